@@ -1,0 +1,19 @@
+//! The actor kit: everything an actor of this workspace stands on, small enough to read in one sitting.
+//!
+//! An [`Actor`] owns its state and reads one [`Mailbox`]. Whoever may talk to it holds an [`Address`]; dropping
+//! the last one asks it to end. [`spawn`] starts it, and when it ends (it stopped, it failed, it panicked) its
+//! parent is told so, in the parent's own words: supervision is a message like any other, and nothing is ever
+//! restarted behind anybody's back.
+//!
+//! This is also the only place that reads a clock, sleeps, or starts a task.
+
+mod backoff;
+pub mod clock;
+mod mailbox;
+mod task;
+mod timers;
+
+pub use backoff::{Backoff, jittered};
+pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
+pub use task::{Actor, Exit, Task, spawn};
+pub use timers::Timers;

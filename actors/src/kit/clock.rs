@@ -1,0 +1,31 @@
+//! The one clock, monotonic: nothing here knows the time of day.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+/// The present instant.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The work took longer than it was given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not done after {0:?}")]
+pub struct Late(pub Duration);
+
+/// Gives `work` this long; when it takes longer it is dropped.
+///
+/// # Errors
+///
+/// [`Late`] when the time was up first.
+pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Late> {
+    async_std::future::timeout(limit, work)
+        .await
+        .map_err(|_| Late(limit))
+}

@@ -1,0 +1,329 @@
+//! [`Mailbox`] and its two kinds of sending half: [`Address`], which never waits, and [`Inlet`], which does.
+//!
+//! A mailbox has exactly one reader. It may have two lanes: what is told through an [`Address`] goes before
+//! what comes through an [`Inlet`]. Who tells is bounded by protocol (one report, one credit); who uses an inlet
+//! is bounded by its capacity and waits for room, so that pressure travels back to where the messages come from.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use async_io::Timer;
+use flume::r#async::RecvStream;
+use futures::{Stream, future};
+
+use super::clock;
+
+/// A mailbox and its first address.
+pub fn mailbox<M: 'static>() -> (Address<M>, Mailbox<M>) {
+    let (told, lane) = flume::unbounded();
+    (
+        Address(told),
+        Mailbox {
+            told: Lane::new(lane),
+            inlet: None,
+            alarm: Alarm::default(),
+        },
+    )
+}
+
+/// A mailbox that also has an inlet, with room for `capacity` messages.
+pub fn mailbox_with_inlet<M: 'static>(capacity: usize) -> (Address<M>, Inlet<M>, Mailbox<M>) {
+    let (address, mut mailbox) = mailbox();
+    let (inlet, lane) = flume::bounded(capacity);
+    mailbox.inlet = Some(Lane::new(lane));
+    (address, Inlet(inlet), mailbox)
+}
+
+/// The actor has ended; here is the message it did not get.
+#[derive(thiserror::Error)]
+#[error("the actor has ended")]
+pub struct Gone<M>(pub M);
+
+impl<M> fmt::Debug for Gone<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gone")
+    }
+}
+
+/// Where an actor is told things. Dropping the last address closes the mailbox, which ends the actor.
+pub struct Address<M>(flume::Sender<M>);
+
+impl<M> Address<M> {
+    /// Puts a message into the mailbox, without ever waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when the actor has ended. Often that may be ignored: whoever stops an actor knows.
+    pub fn tell(&self, message: M) -> Result<(), Gone<M>> {
+        self.0
+            .send(message)
+            .map_err(|flume::SendError(message)| Gone(message))
+    }
+
+    /// Whether the actor has ended.
+    pub fn is_gone(&self) -> bool {
+        self.0.is_disconnected()
+    }
+
+    /// How many messages wait to be read.
+    pub fn backlog(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Where an actor is fed, by those who can wait until there is room.
+pub struct Inlet<M>(flume::Sender<M>);
+
+impl<M> Inlet<M> {
+    /// Puts a message into the mailbox, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when the actor has ended.
+    pub async fn send(&self, message: M) -> Result<(), Gone<M>> {
+        // `try_send` first: a full mailbox is the exception, and a future costs more than a push.
+        match self.0.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(flume::TrySendError::Disconnected(message)) => Err(Gone(message)),
+            Err(flume::TrySendError::Full(message)) => {
+                let sent = self.0.send_async(message).await;
+                sent.map_err(|flume::SendError(message)| Gone(message))
+            }
+        }
+    }
+}
+
+impl<M> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M> Clone for Inlet<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M> fmt::Debug for Address<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address")
+    }
+}
+
+impl<M> fmt::Debug for Inlet<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inlet")
+    }
+}
+
+/// What woke an actor.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Wake<M> {
+    /// It was told this.
+    Told(M),
+    /// The deadline it asked for has passed.
+    Due,
+    /// All its addresses are gone: it should end.
+    Closed,
+}
+
+/// Which came first, in [`Mailbox::race`].
+#[derive(Debug, Eq, PartialEq)]
+pub enum Raced<T, M> {
+    /// The work was done.
+    Done(T),
+    /// The mailbox had a message, or closed; the work is dropped.
+    Woken(Wake<M>),
+}
+
+/// The reading half: owned by one actor, never cloned.
+pub struct Mailbox<M: 'static> {
+    told: Lane<M>,
+    inlet: Option<Lane<M>>,
+    alarm: Alarm,
+}
+
+impl<M> Mailbox<M> {
+    /// Waits for the next message, or for the mailbox to close.
+    pub async fn next(&mut self) -> Wake<M> {
+        self.next_until(None).await
+    }
+
+    /// The same, but no longer than until `deadline`.
+    ///
+    /// The deadline is looked at first: a busy mailbox cannot hold up a timer.
+    pub async fn next_until(&mut self, deadline: Option<Instant>) -> Wake<M> {
+        poll_fn(|cx| {
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
+                return Poll::Ready(Wake::Due);
+            }
+            if let Poll::Ready(told) = self.told.poll(cx) {
+                return Poll::Ready(told.map_or(Wake::Closed, Wake::Told));
+            }
+            if let Poll::Ready(fed) = self
+                .inlet
+                .as_mut()
+                .map_or(Poll::Pending, |lane| lane.poll(cx))
+            {
+                match fed {
+                    Some(message) => return Poll::Ready(Wake::Told(message)),
+                    None => self.inlet = None,
+                }
+            }
+            match deadline {
+                Some(deadline) => self.alarm.poll(deadline, cx).map(|()| Wake::Due),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Works, unless a message comes first or the mailbox closes.
+    pub async fn race<F: Future>(&mut self, work: F) -> Raced<F::Output, M> {
+        match future::select(pin!(self.next()), pin!(work)).await {
+            future::Either::Left((wake, _)) => Raced::Woken(wake),
+            future::Either::Right((output, _)) => Raced::Done(output),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Mailbox<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mailbox")
+    }
+}
+
+/// One flume channel, read as a stream: unlike a future made for each message, a stream sees the channel close.
+struct Lane<M: 'static> {
+    stream: RecvStream<'static, M>,
+    queue: flume::Receiver<M>,
+}
+
+impl<M> Lane<M> {
+    fn new(queue: flume::Receiver<M>) -> Self {
+        Self {
+            stream: queue.clone().into_stream(),
+            queue,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        Pin::new(&mut self.stream).poll_next(cx)
+    }
+}
+
+impl<M> Drop for Lane<M> {
+    /// flume keeps queued messages until the last sender goes; they may hold sockets, so let them go now.
+    fn drop(&mut self) {
+        drop(self.queue.drain());
+    }
+}
+
+/// One timer, kept: it is set anew only when it would ring too late, and rings in vain when it was early.
+#[derive(Default)]
+struct Alarm {
+    timer: Option<Timer>,
+    rings_at: Option<Instant>,
+}
+
+impl Alarm {
+    fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.rings_at.is_none_or(|rings_at| rings_at > deadline) {
+                self.timer.get_or_insert_with(Timer::never).set_at(deadline);
+                self.rings_at = Some(deadline);
+            }
+            let Some(timer) = &mut self.timer else {
+                return Poll::Pending;
+            };
+            if Pin::new(timer).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.rings_at = None;
+            if deadline <= clock::now() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use async_std::task::block_on;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_goes_before_what_is_fed_and_closing_comes_last() {
+        block_on(async {
+            let (address, inlet, mut mailbox) = mailbox_with_inlet(2);
+            inlet.send("fed").await.unwrap();
+            address.tell("told").unwrap();
+            drop(inlet);
+            assert_eq!(mailbox.next().await, Wake::Told("told"));
+            assert_eq!(mailbox.next().await, Wake::Told("fed"));
+            drop(address);
+            assert_eq!(mailbox.next().await, Wake::Closed);
+        });
+    }
+
+    #[test]
+    fn a_full_inlet_waits_for_room() {
+        block_on(async {
+            let (_address, inlet, mut mailbox) = mailbox_with_inlet(1);
+            inlet.send(1).await.unwrap();
+            let mut second = pin!(inlet.send(2));
+            assert!(futures::poll!(second.as_mut()).is_pending());
+            assert_eq!(mailbox.next().await, Wake::Told(1));
+            second.await.unwrap();
+            assert_eq!(mailbox.next().await, Wake::Told(2));
+        });
+    }
+
+    #[test]
+    fn a_busy_mailbox_does_not_hold_up_a_deadline() {
+        block_on(async {
+            let (address, mut mailbox) = mailbox();
+            address.tell(()).unwrap();
+            assert_eq!(mailbox.next_until(Some(clock::now())).await, Wake::Due);
+            let later = clock::now() + Duration::from_secs(3600);
+            assert_eq!(mailbox.next_until(Some(later)).await, Wake::Told(()));
+            // An alarm set for later is brought forward.
+            let soon = clock::now() + Duration::from_millis(1);
+            assert_eq!(mailbox.next_until(Some(soon)).await, Wake::Due);
+            assert!(clock::now() >= soon);
+        });
+    }
+
+    #[test]
+    fn a_mailbox_that_goes_drops_what_it_holds_and_says_so_to_those_who_tell() {
+        let (address, mailbox) = mailbox();
+        let message = Arc::new(());
+        address.tell(Arc::clone(&message)).unwrap();
+        drop(mailbox);
+        assert_eq!(Arc::strong_count(&message), 1);
+        assert!(address.is_gone());
+        assert!(address.tell(message).is_err());
+    }
+
+    #[test]
+    fn closing_ends_a_race() {
+        block_on(async {
+            let (address, mut mailbox) = mailbox::<()>();
+            assert_eq!(mailbox.race(future::ready(7)).await, Raced::Done(7));
+            drop(address);
+            assert_eq!(
+                mailbox.race(future::pending::<()>()).await,
+                Raced::Woken(Wake::Closed)
+            );
+        });
+    }
+}

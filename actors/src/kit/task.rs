@@ -1,0 +1,138 @@
+//! [`Actor`], [`spawn`] and [`Exit`]: how an actor starts, and how its parent learns that it ended.
+
+use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe};
+
+use futures::FutureExt;
+
+use super::{Address, Mailbox};
+
+/// Something with a mailbox and a loop of its own.
+pub trait Actor: Send + Sized + 'static {
+    /// Everything this actor can be told; [`std::convert::Infallible`] if it only listens for its end.
+    type Msg: Send + 'static;
+    /// Why it had to give up.
+    type Error: std::error::Error + Send + 'static;
+
+    /// Runs until the mailbox closes or the work is done (`Ok`), or until the actor cannot go on (`Err`).
+    fn run(
+        self,
+        mailbox: Mailbox<Self::Msg>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// How an actor ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Exit<E> {
+    /// It was done, or was asked to end.
+    Stopped,
+    /// It could not go on.
+    Failed(E),
+    /// It has a bug; this is what the panic said.
+    Panicked(String),
+}
+
+impl<E: fmt::Display> fmt::Display for Exit<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("stopped"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+        }
+    }
+}
+
+/// An actor that was started. Dropping this lets it run on; it ends when its mailbox closes.
+#[derive(Debug)]
+pub struct Task(async_std::task::JoinHandle<()>);
+
+impl Task {
+    /// Waits until the actor has ended and its parent was told.
+    pub async fn ended(self) {
+        self.0.await;
+    }
+}
+
+/// Starts an actor. When it ends, for whatever reason, the parent is told `report(exit)`.
+///
+/// The actor and all it owns is dropped before the report is sent: a parent that hears of the end may count on
+/// sockets being closed. A parent that has ended itself is not missed.
+pub fn spawn<A: Actor, P: Send + 'static>(
+    actor: A,
+    mailbox: Mailbox<A::Msg>,
+    parent: Address<P>,
+    report: impl FnOnce(Exit<A::Error>) -> P + Send + 'static,
+) -> Task {
+    Task(async_std::task::spawn(async move {
+        let exit = match AssertUnwindSafe(actor.run(mailbox)).catch_unwind().await {
+            Ok(Ok(())) => Exit::Stopped,
+            Ok(Err(error)) => Exit::Failed(error),
+            Err(panic) => Exit::Panicked(panic_message(panic.as_ref())),
+        };
+        let _ = parent.tell(report(exit));
+    }))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_std::task::block_on;
+
+    use super::*;
+    use crate::kit::{Wake, mailbox};
+
+    #[derive(Debug, Eq, PartialEq, thiserror::Error)]
+    #[error("cannot go on")]
+    struct CannotGoOn;
+
+    enum Order {
+        Fail,
+        Panic,
+    }
+
+    struct Obedient;
+
+    impl Actor for Obedient {
+        type Msg = Order;
+        type Error = CannotGoOn;
+
+        async fn run(self, mut mailbox: Mailbox<Order>) -> Result<(), CannotGoOn> {
+            match mailbox.next().await {
+                Wake::Told(Order::Fail) => Err(CannotGoOn),
+                Wake::Told(Order::Panic) => panic!("as told"),
+                Wake::Due | Wake::Closed => Ok(()),
+            }
+        }
+    }
+
+    fn exit_after(order: Option<Order>) -> Exit<CannotGoOn> {
+        block_on(async {
+            let (parent, mut reports) = mailbox();
+            let (address, orders) = mailbox();
+            let task = spawn(Obedient, orders, parent, |exit| exit);
+            if let Some(order) = order {
+                address.tell(order).unwrap();
+            }
+            drop(address);
+            let Wake::Told(exit) = reports.next().await else {
+                panic!("no report")
+            };
+            task.ended().await;
+            exit
+        })
+    }
+
+    #[test]
+    fn an_end_an_error_and_a_panic_all_reach_the_parent() {
+        assert_eq!(exit_after(None), Exit::Stopped);
+        assert_eq!(exit_after(Some(Order::Fail)), Exit::Failed(CannotGoOn));
+        assert_eq!(
+            exit_after(Some(Order::Panic)),
+            Exit::Panicked("as told".to_owned())
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The election network, work in progress.
+
+mod endpoint;
+pub mod kit;
+mod server_id;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use server_id::ServerId;

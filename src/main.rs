@@ -1,0 +1,2 @@
+//! The `ballotbox` binary.
+fn main() {}
