@@ -1,8 +1,10 @@
 //! Leader election with nothing else to run.
 
+pub mod election;
 mod ensemble;
 mod timing;
 
 pub use ballotbox_actors::{Endpoint, EndpointError, ServerId};
+pub use election::{Decision, Epoch, Round, Standing, Vote, Zxid};
 pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, Role};
 pub use timing::Timing;
