@@ -38,22 +38,12 @@ pub struct Member {
 impl Member {
     /// A voter in an ensemble without weights and groups.
     pub const fn voter(id: ServerId) -> Self {
-        Self {
-            id,
-            role: Role::Voter,
-            weight: None,
-            group: None,
-        }
+        Self { id, role: Role::Voter, weight: None, group: None }
     }
 
     /// An observer.
     pub const fn observer(id: ServerId) -> Self {
-        Self {
-            id,
-            role: Role::Observer,
-            weight: None,
-            group: None,
-        }
+        Self { id, role: Role::Observer, weight: None, group: None }
     }
 }
 
@@ -83,10 +73,7 @@ pub enum EnsembleError {
     )]
     NoWeight,
     /// The weights of a group cannot be added up.
-    #[error(
-        "the weights of group {group} exceed {}: expected smaller ones",
-        u64::MAX
-    )]
+    #[error("the weights of group {group} exceed {}: expected smaller ones", u64::MAX)]
     WeightOverflow {
         /// The number of the group.
         group: u64,
@@ -133,20 +120,10 @@ impl Ensemble {
         if voters.is_empty() {
             return Err(EnsembleError::NoVoter);
         }
-        let flat = voters
-            .iter()
-            .all(|voter| voter.weight.is_none() && voter.group.is_none());
-        let quorums = if flat {
-            Quorums::Majority {
-                voters: voters.len(),
-            }
-        } else {
-            hierarchical(&voters)?
-        };
-        Ok(Self {
-            members: roles,
-            quorums,
-        })
+        let flat = voters.iter().all(|voter| voter.weight.is_none() && voter.group.is_none());
+        let quorums =
+            if flat { Quorums::Majority { voters: voters.len() } } else { hierarchical(&voters)? };
+        Ok(Self { members: roles, quorums })
     }
 
     /// Whether this id is a member at all.
@@ -161,9 +138,7 @@ impl Ensemble {
 
     /// The voters, by id.
     pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
-        self.members()
-            .filter(|(_, role)| *role == Role::Voter)
-            .map(|(id, _)| id)
+        self.members().filter(|(_, role)| *role == Role::Voter).map(|(id, _)| id)
     }
 
     /// Whether this id is a voter, of whatever weight.
@@ -190,11 +165,7 @@ impl Ensemble {
             Quorums::Majority { voters } => {
                 ids.iter().filter(|id| self.is_voter(**id)).count() > voters / 2
             }
-            Quorums::Hierarchical {
-                weights,
-                groups,
-                totals,
-            } => {
+            Quorums::Hierarchical { weights, groups, totals } => {
                 let mut present = BTreeMap::<GroupId, u64>::new();
                 for id in ids {
                     if let (Some(weight), Some(group)) = (weights.get(id), groups.get(id)) {
@@ -203,10 +174,7 @@ impl Ensemble {
                 }
                 // More than half, written so that large weights cannot overflow.
                 let won = |group: &GroupId, weight: u64| weight > totals[group] - weight;
-                present
-                    .iter()
-                    .filter(|(group, weight)| won(group, **weight))
-                    .count()
+                present.iter().filter(|(group, weight)| won(group, **weight)).count()
                     > totals.len() / 2
             }
         }
@@ -223,9 +191,8 @@ fn hierarchical(voters: &[Member]) -> Result<Quorums, EnsembleError> {
         weights.insert(voter.id, weight);
         groups.insert(voter.id, group);
         let total = totals.entry(group).or_default();
-        *total = total
-            .checked_add(weight)
-            .ok_or(EnsembleError::WeightOverflow { group: group.0 })?;
+        *total =
+            total.checked_add(weight).ok_or(EnsembleError::WeightOverflow { group: group.0 })?;
     }
     totals.retain(|_, total| *total > 0);
     if totals.is_empty() {
@@ -233,11 +200,7 @@ fn hierarchical(voters: &[Member]) -> Result<Quorums, EnsembleError> {
     }
     // A group without weight wins nothing: its members count for nothing.
     groups.retain(|_, group| totals.contains_key(group));
-    Ok(Quorums::Hierarchical {
-        weights,
-        groups,
-        totals,
-    })
+    Ok(Quorums::Hierarchical { weights, groups, totals })
 }
 
 #[cfg(test)]
@@ -253,18 +216,12 @@ mod tests {
     }
 
     fn grouped(number: u64, group: u64, weight: u64) -> Member {
-        Member {
-            weight: Some(weight),
-            group: Some(GroupId(group)),
-            ..Member::voter(id(number))
-        }
+        Member { weight: Some(weight), group: Some(GroupId(group)), ..Member::voter(id(number)) }
     }
 
     #[test]
     fn a_majority_of_the_voters_is_a_quorum_and_observers_do_not_count() {
-        let members = (1..=5)
-            .map(|n| Member::voter(id(n)))
-            .chain([Member::observer(id(6))]);
+        let members = (1..=5).map(|n| Member::voter(id(n))).chain([Member::observer(id(6))]);
         let ensemble = Ensemble::new(members).unwrap();
         assert!(!ensemble.is_quorum(&ids([1, 2, 6, 7])));
         assert!(ensemble.is_quorum(&ids([1, 2, 5])));
@@ -283,10 +240,7 @@ mod tests {
         // Three sites of three; the third has no weight at all.
         let members = (0..9).map(|n| grouped(n, n / 3, u64::from(n < 6)));
         let ensemble = Ensemble::new(members).unwrap();
-        assert!(
-            !ensemble.is_quorum(&ids([0, 1, 2, 3])),
-            "one group of two is not more than half"
-        );
+        assert!(!ensemble.is_quorum(&ids([0, 1, 2, 3])), "one group of two is not more than half");
         assert!(ensemble.is_quorum(&ids([0, 1, 3, 4])));
         assert!(!ensemble.is_quorum(&ids([0, 1, 6, 7, 8])));
         assert!(ensemble.may_lead(id(5)) && !ensemble.may_lead(id(6)));

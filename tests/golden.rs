@@ -12,11 +12,7 @@ const RECORDINGS: [(&str, &str); 2] = [
 fn every_recorded_notification_is_read_and_written_again_to_the_byte() {
     for (version, recording) in RECORDINGS {
         let frames = notifications(recording);
-        assert!(
-            frames.len() > 50,
-            "{version}: only {} notifications",
-            frames.len()
-        );
+        assert!(frames.len() > 50, "{version}: only {} notifications", frames.len());
         for (bytes, decoded) in frames {
             let length = u32::from_be_bytes(*bytes.first_chunk().unwrap());
             let body = &bytes[4..];
@@ -82,10 +78,6 @@ fn notifications(recording: &str) -> Vec<(Vec<u8>, Value)> {
 
 fn unhex(text: &Value) -> Vec<u8> {
     let digits = text.as_str().unwrap().as_bytes();
-    let pairs = digits
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs
-        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
-        .collect()
+    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }

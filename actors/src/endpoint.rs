@@ -45,14 +45,9 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let Some((host, port)) = text.rsplit_once(':') else {
-            return Err(EndpointError::NoPort {
-                text: text.to_owned(),
-            });
+            return Err(EndpointError::NoPort { text: text.to_owned() });
         };
-        let bad_host = || EndpointError::BadHost {
-            text: text.to_owned(),
-            host: host.to_owned(),
-        };
+        let bad_host = || EndpointError::BadHost { text: text.to_owned(), host: host.to_owned() };
         let bare = match host.strip_prefix('[') {
             Some(rest) => {
                 let literal = rest.strip_suffix(']').ok_or_else(bad_host)?;
@@ -77,10 +72,7 @@ impl FromStr for Endpoint {
                 });
             }
         };
-        Ok(Self {
-            host: bare.to_owned(),
-            port,
-        })
+        Ok(Self { host: bare.to_owned(), port })
     }
 }
 
@@ -97,10 +89,7 @@ impl fmt::Display for Endpoint {
 
 impl From<std::net::SocketAddr> for Endpoint {
     fn from(address: std::net::SocketAddr) -> Self {
-        Self {
-            host: address.ip().to_string(),
-            port: address.port(),
-        }
+        Self { host: address.ip().to_string(), port: address.port() }
     }
 }
 
@@ -110,12 +99,7 @@ mod tests {
 
     #[test]
     fn names_and_literals_are_read_and_written_back() {
-        for text in [
-            "localhost:3888",
-            "10.0.0.1:0",
-            "[::1]:65535",
-            "[fe80::1%eth0]:3888",
-        ] {
+        for text in ["localhost:3888", "10.0.0.1:0", "[::1]:65535", "[fe80::1%eth0]:3888"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
         assert_eq!("[::1]:1".parse::<Endpoint>().unwrap().host, "::1");
@@ -126,16 +110,10 @@ mod tests {
         let refused = |text: &str| text.parse::<Endpoint>().unwrap_err();
         assert!(matches!(refused("localhost"), EndpointError::NoPort { .. }));
         for text in ["h:70000", "h:", "h:-1", "h:+1", "h:x"] {
-            assert!(
-                matches!(refused(text), EndpointError::BadPort { .. }),
-                "{text}"
-            );
+            assert!(matches!(refused(text), EndpointError::BadPort { .. }), "{text}");
         }
         for text in [":1", "[::1:1", "::1:1", "[]:1", "[h]:1", "a b:1", "a]:1"] {
-            assert!(
-                matches!(refused(text), EndpointError::BadHost { .. }),
-                "{text}"
-            );
+            assert!(matches!(refused(text), EndpointError::BadHost { .. }), "{text}");
         }
     }
 }

@@ -14,11 +14,7 @@ impl ServerId {
 
     /// The id with this number, or `None` above [`ServerId::MAX`].
     pub const fn new(number: u64) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// The id as a plain number, for printing and for the wire.

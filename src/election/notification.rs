@@ -142,19 +142,10 @@ impl Notification {
         };
         let vote = match (leader, ServerId::from_wire(leader)) {
             (NOBODY, _) => None,
-            (_, Some(leader)) => Some(Vote {
-                epoch,
-                zxid: Zxid(zxid),
-                leader,
-            }),
+            (_, Some(leader)) => Some(Vote { epoch, zxid: Zxid(zxid), leader }),
             (found, None) => return Err(DecodeError::Leader { found }),
         };
-        Ok(Self {
-            state,
-            vote,
-            round: Round(round),
-            format,
-        })
+        Ok(Self { state, vote, round: Round(round), format })
     }
 
     /// The body of a frame, without its length in front, in the form it has.
@@ -235,9 +226,8 @@ fn config(rest: &[u8], found: i32) -> Result<Arc<str>, DecodeError> {
         .ok()
         .and_then(|len| rest.get(..len))
         .ok_or(DecodeError::ConfigLength { found, available })?;
-    let text = std::str::from_utf8(text).map_err(|error| DecodeError::ConfigText {
-        at: error.valid_up_to(),
-    })?;
+    let text = std::str::from_utf8(text)
+        .map_err(|error| DecodeError::ConfigText { at: error.valid_up_to() })?;
     Ok(text.into())
 }
 
@@ -273,11 +263,7 @@ mod tests {
     }
 
     fn current() -> Vec<u8> {
-        notification(Format::Current {
-            version: 2,
-            config: CONFIG.into(),
-        })
-        .encode()
+        notification(Format::Current { version: 2, config: CONFIG.into() }).encode()
     }
 
     #[test]
@@ -301,11 +287,7 @@ mod tests {
         assert_eq!(read(36), notification(Format::WithoutVersion));
         let format = Format::WithoutConfig { version: 2 };
         assert_eq!(read(40), notification(format));
-        assert_eq!(
-            read(40).format.version(),
-            0,
-            "it stands there, but counts as 0"
-        );
+        assert_eq!(read(40).format.version(), 0, "it stands there, but counts as 0");
     }
 
     #[test]
@@ -392,10 +374,8 @@ mod tests {
         let format = prop_oneof![
             Just(Format::WithoutVersion),
             any::<i32>().prop_map(|version| Format::WithoutConfig { version }),
-            (any::<i32>(), any::<String>()).prop_map(|(version, config)| Format::Current {
-                version,
-                config: config.into(),
-            }),
+            (any::<i32>(), any::<String>())
+                .prop_map(|(version, config)| Format::Current { version, config: config.into() }),
         ];
         (state, vote, any::<i64>(), format).prop_map(|(state, vote, round, format)| Notification {
             state,

@@ -44,9 +44,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_end_with_the_attempts() {
-        let delays: Vec<_> = (1..=6)
-            .map(|n| BACKOFF.delay(n).unwrap().as_millis())
-            .collect();
+        let delays: Vec<_> = (1..=6).map(|n| BACKOFF.delay(n).unwrap().as_millis()).collect();
         assert_eq!(delays, [10, 20, 40, 80, 100, 100]);
         assert_eq!(BACKOFF.delay(39), Some(BACKOFF.max));
         assert_eq!(BACKOFF.delay(40), None);

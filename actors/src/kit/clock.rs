@@ -6,10 +6,7 @@ use std::{
 };
 
 /// The present instant.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the clock"
-)]
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Instant {
     Instant::now()
 }
@@ -25,7 +22,5 @@ pub struct Late(pub Duration);
 ///
 /// [`Late`] when the time was up first.
 pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Late> {
-    async_std::future::timeout(limit, work)
-        .await
-        .map_err(|_| Late(limit))
+    async_std::future::timeout(limit, work).await.map_err(|_| Late(limit))
 }

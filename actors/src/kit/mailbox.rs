@@ -21,14 +21,7 @@ use super::clock;
 /// A mailbox and its first address.
 pub fn mailbox<M: 'static>() -> (Address<M>, Mailbox<M>) {
     let (told, lane) = flume::unbounded();
-    (
-        Address(told),
-        Mailbox {
-            told: Lane::new(lane),
-            inlet: None,
-            alarm: Alarm::default(),
-        },
-    )
+    (Address(told), Mailbox { told: Lane::new(lane), inlet: None, alarm: Alarm::default() })
 }
 
 /// A mailbox that also has an inlet, with room for `capacity` messages.
@@ -60,9 +53,7 @@ impl<M> Address<M> {
     ///
     /// [`Gone`] when the actor has ended. Often that may be ignored: whoever stops an actor knows.
     pub fn tell(&self, message: M) -> Result<(), Gone<M>> {
-        self.0
-            .send(message)
-            .map_err(|flume::SendError(message)| Gone(message))
+        self.0.send(message).map_err(|flume::SendError(message)| Gone(message))
     }
 
     /// Whether the actor has ended.
@@ -166,10 +157,8 @@ impl<M> Mailbox<M> {
             if let Poll::Ready(told) = self.told.poll(cx) {
                 return Poll::Ready(told.map_or(Wake::Closed, Wake::Told));
             }
-            if let Poll::Ready(fed) = self
-                .inlet
-                .as_mut()
-                .map_or(Poll::Pending, |lane| lane.poll(cx))
+            if let Poll::Ready(fed) =
+                self.inlet.as_mut().map_or(Poll::Pending, |lane| lane.poll(cx))
             {
                 match fed {
                     Some(message) => return Poll::Ready(Wake::Told(message)),
@@ -207,10 +196,7 @@ struct Lane<M: 'static> {
 
 impl<M> Lane<M> {
     fn new(queue: flume::Receiver<M>) -> Self {
-        Self {
-            stream: queue.clone().into_stream(),
-            queue,
-        }
+        Self { stream: queue.clone().into_stream(), queue }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
@@ -320,10 +306,7 @@ mod tests {
             let (address, mut mailbox) = mailbox::<()>();
             assert_eq!(mailbox.race(future::ready(7)).await, Raced::Done(7));
             drop(address);
-            assert_eq!(
-                mailbox.race(future::pending::<()>()).await,
-                Raced::Woken(Wake::Closed)
-            );
+            assert_eq!(mailbox.race(future::pending::<()>()).await, Raced::Woken(Wake::Closed));
         });
     }
 }

@@ -118,9 +118,7 @@ mod tests {
                 address.tell(order).unwrap();
             }
             drop(address);
-            let Wake::Told(exit) = reports.next().await else {
-                panic!("no report")
-            };
+            let Wake::Told(exit) = reports.next().await else { panic!("no report") };
             task.ended().await;
             exit
         })
@@ -130,9 +128,6 @@ mod tests {
     fn an_end_an_error_and_a_panic_all_reach_the_parent() {
         assert_eq!(exit_after(None), Exit::Stopped);
         assert_eq!(exit_after(Some(Order::Fail)), Exit::Failed(CannotGoOn));
-        assert_eq!(
-            exit_after(Some(Order::Panic)),
-            Exit::Panicked("as told".to_owned())
-        );
+        assert_eq!(exit_after(Some(Order::Panic)), Exit::Panicked("as told".to_owned()));
     }
 }
