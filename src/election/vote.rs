@@ -18,7 +18,7 @@ impl Zxid {
 
     /// The number of the change within its epoch.
     pub const fn counter(self) -> u32 {
-        (self.0 & 0xffff_ffff) as u32
+        (self.0.cast_unsigned() & 0xffff_ffff) as u32
     }
 }
 
