@@ -1,0 +1,217 @@
+//! [`VoteFile`]: who takes part, with which history, what happens to them, and what should come of it.
+//!
+//! A vote file is JSON. [`VoteFile::read`] turns it into checked values, and refuses whatever could not be played:
+//! behind it, every id is a member, every step is possible, every number is within its limit.
+//!
+//! | field | meaning |
+//! | --- | --- |
+//! | `title` | free text, optional |
+//! | `members[].id` | server id, 0 to 2^63-2, unique |
+//! | `members[].role` | `voter` (default) or `observer` |
+//! | `members[].weight`, `.group` | hierarchical quorums; a voter of weight 0 never leads |
+//! | `members[].vote` | `zxid` (number or hex string) and `epoch` the member votes with; 0 and 0 if left out |
+//! | `members[].election`, `.quorum` | `host:port`; a free loopback port if left out |
+//! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`; all optional |
+//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `heal` |
+//! | `expect[]` | by `by_ms` and until the next step: `leader`, `following`, `observing`, `looking` |
+//!
+//! Without `steps` all members start at 0.
+
+mod check;
+mod error;
+mod expectation;
+mod raw;
+
+use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
+
+use ballotbox_actors::{Endpoint, ServerId};
+
+pub use error::{FieldError, VoteFileError};
+pub use expectation::{Expectation, ExpectedLeader, MemberState};
+
+use crate::{
+    Ensemble, Member, Timing,
+    election::{Epoch, Zxid},
+};
+
+/// A vote file may have so many bytes: room for every member and step allowed, and nothing to read for ever.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+/// So many members: `elect` starts them all in one process, and no ensemble has more.
+pub const MEMBERS_MAX: usize = 255;
+/// So many steps, and as many expectations.
+pub const STEPS_MAX: usize = 1000;
+/// No time in a file is longer than an hour.
+pub const TIME_MAX: Duration = Duration::from_secs(3600);
+/// A title has so many characters at most: it is one line.
+pub const TITLE_CHARS_MAX: usize = 200;
+
+/// A vote file, read and checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VoteFile {
+    /// The story in one line.
+    pub title: Option<String>,
+    /// The members, in the order of the file.
+    pub members: Vec<VoteFileMember>,
+    /// The same members, as far as quorums are concerned.
+    pub ensemble: Ensemble,
+    /// The waits.
+    pub timing: FileTiming,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// What should come of it.
+    pub expectations: Vec<Expectation>,
+}
+
+/// One member of a vote file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VoteFileMember {
+    /// Its id, role, weight and group.
+    pub member: Member,
+    /// The last change in its history.
+    pub zxid: Zxid,
+    /// The epoch it last took part in.
+    pub epoch: Epoch,
+    /// Where it listens for elections; `None`: a free port.
+    pub election: Option<Endpoint>,
+    /// Where it would serve as leader; `None`: nowhere.
+    pub quorum: Option<Endpoint>,
+}
+
+/// The waits a vote file may set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FileTiming {
+    /// The waits of the election.
+    pub election: Timing,
+    /// How long an attempt to connect may take.
+    pub connect: Duration,
+}
+
+impl Default for FileTiming {
+    /// ZooKeeper's.
+    fn default() -> Self {
+        Self {
+            election: Timing::default(),
+            connect: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// When, since the beginning.
+    pub at: Duration,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What can happen. Every list names each member once, and is not empty.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Deed {
+    /// These members start, for the first time or again.
+    Start(Vec<ServerId>),
+    /// They end in good order.
+    Stop(Vec<ServerId>),
+    /// They end without a word: their sockets just close.
+    Kill(Vec<ServerId>),
+    /// Nothing reaches them and nothing leaves them, yet their connections stay.
+    Pause(Vec<ServerId>),
+    /// What was held back by a pause flows again.
+    Resume(Vec<ServerId>),
+    /// Each of these pairs loses its connection, both ways, and gets no new one.
+    Cut(Vec<(ServerId, ServerId)>),
+    /// Each of these members is cut off from all others.
+    Isolate(Vec<ServerId>),
+    /// All cuts and isolations end; pauses do not.
+    Heal,
+}
+
+impl VoteFile {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`VoteFileError`], one line that names the file, the field, what was found and what was expected.
+    pub fn read(path: &Path) -> Result<Self, VoteFileError> {
+        let file = error::one_line(&path.display().to_string());
+        let mut bytes = Vec::new();
+        let read = File::open(path)
+            .and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+        if let Err(source) = read {
+            return Err(VoteFileError::Unreadable { file, source });
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(&file, text),
+            Err(_) if bytes.len() > FILE_BYTES_MAX => Err(VoteFileError::TooLarge { file }),
+            Err(error) => Err(VoteFileError::NotUtf8 {
+                file,
+                at: error.valid_up_to(),
+            }),
+        }
+    }
+
+    /// Checks `text`; `name` stands for the file in errors. A byte order mark at the beginning is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As for [`VoteFile::read`].
+    pub fn parse(name: &str, text: &str) -> Result<Self, VoteFileError> {
+        if text.len() > FILE_BYTES_MAX {
+            return Err(VoteFileError::TooLarge {
+                file: name.to_owned(),
+            });
+        }
+        let raw = raw::read(name, text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        check::check(raw).map_err(|error| error.in_file(name))
+    }
+
+    /// The file as JSON text, such that reading it gives the same values.
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "there is nothing in a vote file that JSON cannot hold"
+    )]
+    pub fn to_json(&self) -> String {
+        let raw = raw::RawVoteFile::from(self);
+        serde_json::to_string_pretty(&raw).expect("plain values and string keys always serialise")
+    }
+
+    /// The member with this id.
+    pub fn member(&self, id: ServerId) -> Option<&VoteFileMember> {
+        self.members.iter().find(|member| member.member.id == id)
+    }
+
+    /// Until when an expectation has to stay true: the next step at or after its time, if there is one.
+    pub fn window_end(&self, expectation: &Expectation) -> Option<Duration> {
+        let mut times = self.steps.iter().map(|step| step.at);
+        times.find(|at| *at >= expectation.by)
+    }
+}
+
+impl fmt::Display for Deed {
+    /// As a phrase: `start 1, 2, 3`, `cut 1-2, 1-3`, `heal`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = |ids: &[ServerId]| join(ids.iter());
+        match self {
+            Self::Start(members) => write!(f, "start {}", ids(members)),
+            Self::Stop(members) => write!(f, "stop {}", ids(members)),
+            Self::Kill(members) => write!(f, "kill {}", ids(members)),
+            Self::Pause(members) => write!(f, "pause {}", ids(members)),
+            Self::Resume(members) => write!(f, "resume {}", ids(members)),
+            Self::Cut(pairs) => {
+                write!(
+                    f,
+                    "cut {}",
+                    join(pairs.iter().map(|(a, b)| format!("{a}-{b}")))
+                )
+            }
+            Self::Isolate(members) => write!(f, "isolate {}", ids(members)),
+            Self::Heal => f.write_str("heal"),
+        }
+    }
+}
+
+/// The items, with commas between them.
+pub(crate) fn join(items: impl Iterator<Item = impl fmt::Display>) -> String {
+    let texts: Vec<_> = items.map(|item| item.to_string()).collect();
+    texts.join(", ")
+}

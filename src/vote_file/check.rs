@@ -1,0 +1,447 @@
+//! From what a file says to what it means: every check that needs more than one field.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ballotbox_actors::{Endpoint, ServerId};
+
+use super::{
+    Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,
+    VoteFile, VoteFileMember,
+    error::{At, FieldError},
+    join,
+    raw::{
+        Id, Millis, Object, PositiveMillis, RawExpectation, RawMember, RawRole, RawStep, RawTiming,
+        RawVoteFile, Whole,
+    },
+};
+use crate::{Ensemble, EnsembleError, GroupId, Member, Role};
+
+pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
+    let title = raw.title.map(title).transpose()?;
+    at_most(MEMBERS_MAX, raw.members.len(), "members")?;
+    let members = raw.members.iter().enumerate();
+    let members: Vec<_> = members
+        .map(|(n, Object(raw))| member(raw, &format!("members[{n}]")))
+        .collect::<Result<_, _>>()?;
+    let ensemble = Ensemble::new(members.iter().map(|member| member.member))
+        .map_err(|error| ensemble_error(&members, error))?;
+    distinct_addresses(&members)?;
+    let timing = raw
+        .timing
+        .as_ref()
+        .map(timing)
+        .transpose()?
+        .unwrap_or_default();
+    let steps = match &raw.steps {
+        Some(steps) => Playbook::new(&ensemble).read(steps)?,
+        None => vec![Step {
+            at: Duration::ZERO,
+            deed: Deed::Start(members.iter().map(|member| member.member.id).collect()),
+        }],
+    };
+    at_most(STEPS_MAX, raw.expect.len(), "expect")?;
+    let expectations = raw.expect.iter().enumerate();
+    let expectations = expectations
+        .map(|(n, Object(raw))| expectation(&ensemble, raw, &format!("expect[{n}]")))
+        .collect::<Result<_, _>>()?;
+    Ok(VoteFile {
+        title,
+        members,
+        ensemble,
+        timing,
+        steps,
+        expectations,
+    })
+}
+
+fn title(text: String) -> Result<String, At> {
+    if text.chars().any(char::is_control) || text.chars().nth(TITLE_CHARS_MAX).is_some() {
+        return Err(At::new("title", FieldError::Title));
+    }
+    Ok(text)
+}
+
+fn at_most(max: usize, found: usize, path: &str) -> Result<(), At> {
+    if found > max {
+        return Err(At::new(path, FieldError::TooMany { found, max }));
+    }
+    Ok(())
+}
+
+fn member(raw: &RawMember, path: &str) -> Result<VoteFileMember, At> {
+    let Id(id) = raw.id;
+    let role = match raw.role {
+        RawRole::Voter => Role::Voter,
+        RawRole::Observer => Role::Observer,
+    };
+    if role == Role::Observer {
+        for (given, field) in [(raw.weight, "weight"), (raw.group, "group")] {
+            if given.is_some() {
+                let error = FieldError::ObserverWeighs { id };
+                return Err(At::new(format!("{path}.{field}"), error));
+            }
+        }
+    }
+    Ok(VoteFileMember {
+        member: Member {
+            id,
+            role,
+            weight: raw.weight.map(|Whole(weight)| weight),
+            group: raw.group.map(|Whole(group)| GroupId(group)),
+        },
+        zxid: raw.vote.0.zxid.0,
+        epoch: raw.vote.0.epoch.0,
+        election: endpoint(raw.election.as_deref(), &format!("{path}.election"))?,
+        quorum: endpoint(raw.quorum.as_deref(), &format!("{path}.quorum"))?,
+    })
+}
+
+fn endpoint(text: Option<&str>, path: &str) -> Result<Option<Endpoint>, At> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = text.parse::<Endpoint>();
+    let endpoint = parsed.map_err(|error| At::new(path, FieldError::Endpoint(error)))?;
+    if endpoint.port == 0 {
+        return Err(At::new(path, FieldError::PortZero));
+    }
+    Ok(Some(endpoint))
+}
+
+/// The field to blame for what is wrong with the whole.
+fn ensemble_error(members: &[VoteFileMember], error: EnsembleError) -> At {
+    let members = || members.iter().map(|member| member.member).enumerate();
+    let last = |blamed: &dyn Fn(&Member) -> bool| {
+        members()
+            .filter(|(_, member)| blamed(member))
+            .last()
+            .map(|(n, _)| n)
+    };
+    let (index, field) = match &error {
+        EnsembleError::NoVoter | EnsembleError::NoWeight => (None, ""),
+        EnsembleError::DuplicateId { id } => (
+            members()
+                .filter(|(_, member)| member.id == *id)
+                .nth(1)
+                .map(|(n, _)| n),
+            "id",
+        ),
+        EnsembleError::NoGroup { id } => (last(&|member| member.id == *id), "group"),
+        EnsembleError::WeightOverflow { group } => (
+            last(&|member| member.group == Some(GroupId(*group))),
+            "weight",
+        ),
+    };
+    let path = index.map_or_else(|| "members".to_owned(), |n| format!("members[{n}].{field}"));
+    At::new(path, FieldError::Ensemble(error))
+}
+
+fn distinct_addresses(members: &[VoteFileMember]) -> Result<(), At> {
+    let mut seen = BTreeMap::new();
+    for (n, member) in members.iter().enumerate() {
+        for (address, field) in [(&member.election, "election"), (&member.quorum, "quorum")] {
+            let Some(address) = address else { continue };
+            let path = format!("members[{n}].{field}");
+            if let Some(other) = seen.insert(address, path.clone()) {
+                let address = address.to_string();
+                return Err(At::new(path, FieldError::SharedAddress { address, other }));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
+    let mut timing = FileTiming::default();
+    let set = |field: &mut Duration, given: Option<Duration>| {
+        if let Some(given) = given {
+            *field = given;
+        }
+    };
+    set(
+        &mut timing.election.settle,
+        raw.settle_ms.map(|Millis(time)| time),
+    );
+    set(
+        &mut timing.election.grace,
+        raw.grace_ms.map(|Millis(time)| time),
+    );
+    let min = raw.resend_min_ms.map(|PositiveMillis(time)| time);
+    let max = raw.resend_max_ms.map(|PositiveMillis(time)| time);
+    set(&mut timing.election.resend_min, min);
+    set(&mut timing.election.resend_max, max);
+    set(
+        &mut timing.connect,
+        raw.connect_ms.map(|PositiveMillis(time)| time),
+    );
+    let (min, max) = (timing.election.resend_min, timing.election.resend_max);
+    if max < min {
+        let error = FieldError::ResendOrder {
+            min_ms: min.as_millis(),
+            max_ms: max.as_millis(),
+        };
+        return Err(At::new("timing.resend_max_ms", error));
+    }
+    Ok(timing)
+}
+
+fn known(ensemble: &Ensemble, id: ServerId, path: &str) -> Result<ServerId, At> {
+    if ensemble.contains(id) {
+        return Ok(id);
+    }
+    let known = join(ensemble.members().map(|(id, _)| id));
+    Err(At::new(path, FieldError::UnknownId { id, known }))
+}
+
+/// Ids of members, each once.
+fn ids(ensemble: &Ensemble, raw: &[Id], path: &str) -> Result<Vec<ServerId>, At> {
+    let mut seen = BTreeSet::new();
+    let mut members = Vec::with_capacity(raw.len().min(MEMBERS_MAX));
+    for (n, Id(id)) in raw.iter().enumerate() {
+        let path = format!("{path}[{n}]");
+        let id = known(ensemble, *id, &path)?;
+        if !seen.insert(id) {
+            return Err(At::new(path, FieldError::Repeated { id }));
+        }
+        members.push(id);
+    }
+    Ok(members)
+}
+
+/// Walks through the steps, and knows at each who runs and who is paused.
+struct Playbook<'a> {
+    ensemble: &'a Ensemble,
+    running: BTreeSet<ServerId>,
+    paused: BTreeSet<ServerId>,
+}
+
+impl<'a> Playbook<'a> {
+    const fn new(ensemble: &'a Ensemble) -> Self {
+        Self {
+            ensemble,
+            running: BTreeSet::new(),
+            paused: BTreeSet::new(),
+        }
+    }
+
+    fn read(mut self, raw: &[Object<RawStep>]) -> Result<Vec<Step>, At> {
+        at_most(STEPS_MAX, raw.len(), "steps")?;
+        if raw.is_empty() {
+            return Err(At::new("steps", FieldError::Empty));
+        }
+        let mut steps = Vec::<Step>::with_capacity(raw.len());
+        for (n, Object(raw)) in raw.iter().enumerate() {
+            let path = format!("steps[{n}]");
+            let Millis(at) = raw.at_ms;
+            if let Some(before) = steps.last().filter(|before| before.at > at) {
+                let error = FieldError::OutOfOrder {
+                    at_ms: at.as_millis(),
+                    after_ms: before.at.as_millis(),
+                };
+                return Err(At::new(format!("{path}.at_ms"), error));
+            }
+            let deed = self.deed(raw, &path)?;
+            steps.push(Step { at, deed });
+        }
+        Ok(steps)
+    }
+
+    fn deed(&mut self, raw: &RawStep, path: &str) -> Result<Deed, At> {
+        let given = [
+            ("start", raw.start.is_some()),
+            ("stop", raw.stop.is_some()),
+            ("kill", raw.kill.is_some()),
+            ("pause", raw.pause.is_some()),
+            ("resume", raw.resume.is_some()),
+            ("cut", raw.cut.is_some()),
+            ("isolate", raw.isolate.is_some()),
+            ("heal", raw.heal.is_some()),
+        ];
+        let mut given = given
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| name);
+        let name = given
+            .next()
+            .ok_or_else(|| At::new(path, FieldError::NoDeed))?;
+        if let Some(second) = given.next() {
+            return Err(At::new(
+                path,
+                FieldError::TwoDeeds {
+                    first: name,
+                    second,
+                },
+            ));
+        }
+        let path = format!("{path}.{name}");
+        if let Some(raw) = &raw.start {
+            return self.each(raw, &path, Self::starts).map(Deed::Start);
+        }
+        if let Some(raw) = &raw.stop {
+            return self.each(raw, &path, Self::ends).map(Deed::Stop);
+        }
+        if let Some(raw) = &raw.kill {
+            return self.each(raw, &path, Self::ends).map(Deed::Kill);
+        }
+        if let Some(raw) = &raw.pause {
+            return self.each(raw, &path, Self::pauses).map(Deed::Pause);
+        }
+        if let Some(raw) = &raw.resume {
+            return self.each(raw, &path, Self::resumes).map(Deed::Resume);
+        }
+        if let Some(raw) = &raw.cut {
+            return self.pairs(raw, &path).map(Deed::Cut);
+        }
+        if let Some(raw) = &raw.isolate {
+            return self.each(raw, &path, |_, _| Ok(())).map(Deed::Isolate);
+        }
+        match raw.heal {
+            Some(true) => Ok(Deed::Heal),
+            Some(false) | None => Err(At::new(path, FieldError::HealFalse)),
+        }
+    }
+
+    /// The members of a list, after `happens` to each of them.
+    fn each(
+        &mut self,
+        raw: &[Id],
+        path: &str,
+        happens: fn(&mut Self, ServerId) -> Result<(), FieldError>,
+    ) -> Result<Vec<ServerId>, At> {
+        let members = ids(self.ensemble, raw, path)?;
+        if members.is_empty() {
+            return Err(At::new(path, FieldError::Empty));
+        }
+        for (n, id) in members.iter().enumerate() {
+            happens(self, *id).map_err(|error| At::new(format!("{path}[{n}]"), error))?;
+        }
+        Ok(members)
+    }
+
+    fn pairs(&self, raw: &[(Id, Id)], path: &str) -> Result<Vec<(ServerId, ServerId)>, At> {
+        at_most(MEMBERS_MAX * MEMBERS_MAX, raw.len(), path)?;
+        let mut pairs = Vec::with_capacity(raw.len());
+        for (n, (Id(a), Id(b))) in raw.iter().enumerate() {
+            let path = format!("{path}[{n}]");
+            let a = known(self.ensemble, *a, &format!("{path}[0]"))?;
+            let b = known(self.ensemble, *b, &format!("{path}[1]"))?;
+            if a == b {
+                return Err(At::new(path, FieldError::CutFromItself { id: a }));
+            }
+            pairs.push((a, b));
+        }
+        if pairs.is_empty() {
+            return Err(At::new(path, FieldError::Empty));
+        }
+        Ok(pairs)
+    }
+
+    fn starts(&mut self, id: ServerId) -> Result<(), FieldError> {
+        if self.running.insert(id) {
+            Ok(())
+        } else {
+            Err(FieldError::Running { id })
+        }
+    }
+
+    fn ends(&mut self, id: ServerId) -> Result<(), FieldError> {
+        self.paused.remove(&id);
+        if self.running.remove(&id) {
+            Ok(())
+        } else {
+            Err(FieldError::NotRunning { id })
+        }
+    }
+
+    fn pauses(&mut self, id: ServerId) -> Result<(), FieldError> {
+        if !self.running.contains(&id) {
+            Err(FieldError::NotRunning { id })
+        } else if self.paused.insert(id) {
+            Ok(())
+        } else {
+            Err(FieldError::Paused { id })
+        }
+    }
+
+    fn resumes(&mut self, id: ServerId) -> Result<(), FieldError> {
+        if self.paused.remove(&id) {
+            Ok(())
+        } else {
+            Err(FieldError::NotPaused { id })
+        }
+    }
+}
+
+fn expectation(ensemble: &Ensemble, raw: &RawExpectation, path: &str) -> Result<Expectation, At> {
+    let Millis(by) = raw.by_ms;
+    if by.is_zero() {
+        return Err(At::new(format!("{path}.by_ms"), FieldError::ByZero));
+    }
+    let mut states = BTreeMap::new();
+    let mut list = |raw: &[Id], state: &'static str, may: &dyn Fn(ServerId) -> bool, who| {
+        let path = format!("{path}.{state}");
+        let members = ids(ensemble, raw, &path)?;
+        for (n, id) in members.iter().enumerate() {
+            let at = |error| At::new(format!("{path}[{n}]"), error);
+            if !may(*id) {
+                return Err(at(cannot_be(ensemble, *id, who)));
+            }
+            if let Some(other) = states.insert(*id, state) {
+                return Err(at(FieldError::TwoStates { id: *id, other }));
+            }
+        }
+        Ok(members)
+    };
+    let leader = match raw.leader {
+        None => None,
+        Some(leader) => Some(match leader.0 {
+            None => ExpectedLeader::Nobody,
+            Some(id) => {
+                let who = "a voter of positive weight, as only those lead";
+                // A list of one, so that the same checks apply.
+                let checked = list(&[id], "leader", &|id| ensemble.may_lead(id), who);
+                checked.map_err(|at| At::new(format!("{path}.leader"), at.error))?;
+                ExpectedLeader::Member(id.0)
+            }
+        }),
+    };
+    let voter = |id| ensemble.is_voter(id);
+    let following = list(&raw.following, "following", &voter, "a voter")?;
+    let observer = |id| !ensemble.is_voter(id);
+    let observing = list(&raw.observing, "observing", &observer, "an observer")?;
+    let looking = list(&raw.looking, "looking", &|_| true, "a member")?;
+    if leader.is_none() && following.is_empty() && observing.is_empty() && looking.is_empty() {
+        return Err(At::new(path, FieldError::NothingExpected));
+    }
+    if leader == Some(ExpectedLeader::Nobody) {
+        for (members, state) in [(&following, "following"), (&observing, "observing")] {
+            if let Some(id) = members.first().copied() {
+                let path = format!("{path}.{state}");
+                return Err(At::new(path, FieldError::NobodyToFollow { id, state }));
+            }
+        }
+    }
+    Ok(Expectation {
+        by,
+        leader,
+        following,
+        observing,
+        looking,
+    })
+}
+
+fn cannot_be(ensemble: &Ensemble, id: ServerId, expected: &'static str) -> FieldError {
+    let found = if !ensemble.is_voter(id) {
+        "an observer"
+    } else if ensemble.may_lead(id) {
+        "a voter"
+    } else {
+        "a voter of weight 0"
+    };
+    FieldError::CannotBe {
+        id,
+        found,
+        expected,
+    }
+}

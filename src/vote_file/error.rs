@@ -1,0 +1,263 @@
+//! [`VoteFileError`]: what is wrong with a vote file, where, and what was expected instead.
+
+use std::io;
+
+use ballotbox_actors::{EndpointError, ServerId};
+
+use super::{FILE_BYTES_MAX, TITLE_CHARS_MAX};
+use crate::EnsembleError;
+
+/// Why a vote file was refused. The text is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum VoteFileError {
+    /// It could not be read at all.
+    #[error("{file}: {source}: expected a vote file in JSON")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is too large to be a vote file.
+    #[error("{file}: more than {FILE_BYTES_MAX} bytes: expected a smaller file")]
+    TooLarge {
+        /// The file.
+        file: String,
+    },
+    /// It is not text.
+    #[error("{file}: not UTF-8 from byte {at} on: expected a vote file in JSON")]
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// The first byte that is wrong, counted from 0.
+        at: usize,
+    },
+    /// It is not JSON, or a field has the wrong type or name.
+    #[error("{file}, line {line}, column {column}{}: {what}", in_field(path))]
+    Json {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column, counted from 1.
+        column: usize,
+        /// The field, as in `members[1].vote.zxid`; empty for the whole.
+        path: String,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// A field has a value that cannot be.
+    #[error("{file}, {path}: {error}")]
+    Field {
+        /// The file.
+        file: String,
+        /// The field, as in `steps[0].kill[1]`.
+        path: String,
+        /// What is wrong with it.
+        error: FieldError,
+    },
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FieldError {
+    /// The members are no ensemble.
+    #[error(transparent)]
+    Ensemble(EnsembleError),
+    /// An address is none.
+    #[error(transparent)]
+    Endpoint(EndpointError),
+    /// An address has port 0.
+    #[error("port 0: expected 1 to 65535, or no address at all for a free port")]
+    PortZero,
+    /// Two members, or two purposes, share an address.
+    #[error("{address} is also {other}: expected every address once")]
+    SharedAddress {
+        /// The address.
+        address: String,
+        /// The other field.
+        other: String,
+    },
+    /// An observer has a weight or a group.
+    #[error("{id} is an observer and never votes: expected no weight and no group")]
+    ObserverWeighs {
+        /// The observer.
+        id: ServerId,
+    },
+    /// A list is too long.
+    #[error("{found} entries: expected at most {max}")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A list has nothing in it.
+    #[error("an empty list: expected at least one entry")]
+    Empty,
+    /// A title is no line of text.
+    #[error(
+        "expected one line of at most {TITLE_CHARS_MAX} characters, without control characters"
+    )]
+    Title,
+    /// The longest wait is shorter than the shortest.
+    #[error("{max_ms} is less than resend_min_ms, {min_ms}: expected at least as much")]
+    ResendOrder {
+        /// `resend_min_ms`.
+        min_ms: u128,
+        /// `resend_max_ms`.
+        max_ms: u128,
+    },
+    /// An id is no member's.
+    #[error("no member has id {id}: expected one of {known}")]
+    UnknownId {
+        /// The id.
+        id: ServerId,
+        /// The ids there are.
+        known: String,
+    },
+    /// A list names a member twice.
+    #[error("{id} stands here twice: expected every member once")]
+    Repeated {
+        /// The member.
+        id: ServerId,
+    },
+    /// A step says when, but not what.
+    #[error(
+        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate or heal"
+    )]
+    NoDeed,
+    /// A step says several things.
+    #[error("both {first} and {second}: expected one; two steps may have the same at_ms")]
+    TwoDeeds {
+        /// The one.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A step is earlier than the one before it.
+    #[error("{at_ms} is before the step above it, {after_ms}: expected steps in the order of time")]
+    OutOfOrder {
+        /// When it is.
+        at_ms: u128,
+        /// When the step above it is.
+        after_ms: u128,
+    },
+    /// A member is started that runs.
+    #[error(
+        "{id} runs already: expected a member that was never started, or was stopped or killed"
+    )]
+    Running {
+        /// The member.
+        id: ServerId,
+    },
+    /// Something happens to a member that does not run.
+    #[error("{id} does not run at this point: expected a member that an earlier step has started")]
+    NotRunning {
+        /// The member.
+        id: ServerId,
+    },
+    /// A member is paused that is paused.
+    #[error("{id} is paused already: expected a member that runs freely")]
+    Paused {
+        /// The member.
+        id: ServerId,
+    },
+    /// A member is resumed that is not paused.
+    #[error("{id} is not paused at this point: expected a member that an earlier step has paused")]
+    NotPaused {
+        /// The member.
+        id: ServerId,
+    },
+    /// A member is cut off from itself.
+    #[error("{id} is paired with itself: expected two different members")]
+    CutFromItself {
+        /// The member.
+        id: ServerId,
+    },
+    /// `heal` is false.
+    #[error("false: expected true, or no heal at all")]
+    HealFalse,
+    /// An expectation is for the very beginning.
+    #[error("0: expected at least 1, as nothing has happened at 0")]
+    ByZero,
+    /// An expectation expects nothing.
+    #[error("nothing is expected: expected one of leader, following, observing or looking")]
+    NothingExpected,
+    /// A member cannot get into this state.
+    #[error("{id} is {found}: expected {expected}")]
+    CannotBe {
+        /// The member.
+        id: ServerId,
+        /// What it is.
+        found: &'static str,
+        /// What it would have to be.
+        expected: &'static str,
+    },
+    /// A member is expected in two states at once.
+    #[error("{id} is also expected as {other}: expected every member in one state")]
+    TwoStates {
+        /// The member.
+        id: ServerId,
+        /// The other state.
+        other: &'static str,
+    },
+    /// A state is expected although nobody should lead.
+    #[error("{id} cannot be {state} while leader is null: expected no such list beside it")]
+    NobodyToFollow {
+        /// The member.
+        id: ServerId,
+        /// The state.
+        state: &'static str,
+    },
+}
+
+/// A field and what is wrong with it, before the file's name is known.
+#[derive(Debug)]
+pub(super) struct At {
+    pub(super) path: String,
+    pub(super) error: FieldError,
+}
+
+impl At {
+    pub(super) fn new(path: impl Into<String>, error: FieldError) -> Self {
+        Self {
+            path: path.into(),
+            error,
+        }
+    }
+
+    pub(super) fn in_file(self, file: &str) -> VoteFileError {
+        VoteFileError::Field {
+            file: file.to_owned(),
+            path: self.path,
+            error: self.error,
+        }
+    }
+}
+
+/// Someone else's text, made fit for one line of a terminal: no control characters, and not endless.
+pub(super) fn one_line(text: &str) -> String {
+    const CHARS_MAX: usize = 400;
+    let mut line = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == CHARS_MAX {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+fn in_field(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(", {path}")
+    }
+}

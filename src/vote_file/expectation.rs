@@ -1,0 +1,193 @@
+//! [`Expectation`]: what should be true, and whether it is.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use ballotbox_actors::ServerId;
+
+use super::join;
+
+/// What should be true by some time, and stay so until the next step.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Expectation {
+    /// By when, since the beginning.
+    pub by: Duration,
+    /// Who leads, if that matters.
+    pub leader: Option<ExpectedLeader>,
+    /// Voters that follow the leader.
+    pub following: Vec<ServerId>,
+    /// Observers that watch the leader.
+    pub observing: Vec<ServerId>,
+    /// Members that have found no leader.
+    pub looking: Vec<ServerId>,
+}
+
+/// Who should lead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ExpectedLeader {
+    /// This member, and no other.
+    Member(ServerId),
+    /// Nobody, and nobody believes in one.
+    Nobody,
+}
+
+/// What a member is, seen from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MemberState {
+    /// It does not run.
+    Down,
+    /// It runs and knows no leader.
+    Looking,
+    /// It follows this leader.
+    Following(ServerId),
+    /// It was elected.
+    Leading,
+    /// It has no vote, and watches this leader.
+    Observing(ServerId),
+}
+
+impl MemberState {
+    /// The leader the member `id` believes in, when this is its state.
+    pub const fn leader_of(self, id: ServerId) -> Option<ServerId> {
+        match self {
+            Self::Leading => Some(id),
+            Self::Following(leader) | Self::Observing(leader) => Some(leader),
+            Self::Looking | Self::Down => None,
+        }
+    }
+
+    /// The state in one word, as in JSON output.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Looking => "looking",
+            Self::Following(_) => "following",
+            Self::Leading => "leading",
+            Self::Observing(_) => "observing",
+        }
+    }
+}
+
+impl Expectation {
+    /// Whether it is true of these states; a member that is missing is down.
+    pub fn holds(&self, states: &BTreeMap<ServerId, MemberState>) -> bool {
+        let state = |id: &ServerId| states.get(id).copied().unwrap_or(MemberState::Down);
+        let leader = match self.leader {
+            None => None,
+            Some(ExpectedLeader::Nobody) => {
+                if states
+                    .iter()
+                    .any(|(id, state)| state.leader_of(*id).is_some())
+                {
+                    return false;
+                }
+                None
+            }
+            Some(ExpectedLeader::Member(leader)) => {
+                let leads = |(id, state): (&ServerId, &MemberState)| {
+                    (*state == MemberState::Leading).then_some(*id)
+                };
+                if !states.iter().filter_map(leads).eq([leader]) {
+                    return false;
+                }
+                Some(leader)
+            }
+        };
+        let right = |found: ServerId| leader.is_none_or(|leader| leader == found);
+        let follows = |id| matches!(state(id), MemberState::Following(found) if right(found));
+        let observes = |id| matches!(state(id), MemberState::Observing(found) if right(found));
+        self.following.iter().all(follows)
+            && self.observing.iter().all(observes)
+            && self
+                .looking
+                .iter()
+                .all(|id| state(id) == MemberState::Looking)
+    }
+
+    /// Whether it speaks of something that stays away, so that only waiting can show it: nobody leads, or
+    /// somebody is still looking.
+    pub fn needs_patience(&self) -> bool {
+        self.leader == Some(ExpectedLeader::Nobody) || !self.looking.is_empty()
+    }
+}
+
+impl fmt::Display for Expectation {
+    /// As a phrase: `by 400 ms: 2 leads, 1, 3 following, 4 observing`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {} ms: ", self.by.as_millis())?;
+        let mut parts = Vec::new();
+        match self.leader {
+            None => {}
+            Some(ExpectedLeader::Member(leader)) => parts.push(format!("{leader} leads")),
+            Some(ExpectedLeader::Nobody) => parts.push("nobody leads".to_owned()),
+        }
+        for (ids, word) in [
+            (&self.following, "following"),
+            (&self.observing, "observing"),
+            (&self.looking, "looking"),
+        ] {
+            if !ids.is_empty() {
+                parts.push(format!("{} {word}", join(ids.iter())));
+            }
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    fn states(states: &[(u64, MemberState)]) -> BTreeMap<ServerId, MemberState> {
+        states.iter().map(|(n, state)| (id(*n), *state)).collect()
+    }
+
+    fn expecting(leader: Option<ExpectedLeader>) -> Expectation {
+        Expectation {
+            by: Duration::from_millis(1),
+            leader,
+            following: Vec::new(),
+            observing: Vec::new(),
+            looking: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_leader_is_one_that_leads_alone_and_is_followed_by_those_named() {
+        use MemberState::{Following, Leading, Looking};
+        let mut expected = expecting(Some(ExpectedLeader::Member(id(2))));
+        expected.following = vec![id(1)];
+        assert!(expected.holds(&states(&[
+            (1, Following(id(2))),
+            (2, Leading),
+            (3, Looking)
+        ])));
+        assert!(!expected.holds(&states(&[(1, Following(id(3))), (2, Leading)])));
+        assert!(!expected.holds(&states(&[
+            (1, Following(id(2))),
+            (2, Leading),
+            (3, Leading)
+        ])));
+        assert!(!expected.holds(&states(&[(1, Following(id(2)))])));
+    }
+
+    #[test]
+    fn nobody_leads_only_if_nobody_believes_in_a_leader() {
+        use MemberState::{Down, Looking, Observing};
+        let nobody = expecting(Some(ExpectedLeader::Nobody));
+        assert!(nobody.holds(&states(&[(1, Looking), (2, Down)])));
+        assert!(!nobody.holds(&states(&[(1, Observing(id(2))), (2, Down)])));
+        assert!(nobody.needs_patience());
+    }
+
+    #[test]
+    fn a_member_that_is_down_is_not_looking() {
+        let mut expected = expecting(None);
+        expected.looking = vec![id(1)];
+        assert!(!expected.holds(&states(&[])));
+        assert!(expected.holds(&states(&[(1, MemberState::Looking)])));
+    }
+}

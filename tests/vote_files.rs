@@ -1,0 +1,507 @@
+//! Vote files: what is read, what is refused, and in which words.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::time::Duration;
+
+use ballotbox::{
+    Endpoint, GroupId, Role, ServerId,
+    election::{Epoch, Zxid},
+    vote_file::{Deed, Expectation, ExpectedLeader, Step, VoteFile, VoteFileError},
+};
+use proptest::prelude::*;
+
+const STORY: &str = r#"{
+  "title": "The most recent history wins; then the leader dies",
+  "members": [
+    { "id": 1, "vote": { "zxid": "0x100000002", "epoch": 1 } },
+    { "id": 2, "vote": { "zxid": 4294967301, "epoch": 1 }, "election": "127.0.0.1:3881", "quorum": "[::1]:2881" },
+    { "id": 3 },
+    { "id": 4, "role": "observer" }
+  ],
+  "timing": { "settle_ms": 50, "grace_ms": 10, "connect_ms": 1000 },
+  "steps": [
+    { "at_ms": 0, "start": [1, 2, 3, 4] },
+    { "at_ms": 500, "kill": [2] },
+    { "at_ms": 500, "cut": [[1, 3]] },
+    { "at_ms": 600, "heal": true }
+  ],
+  "expect": [
+    { "by_ms": 400, "leader": 2, "following": [1, 3], "observing": [4] },
+    { "by_ms": 1500, "leader": null, "looking": [1] }
+  ]
+}"#;
+
+fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn read(text: &str) -> VoteFile {
+    VoteFile::parse("story.json", text).unwrap()
+}
+
+/// The error as a user sees it; always one line.
+fn refused(text: &str) -> String {
+    let error = VoteFile::parse("story.json", text).unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
+    assert!(error.starts_with("story.json"), "{error}");
+    error
+}
+
+fn refused_with(text: &str, parts: &[&str]) {
+    let error = refused(text);
+    for part in parts {
+        assert!(error.contains(part), "`{part}` is missing in: {error}");
+    }
+}
+
+/// A file of three voters and an observer, with these steps.
+fn with_steps(steps: &str) -> String {
+    format!(
+        r#"{{"members":[{{"id":1}},{{"id":2}},{{"id":3}},{{"id":4,"role":"observer"}}],"steps":[{steps}]}}"#
+    )
+}
+
+/// The same members, started, with this expectation.
+fn expecting(expectation: &str) -> String {
+    format!(
+        r#"{{"members":[{{"id":1}},{{"id":2}},{{"id":3}},{{"id":4,"role":"observer"}}],"expect":[{expectation}]}}"#
+    )
+}
+
+#[test]
+fn a_file_is_read_into_checked_values() {
+    let file = read(STORY);
+    assert_eq!(
+        file.title.as_deref(),
+        Some("The most recent history wins; then the leader dies")
+    );
+    let [first, second, third, fourth] = file.members.as_slice() else {
+        panic!("{:?}", file.members)
+    };
+    assert_eq!((first.zxid, first.epoch), (Zxid(0x1_0000_0002), Epoch(1)));
+    assert_eq!(second.zxid, Zxid(0x1_0000_0005));
+    assert_eq!(
+        second.election,
+        Some("127.0.0.1:3881".parse::<Endpoint>().unwrap())
+    );
+    assert_eq!(
+        (third.zxid, third.epoch, &third.election),
+        (Zxid(0), Epoch(0), &None)
+    );
+    assert_eq!(fourth.member.role, Role::Observer);
+    assert_eq!(file.ensemble.voters().count(), 3);
+    assert_eq!(file.timing.election.settle, ms(50));
+    assert_eq!(file.timing.election.resend_min, ms(200));
+    assert_eq!(file.timing.connect, ms(1000));
+    assert_eq!(
+        file.steps[2],
+        Step {
+            at: ms(500),
+            deed: Deed::Cut(vec![(id(1), id(3))])
+        }
+    );
+    assert_eq!(file.steps[3].deed, Deed::Heal);
+    assert_eq!(
+        file.expectations[1],
+        Expectation {
+            by: ms(1500),
+            leader: Some(ExpectedLeader::Nobody),
+            following: vec![],
+            observing: vec![],
+            looking: vec![id(1)],
+        }
+    );
+}
+
+#[test]
+fn without_steps_all_members_start_at_once() {
+    let file = read(r#"{"members":[{"id":2},{"id":1}]}"#);
+    assert_eq!(
+        file.steps,
+        [Step {
+            at: ms(0),
+            deed: Deed::Start(vec![id(2), id(1)])
+        }]
+    );
+}
+
+#[test]
+fn an_expectation_has_to_stay_true_until_the_next_step() {
+    let file = read(STORY);
+    assert_eq!(file.window_end(&file.expectations[0]), Some(ms(500)));
+    assert_eq!(file.window_end(&file.expectations[1]), None);
+}
+
+#[test]
+fn weights_and_groups_make_a_hierarchical_quorum() {
+    let file = read(
+        r#"{"members":[{"id":1,"group":1,"weight":0},{"id":2,"group":1},{"id":3,"group":2,"weight":3}]}"#,
+    );
+    assert_eq!(file.members[0].member.weight, Some(0));
+    assert_eq!(file.members[2].member.group, Some(GroupId(2)));
+    assert!(!file.ensemble.may_lead(id(1)));
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    read(&format!("\u{feff}{STORY}"));
+}
+
+#[test]
+fn what_is_written_reads_back_the_same() {
+    let file = read(STORY);
+    let text = file.to_json();
+    assert_eq!(read(&text), file, "{text}");
+    assert!(text.contains(r#""zxid": "0x100000005""#), "{text}");
+}
+
+#[test]
+fn a_missing_file_is_named_and_so_is_a_directory() {
+    let missing = std::path::Path::new("/nowhere/story.json");
+    let error = VoteFile::read(missing).unwrap_err();
+    assert!(matches!(error, VoteFileError::Unreadable { .. }));
+    let text = error.to_string();
+    assert!(
+        text.starts_with("/nowhere/story.json: No such file"),
+        "{text}"
+    );
+    assert!(VoteFile::read(std::path::Path::new("/")).is_err());
+}
+
+#[test]
+fn a_file_that_is_too_large_or_no_text_is_refused_before_it_is_parsed() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let large = folder.join("large.json");
+    std::fs::write(&large, vec![b' '; (1 << 20) + 1]).unwrap();
+    let error = VoteFile::read(&large).unwrap_err();
+    assert!(matches!(error, VoteFileError::TooLarge { .. }), "{error}");
+    let binary = folder.join("binary.json");
+    std::fs::write(&binary, b"{\"title\":\"\xff\"}").unwrap();
+    let error = VoteFile::read(&binary).unwrap_err();
+    assert!(
+        matches!(error, VoteFileError::NotUtf8 { at: 10, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn text_that_is_not_json_is_refused_with_its_place() {
+    refused_with("", &["line 1, column 0", "EOF", "ends too early"]);
+    refused_with(
+        "{\n \"members\": [ {\"id\": 1},\n",
+        &["line 3", "members", "ends too early"],
+    );
+    refused_with("members: 1", &["line 1, column 1", "not JSON"]);
+    refused_with(
+        r#"{"members":[{"id":NaN}]}"#,
+        &["line 1", "members[0].id", "not JSON"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1}]} {}"#,
+        &["trailing characters", "not JSON"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1e999}]}"#,
+        &["members[0].id", "out of range"],
+    );
+    refused_with("[]", &["sequence, expected an object"]);
+    refused_with(
+        r#"{"members":[[1]]}"#,
+        &["members[0]", "sequence, expected an object"],
+    );
+    refused(&"[".repeat(100_000));
+}
+
+#[test]
+fn unknown_and_repeated_and_missing_fields_are_refused_by_name() {
+    refused_with(
+        r#"{"members":[{"id":1}],"step":[]}"#,
+        &["unknown field `step`", "`steps`"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"vote":{"zixd":1}}]}"#,
+        &["members[0].vote.zixd", "unknown field", "`zxid`"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"id":2}]}"#,
+        &["members[0]", "duplicate field `id`"],
+    );
+    refused_with(r#"{"members":[{}]}"#, &["members[0]", "missing field `id`"]);
+    refused_with("{}", &["missing field `members`"]);
+}
+
+#[test]
+fn absurd_numbers_are_refused_with_what_was_found_and_what_was_expected() {
+    let id = |id: &str| format!(r#"{{"members":[{{"id":{id}}}]}}"#);
+    for wrong in [
+        "-1",
+        "1.5",
+        "9223372036854775807",
+        "18446744073709551616",
+        "\"1\"",
+        "null",
+    ] {
+        refused_with(
+            &id(wrong),
+            &[
+                "members[0].id",
+                "a server id: a whole number from 0 to 9223372036854775806",
+            ],
+        );
+    }
+    read(&id("9223372036854775806"));
+    read(&id("0"));
+    let zxid = |zxid: &str| format!(r#"{{"members":[{{"id":1,"vote":{{"zxid":{zxid}}}}}]}}"#);
+    for wrong in [
+        "-1",
+        "\"100000002\"",
+        "\"0x\"",
+        "\"0x+1\"",
+        "\"0x8000000000000000\"",
+        "true",
+    ] {
+        refused_with(
+            &zxid(wrong),
+            &["members[0].vote.zxid", "a zxid", "0x100000002"],
+        );
+    }
+    read(&zxid("\"0x7fffffffffffffff\""));
+    refused_with(
+        r#"{"members":[{"id":1,"vote":{"epoch":2147483648}}]}"#,
+        &["members[0].vote.epoch", "2147483648", "2147483647"],
+    );
+    refused_with(
+        &with_steps(r#"{"at_ms":3600001,"start":[1]}"#),
+        &["steps[0].at_ms", "3600001", "from 0 to 3600000"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1}],"timing":{"connect_ms":0}}"#,
+        &["timing.connect_ms", "from 1 to 3600000"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"weight":-1,"group":1}]}"#,
+        &["members[0].weight", "`-1`"],
+    );
+}
+
+#[test]
+fn members_that_are_no_ensemble_are_refused() {
+    refused_with(r#"{"members":[]}"#, &["members: no member is a voter"]);
+    refused_with(
+        r#"{"members":[{"id":1,"role":"observer"}]}"#,
+        &["members: no member is a voter"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1},{"id":2},{"id":1}]}"#,
+        &["members[2].id", "id 1"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"weight":2}]}"#,
+        &["members[0].group", "voter 1 is in no group"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"weight":0,"group":1},{"id":2,"weight":0,"group":2}]}"#,
+        &["members: every voter has weight 0"],
+    );
+    let heavy = i64::MAX;
+    let heavy = |id| format!(r#"{{"id":{id},"group":7,"weight":{heavy}}}"#);
+    refused_with(
+        &format!(r#"{{"members":[{},{},{}]}}"#, heavy(1), heavy(2), heavy(3)),
+        &["members[2].weight", "group 7"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1},{"id":2,"role":"observer","weight":1}]}"#,
+        &["members[1].weight", "2 is an observer"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"role":"leader"}]}"#,
+        &["members[0].role", "`voter`"],
+    );
+    let many: Vec<_> = (0..256).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+    refused_with(
+        &format!(r#"{{"members":[{}]}}"#, many.join(",")),
+        &["members: 256 entries: expected at most 255"],
+    );
+}
+
+#[test]
+fn addresses_that_cannot_be_used_are_refused() {
+    let at = |election: &str| format!(r#"{{"members":[{{"id":1,"election":"{election}"}}]}}"#);
+    refused_with(&at("localhost"), &["members[0].election", "has no port"]);
+    refused_with(&at("h:70000"), &["members[0].election", "70000"]);
+    refused_with(&at("h:0"), &["members[0].election", "port 0"]);
+    refused_with(
+        r#"{"members":[{"id":1,"election":"h:1"},{"id":2,"quorum":"h:1"}]}"#,
+        &["members[1].quorum", "h:1 is also members[0].election"],
+    );
+}
+
+#[test]
+fn titles_are_one_short_line() {
+    refused_with(
+        r#"{"title":"a\nb","members":[{"id":1}]}"#,
+        &["title: expected one line"],
+    );
+    let long = "x".repeat(201);
+    refused_with(
+        &format!(r#"{{"title":"{long}","members":[{{"id":1}}]}}"#),
+        &["title"],
+    );
+    // What is quoted from the file stays one line, too.
+    refused_with(
+        r#"{"members":[{"id":1}],"a\u001b[31m\nb":1}"#,
+        &["unknown field"],
+    );
+}
+
+#[test]
+fn timings_that_contradict_each_other_are_refused() {
+    refused_with(
+        r#"{"members":[{"id":1}],"timing":{"resend_min_ms":300,"resend_max_ms":299}}"#,
+        &["timing.resend_max_ms", "299", "300"],
+    );
+}
+
+#[test]
+fn steps_that_cannot_be_played_are_refused() {
+    let start = r#"{"at_ms":10,"start":[1,2]}"#;
+    let then = |step: &str| with_steps(&format!("{start},{step}"));
+    refused_with(&with_steps(""), &["steps: an empty list"]);
+    refused_with(
+        &with_steps(r#"{"at_ms":0}"#),
+        &["steps[0]: nothing happens", "isolate"],
+    );
+    refused_with(
+        &with_steps(r#"{"at_ms":0,"start":[1],"heal":true}"#),
+        &["steps[0]: both start and heal"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":9,"kill":[1]}"#),
+        &["steps[1].at_ms", "9 is before", "10"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"start":[3,1]}"#),
+        &["steps[1].start[1]: 1 runs already"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"stop":[3]}"#),
+        &["steps[1].stop[0]: 3 does not run"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"kill":[9]}"#),
+        &["steps[1].kill[0]: no member has id 9", "1, 2, 3, 4"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"kill":[1,1]}"#),
+        &["steps[1].kill[1]: 1 stands here twice"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"kill":[]}"#),
+        &["steps[1].kill: an empty list"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"pause":[4]}"#),
+        &["steps[1].pause[0]: 4 does not run"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"resume":[1]}"#),
+        &["steps[1].resume[0]: 1 is not paused"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"cut":[[1,1]]}"#),
+        &["steps[1].cut[0]: 1 is paired with itself"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"cut":[[1,8]]}"#),
+        &["steps[1].cut[0][1]: no member has id 8"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"cut":[[1,2,3]]}"#),
+        &["steps[1].cut[0]"],
+    );
+    refused_with(
+        &then(r#"{"at_ms":10,"heal":false}"#),
+        &["steps[1].heal: false: expected true"],
+    );
+    let pause = r#"{"at_ms":11,"pause":[1]}"#;
+    refused_with(
+        &then(&format!("{pause},{pause}")),
+        &["steps[2].pause[0]: 1 is paused already"],
+    );
+    // A kill ends a pause; whoever starts again is not paused.
+    let again = r#"{"at_ms":12,"kill":[1]},{"at_ms":12,"start":[1]},{"at_ms":12,"pause":[1]}"#;
+    read(&then(&format!("{pause},{again}")));
+}
+
+#[test]
+fn expectations_that_cannot_come_true_are_refused() {
+    refused_with(
+        &expecting(r#"{"by_ms":5}"#),
+        &["expect[0]: nothing is expected"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":0,"leader":1}"#),
+        &["expect[0].by_ms: 0"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"leader":4}"#),
+        &[
+            "expect[0].leader: 4 is an observer",
+            "voter of positive weight",
+        ],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"leader":7}"#),
+        &["expect[0].leader: no member has id 7"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"following":[1,4]}"#),
+        &["expect[0].following[1]: 4 is an observer"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"observing":[1]}"#),
+        &["expect[0].observing[0]: 1 is a voter"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"leader":1,"following":[1]}"#),
+        &["expect[0].following[0]: 1 is also expected as leader"],
+    );
+    refused_with(
+        &expecting(r#"{"by_ms":5,"leader":null,"following":[1]}"#),
+        &["expect[0].following: 1 cannot be following while leader is null"],
+    );
+    refused_with(
+        r#"{"members":[{"id":1,"group":1},{"id":2,"group":1,"weight":0}],"expect":[{"by_ms":5,"leader":2}]}"#,
+        &["expect[0].leader: 2 is a voter of weight 0"],
+    );
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused_in_one_line() {
+    for end in (0..STORY.len()).filter(|end| STORY.is_char_boundary(*end)) {
+        refused(&STORY[..end]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics(text in "\\PC*") {
+        let _ = VoteFile::parse("story.json", &text);
+    }
+
+    #[test]
+    fn reading_a_damaged_file_never_panics(at in 0..STORY.len(), with in "[\"0-9a-z{}\\[\\],:-]{0,3}") {
+        let mut text = STORY.to_owned();
+        text.replace_range(at..=at, &with);
+        match VoteFile::parse("story.json", &text) {
+            // Whatever is accepted can be written, and reads back the same.
+            Ok(file) => prop_assert_eq!(read(&file.to_json()), file),
+            Err(error) => prop_assert!(!error.to_string().contains('\n')),
+        }
+    }
+}
