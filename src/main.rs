@@ -1,2 +1,19 @@
-//! The `ballotbox` binary.
-fn main() {}
+//! The `ballotbox` binary: parse, run, and turn the result into an exit code.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut out = anstream::stdout();
+    let done = cli::run(std::env::args_os(), &mut out);
+    match done {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            if let Some(text) = failure.text() {
+                anstream::eprintln!("ballotbox: {text}");
+            }
+            failure.exit_code().into()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line: what can be typed, and what becomes of it.
+//!
+//! Results go to stdout, everything else to stderr. The exit code says how it ended:
+//!
+//! | code | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | it ran, but the answer is no |
+//! | 2 | wrong usage, or a bad input file |
+//! | 3 | the environment failed: cannot bind, cannot write |
+
+mod check;
+mod exit;
+mod screen;
+
+use std::{ffi::OsString, io::Write};
+
+use structopt::{
+    StructOpt,
+    clap::{self, AppSettings},
+};
+
+pub(crate) use exit::{ExitCode, Failure};
+
+/// Elects a leader among a handful of processes, with nothing else to run.
+#[derive(Debug, StructOpt)]
+#[structopt(
+    name = "ballotbox",
+    global_settings = &[AppSettings::VersionlessSubcommands, AppSettings::UnifiedHelpMessage],
+    settings = &[AppSettings::SubcommandRequired, AppSettings::DisableHelpSubcommand],
+)]
+struct Args {
+    #[structopt(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, StructOpt)]
+enum Command {
+    Check(check::CheckArgs),
+}
+
+/// Does what the arguments say, and writes results to `out`.
+///
+/// # Errors
+///
+/// [`Failure`], which knows what to tell the user and which exit code that is.
+pub(crate) fn run(
+    args: impl Iterator<Item = OsString>,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    let args = match Args::from_iter_safe(args) {
+        Ok(args) => args,
+        Err(error) if asked_for(&error) => {
+            writeln!(out, "{}", error.message)?;
+            return Ok(ExitCode::Done);
+        }
+        Err(error) => return Err(Failure::Usage(exit::usage_text(&error))),
+    };
+    let code = match args.command {
+        Command::Check(args) => check::run(&args, out)?,
+    };
+    out.flush()?;
+    Ok(code)
+}
+
+/// Whether the "error" is the help or the version the user asked for.
+fn asked_for(error: &clap::Error) -> bool {
+    matches!(
+        error.kind,
+        clap::ErrorKind::HelpDisplayed | clap::ErrorKind::VersionDisplayed
+    )
+}

@@ -1,0 +1,63 @@
+//! [`ExitCode`] and [`Failure`]: how a command ended.
+
+use std::io;
+
+use ballotbox::vote_file::VoteFileError;
+use structopt::clap;
+
+/// The exit codes of the binary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum ExitCode {
+    /// Everything was done.
+    Done = 0,
+    /// Wrong usage, or a bad input file.
+    Usage = 2,
+    /// The environment failed.
+    Environment = 3,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line makes no sense; the text of the argument parser.
+    #[error("{0}")]
+    Usage(String),
+    /// The vote file cannot be used.
+    #[error(transparent)]
+    VoteFile(#[from] VoteFileError),
+    /// The results could not be written.
+    #[error("cannot write to stdout: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// What to tell the user, if anything.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
+            Self::Usage(_) | Self::VoteFile(_) | Self::Output(_) => Some(self.to_string()),
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::VoteFile(_) => ExitCode::Usage,
+            // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
+            Self::Output(_) => ExitCode::Environment,
+        }
+    }
+}
+
+/// The parser's text, without the `error:` in front that ours replaces.
+pub(super) fn usage_text(error: &clap::Error) -> String {
+    let text = error.message.trim_end();
+    text.strip_prefix("error: ").unwrap_or(text).to_owned()
+}

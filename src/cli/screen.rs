@@ -1,0 +1,70 @@
+//! What people read: aligned tables, and colours that go away when nobody looks.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+
+/// Headings.
+pub(super) const BOLD: Style = Style::new().bold();
+/// What matters less.
+pub(super) const FAINT: Style = Style::new().dimmed();
+/// What needs no emphasis.
+pub(super) const PLAIN: Style = Style::new();
+
+/// A column of a table.
+pub(super) struct Column {
+    pub(super) heading: &'static str,
+    alignment: CellAlignment,
+}
+
+impl Column {
+    /// For words.
+    pub(super) const fn left(heading: &'static str) -> Self {
+        Self {
+            heading,
+            alignment: CellAlignment::Left,
+        }
+    }
+
+    /// For numbers.
+    pub(super) const fn right(heading: &'static str) -> Self {
+        Self {
+            heading,
+            alignment: CellAlignment::Right,
+        }
+    }
+}
+
+/// Writes rows, each in its style, under their headings. Columns without any content are left out.
+pub(super) fn table(
+    out: &mut dyn Write,
+    columns: &[Column],
+    rows: &[(Style, Vec<String>)],
+) -> io::Result<()> {
+    let filled = |n: &usize| rows.iter().any(|(_, cells)| !cells[*n].is_empty());
+    let shown: Vec<_> = (0..columns.len()).filter(filled).collect();
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(shown.iter().map(|n| {
+        let column = &columns[*n];
+        Cell::new(column.heading).set_alignment(column.alignment)
+    }));
+    for (_, cells) in rows {
+        table.add_row(
+            shown
+                .iter()
+                .map(|n| Cell::new(&cells[*n]).set_alignment(columns[*n].alignment)),
+        );
+    }
+    let styles = std::iter::once(BOLD).chain(rows.iter().map(|(style, _)| *style));
+    for (line, style) in table.lines().zip(styles) {
+        writeln!(out, " {style}{}{style:#}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Milliseconds since the beginning, set so that lines of a story align.
+pub(super) fn at(time: std::time::Duration) -> String {
+    format!("{:>6} ms", time.as_millis())
+}
