@@ -65,8 +65,5 @@ pub(crate) fn run(
 
 /// Whether the "error" is the help or the version the user asked for.
 fn asked_for(error: &clap::Error) -> bool {
-    matches!(
-        error.kind,
-        clap::ErrorKind::HelpDisplayed | clap::ErrorKind::VersionDisplayed
-    )
+    matches!(error.kind, clap::ErrorKind::HelpDisplayed | clap::ErrorKind::VersionDisplayed)
 }

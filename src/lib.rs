@@ -3,6 +3,7 @@
 pub mod election;
 mod ensemble;
 mod timing;
+pub mod vote_file;
 
 pub use ballotbox_actors::{Endpoint, EndpointError, ServerId};
 pub use election::{Decision, Epoch, Round, Standing, Vote, Zxid};

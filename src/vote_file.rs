@@ -89,10 +89,7 @@ pub struct FileTiming {
 impl Default for FileTiming {
     /// ZooKeeper's.
     fn default() -> Self {
-        Self {
-            election: Timing::default(),
-            connect: Duration::from_secs(5),
-        }
+        Self { election: Timing::default(), connect: Duration::from_secs(5) }
     }
 }
 
@@ -143,10 +140,7 @@ impl VoteFile {
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&file, text),
             Err(_) if bytes.len() > FILE_BYTES_MAX => Err(VoteFileError::TooLarge { file }),
-            Err(error) => Err(VoteFileError::NotUtf8 {
-                file,
-                at: error.valid_up_to(),
-            }),
+            Err(error) => Err(VoteFileError::NotUtf8 { file, at: error.valid_up_to() }),
         }
     }
 
@@ -157,9 +151,7 @@ impl VoteFile {
     /// As for [`VoteFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, VoteFileError> {
         if text.len() > FILE_BYTES_MAX {
-            return Err(VoteFileError::TooLarge {
-                file: name.to_owned(),
-            });
+            return Err(VoteFileError::TooLarge { file: name.to_owned() });
         }
         let raw = raw::read(name, text.strip_prefix('\u{feff}').unwrap_or(text))?;
         check::check(raw).map_err(|error| error.in_file(name))
@@ -198,11 +190,7 @@ impl fmt::Display for Deed {
             Self::Pause(members) => write!(f, "pause {}", ids(members)),
             Self::Resume(members) => write!(f, "resume {}", ids(members)),
             Self::Cut(pairs) => {
-                write!(
-                    f,
-                    "cut {}",
-                    join(pairs.iter().map(|(a, b)| format!("{a}-{b}")))
-                )
+                write!(f, "cut {}", join(pairs.iter().map(|(a, b)| format!("{a}-{b}"))))
             }
             Self::Isolate(members) => write!(f, "isolate {}", ids(members)),
             Self::Heal => f.write_str("heal"),

@@ -76,35 +76,20 @@ fn expecting(expectation: &str) -> String {
 #[test]
 fn a_file_is_read_into_checked_values() {
     let file = read(STORY);
-    assert_eq!(
-        file.title.as_deref(),
-        Some("The most recent history wins; then the leader dies")
-    );
+    assert_eq!(file.title.as_deref(), Some("The most recent history wins; then the leader dies"));
     let [first, second, third, fourth] = file.members.as_slice() else {
         panic!("{:?}", file.members)
     };
     assert_eq!((first.zxid, first.epoch), (Zxid(0x1_0000_0002), Epoch(1)));
     assert_eq!(second.zxid, Zxid(0x1_0000_0005));
-    assert_eq!(
-        second.election,
-        Some("127.0.0.1:3881".parse::<Endpoint>().unwrap())
-    );
-    assert_eq!(
-        (third.zxid, third.epoch, &third.election),
-        (Zxid(0), Epoch(0), &None)
-    );
+    assert_eq!(second.election, Some("127.0.0.1:3881".parse::<Endpoint>().unwrap()));
+    assert_eq!((third.zxid, third.epoch, &third.election), (Zxid(0), Epoch(0), &None));
     assert_eq!(fourth.member.role, Role::Observer);
     assert_eq!(file.ensemble.voters().count(), 3);
     assert_eq!(file.timing.election.settle, ms(50));
     assert_eq!(file.timing.election.resend_min, ms(200));
     assert_eq!(file.timing.connect, ms(1000));
-    assert_eq!(
-        file.steps[2],
-        Step {
-            at: ms(500),
-            deed: Deed::Cut(vec![(id(1), id(3))])
-        }
-    );
+    assert_eq!(file.steps[2], Step { at: ms(500), deed: Deed::Cut(vec![(id(1), id(3))]) });
     assert_eq!(file.steps[3].deed, Deed::Heal);
     assert_eq!(
         file.expectations[1],
@@ -121,13 +106,7 @@ fn a_file_is_read_into_checked_values() {
 #[test]
 fn without_steps_all_members_start_at_once() {
     let file = read(r#"{"members":[{"id":2},{"id":1}]}"#);
-    assert_eq!(
-        file.steps,
-        [Step {
-            at: ms(0),
-            deed: Deed::Start(vec![id(2), id(1)])
-        }]
-    );
+    assert_eq!(file.steps, [Step { at: ms(0), deed: Deed::Start(vec![id(2), id(1)]) }]);
 }
 
 #[test]
@@ -166,10 +145,7 @@ fn a_missing_file_is_named_and_so_is_a_directory() {
     let error = VoteFile::read(missing).unwrap_err();
     assert!(matches!(error, VoteFileError::Unreadable { .. }));
     let text = error.to_string();
-    assert!(
-        text.starts_with("/nowhere/story.json: No such file"),
-        "{text}"
-    );
+    assert!(text.starts_with("/nowhere/story.json: No such file"), "{text}");
     assert!(VoteFile::read(std::path::Path::new("/")).is_err());
 }
 
@@ -183,54 +159,30 @@ fn a_file_that_is_too_large_or_no_text_is_refused_before_it_is_parsed() {
     let binary = folder.join("binary.json");
     std::fs::write(&binary, b"{\"title\":\"\xff\"}").unwrap();
     let error = VoteFile::read(&binary).unwrap_err();
-    assert!(
-        matches!(error, VoteFileError::NotUtf8 { at: 10, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, VoteFileError::NotUtf8 { at: 10, .. }), "{error}");
 }
 
 #[test]
 fn text_that_is_not_json_is_refused_with_its_place() {
     refused_with("", &["line 1, column 0", "EOF", "ends too early"]);
-    refused_with(
-        "{\n \"members\": [ {\"id\": 1},\n",
-        &["line 3", "members", "ends too early"],
-    );
+    refused_with("{\n \"members\": [ {\"id\": 1},\n", &["line 3", "members", "ends too early"]);
     refused_with("members: 1", &["line 1, column 1", "not JSON"]);
-    refused_with(
-        r#"{"members":[{"id":NaN}]}"#,
-        &["line 1", "members[0].id", "not JSON"],
-    );
-    refused_with(
-        r#"{"members":[{"id":1}]} {}"#,
-        &["trailing characters", "not JSON"],
-    );
-    refused_with(
-        r#"{"members":[{"id":1e999}]}"#,
-        &["members[0].id", "out of range"],
-    );
+    refused_with(r#"{"members":[{"id":NaN}]}"#, &["line 1", "members[0].id", "not JSON"]);
+    refused_with(r#"{"members":[{"id":1}]} {}"#, &["trailing characters", "not JSON"]);
+    refused_with(r#"{"members":[{"id":1e999}]}"#, &["members[0].id", "out of range"]);
     refused_with("[]", &["sequence, expected an object"]);
-    refused_with(
-        r#"{"members":[[1]]}"#,
-        &["members[0]", "sequence, expected an object"],
-    );
+    refused_with(r#"{"members":[[1]]}"#, &["members[0]", "sequence, expected an object"]);
     refused(&"[".repeat(100_000));
 }
 
 #[test]
 fn unknown_and_repeated_and_missing_fields_are_refused_by_name() {
-    refused_with(
-        r#"{"members":[{"id":1}],"step":[]}"#,
-        &["unknown field `step`", "`steps`"],
-    );
+    refused_with(r#"{"members":[{"id":1}],"step":[]}"#, &["unknown field `step`", "`steps`"]);
     refused_with(
         r#"{"members":[{"id":1,"vote":{"zixd":1}}]}"#,
         &["members[0].vote.zixd", "unknown field", "`zxid`"],
     );
-    refused_with(
-        r#"{"members":[{"id":1,"id":2}]}"#,
-        &["members[0]", "duplicate field `id`"],
-    );
+    refused_with(r#"{"members":[{"id":1,"id":2}]}"#, &["members[0]", "duplicate field `id`"]);
     refused_with(r#"{"members":[{}]}"#, &["members[0]", "missing field `id`"]);
     refused_with("{}", &["missing field `members`"]);
 }
@@ -238,37 +190,17 @@ fn unknown_and_repeated_and_missing_fields_are_refused_by_name() {
 #[test]
 fn absurd_numbers_are_refused_with_what_was_found_and_what_was_expected() {
     let id = |id: &str| format!(r#"{{"members":[{{"id":{id}}}]}}"#);
-    for wrong in [
-        "-1",
-        "1.5",
-        "9223372036854775807",
-        "18446744073709551616",
-        "\"1\"",
-        "null",
-    ] {
+    for wrong in ["-1", "1.5", "9223372036854775807", "18446744073709551616", "\"1\"", "null"] {
         refused_with(
             &id(wrong),
-            &[
-                "members[0].id",
-                "a server id: a whole number from 0 to 9223372036854775806",
-            ],
+            &["members[0].id", "a server id: a whole number from 0 to 9223372036854775806"],
         );
     }
     read(&id("9223372036854775806"));
     read(&id("0"));
     let zxid = |zxid: &str| format!(r#"{{"members":[{{"id":1,"vote":{{"zxid":{zxid}}}}}]}}"#);
-    for wrong in [
-        "-1",
-        "\"100000002\"",
-        "\"0x\"",
-        "\"0x+1\"",
-        "\"0x8000000000000000\"",
-        "true",
-    ] {
-        refused_with(
-            &zxid(wrong),
-            &["members[0].vote.zxid", "a zxid", "0x100000002"],
-        );
+    for wrong in ["-1", "\"100000002\"", "\"0x\"", "\"0x+1\"", "\"0x8000000000000000\"", "true"] {
+        refused_with(&zxid(wrong), &["members[0].vote.zxid", "a zxid", "0x100000002"]);
     }
     read(&zxid("\"0x7fffffffffffffff\""));
     refused_with(
@@ -283,23 +215,14 @@ fn absurd_numbers_are_refused_with_what_was_found_and_what_was_expected() {
         r#"{"members":[{"id":1}],"timing":{"connect_ms":0}}"#,
         &["timing.connect_ms", "from 1 to 3600000"],
     );
-    refused_with(
-        r#"{"members":[{"id":1,"weight":-1,"group":1}]}"#,
-        &["members[0].weight", "`-1`"],
-    );
+    refused_with(r#"{"members":[{"id":1,"weight":-1,"group":1}]}"#, &["members[0].weight", "`-1`"]);
 }
 
 #[test]
 fn members_that_are_no_ensemble_are_refused() {
     refused_with(r#"{"members":[]}"#, &["members: no member is a voter"]);
-    refused_with(
-        r#"{"members":[{"id":1,"role":"observer"}]}"#,
-        &["members: no member is a voter"],
-    );
-    refused_with(
-        r#"{"members":[{"id":1},{"id":2},{"id":1}]}"#,
-        &["members[2].id", "id 1"],
-    );
+    refused_with(r#"{"members":[{"id":1,"role":"observer"}]}"#, &["members: no member is a voter"]);
+    refused_with(r#"{"members":[{"id":1},{"id":2},{"id":1}]}"#, &["members[2].id", "id 1"]);
     refused_with(
         r#"{"members":[{"id":1,"weight":2}]}"#,
         &["members[0].group", "voter 1 is in no group"],
@@ -318,10 +241,7 @@ fn members_that_are_no_ensemble_are_refused() {
         r#"{"members":[{"id":1},{"id":2,"role":"observer","weight":1}]}"#,
         &["members[1].weight", "2 is an observer"],
     );
-    refused_with(
-        r#"{"members":[{"id":1,"role":"leader"}]}"#,
-        &["members[0].role", "`voter`"],
-    );
+    refused_with(r#"{"members":[{"id":1,"role":"leader"}]}"#, &["members[0].role", "`voter`"]);
     let many: Vec<_> = (0..256).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
     refused_with(
         &format!(r#"{{"members":[{}]}}"#, many.join(",")),
@@ -343,20 +263,11 @@ fn addresses_that_cannot_be_used_are_refused() {
 
 #[test]
 fn titles_are_one_short_line() {
-    refused_with(
-        r#"{"title":"a\nb","members":[{"id":1}]}"#,
-        &["title: expected one line"],
-    );
+    refused_with(r#"{"title":"a\nb","members":[{"id":1}]}"#, &["title: expected one line"]);
     let long = "x".repeat(201);
-    refused_with(
-        &format!(r#"{{"title":"{long}","members":[{{"id":1}}]}}"#),
-        &["title"],
-    );
+    refused_with(&format!(r#"{{"title":"{long}","members":[{{"id":1}}]}}"#), &["title"]);
     // What is quoted from the file stays one line, too.
-    refused_with(
-        r#"{"members":[{"id":1}],"a\u001b[31m\nb":1}"#,
-        &["unknown field"],
-    );
+    refused_with(r#"{"members":[{"id":1}],"a\u001b[31m\nb":1}"#, &["unknown field"]);
 }
 
 #[test]
@@ -372,46 +283,22 @@ fn steps_that_cannot_be_played_are_refused() {
     let start = r#"{"at_ms":10,"start":[1,2]}"#;
     let then = |step: &str| with_steps(&format!("{start},{step}"));
     refused_with(&with_steps(""), &["steps: an empty list"]);
-    refused_with(
-        &with_steps(r#"{"at_ms":0}"#),
-        &["steps[0]: nothing happens", "isolate"],
-    );
+    refused_with(&with_steps(r#"{"at_ms":0}"#), &["steps[0]: nothing happens", "isolate"]);
     refused_with(
         &with_steps(r#"{"at_ms":0,"start":[1],"heal":true}"#),
         &["steps[0]: both start and heal"],
     );
-    refused_with(
-        &then(r#"{"at_ms":9,"kill":[1]}"#),
-        &["steps[1].at_ms", "9 is before", "10"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"start":[3,1]}"#),
-        &["steps[1].start[1]: 1 runs already"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"stop":[3]}"#),
-        &["steps[1].stop[0]: 3 does not run"],
-    );
+    refused_with(&then(r#"{"at_ms":9,"kill":[1]}"#), &["steps[1].at_ms", "9 is before", "10"]);
+    refused_with(&then(r#"{"at_ms":10,"start":[3,1]}"#), &["steps[1].start[1]: 1 runs already"]);
+    refused_with(&then(r#"{"at_ms":10,"stop":[3]}"#), &["steps[1].stop[0]: 3 does not run"]);
     refused_with(
         &then(r#"{"at_ms":10,"kill":[9]}"#),
         &["steps[1].kill[0]: no member has id 9", "1, 2, 3, 4"],
     );
-    refused_with(
-        &then(r#"{"at_ms":10,"kill":[1,1]}"#),
-        &["steps[1].kill[1]: 1 stands here twice"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"kill":[]}"#),
-        &["steps[1].kill: an empty list"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"pause":[4]}"#),
-        &["steps[1].pause[0]: 4 does not run"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"resume":[1]}"#),
-        &["steps[1].resume[0]: 1 is not paused"],
-    );
+    refused_with(&then(r#"{"at_ms":10,"kill":[1,1]}"#), &["steps[1].kill[1]: 1 stands here twice"]);
+    refused_with(&then(r#"{"at_ms":10,"kill":[]}"#), &["steps[1].kill: an empty list"]);
+    refused_with(&then(r#"{"at_ms":10,"pause":[4]}"#), &["steps[1].pause[0]: 4 does not run"]);
+    refused_with(&then(r#"{"at_ms":10,"resume":[1]}"#), &["steps[1].resume[0]: 1 is not paused"]);
     refused_with(
         &then(r#"{"at_ms":10,"cut":[[1,1]]}"#),
         &["steps[1].cut[0]: 1 is paired with itself"],
@@ -420,19 +307,10 @@ fn steps_that_cannot_be_played_are_refused() {
         &then(r#"{"at_ms":10,"cut":[[1,8]]}"#),
         &["steps[1].cut[0][1]: no member has id 8"],
     );
-    refused_with(
-        &then(r#"{"at_ms":10,"cut":[[1,2,3]]}"#),
-        &["steps[1].cut[0]"],
-    );
-    refused_with(
-        &then(r#"{"at_ms":10,"heal":false}"#),
-        &["steps[1].heal: false: expected true"],
-    );
+    refused_with(&then(r#"{"at_ms":10,"cut":[[1,2,3]]}"#), &["steps[1].cut[0]"]);
+    refused_with(&then(r#"{"at_ms":10,"heal":false}"#), &["steps[1].heal: false: expected true"]);
     let pause = r#"{"at_ms":11,"pause":[1]}"#;
-    refused_with(
-        &then(&format!("{pause},{pause}")),
-        &["steps[2].pause[0]: 1 is paused already"],
-    );
+    refused_with(&then(&format!("{pause},{pause}")), &["steps[2].pause[0]: 1 is paused already"]);
     // A kill ends a pause; whoever starts again is not paused.
     let again = r#"{"at_ms":12,"kill":[1]},{"at_ms":12,"start":[1]},{"at_ms":12,"pause":[1]}"#;
     read(&then(&format!("{pause},{again}")));
@@ -440,20 +318,11 @@ fn steps_that_cannot_be_played_are_refused() {
 
 #[test]
 fn expectations_that_cannot_come_true_are_refused() {
-    refused_with(
-        &expecting(r#"{"by_ms":5}"#),
-        &["expect[0]: nothing is expected"],
-    );
-    refused_with(
-        &expecting(r#"{"by_ms":0,"leader":1}"#),
-        &["expect[0].by_ms: 0"],
-    );
+    refused_with(&expecting(r#"{"by_ms":5}"#), &["expect[0]: nothing is expected"]);
+    refused_with(&expecting(r#"{"by_ms":0,"leader":1}"#), &["expect[0].by_ms: 0"]);
     refused_with(
         &expecting(r#"{"by_ms":5,"leader":4}"#),
-        &[
-            "expect[0].leader: 4 is an observer",
-            "voter of positive weight",
-        ],
+        &["expect[0].leader: 4 is an observer", "voter of positive weight"],
     );
     refused_with(
         &expecting(r#"{"by_ms":5,"leader":7}"#),

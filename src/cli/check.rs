@@ -41,21 +41,12 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
         Column::left("election"),
         Column::left("quorum"),
     ];
-    let rows: Vec<_> = file
-        .members
-        .iter()
-        .map(|member| (PLAIN, member_row(member)))
-        .collect();
+    let rows: Vec<_> = file.members.iter().map(|member| (PLAIN, member_row(member))).collect();
     screen::table(out, &columns, &rows)?;
     writeln!(out, "\n{}", quorum(file))?;
     writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
     for step in &file.steps {
-        writeln!(
-            out,
-            " {FAINT}{}{FAINT:#}  {}",
-            screen::at(step.at),
-            step.deed
-        )?;
+        writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.deed)?;
     }
     if !file.expectations.is_empty() {
         writeln!(out, "\n{BOLD}Expected{BOLD:#}")?;
@@ -69,9 +60,7 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
 fn member_row(member: &VoteFileMember) -> Vec<String> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
     let address = |address: &Option<_>| {
-        address
-            .as_ref()
-            .map_or_else(String::new, ballotbox::Endpoint::to_string)
+        address.as_ref().map_or_else(String::new, ballotbox::Endpoint::to_string)
     };
     let votes = member.member.role == Role::Voter;
     let history = |text: String| if votes { text } else { String::new() };
@@ -96,11 +85,7 @@ fn role_word(role: Role) -> &'static str {
 
 /// What a quorum is, in words.
 fn quorum(file: &VoteFile) -> String {
-    if file
-        .members
-        .iter()
-        .any(|member| member.member.group.is_some())
-    {
+    if file.members.iter().any(|member| member.member.group.is_some()) {
         return "A quorum is more than half of the weight in more than half of the groups."
             .to_owned();
     }

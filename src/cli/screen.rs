@@ -21,18 +21,12 @@ pub(super) struct Column {
 impl Column {
     /// For words.
     pub(super) const fn left(heading: &'static str) -> Self {
-        Self {
-            heading,
-            alignment: CellAlignment::Left,
-        }
+        Self { heading, alignment: CellAlignment::Left }
     }
 
     /// For numbers.
     pub(super) const fn right(heading: &'static str) -> Self {
-        Self {
-            heading,
-            alignment: CellAlignment::Right,
-        }
+        Self { heading, alignment: CellAlignment::Right }
     }
 }
 
@@ -52,9 +46,7 @@ pub(super) fn table(
     }));
     for (_, cells) in rows {
         table.add_row(
-            shown
-                .iter()
-                .map(|n| Cell::new(&cells[*n]).set_alignment(columns[*n].alignment)),
+            shown.iter().map(|n| Cell::new(&cells[*n]).set_alignment(columns[*n].alignment)),
         );
     }
     let styles = std::iter::once(BOLD).chain(rows.iter().map(|(style, _)| *style));

@@ -74,10 +74,6 @@ pub struct Vote {
 
 impl fmt::Display for Vote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} (epoch {}, zxid {})",
-            self.leader, self.epoch, self.zxid
-        )
+        write!(f, "{} (epoch {}, zxid {})", self.leader, self.epoch, self.zxid)
     }
 }

@@ -29,12 +29,7 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let ensemble = Ensemble::new(members.iter().map(|member| member.member))
         .map_err(|error| ensemble_error(&members, error))?;
     distinct_addresses(&members)?;
-    let timing = raw
-        .timing
-        .as_ref()
-        .map(timing)
-        .transpose()?
-        .unwrap_or_default();
+    let timing = raw.timing.as_ref().map(timing).transpose()?.unwrap_or_default();
     let steps = match &raw.steps {
         Some(steps) => Playbook::new(&ensemble).read(steps)?,
         None => vec![Step {
@@ -47,14 +42,7 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let expectations = expectations
         .map(|(n, Object(raw))| expectation(&ensemble, raw, &format!("expect[{n}]")))
         .collect::<Result<_, _>>()?;
-    Ok(VoteFile {
-        title,
-        members,
-        ensemble,
-        timing,
-        steps,
-        expectations,
-    })
+    Ok(VoteFile { title, members, ensemble, timing, steps, expectations })
 }
 
 fn title(text: String) -> Result<String, At> {
@@ -113,25 +101,17 @@ fn endpoint(text: Option<&str>, path: &str) -> Result<Option<Endpoint>, At> {
 fn ensemble_error(members: &[VoteFileMember], error: EnsembleError) -> At {
     let members = || members.iter().map(|member| member.member).enumerate();
     let last = |blamed: &dyn Fn(&Member) -> bool| {
-        members()
-            .filter(|(_, member)| blamed(member))
-            .last()
-            .map(|(n, _)| n)
+        members().filter(|(_, member)| blamed(member)).last().map(|(n, _)| n)
     };
     let (index, field) = match &error {
         EnsembleError::NoVoter | EnsembleError::NoWeight => (None, ""),
-        EnsembleError::DuplicateId { id } => (
-            members()
-                .filter(|(_, member)| member.id == *id)
-                .nth(1)
-                .map(|(n, _)| n),
-            "id",
-        ),
+        EnsembleError::DuplicateId { id } => {
+            (members().filter(|(_, member)| member.id == *id).nth(1).map(|(n, _)| n), "id")
+        }
         EnsembleError::NoGroup { id } => (last(&|member| member.id == *id), "group"),
-        EnsembleError::WeightOverflow { group } => (
-            last(&|member| member.group == Some(GroupId(*group))),
-            "weight",
-        ),
+        EnsembleError::WeightOverflow { group } => {
+            (last(&|member| member.group == Some(GroupId(*group))), "weight")
+        }
     };
     let path = index.map_or_else(|| "members".to_owned(), |n| format!("members[{n}].{field}"));
     At::new(path, FieldError::Ensemble(error))
@@ -159,28 +139,16 @@ fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
             *field = given;
         }
     };
-    set(
-        &mut timing.election.settle,
-        raw.settle_ms.map(|Millis(time)| time),
-    );
-    set(
-        &mut timing.election.grace,
-        raw.grace_ms.map(|Millis(time)| time),
-    );
+    set(&mut timing.election.settle, raw.settle_ms.map(|Millis(time)| time));
+    set(&mut timing.election.grace, raw.grace_ms.map(|Millis(time)| time));
     let min = raw.resend_min_ms.map(|PositiveMillis(time)| time);
     let max = raw.resend_max_ms.map(|PositiveMillis(time)| time);
     set(&mut timing.election.resend_min, min);
     set(&mut timing.election.resend_max, max);
-    set(
-        &mut timing.connect,
-        raw.connect_ms.map(|PositiveMillis(time)| time),
-    );
+    set(&mut timing.connect, raw.connect_ms.map(|PositiveMillis(time)| time));
     let (min, max) = (timing.election.resend_min, timing.election.resend_max);
     if max < min {
-        let error = FieldError::ResendOrder {
-            min_ms: min.as_millis(),
-            max_ms: max.as_millis(),
-        };
+        let error = FieldError::ResendOrder { min_ms: min.as_millis(), max_ms: max.as_millis() };
         return Err(At::new("timing.resend_max_ms", error));
     }
     Ok(timing)
@@ -218,11 +186,7 @@ struct Playbook<'a> {
 
 impl<'a> Playbook<'a> {
     const fn new(ensemble: &'a Ensemble) -> Self {
-        Self {
-            ensemble,
-            running: BTreeSet::new(),
-            paused: BTreeSet::new(),
-        }
+        Self { ensemble, running: BTreeSet::new(), paused: BTreeSet::new() }
     }
 
     fn read(mut self, raw: &[Object<RawStep>]) -> Result<Vec<Step>, At> {
@@ -258,21 +222,10 @@ impl<'a> Playbook<'a> {
             ("isolate", raw.isolate.is_some()),
             ("heal", raw.heal.is_some()),
         ];
-        let mut given = given
-            .into_iter()
-            .filter(|(_, given)| *given)
-            .map(|(name, _)| name);
-        let name = given
-            .next()
-            .ok_or_else(|| At::new(path, FieldError::NoDeed))?;
+        let mut given = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
+        let name = given.next().ok_or_else(|| At::new(path, FieldError::NoDeed))?;
         if let Some(second) = given.next() {
-            return Err(At::new(
-                path,
-                FieldError::TwoDeeds {
-                    first: name,
-                    second,
-                },
-            ));
+            return Err(At::new(path, FieldError::TwoDeeds { first: name, second }));
         }
         let path = format!("{path}.{name}");
         if let Some(raw) = &raw.start {
@@ -338,20 +291,12 @@ impl<'a> Playbook<'a> {
     }
 
     fn starts(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if self.running.insert(id) {
-            Ok(())
-        } else {
-            Err(FieldError::Running { id })
-        }
+        if self.running.insert(id) { Ok(()) } else { Err(FieldError::Running { id }) }
     }
 
     fn ends(&mut self, id: ServerId) -> Result<(), FieldError> {
         self.paused.remove(&id);
-        if self.running.remove(&id) {
-            Ok(())
-        } else {
-            Err(FieldError::NotRunning { id })
-        }
+        if self.running.remove(&id) { Ok(()) } else { Err(FieldError::NotRunning { id }) }
     }
 
     fn pauses(&mut self, id: ServerId) -> Result<(), FieldError> {
@@ -365,11 +310,7 @@ impl<'a> Playbook<'a> {
     }
 
     fn resumes(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if self.paused.remove(&id) {
-            Ok(())
-        } else {
-            Err(FieldError::NotPaused { id })
-        }
+        if self.paused.remove(&id) { Ok(()) } else { Err(FieldError::NotPaused { id }) }
     }
 }
 
@@ -422,13 +363,7 @@ fn expectation(ensemble: &Ensemble, raw: &RawExpectation, path: &str) -> Result<
             }
         }
     }
-    Ok(Expectation {
-        by,
-        leader,
-        following,
-        observing,
-        looking,
-    })
+    Ok(Expectation { by, leader, following, observing, looking })
 }
 
 fn cannot_be(ensemble: &Ensemble, id: ServerId, expected: &'static str) -> FieldError {
@@ -439,9 +374,5 @@ fn cannot_be(ensemble: &Ensemble, id: ServerId, expected: &'static str) -> Field
     } else {
         "a voter of weight 0"
     };
-    FieldError::CannotBe {
-        id,
-        found,
-        expected,
-    }
+    FieldError::CannotBe { id, found, expected }
 }

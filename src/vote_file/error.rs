@@ -221,18 +221,11 @@ pub(super) struct At {
 
 impl At {
     pub(super) fn new(path: impl Into<String>, error: FieldError) -> Self {
-        Self {
-            path: path.into(),
-            error,
-        }
+        Self { path: path.into(), error }
     }
 
     pub(super) fn in_file(self, file: &str) -> VoteFileError {
-        VoteFileError::Field {
-            file: file.to_owned(),
-            path: self.path,
-            error: self.error,
-        }
+        VoteFileError::Field { file: file.to_owned(), path: self.path, error: self.error }
     }
 }
 
@@ -255,9 +248,5 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 fn in_field(path: &str) -> String {
-    if path.is_empty() {
-        String::new()
-    } else {
-        format!(", {path}")
-    }
+    if path.is_empty() { String::new() } else { format!(", {path}") }
 }

@@ -74,10 +74,7 @@ impl Expectation {
         let leader = match self.leader {
             None => None,
             Some(ExpectedLeader::Nobody) => {
-                if states
-                    .iter()
-                    .any(|(id, state)| state.leader_of(*id).is_some())
-                {
+                if states.iter().any(|(id, state)| state.leader_of(*id).is_some()) {
                     return false;
                 }
                 None
@@ -97,10 +94,7 @@ impl Expectation {
         let observes = |id| matches!(state(id), MemberState::Observing(found) if right(found));
         self.following.iter().all(follows)
             && self.observing.iter().all(observes)
-            && self
-                .looking
-                .iter()
-                .all(|id| state(id) == MemberState::Looking)
+            && self.looking.iter().all(|id| state(id) == MemberState::Looking)
     }
 
     /// Whether it speaks of something that stays away, so that only waiting can show it: nobody leads, or
@@ -160,17 +154,9 @@ mod tests {
         use MemberState::{Following, Leading, Looking};
         let mut expected = expecting(Some(ExpectedLeader::Member(id(2))));
         expected.following = vec![id(1)];
-        assert!(expected.holds(&states(&[
-            (1, Following(id(2))),
-            (2, Leading),
-            (3, Looking)
-        ])));
+        assert!(expected.holds(&states(&[(1, Following(id(2))), (2, Leading), (3, Looking)])));
         assert!(!expected.holds(&states(&[(1, Following(id(3))), (2, Leading)])));
-        assert!(!expected.holds(&states(&[
-            (1, Following(id(2))),
-            (2, Leading),
-            (3, Leading)
-        ])));
+        assert!(!expected.holds(&states(&[(1, Following(id(2))), (2, Leading), (3, Leading)])));
         assert!(!expected.holds(&states(&[(1, Following(id(2)))])));
     }
 

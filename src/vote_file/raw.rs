@@ -66,10 +66,7 @@ pub(super) struct RawVote {
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-#[allow(
-    clippy::struct_field_names,
-    reason = "the fields of the file carry their unit"
-)]
+#[allow(clippy::struct_field_names, reason = "the fields of the file carry their unit")]
 pub(super) struct RawTiming {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settle_ms: Option<Millis>,
@@ -109,11 +106,7 @@ pub(super) struct RawStep {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpectation {
     pub(super) by_ms: Millis,
-    #[serde(
-        default,
-        deserialize_with = "leader_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "leader_or_null", skip_serializing_if = "Option::is_none")]
     pub(super) leader: Option<RawLeader>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) following: Vec<Id>,
@@ -183,11 +176,7 @@ fn json_error(file: &str, path: &str, error: &serde_json::Error) -> VoteFileErro
         file: file.to_owned(),
         line,
         column,
-        path: if path == "." {
-            String::new()
-        } else {
-            one_line(path)
-        },
+        path: if path == "." { String::new() } else { one_line(path) },
         what: what + expected,
     }
 }
@@ -211,20 +200,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 impl RawRole {
-    #[allow(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_voter(&self) -> bool {
         *self == Self::Voter
     }
 }
 
 impl Object<RawVote> {
-    #[allow(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_empty_vote(&self) -> bool {
         *self == Self::default()
     }
@@ -244,12 +227,7 @@ struct Bounded {
 
 impl Bounded {
     const fn new(what: &'static str, min: u64, max: u64) -> Self {
-        Self {
-            what,
-            min,
-            max,
-            hex_too: false,
-        }
+        Self { what, min, max, hex_too: false }
     }
 }
 
@@ -323,10 +301,7 @@ impl<'de> Deserialize<'de> for Whole {
 
 impl<'de> Deserialize<'de> for RawZxid {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let numbers = Bounded {
-            hex_too: true,
-            ..Bounded::new("a zxid", 0, SIGNED_MAX)
-        };
+        let numbers = Bounded { hex_too: true, ..Bounded::new("a zxid", 0, SIGNED_MAX) };
         let number = json.deserialize_any(numbers)?;
         Ok(Self(Zxid(number.cast_signed())))
     }
@@ -383,18 +358,10 @@ impl From<&VoteFile> for RawVoteFile {
     fn from(file: &VoteFile) -> Self {
         Self {
             title: file.title.clone(),
-            members: file
-                .members
-                .iter()
-                .map(|member| Object(member.into()))
-                .collect(),
+            members: file.members.iter().map(|member| Object(member.into())).collect(),
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),
-            expect: file
-                .expectations
-                .iter()
-                .map(|one| Object(one.into()))
-                .collect(),
+            expect: file.expectations.iter().map(|one| Object(one.into())).collect(),
         }
     }
 }
@@ -409,10 +376,7 @@ impl From<&VoteFileMember> for RawMember {
             },
             weight: member.member.weight.map(Whole),
             group: member.member.group.map(|group| Whole(group.0)),
-            vote: Object(RawVote {
-                zxid: RawZxid(member.zxid),
-                epoch: RawEpoch(member.epoch),
-            }),
+            vote: Object(RawVote { zxid: RawZxid(member.zxid), epoch: RawEpoch(member.epoch) }),
             election: member.election.as_ref().map(ToString::to_string),
             quorum: member.quorum.as_ref().map(ToString::to_string),
         }
@@ -433,46 +397,19 @@ impl From<&FileTiming> for RawTiming {
 
 impl From<&Step> for RawStep {
     fn from(step: &Step) -> Self {
-        let raw = Self {
-            at_ms: Millis(step.at),
-            ..Self::default()
-        };
+        let raw = Self { at_ms: Millis(step.at), ..Self::default() };
         match &step.deed {
-            Deed::Start(members) => Self {
-                start: Some(ids(members)),
-                ..raw
-            },
-            Deed::Stop(members) => Self {
-                stop: Some(ids(members)),
-                ..raw
-            },
-            Deed::Kill(members) => Self {
-                kill: Some(ids(members)),
-                ..raw
-            },
-            Deed::Pause(members) => Self {
-                pause: Some(ids(members)),
-                ..raw
-            },
-            Deed::Resume(members) => Self {
-                resume: Some(ids(members)),
-                ..raw
-            },
+            Deed::Start(members) => Self { start: Some(ids(members)), ..raw },
+            Deed::Stop(members) => Self { stop: Some(ids(members)), ..raw },
+            Deed::Kill(members) => Self { kill: Some(ids(members)), ..raw },
+            Deed::Pause(members) => Self { pause: Some(ids(members)), ..raw },
+            Deed::Resume(members) => Self { resume: Some(ids(members)), ..raw },
             Deed::Cut(pairs) => {
                 let pairs = pairs.iter().map(|(a, b)| (Id(*a), Id(*b)));
-                Self {
-                    cut: Some(pairs.collect()),
-                    ..raw
-                }
+                Self { cut: Some(pairs.collect()), ..raw }
             }
-            Deed::Isolate(members) => Self {
-                isolate: Some(ids(members)),
-                ..raw
-            },
-            Deed::Heal => Self {
-                heal: Some(true),
-                ..raw
-            },
+            Deed::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
+            Deed::Heal => Self { heal: Some(true), ..raw },
         }
     }
 }
