@@ -173,11 +173,11 @@ impl<M> Mailbox<M> {
         .await
     }
 
-    /// Works, unless a message comes first or the mailbox closes.
+    /// Works, unless a message comes first or the mailbox closes. Work that is done at once wins.
     pub async fn race<F: Future>(&mut self, work: F) -> Raced<F::Output, M> {
-        match future::select(pin!(self.next()), pin!(work)).await {
-            future::Either::Left((wake, _)) => Raced::Woken(wake),
-            future::Either::Right((output, _)) => Raced::Done(output),
+        match future::select(pin!(work), pin!(self.next())).await {
+            future::Either::Left((output, _)) => Raced::Done(output),
+            future::Either::Right((wake, _)) => Raced::Woken(wake),
         }
     }
 }

@@ -32,9 +32,7 @@ impl Frame {
     ///
     /// [`FrameError::Length`] for an empty body and for one above [`Frame::LEN_MAX`].
     pub fn new(body: &[u8]) -> Result<Self, FrameError> {
-        let too_long = FrameError::Length {
-            len: i64::try_from(body.len()).unwrap_or(i64::MAX),
-        };
+        let too_long = FrameError::Length { len: i64::try_from(body.len()).unwrap_or(i64::MAX) };
         let prefix = i32::try_from(body.len()).map_err(|_| too_long)?;
         check_len(prefix)?;
         Ok(Self([&prefix.to_be_bytes()[..], body].concat().into()))
@@ -60,9 +58,7 @@ impl fmt::Debug for Frame {
 fn check_len(len: i32) -> Result<usize, FrameError> {
     match usize::try_from(len) {
         Ok(bytes @ 1..=Frame::LEN_MAX) => Ok(bytes),
-        _ => Err(FrameError::Length {
-            len: i64::from(len),
-        }),
+        _ => Err(FrameError::Length { len: i64::from(len) }),
     }
 }
 
@@ -118,9 +114,28 @@ impl FrameBuffer {
         Ok(Some(frame))
     }
 
-    /// Whether a frame has begun that is not whole yet.
+    /// Whether the next frame is there as a whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`FrameBuffer::next_frame`].
+    pub fn has_frame(&self) -> Result<bool, FrameError> {
+        Ok(self.whole_frame()?.is_some())
+    }
+
+    /// Whether a frame has begun.
     pub fn is_partial(&self) -> bool {
         self.start < self.end
+    }
+
+    /// The size of the next frame with its length, if all of it is there.
+    fn whole_frame(&self) -> Result<Option<usize>, FrameError> {
+        let held = &self.bytes[self.start..self.end];
+        let Some((prefix, rest)) = held.split_first_chunk::<PREFIX_LEN>() else {
+            return Ok(None);
+        };
+        let len = check_len(i32::from_be_bytes(*prefix))?;
+        Ok((rest.len() >= len).then_some(PREFIX_LEN + len))
     }
 
     /// One large frame does not keep its memory for the life of the link.
@@ -153,12 +168,7 @@ mod tests {
         for len in [0, -1, -20, i32::MIN, i32::MAX, 512 * 1024 + 1, 1 << 30] {
             let mut buffer = FrameBuffer::default();
             feed(&mut buffer, &i32::to_be_bytes(len));
-            assert_eq!(
-                buffer.next_frame(),
-                Err(FrameError::Length {
-                    len: i64::from(len)
-                })
-            );
+            assert_eq!(buffer.next_frame(), Err(FrameError::Length { len: i64::from(len) }));
         }
         assert!(Frame::new(&[]).is_err());
         assert!(Frame::new(&vec![0; Frame::LEN_MAX + 1]).is_err());

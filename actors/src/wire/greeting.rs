@@ -110,30 +110,22 @@ impl Greeting {
     ///
     /// [`GreetingError`], saying what was found and what was expected.
     pub fn decode(bytes: &[u8]) -> Result<Self, GreetingError> {
-        let size = |expected| GreetingError::Size {
-            found: bytes.len(),
-            expected,
-        };
+        let size = |expected| GreetingError::Size { found: bytes.len(), expected };
         match Self::missing(bytes)? {
             0 => {}
             missing => return Err(size(bytes.len() + missing)),
         }
-        let first = long_at(bytes, 0).ok_or(size(BARE_LEN))?;
+        let first = long_at(bytes, 0).ok_or_else(|| size(BARE_LEN))?;
         if first >= 0 {
             return if bytes.len() == BARE_LEN {
-                Ok(Self {
-                    from: id_from(first)?,
-                    form: GreetingForm::Bare,
-                })
+                Ok(Self { from: id_from(first)?, form: GreetingForm::Bare })
             } else {
                 Err(size(BARE_LEN))
             };
         }
-        let from = id_from(long_at(bytes, 8).ok_or(size(HEAD_LEN))?)?;
+        let from = id_from(long_at(bytes, 8).ok_or_else(|| size(HEAD_LEN))?)?;
         let (head, text) = bytes.split_at(HEAD_LEN);
-        let len = head[16..]
-            .iter()
-            .fold(0, |len, byte| len << 8 | usize::from(*byte));
+        let len = head[16..].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
         if text.len() != len {
             return Err(size(HEAD_LEN + len));
         }
@@ -158,9 +150,7 @@ impl Greeting {
             }
         };
         // A name has at most 255 bytes and a configuration few addresses: the length fits.
-        let len = u32::try_from(address.len())
-            .unwrap_or(u32::MAX)
-            .to_be_bytes();
+        let len = u32::try_from(address.len()).unwrap_or(u32::MAX).to_be_bytes();
         [&version.to_be_bytes()[..], &id, &len, address.as_bytes()].concat()
     }
 }
@@ -185,13 +175,7 @@ mod tests {
 
     fn v1(id: i64, text: &[u8]) -> Vec<u8> {
         let len = i32::try_from(text.len()).unwrap();
-        [
-            &V1.to_be_bytes()[..],
-            &id.to_be_bytes(),
-            &len.to_be_bytes(),
-            text,
-        ]
-        .concat()
+        [&V1.to_be_bytes()[..], &id.to_be_bytes(), &len.to_be_bytes(), text].concat()
     }
 
     #[test]
@@ -202,24 +186,15 @@ mod tests {
             GreetingForm::V1(endpoint.clone()),
             GreetingForm::V2(vec![endpoint, "zoo1.example:3888".parse().unwrap()]),
         ] {
-            let greeting = Greeting {
-                from: ServerId::new(3),
-                form,
-            };
+            let greeting = Greeting { from: ServerId::new(3), form };
             assert_eq!(Greeting::decode(&greeting.encode()), Ok(greeting));
         }
     }
 
     #[test]
     fn an_observer_without_an_id_is_nobody() {
-        assert_eq!(
-            Greeting::decode(&i64::MAX.to_be_bytes()).unwrap().from,
-            None
-        );
-        assert_eq!(
-            Greeting::decode(&v1(-7, b"h:1")),
-            Err(GreetingError::Id { id: -7 })
-        );
+        assert_eq!(Greeting::decode(&i64::MAX.to_be_bytes()).unwrap().from, None);
+        assert_eq!(Greeting::decode(&v1(-7, b"h:1")), Err(GreetingError::Id { id: -7 }));
     }
 
     #[test]
@@ -229,23 +204,10 @@ mod tests {
         for len in [0, -1, 2049, i32::MAX, i32::MIN] {
             let mut bytes = v1(3, b"");
             bytes[16..].copy_from_slice(&len.to_be_bytes());
-            assert_eq!(
-                Greeting::missing(&bytes),
-                Err(GreetingError::Length { len })
-            );
+            assert_eq!(Greeting::missing(&bytes), Err(GreetingError::Length { len }));
         }
-        assert_eq!(
-            Greeting::decode(&v1(3, b"\xff\xfe:1")),
-            Err(GreetingError::NotUtf8)
-        );
-        for text in [
-            "host",
-            "host:70000",
-            "host:-1",
-            ":3888",
-            "[::1:3888",
-            "h:1|h:2",
-        ] {
+        assert_eq!(Greeting::decode(&v1(3, b"\xff\xfe:1")), Err(GreetingError::NotUtf8));
+        for text in ["host", "host:70000", "host:-1", ":3888", "[::1:3888", "h:1|h:2"] {
             let refused = Greeting::decode(&v1(3, text.as_bytes()));
             assert!(matches!(refused, Err(GreetingError::Address(_))), "{text}");
         }

@@ -1,0 +1,90 @@
+//! [`NetworkConfig`]: what the network of one server is made of.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    Endpoint, ServerId, kit::Backoff, links::LinkTiming, socket::Liveness, wire::Greeting,
+    wire::GreetingForm,
+};
+
+/// The network of one server: who we are, where we listen, whom we want links to.
+#[derive(Debug)]
+pub struct NetworkConfig {
+    /// Our id.
+    pub me: ServerId,
+    /// What we say when we dial.
+    pub greeting: Greeting,
+    /// Where we listen. Peers are dialled once all of these do.
+    pub listen: Vec<Listen>,
+    /// The peers we want links to, with all their addresses: nobody is ever dialled anywhere else.
+    pub peers: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// Deadlines.
+    pub timing: NetworkTiming,
+    /// When links are tried again.
+    pub links: LinkTiming,
+    /// How dead peers are noticed.
+    pub liveness: Liveness,
+}
+
+impl NetworkConfig {
+    /// The network of `me`, listening at `listen`, with default timings and no peers yet.
+    pub fn new(me: ServerId, listen: Listen) -> Self {
+        let form = GreetingForm::V1(listen.endpoint.clone());
+        Self {
+            me,
+            greeting: Greeting { from: Some(me), form },
+            listen: vec![listen],
+            peers: BTreeMap::new(),
+            timing: NetworkTiming::default(),
+            links: LinkTiming::default(),
+            liveness: Liveness::default(),
+        }
+    }
+}
+
+/// One address to listen at.
+#[derive(Debug)]
+pub struct Listen {
+    /// Where; its name is looked up at every attempt to bind.
+    pub endpoint: Endpoint,
+    /// A socket that listens there already, as a service manager may hand over.
+    pub ready: Option<std::net::TcpListener>,
+}
+
+impl From<Endpoint> for Listen {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint, ready: None }
+    }
+}
+
+/// The deadlines of the network's actors.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NetworkTiming {
+    /// To resolve, connect and greet (`cnxTimeout`).
+    pub connect: Duration,
+    /// For an incoming greeting to be complete (`quorumCnxnTimeoutMs`).
+    pub greeting: Duration,
+    /// For a frame to be taken by the peer's system.
+    pub write: Duration,
+    /// For a frame that has begun to be complete.
+    pub frame: Duration,
+    /// Between attempts to listen, and how many (`electionPortBindRetry`).
+    pub rebind: Backoff,
+}
+
+impl Default for NetworkTiming {
+    fn default() -> Self {
+        let five_seconds = Duration::from_secs(5);
+        Self {
+            connect: five_seconds,
+            greeting: five_seconds,
+            write: five_seconds,
+            frame: five_seconds,
+            rebind: Backoff {
+                min: Duration::from_millis(250),
+                max: Duration::from_secs(5),
+                attempts_max: Some(4),
+            },
+        }
+    }
+}

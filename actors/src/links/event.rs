@@ -1,0 +1,172 @@
+//! Everything the [`LinkTable`](super::LinkTable) can hear of, and everything it can ask for.
+
+use std::{fmt, time::Duration};
+
+use crate::{ServerId, wire::Frame};
+
+/// Counts the links (and attempts at links) of one table; a later one is larger.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Generation(pub u64);
+
+/// One link, or one attempt to make it: reports about it cannot be taken for its successor's.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LinkId {
+    /// Who is, or claims to be, at the other end.
+    pub peer: ServerId,
+    /// Which of the links to this peer.
+    pub generation: Generation,
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.peer, self.generation.0)
+    }
+}
+
+/// A connection that was greeted and waits for a decision; whoever runs the core holds the socket under this number.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SocketId(pub u64);
+
+/// What happened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Event {
+    /// We are listening: peers may be dialled.
+    Start,
+    /// This is to be said to a peer.
+    Send {
+        /// The peer.
+        to: ServerId,
+        /// What to say.
+        frame: Frame,
+    },
+    /// Peers without a link are to be tried again now.
+    Reconnect,
+    /// A connection came in and greeted us.
+    Greeted {
+        /// Who it claims to be; `None` for an observer without an id.
+        from: Option<ServerId>,
+        /// The connection.
+        socket: SocketId,
+    },
+    /// We dialled and greeted a peer that keeps the connection.
+    Dialed {
+        /// The attempt.
+        link: LinkId,
+        /// The connection.
+        socket: SocketId,
+    },
+    /// We knocked: the peer was reached, and is expected to dial back.
+    Knocked {
+        /// The attempt.
+        link: LinkId,
+    },
+    /// A dial or a knock came to nothing.
+    DialFailed {
+        /// The attempt.
+        link: LinkId,
+    },
+    /// A frame was written: the next one may follow.
+    Written {
+        /// On this link.
+        link: LinkId,
+    },
+    /// A link broke.
+    LinkDown {
+        /// This one.
+        link: LinkId,
+    },
+    /// A timer ran out. One that was cleared meanwhile is ignored.
+    TimerFired(Timer),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Action {
+    /// Dial a peer.
+    Dial {
+        /// The attempt.
+        link: LinkId,
+        /// What for.
+        approach: Approach,
+    },
+    /// Read and write on this connection from now on.
+    OpenLink {
+        /// The link it becomes.
+        link: LinkId,
+        /// The connection.
+        socket: SocketId,
+    },
+    /// End this link.
+    CloseLink {
+        /// This one.
+        link: LinkId,
+    },
+    /// Close a connection that became nothing.
+    DropSocket(SocketId),
+    /// Write a frame; the link is owed a [`Event::Written`] or a [`Event::LinkDown`].
+    Write {
+        /// On this link.
+        link: LinkId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// Arm a timer for no longer than this: the runner spreads the wait, so that not everybody acts at once.
+    SetTimer {
+        /// Which one.
+        timer: Timer,
+        /// At the longest.
+        after: Duration,
+    },
+    /// Disarm a timer.
+    ClearTimer(Timer),
+    /// Let the user of the network know.
+    Notify(Notice),
+}
+
+/// What a dial is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Approach {
+    /// To make the link: we have the higher id.
+    Connect,
+    /// To be dialled back: we have the lower id.
+    Knock,
+}
+
+/// The timers of the table.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Timer {
+    /// Try this peer again.
+    Redial(ServerId),
+    /// The link to this peer has lasted: forget its earlier failures.
+    Steady(ServerId),
+    /// The candidate of this peer was not needed.
+    Candidate(ServerId),
+    /// This guest has stayed long enough.
+    Guest(LinkId),
+}
+
+/// What the user of the network gets to know.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Notice {
+    /// There is a new link: say the present state to this peer.
+    LinkUp(LinkId),
+    /// This link is lost.
+    LinkDown(LinkId),
+    /// This peer seems to miss its link to us: say the present state again, which shows whether it works.
+    Doubted(LinkId),
+    /// This peer, which may have been reached before, cannot be reached now.
+    Unreachable(ServerId),
+    /// This peer knocked, but dialling it back failed.
+    CannotDialBack(ServerId),
+    /// A greeting was refused.
+    Refused(Refusal),
+}
+
+/// Why a greeting was refused.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Refusal {
+    /// It claims our own id: another server may be configured with it.
+    OwnId,
+    /// It has no id.
+    NoId,
+}

@@ -1,0 +1,289 @@
+use super::*;
+
+const ME: u64 = 5;
+
+fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+fn link(peer: u64, generation: u64) -> LinkId {
+    LinkId { peer: id(peer), generation: Generation(generation) }
+}
+
+fn frame(text: &str) -> Frame {
+    Frame::new(text.as_bytes()).unwrap()
+}
+
+/// A table that has started, with a peer below and one above.
+fn started() -> LinkTable {
+    let mut table = LinkTable::new(id(ME), [id(3), id(8)], LinkTiming::default());
+    table.handle(Event::Start);
+    table
+}
+
+/// The same, with a link to the lower peer: generation 2.
+fn linked_to_3() -> LinkTable {
+    let mut table = started();
+    table.handle(Event::Dialed { link: link(3, 1), socket: SocketId(1) });
+    assert_eq!(table.link(id(3)), Some(link(3, 2)));
+    table
+}
+
+/// The same, with a link to the higher peer: generation 2.
+fn linked_to_8() -> LinkTable {
+    let mut table = started();
+    table.handle(Event::Greeted { from: Some(id(8)), socket: SocketId(1) });
+    assert_eq!(table.link(id(8)), Some(link(8, 2)));
+    table
+}
+
+fn greeted(table: &mut LinkTable, from: u64, socket: u64) -> Vec<Action> {
+    table.handle(Event::Greeted { from: Some(id(from)), socket: SocketId(socket) })
+}
+
+fn redial_after(actions: &[Action], peer: u64) -> Option<Duration> {
+    actions.iter().find_map(|action| {
+        let Action::SetTimer { timer: Timer::Redial(of), after } = action else { return None };
+        (*of == id(peer)).then_some(*after)
+    })
+}
+
+#[test]
+fn the_higher_id_dials_and_the_lower_waits_a_moment_before_it_knocks() {
+    let mut table = LinkTable::new(id(ME), [id(3), id(8)], LinkTiming::default());
+    let actions = table.handle(Event::Start);
+    assert_eq!(actions[1], Action::Dial { link: link(3, 1), approach: Approach::Connect });
+    assert_eq!(redial_after(&actions, 8), Some(LinkTiming::default().knock));
+    let actions = table.handle(Event::TimerFired(Timer::Redial(id(8))));
+    assert_eq!(actions[1], Action::Dial { link: link(8, 2), approach: Approach::Knock });
+}
+
+#[test]
+fn a_dialled_connection_becomes_the_link() {
+    let mut table = started();
+    let actions = table.handle(Event::Dialed { link: link(3, 1), socket: SocketId(7) });
+    assert!(actions.contains(&Action::OpenLink { link: link(3, 2), socket: SocketId(7) }));
+    assert_eq!(actions.last(), Some(&Action::Notify(Notice::LinkUp(link(3, 2)))));
+}
+
+#[test]
+fn a_knock_is_answered_by_dialling_and_its_connection_is_not_kept() {
+    let mut table = started();
+    table.handle(Event::DialFailed { link: link(3, 1) });
+    let actions = greeted(&mut table, 3, 9);
+    assert_eq!(actions[0], Action::DropSocket(SocketId(9)));
+    assert_eq!(
+        actions.last(),
+        Some(&Action::Dial { link: link(3, 2), approach: Approach::Connect })
+    );
+}
+
+#[test]
+fn forged_knocks_cannot_make_us_dial_more_than_twice_between_two_waits() {
+    let mut table = started();
+    table.handle(Event::DialFailed { link: link(3, 1) });
+    let mut dials = 0;
+    for socket in 0..1000 {
+        for action in greeted(&mut table, 3, socket) {
+            if let Action::Dial { link, .. } = action {
+                dials += 1;
+                table.handle(Event::DialFailed { link });
+            }
+        }
+    }
+    assert_eq!(dials, 1);
+    let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+    assert!(actions.iter().any(|action| matches!(action, Action::Dial { .. })));
+}
+
+#[test]
+fn a_knock_resets_the_back_off() {
+    let mut table = started();
+    let mut attempt = link(3, 1);
+    for _ in 0..20 {
+        let actions = table.handle(Event::DialFailed { link: attempt });
+        assert!(redial_after(&actions, 3).is_some());
+        let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        attempt = *link;
+    }
+    let capped = table.handle(Event::DialFailed { link: attempt });
+    assert_eq!(redial_after(&capped, 3), Some(LinkTiming::default().redial.max));
+    let actions = greeted(&mut table, 3, 1);
+    let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+    let actions = table.handle(Event::DialFailed { link: *link });
+    assert_eq!(redial_after(&actions, 3), Some(LinkTiming::default().redial.min));
+}
+
+#[test]
+fn a_forged_knock_does_not_touch_a_healthy_link() {
+    let mut table = linked_to_3();
+    for socket in 10..1010 {
+        let actions = greeted(&mut table, 3, socket);
+        let expected =
+            [Action::DropSocket(SocketId(socket)), Action::Notify(Notice::Doubted(link(3, 2)))];
+        assert_eq!(actions, expected);
+    }
+    assert_eq!(table.link(id(3)), Some(link(3, 2)));
+}
+
+#[test]
+fn a_higher_id_that_dials_again_waits_as_candidate_until_the_link_breaks() {
+    let mut table = linked_to_8();
+    let actions = greeted(&mut table, 8, 20);
+    assert_eq!(actions.last(), Some(&Action::Notify(Notice::Doubted(link(8, 2)))));
+    assert_eq!(table.link(id(8)), Some(link(8, 2)));
+    // A newer candidate takes the place of the older one: there is never more than one.
+    assert_eq!(greeted(&mut table, 8, 21)[0], Action::DropSocket(SocketId(20)));
+    let actions = table.handle(Event::LinkDown { link: link(8, 2) });
+    assert!(actions.contains(&Action::OpenLink { link: link(8, 3), socket: SocketId(21) }));
+    assert!(actions.contains(&Action::Notify(Notice::LinkDown(link(8, 2)))));
+    assert_eq!(redial_after(&actions, 8), None);
+}
+
+#[test]
+fn a_candidate_that_is_not_needed_is_dropped() {
+    let mut table = linked_to_8();
+    greeted(&mut table, 8, 20);
+    let actions = table.handle(Event::TimerFired(Timer::Candidate(id(8))));
+    assert_eq!(actions, [Action::DropSocket(SocketId(20))]);
+    assert_eq!(table.handle(Event::TimerFired(Timer::Candidate(id(8)))), []);
+    assert_eq!(table.link(id(8)), Some(link(8, 2)));
+}
+
+#[test]
+fn of_many_frames_the_newest_waits_and_the_others_are_counted() {
+    let mut table = linked_to_3();
+    let send = |text| Event::Send { to: id(3), frame: frame(text) };
+    let write = |text| Action::Write { link: link(3, 2), frame: frame(text) };
+    assert_eq!(table.handle(send("first")), [write("first")]);
+    for text in ["second", "third", "fourth"] {
+        assert_eq!(table.handle(send(text)), []);
+    }
+    assert_eq!(table.unsent(), 2);
+    assert_eq!(table.handle(Event::Written { link: link(3, 2) }), [write("fourth")]);
+    assert_eq!(table.handle(Event::Written { link: link(3, 2) }), []);
+    assert_eq!(table.handle(send("fifth")), [write("fifth")]);
+}
+
+#[test]
+fn without_a_link_nothing_is_kept_so_nothing_stale_is_ever_sent() {
+    let mut table = started();
+    for to in [3, 8, 77] {
+        assert_eq!(table.handle(Event::Send { to: id(to), frame: frame("stale") }), []);
+    }
+    assert_eq!(table.unsent(), 3);
+    let actions = greeted(&mut table, 8, 1);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Write { .. })));
+}
+
+#[test]
+fn reports_about_an_older_link_are_ignored() {
+    let mut table = linked_to_3();
+    assert_eq!(table.handle(Event::LinkDown { link: link(3, 1) }), []);
+    assert_eq!(table.handle(Event::Written { link: link(3, 1) }), []);
+    assert_eq!(table.handle(Event::DialFailed { link: link(3, 1) }), []);
+    assert_eq!(table.handle(Event::Knocked { link: link(3, 1) }), []);
+    let late = table.handle(Event::Dialed { link: link(3, 1), socket: SocketId(9) });
+    assert_eq!(late, [Action::DropSocket(SocketId(9))]);
+    assert_eq!(table.link(id(3)), Some(link(3, 2)));
+}
+
+#[test]
+fn a_link_that_does_not_last_counts_as_a_failure() {
+    let mut table = started();
+    let mut attempt = link(3, 1);
+    let mut waits = Vec::new();
+    for socket in 0..4 {
+        table.handle(Event::Dialed { link: attempt, socket: SocketId(socket) });
+        let open = table.link(id(3)).unwrap();
+        let actions = table.handle(Event::LinkDown { link: open });
+        waits.push(redial_after(&actions, 3).unwrap().as_millis());
+        let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        attempt = *link;
+    }
+    assert_eq!(waits, [5, 10, 20, 40]);
+    table.handle(Event::Dialed { link: attempt, socket: SocketId(9) });
+    table.handle(Event::TimerFired(Timer::Steady(id(3))));
+    let open = table.link(id(3)).unwrap();
+    let actions = table.handle(Event::LinkDown { link: open });
+    assert_eq!(redial_after(&actions, 3), Some(Duration::from_millis(5)));
+}
+
+#[test]
+fn out_of_reach_is_said_once_until_the_link_is_back() {
+    let mut table = started();
+    let away = Action::Notify(Notice::Unreachable(id(3)));
+    assert!(table.handle(Event::DialFailed { link: link(3, 1) }).contains(&away));
+    let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+    let Some(Action::Dial { link: attempt, .. }) = actions.last() else { panic!("no dial") };
+    assert!(!table.handle(Event::DialFailed { link: *attempt }).contains(&away));
+}
+
+#[test]
+fn a_peer_that_knocks_but_cannot_be_dialled_back_is_reported() {
+    let mut table = started();
+    table.handle(Event::DialFailed { link: link(3, 1) });
+    let actions = greeted(&mut table, 3, 1);
+    let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+    let actions = table.handle(Event::DialFailed { link: *link });
+    assert!(actions.contains(&Action::Notify(Notice::CannotDialBack(id(3)))));
+}
+
+#[test]
+fn our_own_id_and_no_id_are_refused() {
+    let mut table = started();
+    let refused =
+        |refusal| [Action::DropSocket(SocketId(4)), Action::Notify(Notice::Refused(refusal))];
+    assert_eq!(greeted(&mut table, ME, 4), refused(Refusal::OwnId));
+    let nameless = Event::Greeted { from: None, socket: SocketId(4) };
+    assert_eq!(table.handle(nameless), refused(Refusal::NoId));
+}
+
+#[test]
+fn ten_thousand_strangers_leave_no_more_than_a_few_guests() {
+    let mut table = started();
+    let (mut opened, mut closed) = (0, 0);
+    for stranger in 100..10_100 {
+        for action in greeted(&mut table, stranger, stranger) {
+            opened += usize::from(matches!(action, Action::OpenLink { .. }));
+            closed += usize::from(matches!(action, Action::CloseLink { .. }));
+        }
+        assert!(table.guests() <= GUESTS_MAX);
+    }
+    assert_eq!((opened, closed), (10_000, 10_000 - GUESTS_MAX));
+}
+
+#[test]
+fn a_guest_is_answered_and_has_to_leave() {
+    let mut table = started();
+    greeted(&mut table, 77, 1);
+    let guest = link(77, 2);
+    let answer = table.handle(Event::Send { to: id(77), frame: frame("it is 8") });
+    assert_eq!(answer, [Action::Write { link: guest, frame: frame("it is 8") }]);
+    let actions = table.handle(Event::TimerFired(Timer::Guest(guest)));
+    assert!(actions.contains(&Action::CloseLink { link: guest }));
+    assert_eq!(table.guests(), 0);
+    assert_eq!(table.handle(Event::LinkDown { link: guest }), []);
+}
+
+#[test]
+fn reconnecting_hurries_all_that_wait_and_leaves_the_others_alone() {
+    let mut table = linked_to_3();
+    let actions = table.handle(Event::Reconnect);
+    let dials: Vec<_> =
+        actions.iter().filter(|action| matches!(action, Action::Dial { .. })).collect();
+    assert_eq!(dials, [&Action::Dial { link: link(8, 3), approach: Approach::Knock }]);
+    assert_eq!(table.handle(Event::Reconnect), []);
+}
+
+#[test]
+fn timers_that_were_cleared_change_nothing() {
+    let mut table = linked_to_3();
+    let before = table.clone();
+    assert_eq!(table.handle(Event::TimerFired(Timer::Redial(id(3)))), []);
+    assert_eq!(table.handle(Event::TimerFired(Timer::Guest(link(77, 1)))), []);
+    assert_eq!(table.handle(Event::TimerFired(Timer::Redial(id(99)))), []);
+    assert_eq!(table, before);
+}

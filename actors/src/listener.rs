@@ -1,0 +1,144 @@
+//! [`Listener`]: accepts connections at one address. It never reads from a socket.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use async_std::net::TcpListener;
+
+use crate::{
+    Endpoint,
+    dialer::resolve,
+    kit::{Actor, Address, Backoff, Mailbox, Raced, Wake, clock, jittered},
+    manager::{ListenerId, ManagerMsg},
+};
+
+/// Looking up our own name may take so long.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(5);
+
+/// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
+const ACCEPT_REST: Backoff =
+    Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
+
+/// What a [`Listener`] can be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ListenerMsg {
+    /// The connection before was dealt with: accept the next one.
+    Resume,
+}
+
+/// Binds, as often as it takes, and accepts one connection at a time.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) id: ListenerId,
+    pub(crate) endpoint: Endpoint,
+    /// A socket that listens already, for the first time; later ones are bound to the endpoint.
+    pub(crate) ready: Option<std::net::TcpListener>,
+    pub(crate) rebind: Backoff,
+    pub(crate) manager: Address<ManagerMsg>,
+}
+
+/// Why nothing is accepted any more.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("cannot listen on {endpoint}: {cause} ({attempts} attempts)")]
+pub struct ListenError {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// What the system said last.
+    pub cause: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+impl Actor for Listener {
+    type Msg = ListenerMsg;
+    type Error = ListenError;
+
+    async fn run(mut self, mut mailbox: Mailbox<ListenerMsg>) -> Result<(), ListenError> {
+        if let Some(listener) = self.listen(&mut mailbox).await? {
+            self.accept(&listener, &mut mailbox).await;
+        }
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Binds, resolving the name anew each time; `None` when the mailbox closed meanwhile.
+    async fn listen(
+        &mut self,
+        mailbox: &mut Mailbox<ListenerMsg>,
+    ) -> Result<Option<TcpListener>, ListenError> {
+        if let Some(ready) = self.ready.take() {
+            return Ok(Some(TcpListener::from(ready)));
+        }
+        for attempts in 1.. {
+            let cause = match mailbox.race(clock::within(RESOLVE_LIMIT, bind(&self.endpoint))).await
+            {
+                Raced::Done(Ok(Ok(listener))) => return Ok(Some(listener)),
+                Raced::Done(Ok(Err(error))) => error.to_string(),
+                Raced::Done(Err(late)) => late.to_string(),
+                Raced::Woken(_) => return Ok(None),
+            };
+            let Some(delay) = self.rebind.delay(attempts) else {
+                let endpoint = self.endpoint.clone();
+                return Err(ListenError { endpoint, cause, attempts });
+            };
+            let retry_after = jittered(delay);
+            let failed = ManagerMsg::BindFailed { listener: self.id, cause, retry_after };
+            if self.manager.tell(failed).is_err() || !rest(mailbox, retry_after).await {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn accept(&self, listener: &TcpListener, mailbox: &mut Mailbox<ListenerMsg>) {
+        let Ok(address) = listener.local_addr() else {
+            return;
+        };
+        if self.manager.tell(ManagerMsg::Listening { address }).is_err() {
+            return;
+        }
+        let mut failures = 0;
+        loop {
+            match mailbox.race(listener.accept()).await {
+                Raced::Done(Ok((socket, from))) => {
+                    failures = 0;
+                    let accepted = ManagerMsg::Accepted { listener: self.id, socket, from };
+                    if self.manager.tell(accepted).is_err() {
+                        return;
+                    }
+                    match mailbox.next().await {
+                        Wake::Told(ListenerMsg::Resume) => {}
+                        Wake::Due | Wake::Closed => return,
+                    }
+                }
+                // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
+                Raced::Done(Err(_)) => {
+                    failures += 1;
+                    let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
+                    if !rest(mailbox, delay).await {
+                        return;
+                    }
+                }
+                Raced::Woken(Wake::Told(ListenerMsg::Resume)) => {}
+                Raced::Woken(Wake::Due | Wake::Closed) => return,
+            }
+        }
+    }
+}
+
+/// Waits; `false` when the mailbox closed meanwhile.
+async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> bool {
+    let until = clock::now() + delay;
+    loop {
+        match mailbox.next_until(Some(until)).await {
+            Wake::Due => return true,
+            Wake::Told(ListenerMsg::Resume) => {}
+            Wake::Closed => return false,
+        }
+    }
+}
+
+async fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = resolve(endpoint).await?;
+    TcpListener::bind(addresses.as_slice()).await
+}

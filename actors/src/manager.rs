@@ -1,0 +1,318 @@
+//! [`ConnectionManager`]: the actor around [`LinkTable`]. It starts and supervises all the others.
+//!
+//! ```text
+//!                 ConnectionManager ── LinkTable, Reception, the sockets that wait for a decision
+//!   Listener          │   one per address; accepts, one connection at a time
+//!   Greeter           │   one per incoming connection, until it has said who it is
+//!   Dialer            │   one per attempt to reach a peer
+//!   Sender, Receiver  │   one pair per link
+//! ```
+//!
+//! Every child reports its own end as a message; the core decides what follows. Closing is dropping an address. The
+//! manager ends only when all its children have: whoever waits for its end knows that no task and no socket is left.
+
+mod children;
+mod message;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use async_std::net::TcpStream;
+
+use self::children::Children;
+pub use self::message::NetworkAddress;
+pub(crate) use self::message::{ListenerId, ManagerMsg};
+use crate::{
+    config::NetworkConfig,
+    dialer::DialError,
+    kit::{Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, jittered, mailbox, spawn},
+    links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
+    listener::ListenError,
+    reception::{GreeterId, Reception},
+    report::{RefusedBecause, Report},
+    wire::Greeting,
+};
+
+/// Owns the links of one server, and everything that makes them.
+#[derive(Debug)]
+pub(crate) struct ConnectionManager<U> {
+    core: LinkTable,
+    timers: Timers<Timer>,
+    reception: Reception,
+    parked: BTreeMap<SocketId, TcpStream>,
+    children: Children<U>,
+    user: Address<U>,
+    /// How many connections were turned away, by reason.
+    refused: BTreeMap<RefusedBecause, u64>,
+    listeners_pending: usize,
+    last_id: u64,
+}
+
+/// What is known about an event beyond what its core needs: it goes into the reports that follow.
+#[derive(Debug, Default)]
+struct Details {
+    from: Option<IpAddr>,
+    dial_error: Option<DialError>,
+    cause: Option<String>,
+}
+
+/// Why the network gave up.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NetworkError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A listener ended though nobody asked it to.
+    #[error("the listener on {endpoint} ended: {exit}")]
+    Listener {
+        /// Where it listened.
+        endpoint: String,
+        /// How it ended.
+        exit: String,
+    },
+}
+
+/// Starts the network of one server.
+///
+/// Frames come through `inlet`, every other [`Report`] is told to `user`. When the network ends, because it was
+/// [stopped](NetworkAddress::stop) or because it gave up, the parent is told `report(exit)`.
+pub fn start<U, P>(
+    config: NetworkConfig,
+    user: Address<U>,
+    inlet: Inlet<U>,
+    parent: Address<P>,
+    report: impl FnOnce(Exit<NetworkError>) -> P + Send + 'static,
+) -> (NetworkAddress, Task)
+where
+    U: From<Report> + Send + 'static,
+    P: Send + 'static,
+{
+    let (address, mailbox) = mailbox();
+    let core = LinkTable::new(config.me, config.peers.keys().copied(), config.links);
+    let manager = ConnectionManager {
+        core,
+        timers: Timers::new(),
+        reception: Reception::default(),
+        parked: BTreeMap::new(),
+        listeners_pending: config.listen.len(),
+        children: Children::new(config, inlet, address.clone()),
+        user,
+        refused: BTreeMap::new(),
+        last_id: 0,
+    };
+    let task = spawn(manager, mailbox, parent, report);
+    (NetworkAddress(address), task)
+}
+
+impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
+    type Msg = ManagerMsg;
+    type Error = NetworkError;
+
+    async fn run(mut self, mut mailbox: Mailbox<ManagerMsg>) -> Result<(), NetworkError> {
+        self.children.start_listeners();
+        if self.listeners_pending == 0 {
+            self.decide(Event::Start);
+        }
+        let outcome = loop {
+            match mailbox.next_until(self.timers.next_deadline()).await {
+                Wake::Told(ManagerMsg::Stop) | Wake::Closed => break Ok(()),
+                Wake::Told(message) => {
+                    if let Err(error) = self.hear(message) {
+                        break Err(error);
+                    }
+                }
+                Wake::Due => {
+                    while let Some(timer) = self.timers.pop_due() {
+                        self.decide(Event::TimerFired(timer));
+                    }
+                }
+            }
+        };
+        self.parked.clear();
+        self.children.end_all();
+        while self.children.are_left() {
+            match mailbox.next().await {
+                Wake::Told(message) => self.children.note_end(&message),
+                Wake::Due | Wake::Closed => break,
+            }
+        }
+        outcome
+    }
+}
+
+impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
+    fn hear(&mut self, message: ManagerMsg) -> Result<(), NetworkError> {
+        self.children.note_end(&message);
+        match message {
+            ManagerMsg::Send { to, frame } => self.decide(Event::Send { to, frame }),
+            ManagerMsg::Reconnect => self.decide(Event::Reconnect),
+            // `run` looks for it first.
+            ManagerMsg::Stop => {}
+            ManagerMsg::Listening { address } => self.listening(address),
+            ManagerMsg::BindFailed { listener, cause, retry_after } => {
+                if let Some(endpoint) = self.children.endpoint(listener) {
+                    self.report(Report::BindFailed { endpoint, cause, retry_after });
+                }
+            }
+            ManagerMsg::Accepted { listener, socket, from } => {
+                self.accepted(listener, socket, from);
+            }
+            ManagerMsg::ListenerEnded { listener, exit } => {
+                return Err(self.listener_error(listener, exit));
+            }
+            ManagerMsg::Greeted { greeter, socket, greeting } => {
+                self.greeted(greeter, socket, &greeting);
+            }
+            ManagerMsg::GreeterEnded { greeter, silent, failed } => {
+                if let Some(from) = self.reception.leave(greeter).filter(|_| failed) {
+                    let reason =
+                        if silent { RefusedBecause::Silence } else { RefusedBecause::NoGreeting };
+                    self.refuse(reason, Some(from));
+                }
+            }
+            ManagerMsg::Dialed { link, socket } => {
+                let socket = self.park(socket);
+                self.decide(Event::Dialed { link, socket });
+            }
+            ManagerMsg::Knocked { link } => self.decide(Event::Knocked { link }),
+            ManagerMsg::DialerEnded { link, exit } => self.dialer_ended(link, exit),
+            ManagerMsg::Written { link } => self.decide(Event::Written { link }),
+            ManagerMsg::SenderEnded { link, exit } => self.link_ended(link, exit.to_string()),
+            ManagerMsg::ReceiverEnded { link, exit } => self.link_ended(link, exit.to_string()),
+        }
+        Ok(())
+    }
+
+    fn listening(&mut self, address: SocketAddr) {
+        self.report(Report::Listening { address });
+        // Nobody is dialled before we can be dialled back.
+        self.listeners_pending = self.listeners_pending.saturating_sub(1);
+        if self.listeners_pending == 0 {
+            self.decide(Event::Start);
+        }
+    }
+
+    fn listener_error(&self, listener: ListenerId, exit: Exit<ListenError>) -> NetworkError {
+        match exit {
+            Exit::Failed(error) => error.into(),
+            Exit::Stopped | Exit::Panicked(_) => {
+                let endpoint = self.children.endpoint(listener);
+                let endpoint = endpoint.map_or_else(String::new, |endpoint| endpoint.to_string());
+                NetworkError::Listener { endpoint, exit: exit.to_string() }
+            }
+        }
+    }
+
+    fn accepted(&mut self, listener: ListenerId, socket: TcpStream, from: SocketAddr) {
+        let greeter = GreeterId(self.next_id());
+        if let Some(silent) = self.reception.admit(greeter, from.ip()) {
+            self.children.end_greeter(silent);
+            self.refuse(RefusedBecause::Silence, None);
+        }
+        self.children.start_greeter(greeter, socket);
+        self.children.resume(listener);
+    }
+
+    fn greeted(&mut self, greeter: GreeterId, socket: TcpStream, greeting: &Greeting) {
+        // A greeter that had to make room meanwhile has lost its place.
+        let Some(from) = self.reception.leave(greeter) else { return };
+        let socket = self.park(socket);
+        let details = Details { from: Some(from), ..Details::default() };
+        self.decide_with(Event::Greeted { from: greeting.from, socket }, &details);
+    }
+
+    fn dialer_ended(&mut self, link: LinkId, exit: Exit<DialError>) {
+        let error = match exit {
+            Exit::Stopped => return,
+            Exit::Failed(error) => error,
+            Exit::Panicked(message) => DialError::Panicked { message },
+        };
+        let details = Details { dial_error: Some(error), ..Details::default() };
+        self.decide_with(Event::DialFailed { link }, &details);
+    }
+
+    fn link_ended(&mut self, link: LinkId, cause: String) {
+        // The first half to end names the cause; the second one finds the link closed.
+        if self.children.close_link(link) {
+            let details = Details { cause: Some(cause), ..Details::default() };
+            self.decide_with(Event::LinkDown { link }, &details);
+        }
+    }
+
+    fn decide(&mut self, event: Event) {
+        self.decide_with(event, &Details::default());
+    }
+
+    fn decide_with(&mut self, event: Event, details: &Details) {
+        for action in self.core.handle(event) {
+            self.perform(action, details);
+        }
+    }
+
+    fn perform(&mut self, action: Action, details: &Details) {
+        match action {
+            Action::Dial { link, approach } => self.children.start_dialer(link, approach),
+            Action::OpenLink { link, socket } => {
+                if let Some(socket) = self.parked.remove(&socket) {
+                    self.children.open_link(link, &socket);
+                }
+            }
+            Action::CloseLink { link } => {
+                self.children.close_link(link);
+            }
+            Action::DropSocket(socket) => {
+                self.parked.remove(&socket);
+            }
+            Action::Write { link, frame } => self.children.write(link, frame),
+            Action::SetTimer { timer, after } => self.timers.set(timer, jittered(after)),
+            Action::ClearTimer(timer) => self.timers.clear(&timer),
+            Action::Notify(notice) => self.notify(notice, details),
+        }
+    }
+
+    fn notify(&mut self, notice: Notice, details: &Details) {
+        let error = || details.dial_error.clone().unwrap_or(DialError::Unknown);
+        let report = match notice {
+            Notice::LinkUp(link) => Report::LinkUp { link },
+            Notice::LinkDown(link) => {
+                let cause = details.cause.clone().unwrap_or_else(|| "closed by us".to_owned());
+                Report::LinkDown { link, cause }
+            }
+            Notice::Doubted(link) => Report::Doubted { link },
+            Notice::Unreachable(peer) => Report::Unreachable { peer, error: error() },
+            Notice::CannotDialBack(peer) => Report::CannotDialBack { peer, error: error() },
+            Notice::Refused(refusal) => {
+                return self.refuse(RefusedBecause::Id(refusal), details.from);
+            }
+        };
+        self.report(report);
+    }
+
+    /// Counts a connection that was turned away; a flood of them makes a handful of reports.
+    fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
+        let count = self.refused.entry(reason).or_default();
+        *count += 1;
+        let times = *count;
+        if times.is_power_of_two() {
+            self.report(Report::Refused { from, reason, times });
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // A user that has ended will have us stopped.
+        let _ = self.user.tell(U::from(report));
+    }
+
+    fn park(&mut self, socket: TcpStream) -> SocketId {
+        let id = SocketId(self.next_id());
+        self.parked.insert(id, socket);
+        id
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}

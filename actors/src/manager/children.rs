@@ -1,0 +1,204 @@
+//! [`Children`]: the actors a manager has started, by what they are for.
+
+use std::{collections::BTreeMap, convert::Infallible};
+
+use async_std::net::TcpStream;
+
+use super::{ListenerId, ManagerMsg};
+use crate::{
+    Endpoint,
+    config::{Listen, NetworkConfig},
+    dialer::Dialer,
+    greeter::{Greeter, GreeterError},
+    kit::{Address, Exit, Inlet, mailbox, spawn},
+    links::{Approach, LinkId},
+    listener::{Listener, ListenerMsg},
+    receiver::Receiver,
+    reception::GreeterId,
+    report::Report,
+    sender::{Sender, SenderMsg},
+    wire::Frame,
+};
+
+/// The addresses of all children. Dropping one asks the child to end; its report says when it has.
+#[derive(Debug)]
+pub(super) struct Children<U> {
+    config: NetworkConfig,
+    greeting: Vec<u8>,
+    inlet: Inlet<U>,
+    manager: Address<ManagerMsg>,
+    listeners: BTreeMap<ListenerId, Address<ListenerMsg>>,
+    greeters: BTreeMap<GreeterId, Address<Infallible>>,
+    dialers: BTreeMap<LinkId, Address<Infallible>>,
+    links: BTreeMap<LinkId, (Address<SenderMsg>, Address<Infallible>)>,
+    running: usize,
+}
+
+impl<U: From<Report> + Send + 'static> Children<U> {
+    pub(super) fn new(
+        config: NetworkConfig,
+        inlet: Inlet<U>,
+        manager: Address<ManagerMsg>,
+    ) -> Self {
+        Self {
+            greeting: config.greeting.encode(),
+            config,
+            inlet,
+            manager,
+            listeners: BTreeMap::new(),
+            greeters: BTreeMap::new(),
+            dialers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            running: 0,
+        }
+    }
+
+    pub(super) fn endpoint(&self, listener: ListenerId) -> Option<Endpoint> {
+        self.config.listen.get(listener.0).map(|listen| listen.endpoint.clone())
+    }
+
+    pub(super) fn start_listeners(&mut self) {
+        for (index, Listen { endpoint, ready }) in self.config.listen.iter_mut().enumerate() {
+            let id = ListenerId(index);
+            let (address, mailbox) = mailbox();
+            let listener = Listener {
+                id,
+                endpoint: endpoint.clone(),
+                ready: ready.take(),
+                rebind: self.config.timing.rebind,
+                manager: self.manager.clone(),
+            };
+            spawn(listener, mailbox, self.manager.clone(), move |exit| ManagerMsg::ListenerEnded {
+                listener: id,
+                exit,
+            });
+            self.listeners.insert(id, address);
+            self.running += 1;
+        }
+    }
+
+    pub(super) fn resume(&self, listener: ListenerId) {
+        if let Some(address) = self.listeners.get(&listener) {
+            let _ = address.tell(ListenerMsg::Resume);
+        }
+    }
+
+    pub(super) fn start_greeter(&mut self, id: GreeterId, socket: TcpStream) {
+        let (address, mailbox) = mailbox();
+        let greeter = Greeter {
+            id,
+            socket,
+            limit: self.config.timing.greeting,
+            liveness: self.config.liveness,
+            manager: self.manager.clone(),
+        };
+        spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
+            greeter: id,
+            silent: matches!(exit, Exit::Failed(GreeterError::Silent { .. })),
+            failed: exit != Exit::Stopped,
+        });
+        self.greeters.insert(id, address);
+        self.running += 1;
+    }
+
+    pub(super) fn end_greeter(&mut self, greeter: GreeterId) {
+        self.greeters.remove(&greeter);
+    }
+
+    pub(super) fn start_dialer(&mut self, link: LinkId, approach: Approach) {
+        let (address, mailbox) = mailbox();
+        let dialer = Dialer {
+            link,
+            approach,
+            endpoints: self.config.peers.get(&link.peer).cloned().unwrap_or_default(),
+            greeting: self.greeting.clone(),
+            limit: self.config.timing.connect,
+            liveness: self.config.liveness,
+            manager: self.manager.clone(),
+        };
+        spawn(dialer, mailbox, self.manager.clone(), move |exit| ManagerMsg::DialerEnded {
+            link,
+            exit,
+        });
+        self.dialers.insert(link, address);
+        self.running += 1;
+    }
+
+    pub(super) fn open_link(&mut self, link: LinkId, socket: &TcpStream) {
+        let (sender_address, frames) = mailbox();
+        let (receiver_address, silence) = mailbox();
+        let sender = Sender {
+            link,
+            socket: socket.clone(),
+            manager: self.manager.clone(),
+            write_limit: self.config.timing.write,
+        };
+        let receiver = Receiver {
+            link,
+            socket: socket.clone(),
+            user: self.inlet.clone(),
+            frame_limit: self.config.timing.frame,
+        };
+        spawn(sender, frames, self.manager.clone(), move |exit| ManagerMsg::SenderEnded {
+            link,
+            exit,
+        });
+        spawn(receiver, silence, self.manager.clone(), move |exit| ManagerMsg::ReceiverEnded {
+            link,
+            exit,
+        });
+        self.links.insert(link, (sender_address, receiver_address));
+        self.running += 2;
+    }
+
+    pub(super) fn write(&self, link: LinkId, frame: Frame) {
+        // A sender that has ended has reported so: that report is on its way.
+        if let Some((sender, _)) = self.links.get(&link) {
+            let _ = sender.tell(SenderMsg::Write(frame));
+        }
+    }
+
+    /// Asks both halves of a link to end; `false` if it was closed already.
+    pub(super) fn close_link(&mut self, link: LinkId) -> bool {
+        self.links.remove(&link).is_some()
+    }
+
+    /// Keeps count of the children that have ended.
+    pub(super) fn note_end(&mut self, message: &ManagerMsg) {
+        match message {
+            ManagerMsg::ListenerEnded { listener, .. } => {
+                self.listeners.remove(listener);
+            }
+            ManagerMsg::GreeterEnded { greeter, .. } => {
+                self.greeters.remove(greeter);
+            }
+            ManagerMsg::DialerEnded { link, .. } => {
+                self.dialers.remove(link);
+            }
+            ManagerMsg::SenderEnded { .. } | ManagerMsg::ReceiverEnded { .. } => {}
+            ManagerMsg::Send { .. }
+            | ManagerMsg::Reconnect
+            | ManagerMsg::Stop
+            | ManagerMsg::Listening { .. }
+            | ManagerMsg::BindFailed { .. }
+            | ManagerMsg::Accepted { .. }
+            | ManagerMsg::Greeted { .. }
+            | ManagerMsg::Dialed { .. }
+            | ManagerMsg::Knocked { .. }
+            | ManagerMsg::Written { .. } => return,
+        }
+        self.running -= 1;
+    }
+
+    pub(super) const fn are_left(&self) -> bool {
+        self.running > 0
+    }
+
+    /// Asks all of them to end.
+    pub(super) fn end_all(&mut self) {
+        self.listeners.clear();
+        self.greeters.clear();
+        self.dialers.clear();
+        self.links.clear();
+    }
+}

@@ -1,0 +1,70 @@
+//! [`ManagerMsg`], everything the manager can be told, and [`NetworkAddress`], what its user may tell it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use async_std::net::TcpStream;
+
+use crate::{
+    ServerId,
+    dialer::DialError,
+    kit::{Address, Exit},
+    links::LinkId,
+    listener::ListenError,
+    receiver::ReceiveError,
+    reception::GreeterId,
+    sender::SendError,
+    wire::{Frame, Greeting},
+};
+
+/// One of the addresses a server listens at.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ListenerId(pub(crate) usize);
+
+/// Everything the manager can be told.
+#[derive(Debug)]
+pub(crate) enum ManagerMsg {
+    // By the user.
+    Send { to: ServerId, frame: Frame },
+    Reconnect,
+    Stop,
+    // By its children.
+    Listening { address: SocketAddr },
+    BindFailed { listener: ListenerId, cause: String, retry_after: Duration },
+    Accepted { listener: ListenerId, socket: TcpStream, from: SocketAddr },
+    ListenerEnded { listener: ListenerId, exit: Exit<ListenError> },
+    Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
+    GreeterEnded { greeter: GreeterId, silent: bool, failed: bool },
+    Dialed { link: LinkId, socket: TcpStream },
+    Knocked { link: LinkId },
+    DialerEnded { link: LinkId, exit: Exit<DialError> },
+    Written { link: LinkId },
+    SenderEnded { link: LinkId, exit: Exit<SendError> },
+    ReceiverEnded { link: LinkId, exit: Exit<ReceiveError> },
+}
+
+/// Where the user of a network tells it what to do. None of this waits; after the network's end none of it has an effect.
+#[derive(Clone, Debug)]
+pub struct NetworkAddress(pub(super) Address<ManagerMsg>);
+
+impl NetworkAddress {
+    /// Says this to a peer. A newer frame takes the place of one that is still waiting; without a link it is dropped,
+    /// and [`Report::LinkUp`](crate::Report::LinkUp) will ask for the present state.
+    pub fn send(&self, to: ServerId, frame: Frame) {
+        let _ = self.0.tell(ManagerMsg::Send { to, frame });
+    }
+
+    /// Tries all peers without a link again, now.
+    pub fn reconnect(&self) {
+        let _ = self.0.tell(ManagerMsg::Reconnect);
+    }
+
+    /// Ends the network: every link, listener and attempt. Its parent is told when nothing is left.
+    pub fn stop(&self) {
+        let _ = self.0.tell(ManagerMsg::Stop);
+    }
+
+    /// How many messages wait to be read by the manager. It is bounded by the number of peers; tests look at it.
+    pub fn backlog(&self) -> usize {
+        self.0.backlog()
+    }
+}

@@ -1,0 +1,99 @@
+//! [`Receiver`]: reads the frames of one link.
+
+use std::{convert::Infallible, time::Duration};
+
+use async_std::{io::ReadExt, net::TcpStream};
+
+use crate::{
+    kit::{Actor, Inlet, Mailbox, Raced, clock},
+    links::LinkId,
+    report::Report,
+    socket,
+    wire::{FrameBuffer, FrameError},
+};
+
+/// Hands every frame straight to the user of the network, and waits there for room: so pressure ends in TCP.
+#[derive(Debug)]
+pub(crate) struct Receiver<U> {
+    pub(crate) link: LinkId,
+    pub(crate) socket: TcpStream,
+    pub(crate) user: Inlet<U>,
+    pub(crate) frame_limit: Duration,
+}
+
+/// Why a link cannot be read any more.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum ReceiveError {
+    /// The peer has closed the connection.
+    #[error("the peer closed the connection")]
+    Closed,
+    /// The connection broke.
+    #[error("cannot read: {cause}")]
+    Broken {
+        /// What the system said.
+        cause: String,
+    },
+    /// What came is no frame.
+    #[error("the peer sent {0}")]
+    Frame(#[from] FrameError),
+    /// A frame began and did not end.
+    #[error("the peer began a frame and did not end it in {limit:?}")]
+    Stalled {
+        /// How long it was given.
+        limit: Duration,
+    },
+}
+
+impl<U: From<Report> + Send + 'static> Actor for Receiver<U> {
+    type Msg = Infallible;
+    type Error = ReceiveError;
+
+    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), ReceiveError> {
+        let outcome = match mailbox.race(self.read()).await {
+            Raced::Done(outcome) => outcome,
+            Raced::Woken(_) => Ok(()),
+        };
+        socket::shut(&self.socket);
+        outcome
+    }
+}
+
+impl<U: From<Report>> Receiver<U> {
+    async fn read(&self) -> Result<(), ReceiveError> {
+        let mut buffer = FrameBuffer::default();
+        loop {
+            while let Some(frame) = buffer.next_frame()? {
+                let heard = Report::Heard { link: self.link, frame };
+                if self.user.send(U::from(heard)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if buffer.is_partial() {
+                let whole = clock::within(self.frame_limit, self.read_whole(&mut buffer)).await;
+                whole.map_err(|clock::Late(limit)| ReceiveError::Stalled { limit })??;
+            } else {
+                self.read_some(&mut buffer).await?;
+            }
+        }
+    }
+
+    async fn read_some(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
+        let mut socket = &self.socket;
+        match socket.read(buffer.room()).await {
+            Ok(0) => Err(ReceiveError::Closed),
+            Ok(count) => {
+                buffer.filled(count);
+                Ok(())
+            }
+            Err(error) => Err(ReceiveError::Broken { cause: error.to_string() }),
+        }
+    }
+
+    /// Reads until the frame that has begun is whole.
+    async fn read_whole(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
+        while !buffer.has_frame()? {
+            self.read_some(buffer).await?;
+        }
+        Ok(())
+    }
+}

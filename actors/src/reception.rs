@@ -1,0 +1,79 @@
+//! [`Reception`]: how many connections may wait with their greeting, and which has to go when there are too many.
+//!
+//! A stranger can open connections and say nothing. Each costs one socket, until its deadline; there is room for a fixed
+//! number, and for half of it from one address. Whoever comes when there is no room takes the place of the one that
+//! has been silent longest, of the same address if that is the one with too many. So a flood pushes out itself,
+//! while a genuine peer, which greets in the same breath as it connects, is through before it could be pushed.
+
+use std::{collections::VecDeque, net::IpAddr};
+
+/// So many connections may be waiting with their greeting.
+pub const GREETINGS_OPEN_MAX: usize = 256;
+
+/// So many of them from one address.
+pub const GREETINGS_PER_ADDRESS_MAX: usize = 128;
+
+/// One connection that has not greeted yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct GreeterId(pub(crate) u64);
+
+/// Those who have not greeted yet, the one waiting longest in front.
+#[derive(Debug, Default)]
+pub(crate) struct Reception {
+    waiting: VecDeque<(GreeterId, IpAddr)>,
+}
+
+impl Reception {
+    /// Lets one in, and says who has to go for it.
+    pub(crate) fn admit(&mut self, id: GreeterId, from: IpAddr) -> Option<GreeterId> {
+        let of_this_address = self.waiting.iter().filter(|(_, address)| *address == from).count();
+        let leaving = if of_this_address >= GREETINGS_PER_ADDRESS_MAX {
+            self.waiting.iter().position(|(_, address)| *address == from)
+        } else {
+            (self.waiting.len() >= GREETINGS_OPEN_MAX).then_some(0)
+        };
+        let left = leaving.and_then(|index| self.waiting.remove(index));
+        self.waiting.push_back((id, from));
+        left.map(|(id, _)| id)
+    }
+
+    /// This one waits no longer. Returns where it came from, unless it was gone already.
+    pub(crate) fn leave(&mut self, id: GreeterId) -> Option<IpAddr> {
+        let index = self.waiting.iter().position(|(waiting, _)| *waiting == id)?;
+        self.waiting.remove(index).map(|(_, address)| address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        Ipv4Addr::new(10, 0, 0, last).into()
+    }
+
+    #[test]
+    fn a_flood_from_one_address_pushes_out_itself() {
+        let mut reception = Reception::default();
+        assert_eq!(reception.admit(GreeterId(0), address(1)), None);
+        for id in 1..=1000 {
+            let left = reception.admit(GreeterId(id), address(2));
+            let limit = GREETINGS_PER_ADDRESS_MAX as u64;
+            assert_eq!(left, (id > limit).then(|| GreeterId(id - limit)));
+        }
+        assert_eq!(reception.leave(GreeterId(0)), Some(address(1)));
+        assert_eq!(reception.leave(GreeterId(0)), None);
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_pushes_out_the_longest_silent() {
+        let mut reception = Reception::default();
+        for id in 0..1000 {
+            let left = reception.admit(GreeterId(id), address((id % 200) as u8));
+            let limit = GREETINGS_OPEN_MAX as u64;
+            assert_eq!(left, (id >= limit).then(|| GreeterId(id - limit)));
+        }
+    }
+}

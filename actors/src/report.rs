@@ -1,0 +1,85 @@
+//! [`Report`]: everything the network tells its user.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use crate::{Endpoint, ServerId, dialer::DialError, links::LinkId, links::Refusal, wire::Frame};
+
+/// What the network has to say. Frames come through the user's inlet, everything else is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Report {
+    /// We listen at this address now.
+    Listening {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// We cannot listen there yet; the listener tries again.
+    BindFailed {
+        /// Where.
+        endpoint: Endpoint,
+        /// What the system said.
+        cause: String,
+        /// When the listener tries again.
+        retry_after: Duration,
+    },
+    /// A frame came.
+    Heard {
+        /// Over this link; its peer is the sender.
+        link: LinkId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// There is a new link: what was said before may be lost, so say the present state.
+    LinkUp {
+        /// The link.
+        link: LinkId,
+    },
+    /// A link is lost.
+    LinkDown {
+        /// The link.
+        link: LinkId,
+        /// Why, in words for people.
+        cause: String,
+    },
+    /// The peer seems to miss its link to us: say the present state again, which shows whether the link works.
+    Doubted {
+        /// The link.
+        link: LinkId,
+    },
+    /// A peer cannot be reached. This is said once; attempts go on until the link is up.
+    Unreachable {
+        /// The peer.
+        peer: ServerId,
+        /// Why.
+        error: DialError,
+    },
+    /// A peer with a smaller id asked to be dialled, and that failed.
+    CannotDialBack {
+        /// The peer.
+        peer: ServerId,
+        /// Why.
+        error: DialError,
+    },
+    /// A connection was turned away. Said the first, second, fourth, eighth … time.
+    Refused {
+        /// Where it came from, as far as that is known.
+        from: Option<IpAddr>,
+        /// Why.
+        reason: RefusedBecause,
+        /// How often this reason has turned one away.
+        times: u64,
+    },
+}
+
+/// Why a connection was turned away.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum RefusedBecause {
+    /// Its greeting named an id it cannot have.
+    Id(Refusal),
+    /// It said something that is no greeting.
+    NoGreeting,
+    /// It said nothing in time, or had to make room for others.
+    Silence,
+}

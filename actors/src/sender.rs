@@ -1,0 +1,98 @@
+//! [`Sender`]: writes the frames of one link.
+
+use std::{io, pin::pin, time::Duration};
+
+use async_std::{io::WriteExt, net::TcpStream};
+use futures::poll;
+
+use crate::{
+    kit::{Actor, Address, Mailbox, Raced, Wake, clock},
+    links::LinkId,
+    manager::ManagerMsg,
+    socket,
+    wire::Frame,
+};
+
+/// What a [`Sender`] can be told.
+#[derive(Debug)]
+pub(crate) enum SenderMsg {
+    /// Write this, then say so: that is the credit for the next one.
+    Write(Frame),
+}
+
+/// Writes one frame at a time, each with one call; ends the connection when it ends itself.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) link: LinkId,
+    pub(crate) socket: TcpStream,
+    pub(crate) manager: Address<ManagerMsg>,
+    pub(crate) write_limit: Duration,
+}
+
+/// Why a link cannot be written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The connection broke.
+    #[error("cannot write: {cause}")]
+    Broken {
+        /// What the system said.
+        cause: String,
+    },
+    /// The peer does not read.
+    #[error("the peer took no bytes for {limit:?}")]
+    Stuck {
+        /// How long it was given.
+        limit: Duration,
+    },
+}
+
+impl Actor for Sender {
+    type Msg = SenderMsg;
+    type Error = SendError;
+
+    async fn run(self, mut mailbox: Mailbox<SenderMsg>) -> Result<(), SendError> {
+        let mut outcome = Ok(());
+        while let Wake::Told(SenderMsg::Write(frame)) = mailbox.next().await {
+            match self.write(&frame, &mut mailbox).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+            if self.manager.tell(ManagerMsg::Written { link: self.link }).is_err() {
+                break;
+            }
+        }
+        // The receiver reads the same socket: this wakes it, so both halves of a link end together.
+        socket::shut(&self.socket);
+        outcome
+    }
+}
+
+impl Sender {
+    /// Whether the frame was written; it was not if the link is being closed meanwhile.
+    async fn write(
+        &self,
+        frame: &Frame,
+        mailbox: &mut Mailbox<SenderMsg>,
+    ) -> Result<bool, SendError> {
+        let mut socket = &self.socket;
+        let mut write = pin!(socket.write_all(frame.as_bytes()));
+        // Nearly always the kernel takes it at once: no deadline needs to be armed then.
+        let written = match poll!(write.as_mut()) {
+            std::task::Poll::Ready(written) => written,
+            std::task::Poll::Pending => {
+                match mailbox.race(clock::within(self.write_limit, write)).await {
+                    Raced::Done(Ok(written)) => written,
+                    Raced::Done(Err(clock::Late(limit))) => return Err(SendError::Stuck { limit }),
+                    Raced::Woken(_) => return Ok(false),
+                }
+            }
+        };
+        written
+            .map(|()| true)
+            .map_err(|error: io::Error| SendError::Broken { cause: error.to_string() })
+    }
+}
