@@ -1,12 +1,44 @@
 //! The election: who is to lead, decided by votes.
 //!
-//! [`Election`](self) is ZooKeeper's FastLeaderElection as a pure core: it is told what happened and answers with what
-//! is to be done. What servers tell each other is a [`Notification`].
+//! [`Election`] is ZooKeeper's FastLeaderElection as a pure core: it is told what happened, an [`Event`], and answers
+//! with what is to be done, [`Action`]s. What servers tell each other is a [`Notification`].
+//!
+//! Every server votes for the best candidate it has heard of, itself to begin with, and says so to all voters whenever
+//! that changes. A vote is better with the newer epoch, then the newer zxid, then the larger id. Votes count within
+//! a round; a server that hears of a newer round moves on to it.
+//!
+//! | state | on | then |
+//! | --- | --- | --- |
+//! | idle | `Begin` | next round, vote for itself, say so: looking |
+//! | looking | a newer round | take it over, with the better of the vote heard and its own |
+//! | | a better vote of this round | adopt it, say so |
+//! | | an older round | answer, so that the other moves on |
+//! | | a quorum votes alike | settling |
+//! | | silence | say the vote again, after a wait that doubles |
+//! | settling | a better vote, or the quorum falls apart | looking |
+//! | | the settle timer, or nobody is left who could bring a better vote | decided |
+//! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
+//! | decided | one who looks | answer with the decision |
+//! | | the leader, or as leader the quorum, is gone | next round: looking |
+//!
+//! Two things differ from ZooKeeper, and stay compatible with it. The settle timer is armed once, when the quorum
+//! is reached; there, every arrival starts it over, so a chatty peer can hold up an election. And it is not waited for
+//! at all once every other voter votes alike or cannot be reached. Whatever arrives meanwhile is counted, not thrown away.
+//!
+//! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
+//! [`invariants`] says what always holds.
 
+mod core;
 mod event;
+mod hearing;
+pub mod invariants;
 mod notification;
+mod tally;
 mod vote;
+mod watch;
 
+pub use self::core::{Election, State};
 pub use event::{Action, Decision, Event, Standing, Timer};
 pub use notification::{DecodeError, Format, Notification, PeerState};
+pub use tally::Ballot;
 pub use vote::{Epoch, Round, Vote, Zxid};

@@ -6,6 +6,6 @@ mod timing;
 pub mod vote_file;
 
 pub use ballotbox_actors::{Endpoint, EndpointError, ServerId};
-pub use election::{Decision, Epoch, Round, Standing, Vote, Zxid};
+pub use election::{Decision, Election, Epoch, Round, Standing, Vote, Zxid};
 pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, Role};
 pub use timing::Timing;

@@ -11,6 +11,9 @@ use ballotbox_actors::ServerId;
 pub struct Zxid(pub i64);
 
 impl Zxid {
+    /// What ZooKeeper writes for a history that was erased: such a vote does not count (ZOOKEEPER-261).
+    pub const ERASED: Self = Self(-1);
+
     /// The epoch in which the change was made.
     pub const fn epoch(self) -> Epoch {
         Epoch(self.0 >> 32)

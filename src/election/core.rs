@@ -1,0 +1,329 @@
+//! [`Election`]: one server's part in the elections of its ensemble.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use ballotbox_actors::ServerId;
+
+use super::{
+    Action, Ballot, Decision, Epoch, Event, Format, Notification, PeerState, Round, Standing,
+    Timer, Vote, Zxid, invariants,
+    tally::Tally,
+    watch::{Reach, Watch},
+};
+use crate::{Ensemble, Role, Timing};
+
+/// One server's part in the elections of its ensemble: told what happened, it answers with what is to be done.
+///
+/// It knows no time and no sockets. Whoever runs it carries out the [actions](Action) in their order, and reports
+/// back with [events](Event).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Election {
+    pub(super) me: ServerId,
+    pub(super) ensemble: Arc<Ensemble>,
+    pub(super) timing: Timing,
+    /// The members as text, sent along with each notification.
+    config_text: Arc<str>,
+    /// What we stand on: the last change we hold, and the epoch we last took part in.
+    history: (Zxid, Epoch),
+    pub(super) state: State,
+    pub(super) round: Round,
+    /// What we vote for in this round, and once settled what we settled on.
+    pub(super) vote: Option<Vote>,
+    /// The tally of this round, our own vote in it.
+    pub(super) tally: Tally,
+    /// The tally of those who settled, in whatever round.
+    pub(super) established: Tally,
+    /// Who has no vote and asked during this election: they are told how it ends.
+    pub(super) askers: BTreeSet<ServerId>,
+    /// How the other members can be reached, as far as we were told.
+    pub(super) links: BTreeMap<ServerId, Reach>,
+    /// The present wait in silence.
+    pub(super) resend: Duration,
+    /// What we know of our leader, or as leader of our followers.
+    pub(super) watch: Watch,
+}
+
+/// Where an election stands.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum State {
+    /// It has not begun.
+    #[default]
+    Idle,
+    /// Votes are exchanged.
+    Looking,
+    /// A quorum votes as we do; a better vote may still come.
+    Settling,
+    /// It has ended.
+    Decided(Decision),
+}
+
+impl Election {
+    /// The part of server `me` in an ensemble. The config text goes out with every notification.
+    pub fn new(
+        me: ServerId,
+        ensemble: Arc<Ensemble>,
+        timing: Timing,
+        config_text: Arc<str>,
+    ) -> Self {
+        Self {
+            me,
+            ensemble,
+            timing,
+            config_text,
+            history: (Zxid::default(), Epoch::default()),
+            state: State::Idle,
+            round: Round::default(),
+            vote: None,
+            tally: Tally::default(),
+            established: Tally::default(),
+            askers: BTreeSet::new(),
+            links: BTreeMap::new(),
+            resend: timing.resend_min,
+            watch: Watch::default(),
+        }
+    }
+
+    /// Takes note of what happened, and says what is to be done, in this order.
+    pub fn handle(&mut self, event: Event) -> Vec<Action> {
+        let before = cfg!(debug_assertions).then(|| self.clone());
+        let mut out = Vec::new();
+        match event {
+            Event::Begin { zxid, epoch } => {
+                self.history = (zxid, epoch);
+                self.look(&mut out);
+            }
+            Event::Heard { from, notification } => self.hear(from, &notification, &mut out),
+            Event::LinkUp { peer } => self.link_up(peer, &mut out),
+            Event::LinkDown { peer } => self.link_down(peer, &mut out),
+            Event::Unreachable { peer } => self.unreachable(peer, &mut out),
+            Event::TimerFired(timer) => self.timer_fired(timer, &mut out),
+        }
+        if let Some(before) = before {
+            debug_assert_eq!(invariants::first_broken(&before, self), None, "{before:?}\n{self:?}");
+        }
+        out
+    }
+
+    /// Where the election stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// How it ended, if it has.
+    pub fn decision(&self) -> Option<Decision> {
+        match self.state {
+            State::Idle | State::Looking | State::Settling => None,
+            State::Decided(decision) => Some(decision),
+        }
+    }
+
+    /// The present round, or once settled the round of the decision.
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// What this server votes for, or has settled on; `None` for nobody.
+    pub fn vote(&self) -> Option<Vote> {
+        self.vote
+    }
+
+    /// Who voted for whom in this round, this server's own vote included.
+    pub fn ballots(&self) -> impl Iterator<Item = (ServerId, &Ballot)> {
+        self.tally.iter()
+    }
+
+    /// What those said who had settled already, in whatever round.
+    pub fn established(&self) -> impl Iterator<Item = (ServerId, &Ballot)> {
+        self.established.iter()
+    }
+
+    /// The server whose part this is.
+    pub fn me(&self) -> ServerId {
+        self.me
+    }
+
+    /// Begins a new election on the history we have.
+    pub(super) fn look(&mut self, out: &mut Vec<Action>) {
+        let led = self.decision().is_some_and(|decision| decision.standing == Standing::Leading);
+        self.unsettle(out);
+        self.watch.end(out);
+        self.state = State::Looking;
+        self.round = self.round.next();
+        self.tally.clear();
+        self.established.clear();
+        self.askers.clear();
+        self.resend = self.timing.resend_min;
+        self.choose(self.initial_vote());
+        out.push(Action::Looking { round: self.round });
+        self.say_to_voters(out);
+        if led {
+            // Observers are told by nobody else that the one they watch no longer leads.
+            self.say_to_linked_observers(out);
+        }
+        out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
+        self.count(out);
+    }
+
+    /// Moves on to a newer round, with the better of the vote heard there and our own.
+    pub(super) fn join_round(&mut self, round: Round, heard: Option<Vote>, out: &mut Vec<Action>) {
+        self.unsettle(out);
+        self.round = round;
+        self.tally.clear();
+        self.choose(self.initial_vote().max(heard));
+        out.push(Action::Looking { round });
+        self.say_to_voters(out);
+    }
+
+    /// Votes for a better candidate than before.
+    pub(super) fn adopt(&mut self, vote: Vote, out: &mut Vec<Action>) {
+        self.unsettle(out);
+        self.choose(Some(vote));
+        self.say_to_voters(out);
+    }
+
+    /// Looks whether a quorum votes as we do, and settles, waits or goes back to looking accordingly.
+    pub(super) fn count(&mut self, out: &mut Vec<Action>) {
+        let Some(ours) = self.ballot() else { return };
+        if !self.ensemble.is_quorum(&self.tally.supporters(&ours)) {
+            return self.unsettle(out);
+        }
+        let nobody_missing = self
+            .ensemble
+            .voters()
+            .filter(|voter| *voter != self.me && self.reach(*voter) != Some(Reach::Away))
+            .all(|voter| self.tally.get(voter).is_some_and(|theirs| theirs.agrees_with(&ours)));
+        if nobody_missing {
+            self.decide(ours.vote, self.round, out);
+        } else if self.state == State::Looking {
+            self.state = State::Settling;
+            out.push(Action::SetTimer { timer: Timer::Settle, after: self.timing.settle });
+        }
+    }
+
+    /// Ends the election.
+    pub(super) fn decide(&mut self, vote: Vote, round: Round, out: &mut Vec<Action>) {
+        let standing = if vote.leader == self.me {
+            Standing::Leading
+        } else if self.i_am_voter() {
+            Standing::Following
+        } else {
+            Standing::Observing
+        };
+        let decision = Decision { standing, vote, round };
+        self.state = State::Decided(decision);
+        self.round = round;
+        self.vote = Some(vote);
+        out.push(Action::ClearTimer(Timer::Resend));
+        out.push(Action::ClearTimer(Timer::Settle));
+        out.push(Action::Decided(decision));
+        for asker in std::mem::take(&mut self.askers) {
+            out.push(self.say(asker));
+        }
+        self.begin_watch(decision, out);
+    }
+
+    fn timer_fired(&mut self, timer: Timer, out: &mut Vec<Action>) {
+        match (timer, self.state) {
+            (Timer::Resend, State::Looking | State::Settling) => {
+                self.say_to_voters(out);
+                self.resend = self.resend.saturating_mul(2).min(self.timing.resend_max);
+                out.push(Action::SetTimer { timer, after: self.resend });
+                if self.other_voters().any(|voter| self.reach(voter) != Some(Reach::Up)) {
+                    out.push(Action::Reconnect);
+                }
+            }
+            (Timer::Settle, State::Settling) => {
+                if let Some(vote) = self.vote {
+                    self.decide(vote, self.round, out);
+                }
+            }
+            (Timer::Grace, State::Decided(_)) if self.watch.grace_armed => self.look(out),
+            // It was cleared when it had fired already.
+            (Timer::Resend | Timer::Settle | Timer::Grace, _) => {}
+        }
+    }
+
+    /// Our present state, for this server.
+    pub(super) fn say(&self, to: ServerId) -> Action {
+        let state = match self.state {
+            State::Idle | State::Looking | State::Settling => PeerState::Looking,
+            State::Decided(decision) => match decision.standing {
+                Standing::Leading => PeerState::Leading,
+                Standing::Following => PeerState::Following,
+                Standing::Observing => PeerState::Observing,
+            },
+        };
+        let format = Format::Current {
+            version: Notification::VERSION,
+            config: Arc::clone(&self.config_text),
+        };
+        let notification = Notification { state, vote: self.vote, round: self.round, format };
+        Action::Say { to, notification }
+    }
+
+    pub(super) fn i_am_voter(&self) -> bool {
+        self.ensemble.is_voter(self.me)
+    }
+
+    pub(super) fn other_voters(&self) -> impl Iterator<Item = ServerId> {
+        self.ensemble.voters().filter(|voter| *voter != self.me)
+    }
+
+    pub(super) fn reach(&self, peer: ServerId) -> Option<Reach> {
+        self.links.get(&peer).copied()
+    }
+
+    /// Whether our history was erased. Nobody can tell how much is missing, so we must not help to elect on it, and
+    /// only join a leader that was elected without us (ZOOKEEPER-261).
+    pub(super) fn is_erased(&self) -> bool {
+        self.history.0 == Zxid::ERASED
+    }
+
+    /// Our own vote as a ballot of this round.
+    pub(super) fn ballot(&self) -> Option<Ballot> {
+        let vote = self.vote?;
+        let state = PeerState::Looking;
+        Some(Ballot { state, vote, round: self.round, version: 0 })
+    }
+
+    /// What we begin every round with: ourselves, if we may lead; otherwise nobody.
+    fn initial_vote(&self) -> Option<Vote> {
+        let (zxid, epoch) = self.history;
+        let leader = self.me;
+        self.ensemble.may_lead(leader).then_some(Vote { epoch, zxid, leader })
+    }
+
+    /// Makes this our vote, and counts it if we have one.
+    fn choose(&mut self, vote: Option<Vote>) {
+        self.vote = vote;
+        let ballot = self.ballot().filter(|_| self.i_am_voter() && !self.is_erased());
+        match ballot {
+            Some(ballot) => self.tally.record(self.me, ballot),
+            None => self.tally.remove(self.me),
+        }
+    }
+
+    /// Gives up a quorum that a better vote, or a voter's newer word, has overtaken.
+    fn unsettle(&mut self, out: &mut Vec<Action>) {
+        if self.state == State::Settling {
+            self.state = State::Looking;
+            out.push(Action::ClearTimer(Timer::Settle));
+        }
+    }
+
+    fn say_to_voters(&self, out: &mut Vec<Action>) {
+        out.extend(self.other_voters().map(|voter| self.say(voter)));
+    }
+
+    fn say_to_linked_observers(&self, out: &mut Vec<Action>) {
+        let linked = self
+            .ensemble
+            .members()
+            .filter(|(id, role)| *role == Role::Observer && self.reach(*id) == Some(Reach::Up));
+        out.extend(linked.map(|(observer, _)| self.say(observer)));
+    }
+}

@@ -1,0 +1,141 @@
+//! What an [`Election`] makes of what it hears.
+
+use ballotbox_actors::ServerId;
+
+use super::{
+    Action, Ballot, Decision, Election, Notification, PeerState, Round, Standing, State, Timer,
+    Vote, Zxid, tally::Tally,
+};
+
+/// How many strangers that ask during an election are remembered, to be told how it ends. Our own observers always
+/// are.
+pub(super) const ASKERS_MAX: usize = 256;
+
+impl Election {
+    pub(super) fn hear(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
+        if from == self.me {
+            return;
+        }
+        match self.state {
+            State::Idle => {}
+            _ if !self.ensemble.is_voter(from) => self.answer_outsider(from, heard.state, out),
+            State::Looking | State::Settling => self.weigh(from, heard, out),
+            State::Decided(decision) => self.hear_settled(from, heard, decision, out),
+        }
+    }
+
+    /// Answers one without a vote at once, whatever it says; it is never counted.
+    fn answer_outsider(&mut self, from: ServerId, state: PeerState, out: &mut Vec<Action>) {
+        if !self.i_am_voter() && self.ensemble.contains(from) {
+            // Two observers would answer each other for ever (ZOOKEEPER-1807).
+            return;
+        }
+        if self.decision().is_none() {
+            let room = self.askers.len() < ASKERS_MAX || self.ensemble.contains(from);
+            let is_new = room && self.askers.insert(from);
+            if state != PeerState::Looking && !is_new {
+                // A settled observer of ZooKeeper answers whoever looks: once is enough, or we go round in circles.
+                return;
+            }
+        }
+        out.push(self.say(from));
+    }
+
+    /// A voter's word while we look.
+    fn weigh(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
+        // The silence is over, and begins anew.
+        out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
+        match heard.state {
+            PeerState::Looking => self.weigh_vote(from, heard, out),
+            PeerState::Following | PeerState::Leading => self.weigh_settled(from, heard, out),
+            PeerState::Observing => {}
+        }
+    }
+
+    fn weigh_vote(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
+        self.established.remove(from);
+        if heard.round < self.round {
+            self.tally.remove(from);
+            if self.i_am_voter() {
+                out.push(self.say(from));
+            }
+            return self.count(out);
+        }
+        let valid = |vote: &Vote| self.ensemble.is_voter(vote.leader) && vote.zxid != Zxid::ERASED;
+        let Some(vote) = heard.vote.filter(valid) else { return };
+        if self.is_erased() {
+            return;
+        }
+        let candidate = self.ensemble.may_lead(vote.leader).then_some(vote);
+        if heard.round > self.round {
+            self.join_round(heard.round, candidate, out);
+        } else if candidate > self.vote {
+            self.adopt(vote, out);
+        }
+        let state = PeerState::Looking;
+        self.tally.record(from, Ballot { state, vote, round: self.round, version: 0 });
+        self.count(out);
+    }
+
+    fn weigh_settled(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
+        let Some(vote) = heard.vote.filter(|vote| self.ensemble.is_voter(vote.leader)) else {
+            return;
+        };
+        let (state, round) = (heard.state, heard.round);
+        let ballot = Ballot { state, vote, round, version: heard.format.version() };
+        self.established.record(from, ballot);
+        let mut won = self.won(&self.established, &ballot);
+        if round == self.round {
+            self.tally.record(from, Ballot { version: 0, ..ballot });
+            won = self.won(&self.tally, &ballot).or(won);
+        } else {
+            self.tally.remove(from);
+        }
+        let Some((vote, round)) = won else { return self.count(out) };
+        self.decide(vote, round, out);
+        if self.i_am_voter() && vote.leader != self.me {
+            // It heard us look, and cannot know otherwise that we now follow.
+            out.push(self.say(vote.leader));
+        }
+    }
+
+    /// The vote and round that these settled servers together with `ballot` stand for, if they are a quorum and their
+    /// leader has said itself that it leads. Its own word on vote and round is the one to take over.
+    fn won(&self, settled: &Tally, ballot: &Ballot) -> Option<(Vote, Round)> {
+        let leader = ballot.vote.leader;
+        let claim = if leader == self.me {
+            // An older round's leader has since looked again: it no longer leads (ZOOKEEPER-1514).
+            Some(ballot).filter(|ballot| ballot.round == self.round)
+        } else {
+            settled.claim_of(leader)
+        }?;
+        let supporters = settled.supporters(ballot);
+        let wins = self.ensemble.may_lead(leader) && self.ensemble.is_quorum(&supporters);
+        wins.then_some((claim.vote, claim.round))
+    }
+
+    /// A voter's word after we settled.
+    fn hear_settled(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        decision: Decision,
+        out: &mut Vec<Action>,
+    ) {
+        match decision.standing {
+            Standing::Leading => self.note_loyalty(from, heard, decision, out),
+            Standing::Following | Standing::Observing => {
+                if self.abdicates(from, heard, decision) {
+                    self.look(out);
+                }
+            }
+        }
+        if self.decision().is_none() {
+            return self.weigh(from, heard, out);
+        }
+        // An observer's answer carries no weight, and would itself be answered.
+        if heard.state == PeerState::Looking && decision.standing != Standing::Observing {
+            out.push(self.say(from));
+        }
+    }
+}

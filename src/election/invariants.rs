@@ -1,0 +1,131 @@
+//! What holds in every election, whatever the network does.
+//!
+//! Each rule is a function of an [`Election`] before and after one event. They are evaluated as debug assertions in
+//! [`Election::handle`], and by whatever else drives an election: tests, simulation, model checker.
+//!
+//! That all servers agree is not among them. It takes timely messages.
+
+use std::collections::BTreeSet;
+
+use ballotbox_actors::ServerId;
+
+use super::{
+    Ballot, Decision, Election, PeerState, Standing, State, hearing::ASKERS_MAX, tally::Tally,
+};
+
+/// A rule: whether it holds over this step.
+pub type Rule = fn(before: &Election, after: &Election) -> bool;
+
+/// All rules, by name.
+pub const RULES: [(&str, Rule); 9] = [
+    ("the vote never falls within a round", vote_never_falls),
+    ("the round goes back only to join those who settled", round_goes_back_only_to_join),
+    ("whoever decides holds a quorum for it", decided_with_a_quorum),
+    ("whoever joins has heard the leader say that it leads", joined_only_who_says_it_leads),
+    ("nobody votes or decides for one who may not lead", elects_only_who_may_lead),
+    ("the standing fits the decision", standing_fits),
+    ("whoever has no vote is not counted", counts_only_voters),
+    ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
+    ("what is kept is bounded", bounded),
+];
+
+/// The name of the first rule that this step breaks.
+pub fn first_broken(before: &Election, after: &Election) -> Option<&'static str> {
+    RULES.iter().find(|(_, rule)| !rule(before, after)).map(|(name, _)| *name)
+}
+
+/// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest round there is
+/// cannot have a larger one: it begins anew in the same.)
+pub fn vote_never_falls(before: &Election, after: &Election) -> bool {
+    let same_round = before.round == after.round && before.round.next() != before.round;
+    !(same_round && looks(before) && looks(after)) || after.vote >= before.vote
+}
+
+/// The round never falls, except to that of an established leader.
+pub fn round_goes_back_only_to_join(before: &Election, after: &Election) -> bool {
+    after.round >= before.round || fresh_decision(before, after).is_some()
+}
+
+/// At the moment of a decision, a quorum votes for just that in the tally of the round, or has settled on that leader.
+pub fn decided_with_a_quorum(before: &Election, after: &Election) -> bool {
+    fresh_decision(before, after).is_none_or(|decision| {
+        voted_for(after, decision)
+            || settled_on(&after.tally, after, decision)
+            || settled_on(&after.established, after, decision)
+    })
+}
+
+/// Without a quorum of equal votes, a leader is joined only on its own word. A server joins its own followers only in the
+/// round in which it looks.
+pub fn joined_only_who_says_it_leads(before: &Election, after: &Election) -> bool {
+    fresh_decision(before, after).is_none_or(|decision| {
+        let leader = decision.vote.leader;
+        let spoke = |tally: &Tally| tally.claim_of(leader).is_some();
+        let own_round = leader == after.me && decision.round >= before.round;
+        voted_for(after, decision) || own_round || spoke(&after.tally) || spoke(&after.established)
+    })
+}
+
+/// A vote, and a decision, is for a voter with some weight.
+pub fn elects_only_who_may_lead(_: &Election, after: &Election) -> bool {
+    after.vote.is_none_or(|vote| after.ensemble.may_lead(vote.leader))
+}
+
+/// A server leads exactly if it elected itself, and only voters follow.
+pub fn standing_fits(_: &Election, after: &Election) -> bool {
+    after.decision().is_none_or(|decision| {
+        let fits = match decision.standing {
+            Standing::Leading => decision.vote.leader == after.me,
+            Standing::Following => decision.vote.leader != after.me && after.i_am_voter(),
+            Standing::Observing => !after.i_am_voter(),
+        };
+        fits && after.round == decision.round && after.vote == Some(decision.vote)
+    })
+}
+
+/// No tally holds the word of one who has no vote, nor one for such.
+pub fn counts_only_voters(_: &Election, after: &Election) -> bool {
+    let mut ballots = after.tally.iter().chain(after.established.iter());
+    ballots.all(|(id, ballot)| {
+        after.ensemble.is_voter(id) && after.ensemble.is_voter(ballot.vote.leader)
+    })
+}
+
+/// A server settles with a quorum of votes equal to its own, and leaves that state when it loses it.
+pub fn settling_has_a_quorum(_: &Election, after: &Election) -> bool {
+    let settling = after.state == State::Settling;
+    let quorum = || after.ballot().is_some_and(|ours| quorum_for(&after.tally, after, &ours));
+    let own = after.tally.get(after.me).is_none_or(|ballot| Some(ballot.vote) == after.vote);
+    !settling || (own && quorum())
+}
+
+/// Only members are watched, and only so many strangers remembered.
+pub fn bounded(_: &Election, after: &Election) -> bool {
+    let strangers = after.askers.iter().filter(|id| !after.ensemble.contains(**id));
+    strangers.count() <= ASKERS_MAX && after.links.keys().all(|id| after.ensemble.contains(*id))
+}
+
+fn looks(election: &Election) -> bool {
+    matches!(election.state, State::Looking | State::Settling)
+}
+
+/// The decision, if this step took it.
+fn fresh_decision(before: &Election, after: &Election) -> Option<Decision> {
+    after.decision().filter(|decision| before.decision() != Some(*decision))
+}
+
+fn voted_for(after: &Election, decision: Decision) -> bool {
+    let state = PeerState::Looking;
+    let ballot = Ballot { state, vote: decision.vote, round: decision.round, version: 0 };
+    quorum_for(&after.tally, after, &ballot)
+}
+
+fn quorum_for(tally: &Tally, after: &Election, ballot: &Ballot) -> bool {
+    after.ensemble.is_quorum(&tally.supporters(ballot))
+}
+
+fn settled_on(tally: &Tally, after: &Election, decision: Decision) -> bool {
+    let for_leader = tally.iter().filter(|(_, ballot)| ballot.vote.leader == decision.vote.leader);
+    let ids: BTreeSet<ServerId> = for_leader.map(|(id, _)| id).collect();
+    after.ensemble.is_quorum(&ids)
+}

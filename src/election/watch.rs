@@ -1,0 +1,235 @@
+//! Watching the leader, once an [`Election`] has ended: is it still there, and does it still lead?
+//!
+//! | we | and then | so |
+//! | --- | --- | --- |
+//! | follow or watch a leader | the link to it is lost | wait for the grace, then look again |
+//! | | it cannot be reached | look again |
+//! | | it says that it looks, or follows another, and this is news | look again |
+//! | lead | the voters linked to us, less those who went astray, are no quorum | wait for the grace, then look again |
+//! | | even with those whose links may come back they are none | look again |
+//!
+//! A voter goes astray when it says that it looks elsewhere or follows another. It comes back by saying that it follows
+//! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
+//! asked by a joiner stays.
+
+use std::collections::BTreeSet;
+
+use ballotbox_actors::ServerId;
+
+use super::{Action, Decision, Election, Notification, PeerState, Standing, State, Timer};
+
+/// How a member can be reached.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Reach {
+    /// There is a link.
+    Up,
+    /// The link is lost, and may come back.
+    Lost,
+    /// It was tried, and not reached.
+    Away,
+}
+
+/// What a settled server knows of its leader, or as leader of its followers.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Watch {
+    /// Whether the timer [`Timer::Grace`] runs.
+    pub(super) grace_armed: bool,
+    /// Whether the link to the leader was replaced since it last said that it leads. What it says of an election may
+    /// then come from another life of it, and be no old news.
+    link_replaced: bool,
+    /// As leader: the voters that said since that they are not with us.
+    astray: BTreeSet<ServerId>,
+}
+
+/// How well a decision stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hold {
+    /// The leader, or as leader a quorum, is in reach.
+    Firm,
+    /// It may come back into reach.
+    Shaky,
+    /// It will not.
+    Lost,
+}
+
+impl Watch {
+    /// Forgets everything: the decision no longer holds.
+    pub(super) fn end(&mut self, out: &mut Vec<Action>) {
+        self.clear_grace(out);
+        *self = Self::default();
+    }
+
+    fn clear_grace(&mut self, out: &mut Vec<Action>) {
+        if self.grace_armed {
+            self.grace_armed = false;
+            out.push(Action::ClearTimer(Timer::Grace));
+        }
+    }
+}
+
+impl Election {
+    pub(super) fn begin_watch(&mut self, decision: Decision, out: &mut Vec<Action>) {
+        self.watch.end(out);
+        if self.hold(decision) != Hold::Firm {
+            self.arm_grace(out);
+        }
+    }
+
+    /// As leader: takes note of whether this voter is with us.
+    pub(super) fn note_loyalty(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        decision: Decision,
+        out: &mut Vec<Action>,
+    ) {
+        let with_us = match heard.state {
+            PeerState::Looking => {
+                heard.round == decision.round && heard.vote == Some(decision.vote)
+            }
+            PeerState::Following | PeerState::Leading => {
+                heard.vote.is_some_and(|vote| vote.leader == self.me)
+            }
+            PeerState::Observing => return,
+        };
+        let changed =
+            if with_us { self.watch.astray.remove(&from) } else { self.watch.astray.insert(from) };
+        if changed {
+            self.uphold(decision, out);
+        }
+    }
+
+    /// As follower or observer: whether this is our leader, saying that it no longer leads. Older news is left out,
+    /// unless it comes over a new link.
+    pub(super) fn abdicates(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        decision: Decision,
+    ) -> bool {
+        if from != decision.vote.leader {
+            return false;
+        }
+        let (round, settled) = (heard.round, decision.round);
+        match heard.state {
+            PeerState::Looking => {
+                let changed_its_mind = round == settled && heard.vote > Some(decision.vote);
+                round > settled || changed_its_mind || self.watch.link_replaced
+            }
+            PeerState::Following | PeerState::Observing => {
+                round >= settled || self.watch.link_replaced
+            }
+            PeerState::Leading => {
+                self.watch.link_replaced = false;
+                false
+            }
+        }
+    }
+
+    pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me {
+            return;
+        }
+        let before = self.links.insert(peer, Reach::Up);
+        // What was said before may be lost. Observers say nothing to each other.
+        let is_voter = self.ensemble.is_voter(peer);
+        if self.state != State::Idle && (is_voter || self.i_am_voter()) {
+            out.push(self.say(peer));
+        }
+        match self.state {
+            State::Idle => {}
+            State::Looking | State::Settling => {
+                if is_voter {
+                    self.resend = self.timing.resend_min;
+                    out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
+                }
+            }
+            State::Decided(decision) => {
+                if peer == decision.vote.leader {
+                    self.watch.link_replaced |= before == Some(Reach::Up);
+                }
+                self.check_links(peer, decision, out);
+            }
+        }
+    }
+
+    pub(super) fn link_down(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        self.askers.remove(&peer);
+        // What it said may no longer hold; with a new link it will say it again.
+        self.established.remove(peer);
+        if !self.ensemble.contains(peer) || peer == self.me {
+            return;
+        }
+        self.links.insert(peer, Reach::Lost);
+        match self.state {
+            State::Idle | State::Looking | State::Settling => {}
+            State::Decided(decision) => {
+                self.watch.link_replaced |= peer == decision.vote.leader;
+                self.check_links(peer, decision, out);
+            }
+        }
+    }
+
+    pub(super) fn unreachable(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me {
+            return;
+        }
+        self.links.insert(peer, Reach::Away);
+        match self.state {
+            State::Idle => {}
+            State::Looking | State::Settling => self.count(out),
+            State::Decided(decision) => self.check_links(peer, decision, out),
+        }
+    }
+
+    /// Looks whether our decision still stands, now that the link to this peer has changed.
+    fn check_links(&mut self, peer: ServerId, decision: Decision, out: &mut Vec<Action>) {
+        match decision.standing {
+            Standing::Leading => self.uphold(decision, out),
+            Standing::Following | Standing::Observing => {
+                if peer == decision.vote.leader {
+                    self.uphold(decision, out);
+                }
+            }
+        }
+    }
+
+    fn uphold(&mut self, decision: Decision, out: &mut Vec<Action>) {
+        match self.hold(decision) {
+            Hold::Firm => self.watch.clear_grace(out),
+            Hold::Shaky => self.arm_grace(out),
+            Hold::Lost => self.look(out),
+        }
+    }
+
+    fn hold(&self, decision: Decision) -> Hold {
+        let (firm, lost) = match decision.standing {
+            Standing::Leading => {
+                let quorum_of = |reached: &dyn Fn(Option<Reach>) -> bool| {
+                    let loyal = self.other_voters().filter(|voter| {
+                        !self.watch.astray.contains(voter) && reached(self.reach(*voter))
+                    });
+                    self.ensemble.is_quorum(&loyal.chain([self.me]).collect())
+                };
+                let firm = quorum_of(&|reach| reach == Some(Reach::Up));
+                (firm, !firm && !quorum_of(&|reach| reach != Some(Reach::Away)))
+            }
+            Standing::Following | Standing::Observing => {
+                let reach = self.reach(decision.vote.leader);
+                (reach == Some(Reach::Up), reach == Some(Reach::Away))
+            }
+        };
+        match (firm, lost) {
+            (true, _) => Hold::Firm,
+            (false, false) => Hold::Shaky,
+            (false, true) => Hold::Lost,
+        }
+    }
+
+    fn arm_grace(&mut self, out: &mut Vec<Action>) {
+        if !self.watch.grace_armed {
+            self.watch.grace_armed = true;
+            out.push(Action::SetTimer { timer: Timer::Grace, after: self.timing.grace });
+        }
+    }
+}
