@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use async_std::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     Endpoint,
@@ -13,6 +14,10 @@ use crate::{
 
 /// Looking up our own name may take so long.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(5);
+
+/// So many connections may wait to be accepted: a large ensemble that starts at once must not overflow it, as then the
+/// kernel lets whoever comes wait for a second.
+const BACKLOG: i32 = 1024;
 
 /// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
 const ACCEPT_REST: Backoff =
@@ -138,7 +143,23 @@ async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> bool {
     }
 }
 
+/// Binds to the first address of the endpoint that allows it.
 async fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
-    let addresses: Vec<SocketAddr> = resolve(endpoint).await?;
-    TcpListener::bind(addresses.as_slice()).await
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in resolve(endpoint).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(TcpListener::from(listener)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of our last life may linger; they must not keep us from listening again.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }

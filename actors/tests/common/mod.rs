@@ -1,0 +1,221 @@
+//! A network whose user is the test: it plays the elector.
+
+use std::{future::pending, net::SocketAddr, time::Duration};
+
+use async_std::{
+    io::{ReadExt, WriteExt},
+    net::{TcpListener, TcpStream},
+};
+use ballotbox_actors::{
+    Endpoint, NetworkAddress, NetworkConfig, NetworkError, Report, ServerId,
+    kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
+    links::LinkId,
+    start,
+    wire::{Frame, FrameBuffer, Greeting, GreetingForm},
+};
+
+/// Whoever waits so long waits for ever: the test fails instead.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A network that has not started.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: NetworkConfig,
+}
+
+impl Setup {
+    /// A server on a free loopback port.
+    pub(crate) fn new(number: u64) -> Self {
+        let ready = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::from(ready.local_addr().unwrap());
+        let mut config = NetworkConfig::new(id(number), endpoint.into());
+        config.listen[0].ready = Some(ready);
+        Self { config }
+    }
+
+    /// The same at another place.
+    pub(crate) fn at(self, endpoint: Endpoint) -> Self {
+        Self {
+            config: NetworkConfig {
+                peers: self.config.peers,
+                timing: self.config.timing,
+                ..NetworkConfig::new(self.config.me, endpoint.into())
+            },
+        }
+    }
+
+    pub(crate) fn peer(&mut self, number: u64, endpoint: Endpoint) {
+        self.config.peers.insert(id(number), vec![endpoint]);
+    }
+
+    /// With a peer that is known but never reached.
+    pub(crate) fn peer_at_nowhere(mut self, number: u64) -> Self {
+        self.config.peers.insert(id(number), Vec::new());
+        self
+    }
+
+    pub(crate) fn peer_of(mut self, server: &Server) -> Self {
+        self.config.peers.insert(server.me, vec![server.endpoint.clone()]);
+        self
+    }
+
+    pub(crate) fn start(self) -> Server {
+        let me = self.config.me;
+        let endpoint = self.config.listen[0].endpoint.clone();
+        let peers = self.config.peers.clone();
+        let (address, inlet, reports) = mailbox_with_inlet(4);
+        let (parent, exits) = mailbox();
+        let (network, _) = start(self.config, address, inlet, parent, |exit| exit);
+        Server { me, endpoint, peers, network, reports, exits }
+    }
+}
+
+/// A network that runs.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) me: ServerId,
+    pub(crate) endpoint: Endpoint,
+    peers: std::collections::BTreeMap<ServerId, Vec<Endpoint>>,
+    pub(crate) network: NetworkAddress,
+    reports: Mailbox<Report>,
+    exits: Mailbox<Exit<NetworkError>>,
+}
+
+impl Server {
+    /// Servers 1 and 2, peers of each other.
+    pub(crate) fn pair() -> [Self; 2] {
+        let (mut one, mut two) = (Setup::new(1), Setup::new(2));
+        one.peer(2, two.config.listen[0].endpoint.clone());
+        two.peer(1, one.config.listen[0].endpoint.clone());
+        [one.start(), two.start()]
+    }
+
+    pub(crate) async fn restart(self) -> Self {
+        let mut setup = Setup::new(self.me.number()).at(self.endpoint.clone());
+        setup.config.peers.clone_from(&self.peers);
+        self.stop().await;
+        setup.start()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.endpoint.to_string().parse().unwrap()
+    }
+
+    pub(crate) fn greeting(&self) -> Vec<u8> {
+        let form = GreetingForm::V1(self.endpoint.clone());
+        Greeting { from: Some(self.me), form }.encode()
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).await.unwrap()
+    }
+
+    /// The first report that is as wished for; those before it are passed over.
+    pub(crate) async fn until<T>(&mut self, wished: impl Fn(Report) -> Option<T>) -> T {
+        loop {
+            let Ok(wake) = async_std::future::timeout(PATIENCE, self.reports.next()).await else {
+                panic!("server {} has waited too long", self.me)
+            };
+            let Wake::Told(report) = wake else { panic!("server {} has ended", self.me) };
+            if let Some(found) = wished(report) {
+                return found;
+            }
+        }
+    }
+
+    pub(crate) async fn link_up(&mut self, peer: u64) -> LinkId {
+        let up = |report| match report {
+            Report::LinkUp { link } if link.peer == id(peer) => Some(link),
+            _ => None,
+        };
+        self.until(up).await
+    }
+
+    pub(crate) async fn link_down(&mut self) -> LinkId {
+        let down = |report| match report {
+            Report::LinkDown { link, .. } => Some(link),
+            _ => None,
+        };
+        self.until(down).await
+    }
+
+    pub(crate) async fn heard(&mut self) -> (LinkId, String) {
+        let heard = |report| match report {
+            Report::Heard { link, frame } => Some((link, text(&frame))),
+            _ => None,
+        };
+        self.until(heard).await
+    }
+
+    pub(crate) async fn exit(&mut self) -> Exit<NetworkError> {
+        match self.exits.next().await {
+            Wake::Told(exit) => exit,
+            Wake::Due | Wake::Closed => pending().await,
+        }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.network.stop();
+        assert_eq!(self.exit().await, Exit::Stopped);
+    }
+}
+
+pub(crate) fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+pub(crate) fn frame(text: &str) -> Frame {
+    Frame::new(text.as_bytes()).unwrap()
+}
+
+pub(crate) fn text(frame: &Frame) -> String {
+    String::from_utf8(frame.body().to_vec()).unwrap()
+}
+
+/// What a server with this id says when it dials.
+pub(crate) fn greeting(number: u64) -> Vec<u8> {
+    let form = GreetingForm::V1("127.0.0.1:3888".parse().unwrap());
+    Greeting { from: Some(id(number)), form }.encode()
+}
+
+/// Connects and claims to be this id.
+pub(crate) async fn greet(server: &Server, number: u64) -> TcpStream {
+    let mut socket = server.connect().await;
+    socket.write_all(&greeting(number)).await.unwrap();
+    socket
+}
+
+/// A peer that is only a listening socket.
+pub(crate) async fn raw_peer() -> (TcpListener, Endpoint) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().into();
+    (listener, endpoint)
+}
+
+/// A port where nobody listens, and what keeps others from taking it.
+pub(crate) fn free_port() -> (Endpoint, socket2::Socket) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (address.into(), socket)
+}
+
+/// Waits for the other end to close; whatever it still says is passed over.
+pub(crate) async fn is_closed(socket: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    let end = async_std::future::timeout(PATIENCE, socket.read_to_end(&mut rest));
+    end.await.is_ok()
+}
+
+pub(crate) async fn read_frame(socket: &mut TcpStream) -> String {
+    let mut buffer = FrameBuffer::default();
+    loop {
+        if let Some(frame) = buffer.next_frame().unwrap() {
+            return text(&frame);
+        }
+        let count = socket.read(buffer.room()).await.unwrap();
+        assert!(count > 0, "the connection has ended");
+        buffer.filled(count);
+    }
+}
