@@ -1,0 +1,216 @@
+//! [`Elector`]: the actor around the [`Election`].
+//!
+//! It turns what the network reports into events of the core and the core's actions into frames, timers and news. It
+//! also keeps to the present link of each peer: what an older one still had to say is not heard any more.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ballotbox_actors::{
+    NetworkAddress, Report, ServerId,
+    kit::{Actor, Address, Mailbox, Timers, Wake, clock},
+    links::{Generation, LinkId},
+    wire::Frame,
+};
+
+use crate::{
+    Epoch, Zxid,
+    election::{Action, Election, Event, Notification, State, Timer},
+    node::{Journal, News, NodeConfig, NodeEvent, NodeState, Status},
+};
+
+/// What an [`Elector`] can be told.
+#[derive(Debug)]
+pub(crate) enum ElectorMsg {
+    /// By the network.
+    Network(Report),
+    /// By whoever watches the node: answer when there is more to know than this, or at once.
+    Ask { beyond: Option<u64>, reply: Address<News> },
+    /// By the supervisor.
+    Stop,
+}
+
+/// Runs the election of one node.
+#[derive(Debug)]
+pub(crate) struct Elector {
+    core: Election,
+    history: (Zxid, Epoch),
+    timers: Timers<Timer>,
+    network: NetworkAddress,
+    listeners_pending: usize,
+    links: BTreeMap<ServerId, Generation>,
+    malformed: BTreeMap<ServerId, u64>,
+    last_said: Option<(Notification, Frame)>,
+    journal: Journal,
+    looking_since: Option<Instant>,
+    election_took: Option<Duration>,
+}
+
+impl Elector {
+    pub(crate) fn new(config: &NodeConfig, network: NetworkAddress) -> Self {
+        let core = Election::new(
+            config.me,
+            Arc::clone(&config.ensemble),
+            config.timing,
+            Arc::clone(&config.config_text),
+        );
+        Self {
+            core,
+            history: (config.zxid, config.epoch),
+            timers: Timers::new(),
+            network,
+            listeners_pending: config.listen().len(),
+            links: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+            last_said: None,
+            journal: Journal::new(),
+            looking_since: None,
+            election_took: None,
+        }
+    }
+}
+
+impl Actor for Elector {
+    type Msg = ElectorMsg;
+    type Error = Infallible;
+
+    async fn run(mut self, mut mailbox: Mailbox<ElectorMsg>) -> Result<(), Infallible> {
+        loop {
+            match mailbox.next_until(self.timers.next_deadline()).await {
+                Wake::Told(ElectorMsg::Network(report)) => self.hear(report),
+                Wake::Told(ElectorMsg::Ask { beyond, reply }) => {
+                    let status = self.status();
+                    self.journal.ask(beyond, reply, status);
+                }
+                Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
+                Wake::Due => {
+                    while let Some(timer) = self.timers.pop_due() {
+                        self.decide(Event::TimerFired(timer));
+                    }
+                }
+            }
+            if self.journal.has_news() {
+                let status = self.status();
+                self.journal.publish(&status);
+            }
+        }
+    }
+}
+
+impl Elector {
+    fn hear(&mut self, report: Report) {
+        if let Report::Heard { link, frame } = report {
+            return self.hear_frame(link, &frame);
+        }
+        let event = self.event_of(&report);
+        self.journal.note(NodeEvent::Network(report));
+        if let Some(event) = event {
+            self.decide(event);
+        }
+    }
+
+    /// What a report means for the election, if anything.
+    fn event_of(&mut self, report: &Report) -> Option<Event> {
+        match *report {
+            Report::Listening { .. } => {
+                self.listeners_pending = self.listeners_pending.checked_sub(1)?;
+                let (zxid, epoch) = self.history;
+                (self.listeners_pending == 0).then_some(Event::Begin { zxid, epoch })
+            }
+            Report::LinkUp { link } => {
+                self.links.insert(link.peer, link.generation);
+                Some(Event::LinkUp { peer: link.peer })
+            }
+            Report::LinkDown { link, .. } => {
+                self.links.remove(&link.peer);
+                self.malformed.remove(&link.peer);
+                Some(Event::LinkDown { peer: link.peer })
+            }
+            // To the core a link in doubt is one on which nothing was said yet.
+            Report::Doubted { link } => Some(Event::LinkUp { peer: link.peer }),
+            Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
+            Report::BindFailed { .. }
+            | Report::CannotDialBack { .. }
+            | Report::Refused { .. }
+            | Report::Heard { .. } => None,
+        }
+    }
+
+    fn hear_frame(&mut self, link: LinkId, frame: &Frame) {
+        let from = link.peer;
+        if self.links.get(&from) != Some(&link.generation) {
+            return;
+        }
+        match Notification::decode(frame.body()) {
+            Ok(notification) => self.decide(Event::Heard { from, notification }),
+            Err(error) => {
+                let times = self.malformed.entry(from).or_default();
+                *times += 1;
+                let times = *times;
+                if times.is_power_of_two() {
+                    self.journal.note(NodeEvent::Malformed { from, error, times });
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, event: Event) {
+        for action in self.core.handle(event) {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Say { to, notification } => self.say(to, notification),
+            Action::SetTimer { timer, after } => self.timers.set(timer, after),
+            Action::ClearTimer(timer) => self.timers.clear(&timer),
+            Action::Reconnect => self.network.reconnect(),
+            Action::Looking { round } => {
+                self.looking_since.get_or_insert_with(clock::now);
+                self.journal.note(NodeEvent::Looking { round });
+            }
+            Action::Decided(decision) => {
+                let since = self.looking_since.take();
+                let took = since.map(|since| clock::now() - since).unwrap_or_default();
+                self.election_took = Some(took);
+                self.journal.note(NodeEvent::Elected { decision, took });
+            }
+        }
+    }
+
+    fn say(&mut self, to: ServerId, notification: Notification) {
+        let same = self.last_said.take().filter(|(said, _)| *said == notification);
+        // A member list longer than a frame is refused when the node is configured.
+        let frame = match same {
+            Some((_, frame)) => frame,
+            None => match Frame::new(&notification.encode()) {
+                Ok(frame) => frame,
+                Err(_) => return,
+            },
+        };
+        self.network.send(to, frame.clone());
+        self.last_said = Some((notification, frame));
+    }
+
+    fn status(&self) -> Status {
+        let state = match self.core.state() {
+            State::Idle => NodeState::Starting,
+            State::Looking | State::Settling => NodeState::Looking,
+            State::Decided(decision) => NodeState::Decided(decision.standing),
+        };
+        Status {
+            me: self.core.me(),
+            state,
+            vote: self.core.vote(),
+            round: self.core.round(),
+            election_took: self.election_took,
+            links: self.links.keys().copied().collect(),
+            ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! [`Node`]: one server taking part in elections.
+//!
+//! ```text
+//!        Node ── the handle; dropping it stops everything
+//!          │
+//!      Supervisor ── starts the two below, stops both when either ends
+//!       /       \
+//!   Elector   the network (ballotbox-actors)
+//! ```
+//!
+//! Several nodes can live in one process; none of them shares anything with another. What a node has come to know is a
+//! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
+
+mod config;
+mod news;
+mod supervisor;
+
+use ballotbox_actors::{
+    NetworkError,
+    kit::{Address, Mailbox, Wake, mailbox, spawn},
+};
+
+pub(crate) use self::news::Journal;
+use self::supervisor::{Supervisor, SupervisorMsg};
+pub use self::{
+    config::{ConfigError, NodeConfig},
+    news::{Ended, News, NodeEvent, NodeState, Occurrence, Status, Watch},
+};
+use crate::ServerId;
+
+/// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.
+#[derive(Debug)]
+pub struct Node {
+    me: ServerId,
+    supervisor: Address<SupervisorMsg>,
+    outcome: Mailbox<Result<(), NodeError>>,
+    watch: Watch,
+}
+
+/// Why a node could not start, or had to end.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration does not fit together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The network gave up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// An actor of the node has a bug.
+    #[error("{actor} panicked: {message}; please report this")]
+    Panicked {
+        /// Which one.
+        actor: &'static str,
+        /// What it said.
+        message: String,
+    },
+}
+
+impl Node {
+    /// Starts a node; it is listening, and looking for a leader, when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`], when the configuration is not consistent or the election address cannot be listened on.
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        config.check()?;
+        let me = config.me;
+        let (supervisor, orders) = mailbox();
+        let (report, outcome) = mailbox();
+        let (actor, watch) = Supervisor::start(config, supervisor.clone());
+        spawn(actor, orders, report, |exit| supervisor::outcome_of(&exit));
+        let mut node = Self { me, supervisor, outcome, watch };
+        match node.watch().until(|status| status.state != NodeState::Starting).await {
+            Ok(_) => Ok(node),
+            Err(Ended) => Err(node.ended().await.err().unwrap_or_else(|| NodeError::Panicked {
+                actor: "the node",
+                message: "it ended without a reason".to_owned(),
+            })),
+        }
+    }
+
+    /// Whose node this is.
+    pub const fn id(&self) -> ServerId {
+        self.me
+    }
+
+    /// A view of what the node knows.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// Waits until the node has ended, for whatever reason.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`], when it did not end because it was asked to.
+    pub async fn ended(&mut self) -> Result<(), NodeError> {
+        match self.outcome.next().await {
+            Wake::Told(outcome) => outcome,
+            Wake::Due | Wake::Closed => Ok(()),
+        }
+    }
+
+    /// Stops the node. When this returns, no task, socket or file descriptor of it is left.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`], when the node had already ended because something failed.
+    pub async fn stop(mut self) -> Result<(), NodeError> {
+        let _ = self.supervisor.tell(SupervisorMsg::Stop);
+        self.ended().await
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.supervisor.tell(SupervisorMsg::Stop);
+    }
+}

@@ -1,0 +1,145 @@
+//! [`NodeConfig`]: everything a node has to be told.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ballotbox_actors::{
+    Endpoint, Listen, Liveness, NetworkConfig, NetworkTiming, ServerId, links::LinkTiming,
+    wire::Greeting, wire::GreetingForm,
+};
+
+use crate::{Ensemble, Epoch, Role, Timing, Zxid};
+
+/// What a node needs to know before it starts.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// Its id.
+    pub me: ServerId,
+    /// Who takes part.
+    pub ensemble: Arc<Ensemble>,
+    /// The election addresses of all members, its own among them.
+    pub election: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// The last change in its history, for its vote.
+    pub zxid: Zxid,
+    /// The epoch it last took part in, for its vote.
+    pub epoch: Epoch,
+    /// The member list it attaches to what it says; empty to attach none.
+    pub config_text: Arc<str>,
+    /// The waits of the election.
+    pub timing: Timing,
+    /// The deadlines of the network.
+    pub network: NetworkTiming,
+    /// When links are tried again.
+    pub links: LinkTiming,
+    /// How dead peers are noticed.
+    pub liveness: Liveness,
+    /// Greets with all its addresses, as ZooKeeper does with `multiAddress.enabled`.
+    pub greet_with_all_addresses: bool,
+    /// Listens on all interfaces instead of its own address (`quorumListenOnAllIPs`).
+    pub listen_on_all_interfaces: bool,
+    /// A socket that already listens at the first of its election addresses.
+    pub listener: Option<std::net::TcpListener>,
+}
+
+/// Why a configuration is not consistent.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// The node is not a member.
+    #[error("id {me} is not a member: the members are {}", list(known))]
+    NotAMember {
+        /// The id that was given.
+        me: ServerId,
+        /// The ids there are.
+        known: Vec<ServerId>,
+    },
+    /// A member cannot be reached.
+    #[error("member {id} has no election address: a node needs one for every member, as host:port")]
+    NoAddress {
+        /// The member.
+        id: ServerId,
+    },
+}
+
+impl NodeConfig {
+    /// A node of this ensemble, with an empty history and default timings.
+    pub fn new(
+        me: ServerId,
+        ensemble: impl Into<Arc<Ensemble>>,
+        election: BTreeMap<ServerId, Vec<Endpoint>>,
+    ) -> Self {
+        Self {
+            me,
+            ensemble: ensemble.into(),
+            election,
+            zxid: Zxid::default(),
+            epoch: Epoch::default(),
+            config_text: Arc::from(""),
+            timing: Timing::default(),
+            network: NetworkTiming::default(),
+            links: LinkTiming::default(),
+            liveness: Liveness::default(),
+            greet_with_all_addresses: false,
+            listen_on_all_interfaces: false,
+            listener: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if !self.ensemble.contains(self.me) {
+            let known = self.ensemble.members().map(|(id, _)| id).collect();
+            return Err(ConfigError::NotAMember { me: self.me, known });
+        }
+        let without_address = |id: &ServerId| self.election.get(id).is_none_or(Vec::is_empty);
+        match self.ensemble.members().map(|(id, _)| id).find(without_address) {
+            Some(id) => Err(ConfigError::NoAddress { id }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where this node listens.
+    pub(crate) fn listen(&self) -> Vec<Endpoint> {
+        let own = self.election.get(&self.me).into_iter().flatten();
+        let bound = |endpoint: &Endpoint| {
+            let host = if self.listen_on_all_interfaces { "0.0.0.0" } else { &endpoint.host };
+            Endpoint { host: host.to_owned(), port: endpoint.port }
+        };
+        let mut endpoints: Vec<_> = own.map(bound).collect();
+        endpoints.sort();
+        endpoints.dedup();
+        endpoints
+    }
+
+    /// The network this node needs. Takes the ready listener out.
+    pub(crate) fn network(&mut self) -> NetworkConfig {
+        let own = self.election.get(&self.me).cloned().unwrap_or_default();
+        let mut ready = self.listener.take();
+        let listen = self.listen().into_iter();
+        let listen = listen.map(|endpoint| Listen { endpoint, ready: ready.take() }).collect();
+        let form = match own.first() {
+            Some(first) if !self.greet_with_all_addresses => GreetingForm::V1(first.clone()),
+            Some(_) => GreetingForm::V2(own),
+            None => GreetingForm::Bare,
+        };
+        NetworkConfig {
+            me: self.me,
+            greeting: Greeting { from: Some(self.me), form },
+            listen,
+            peers: self.peers(),
+            timing: self.network,
+            links: self.links,
+            liveness: self.liveness,
+        }
+    }
+
+    /// Everybody else for a voter; for an observer only the voters, as observers have nothing to say to each other.
+    fn peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
+        let voting = self.ensemble.is_voter(self.me);
+        let wanted =
+            |(id, role): &(ServerId, Role)| *id != self.me && (voting || *role == Role::Voter);
+        let addresses = |id| self.election.get(&id).cloned().unwrap_or_default();
+        self.ensemble.members().filter(wanted).map(|(id, _)| (id, addresses(id))).collect()
+    }
+}
+
+fn list(ids: &[ServerId]) -> String {
+    ids.iter().map(ServerId::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,105 @@
+//! [`Supervisor`]: starts the parts of a node, and ends them together.
+
+use std::convert::Infallible;
+
+use ballotbox_actors::{
+    NetworkAddress, NetworkError, Report,
+    kit::{Actor, Address, Exit, Mailbox, Wake, mailbox_with_inlet, spawn},
+};
+
+use super::{NodeConfig, NodeError, Watch};
+use crate::elector::{Elector, ElectorMsg};
+
+/// Frames may wait for the elector, so many of them; then receivers wait.
+const FRAMES_WAITING_MAX: usize = 64;
+
+/// What the supervisor can be told.
+#[derive(Debug)]
+pub(super) enum SupervisorMsg {
+    /// By the handle.
+    Stop,
+    /// By its children.
+    NetworkEnded(Exit<NetworkError>),
+    ElectorEnded(Exit<Infallible>),
+}
+
+/// Owns the addresses of the elector and of the network.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    network: NetworkAddress,
+    elector: Address<ElectorMsg>,
+}
+
+impl Supervisor {
+    pub(super) fn start(mut config: NodeConfig, me: Address<SupervisorMsg>) -> (Self, Watch) {
+        let (elector, inlet, mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
+        let wrap = SupervisorMsg::NetworkEnded;
+        let (network, _) =
+            ballotbox_actors::start(config.network(), elector.clone(), inlet, me.clone(), wrap);
+        let actor = Elector::new(&config, network.clone());
+        spawn(actor, mailbox, me, SupervisorMsg::ElectorEnded);
+        let watch = Watch::new(elector.clone());
+        (Self { network, elector }, watch)
+    }
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMsg;
+    type Error = NodeError;
+
+    async fn run(self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
+        let mut outcome = Ok(());
+        let (mut network_runs, mut elector_runs) = (true, true);
+        while network_runs || elector_runs {
+            match mailbox.next().await {
+                Wake::Told(SupervisorMsg::Stop) | Wake::Closed => {}
+                Wake::Told(SupervisorMsg::NetworkEnded(exit)) => {
+                    network_runs = false;
+                    outcome = outcome.and_then(|()| network_outcome(exit));
+                }
+                Wake::Told(SupervisorMsg::ElectorEnded(exit)) => {
+                    elector_runs = false;
+                    outcome = outcome.and_then(|()| panic_of("the elector", exit));
+                }
+                Wake::Due => continue,
+            }
+            // Whatever it was that happened, the node is over: end what still runs.
+            self.network.stop();
+            let _ = self.elector.tell(ElectorMsg::Stop);
+        }
+        outcome
+    }
+}
+
+fn network_outcome(exit: Exit<NetworkError>) -> Result<(), NodeError> {
+    match exit {
+        Exit::Stopped => Ok(()),
+        Exit::Failed(error) => Err(error.into()),
+        Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the network", message }),
+    }
+}
+
+fn panic_of(actor: &'static str, exit: Exit<Infallible>) -> Result<(), NodeError> {
+    match exit {
+        Exit::Stopped => Ok(()),
+        Exit::Failed(never) => match never {},
+        Exit::Panicked(message) => Err(NodeError::Panicked { actor, message }),
+    }
+}
+
+/// What the end of the supervisor means for the node.
+pub(super) fn outcome_of(exit: &Exit<NodeError>) -> Result<(), NodeError> {
+    match exit {
+        Exit::Stopped => Ok(()),
+        Exit::Failed(error) => Err(error.clone()),
+        Exit::Panicked(message) => {
+            Err(NodeError::Panicked { actor: "the supervisor", message: message.clone() })
+        }
+    }
+}
+
+impl From<Report> for ElectorMsg {
+    fn from(report: Report) -> Self {
+        Self::Network(report)
+    }
+}

@@ -1,0 +1,77 @@
+//! Ensembles of nodes in this process, on free loopback ports.
+
+use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, time::Duration};
+
+use ballotbox::{
+    Endpoint, Ensemble, Member, Node, NodeConfig, ServerId,
+    node::{Ended, Status, Watch},
+};
+
+/// Whoever waits so long waits for ever: the test fails instead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An ensemble whose members start when the test wants it.
+#[derive(Debug)]
+pub struct Lab {
+    ensemble: Arc<Ensemble>,
+    addresses: BTreeMap<ServerId, Vec<Endpoint>>,
+    listeners: BTreeMap<ServerId, TcpListener>,
+}
+
+impl Lab {
+    /// An ensemble of these members. Their ports listen from the beginning, so that nobody is refused for starting first.
+    pub fn new(members: impl IntoIterator<Item = Member>) -> Self {
+        let members: Vec<_> = members.into_iter().collect();
+        let listen = |member: &Member| (member.id, TcpListener::bind("127.0.0.1:0").unwrap());
+        let listeners: BTreeMap<_, _> = members.iter().map(listen).collect();
+        let address = |listener: &TcpListener| vec![listener.local_addr().unwrap().into()];
+        Self {
+            ensemble: Arc::new(Ensemble::new(members).unwrap()),
+            addresses: listeners.iter().map(|(id, l)| (*id, address(l))).collect(),
+            listeners,
+        }
+    }
+
+    /// Voters 1 to `count`.
+    pub fn voters(count: u64) -> Self {
+        Self::new((1..=count).map(|number| Member::voter(id(number))))
+    }
+
+    /// Frees the port of a member that is not to be up from the beginning.
+    pub fn absent(&mut self, number: u64) {
+        self.listeners.remove(&id(number));
+    }
+
+    /// What a member would be started with, for tests that change it.
+    pub fn config(&mut self, number: u64) -> NodeConfig {
+        let me = id(number);
+        let mut config = NodeConfig::new(me, Arc::clone(&self.ensemble), self.addresses.clone());
+        config.listener = self.listeners.remove(&me);
+        config
+    }
+
+    /// Starts a member.
+    pub async fn start(&mut self, number: u64) -> Node {
+        Node::start(self.config(number)).await.unwrap()
+    }
+
+    /// Where a member listens.
+    pub fn address(&self, number: u64) -> std::net::SocketAddr {
+        self.addresses[&id(number)][0].to_string().parse().unwrap()
+    }
+}
+
+pub fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+/// Waits, but not for ever.
+pub async fn patiently<F: Future>(work: F) -> F::Output {
+    async_std::future::timeout(PATIENCE, work).await.expect("this has taken too long")
+}
+
+/// Waits until this node has elected that one.
+pub async fn elects(watch: &mut Watch, leader: u64) -> Status {
+    let elected = watch.until(|status| status.elected() == Some(id(leader)));
+    patiently(elected).await.unwrap_or_else(|Ended| panic!("the node has ended"))
+}

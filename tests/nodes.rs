@@ -1,0 +1,157 @@
+//! Whole nodes in one process, over real loopback sockets.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
+
+mod common;
+
+use std::net::TcpListener;
+
+use async_std::task::block_on;
+use ballotbox::{
+    Ensemble, Epoch, Member, Node, NodeConfig, NodeError, Standing, Zxid,
+    node::{Ended, NodeState},
+};
+use common::{Lab, elects, id, patiently};
+
+#[test]
+fn three_voters_elect_the_highest_id_among_equal_histories() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let nodes = [lab.start(1).await, lab.start(2).await, lab.start(3).await];
+        for node in &nodes {
+            let status = elects(&mut node.watch(), 3).await;
+            let leads = node.id() == id(3);
+            let standing = if leads { Standing::Leading } else { Standing::Following };
+            assert_eq!(status.state, NodeState::Decided(standing));
+        }
+        for node in nodes {
+            node.stop().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_newest_history_wins_over_the_highest_id() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let mut nodes = Vec::new();
+        for (number, epoch, zxid) in [(1, 2, 0x2_0000_0001), (2, 1, 0x1_0000_0009), (3, 1, 0)] {
+            let mut config = lab.config(number);
+            (config.epoch, config.zxid) = (Epoch(epoch), Zxid(zxid));
+            nodes.push(Node::start(config).await.unwrap());
+        }
+        for node in &nodes {
+            elects(&mut node.watch(), 1).await;
+        }
+    });
+}
+
+#[test]
+fn a_late_joiner_follows_and_disturbs_nobody() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        lab.absent(3);
+        let (one, two) = (lab.start(1).await, lab.start(2).await);
+        let round = elects(&mut one.watch(), 2).await.round;
+        elects(&mut two.watch(), 2).await;
+        let three = lab.start(3).await;
+        let joined = elects(&mut three.watch(), 2).await;
+        assert_eq!(joined.round, round);
+        for node in [one, two] {
+            let status = node.watch().status().await.unwrap();
+            assert_eq!((status.elected(), status.round), (Some(id(2)), round));
+        }
+    });
+}
+
+#[test]
+fn when_the_leader_goes_the_others_elect_again_and_it_may_come_back_as_follower() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let (one, two) = (lab.start(1).await, lab.start(2).await);
+        let three = lab.start(3).await;
+        elects(&mut one.watch(), 3).await;
+        elects(&mut two.watch(), 3).await;
+        three.stop().await.unwrap();
+        elects(&mut one.watch(), 2).await;
+        elects(&mut two.watch(), 2).await;
+        let three = lab.start(3).await;
+        elects(&mut three.watch(), 2).await;
+    });
+}
+
+#[test]
+fn a_leader_without_a_quorum_looks_again() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let (one, two, three) = (lab.start(1).await, lab.start(2).await, lab.start(3).await);
+        elects(&mut three.watch(), 3).await;
+        one.stop().await.unwrap();
+        two.stop().await.unwrap();
+        let looking = |status: &ballotbox::node::Status| status.state == NodeState::Looking;
+        let mut watch = three.watch();
+        patiently(watch.until(looking)).await.unwrap();
+    });
+}
+
+#[test]
+fn an_observer_learns_who_leads_and_never_does_itself() {
+    block_on(async {
+        let voters = (1..=3).map(|number| Member::voter(id(number)));
+        let mut lab = Lab::new(voters.chain([Member::observer(id(9)), Member::observer(id(0))]));
+        let mut nodes = Vec::new();
+        for number in [9, 0, 1, 2, 3] {
+            nodes.push(lab.start(number).await);
+        }
+        for observer in &nodes[..2] {
+            let status = elects(&mut observer.watch(), 3).await;
+            assert_eq!(status.state, NodeState::Decided(Standing::Observing));
+        }
+    });
+}
+
+#[test]
+fn a_single_voter_elects_itself() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let one = lab.start(1).await;
+        elects(&mut one.watch(), 1).await;
+    });
+}
+
+#[test]
+fn a_node_that_is_dropped_stops() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let one = lab.start(1).await;
+        let mut watch = one.watch();
+        drop(one);
+        assert_eq!(patiently(watch.until(|_| false)).await, Err(Ended));
+    });
+}
+
+#[test]
+fn a_taken_port_is_named_when_a_node_cannot_start() {
+    block_on(async {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let ensemble = Ensemble::new([Member::voter(id(1))]).unwrap();
+        let election = [(id(1), vec![address.into()])].into();
+        let mut config = NodeConfig::new(id(1), ensemble, election);
+        config.network.rebind.attempts_max = Some(1);
+        let error = Node::start(config).await.unwrap_err();
+        assert!(matches!(error, NodeError::Network(_)), "{error:?}");
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+    });
+}
+
+#[test]
+fn a_node_that_is_no_member_does_not_start() {
+    block_on(async {
+        let mut lab = Lab::voters(2);
+        let mut config = lab.config(1);
+        config.me = id(7);
+        let error = Node::start(config).await.unwrap_err();
+        assert_eq!(error.to_string(), "id 7 is not a member: the members are 1, 2");
+    });
+}
