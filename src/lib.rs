@@ -1,11 +1,14 @@
 //! Leader election with nothing else to run.
 
+pub mod config_text;
 pub mod election;
 mod elector;
 mod ensemble;
 pub mod node;
+mod properties;
 mod timing;
 pub mod vote_file;
+pub mod zoo_cfg;
 
 pub use ballotbox_actors::{Endpoint, EndpointError, ServerId};
 pub use election::{Decision, Election, Epoch, Round, Standing, Vote, Zxid};
