@@ -41,8 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         leader.stop().await?;
         for node in &nodes {
             let another = |elected: ServerId| elected != lost;
-            let status =
-                node.watch().until(|status| status.elected().is_some_and(another)).await?;
+            let status = node.watch().until(|status| status.elected().is_some_and(another)).await?;
             println!("{}: {:?}, elected {:?}", node.id(), status.state, status.elected());
         }
         for node in nodes {

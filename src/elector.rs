@@ -18,9 +18,9 @@ use ballotbox_actors::{
 };
 
 use crate::{
-    Epoch, Zxid,
-    election::{Action, Election, Event, Notification, State, Timer},
-    node::{Journal, News, NodeConfig, NodeEvent, NodeState, Status},
+    Ensemble, Epoch, Zxid,
+    election::{Action, Election, Event, Format, Notification, State, Timer},
+    node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
 };
 
 /// What an [`Elector`] can be told.
@@ -38,6 +38,8 @@ pub(crate) enum ElectorMsg {
 #[derive(Debug)]
 pub(crate) struct Elector {
     core: Election,
+    ensemble: Arc<Ensemble>,
+    member_lists: MemberLists,
     history: (Zxid, Epoch),
     timers: Timers<Timer>,
     network: NetworkAddress,
@@ -60,6 +62,8 @@ impl Elector {
         );
         Self {
             core,
+            ensemble: Arc::clone(&config.ensemble),
+            member_lists: MemberLists::new(&config.config_text),
             history: (config.zxid, config.epoch),
             timers: Timers::new(),
             network,
@@ -146,7 +150,10 @@ impl Elector {
             return;
         }
         match Notification::decode(frame.body()) {
-            Ok(notification) => self.decide(Event::Heard { from, notification }),
+            Ok(notification) => {
+                self.compare_members(from, &notification);
+                self.decide(Event::Heard { from, notification });
+            }
             Err(error) => {
                 let times = self.malformed.entry(from).or_default();
                 *times += 1;
@@ -155,6 +162,17 @@ impl Elector {
                     self.journal.note(NodeEvent::Malformed { from, error, times });
                 }
             }
+        }
+    }
+
+    fn compare_members(&mut self, from: ServerId, heard: &Notification) {
+        // What strangers believe is their own business, and older servers send no list.
+        let Format::Current { config, .. } = &heard.format else { return };
+        if !self.ensemble.contains(from) {
+            return;
+        }
+        if let Some(problem) = self.member_lists.compare(from, config) {
+            self.journal.note(NodeEvent::MembersDiffer { from, problem });
         }
     }
 

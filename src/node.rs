@@ -12,6 +12,7 @@
 //! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
 
 mod config;
+mod member_lists;
 mod news;
 mod supervisor;
 
@@ -20,12 +21,13 @@ use ballotbox_actors::{
     kit::{Address, Mailbox, Wake, mailbox, spawn},
 };
 
-pub(crate) use self::news::Journal;
 use self::supervisor::{Supervisor, SupervisorMsg};
 pub use self::{
     config::{ConfigError, NodeConfig},
+    member_lists::MemberListProblem,
     news::{Ended, News, NodeEvent, NodeState, Occurrence, Status, Watch},
 };
+pub(crate) use self::{member_lists::MemberLists, news::Journal};
 use crate::ServerId;
 
 /// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.

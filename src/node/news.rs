@@ -15,6 +15,7 @@ use ballotbox_actors::{
     kit::{Address, Wake, clock, mailbox},
 };
 
+use super::MemberListProblem;
 use crate::{Decision, Epoch, Round, Standing, Vote, elector::ElectorMsg};
 
 /// So many events are kept for those who ask late.
@@ -97,6 +98,13 @@ pub enum NodeEvent {
         error: crate::election::DecodeError,
         /// How often this peer has done that.
         times: u64,
+    },
+    /// A member has another idea of who the members are. Told once for each list it sends.
+    MembersDiffer {
+        /// The member.
+        from: ServerId,
+        /// What is different.
+        problem: MemberListProblem,
     },
     /// The network reported this.
     Network(Report),
