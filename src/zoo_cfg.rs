@@ -29,6 +29,7 @@
 
 mod error;
 mod members;
+mod node;
 mod settings;
 
 use std::{

@@ -517,6 +517,55 @@ fn a_file_beyond_the_limit_is_refused_and_so_is_one_that_cannot_be_read() {
 }
 
 #[test]
+fn a_node_takes_the_place_of_the_server() {
+    let lines =
+        "server.4=[::1]:1:2\nquorumListenOnAllIPs=true\nelectionPortBindRetry=0\ncnxTimeout=70";
+    let config = with_my_id(lines, "2").unwrap().node_config().unwrap();
+    assert_eq!(config.me, id(2));
+    assert_eq!(config.election[&id(4)][0].to_string(), "[::1]:2");
+    assert_eq!(config.network.connect, Duration::from_millis(70));
+    assert_eq!(config.network.greeting, Duration::from_secs(10));
+    assert_eq!(config.network.rebind.attempts_max, None);
+    assert!(config.listen_on_all_interfaces && !config.greet_with_all_addresses);
+    let told = "server.4=[0:0:0:0:0:0:0:1]:1:2:participant\nversion=0";
+    assert!(config.config_text.ends_with(told), "{}", config.config_text);
+    assert!(accepted(PLAIN).node_config().is_err(), "without an id there is no node");
+}
+
+fn check(path: &Path) -> std::process::Output {
+    let mut ballotbox = std::process::Command::new(env!("CARGO_BIN_EXE_ballotbox"));
+    ballotbox.arg("check").arg(path).output().unwrap()
+}
+
+#[test]
+fn the_command_checks_a_zoo_cfg_by_name_or_by_content() {
+    let dir = std::env::temp_dir().join(format!("ballotbox-check-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for name in ["zoo.cfg", "zoo_sample"] {
+        let path = dir.join(name);
+        std::fs::write(&path, format!("{PLAIN}server.4=zoo4:2888:3888\n")).unwrap();
+        let output = check(&path);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        for expected in
+            ["zoo3:3888", "3 of 4 voters", "clientPort (line 6)", "4 participants outlive"]
+        {
+            assert!(text.contains(expected), "{name}: {expected} in {text}");
+        }
+        std::fs::write(&path, format!("{PLAIN}sslQuorum=true\n")).unwrap();
+        let output = check(&path);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text.contains(&format!("{name}:10: sslQuorum=true is not supported")), "{text}");
+    }
+    let votes = dir.join("votes");
+    std::fs::write(&votes, "\n { \"members\": [] }").unwrap();
+    let text = String::from_utf8(check(&votes).stderr).unwrap();
+    assert!(text.contains("members") && !text.contains("server.N"), "{text}");
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn files_are_read_from_the_disk() {
     let dir = std::env::temp_dir().join(format!("ballotbox-zoo-cfg-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();

@@ -1,10 +1,17 @@
 //! `ballotbox check`: is this file good, and what does it say?
 
-use std::{io::Write, path::PathBuf};
+mod zoo_cfg;
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
 
 use ballotbox::{
-    Role,
+    Ensemble, Role,
     vote_file::{VoteFile, VoteFileMember},
+    zoo_cfg::ZooCfg,
 };
 use structopt::StructOpt;
 
@@ -16,15 +23,33 @@ use super::{
 /// Checks a file, and says what it means
 #[derive(Debug, StructOpt)]
 pub(super) struct CheckArgs {
-    /// A vote file
-    #[structopt(name = "VOTES.json", parse(from_os_str))]
+    /// A vote file, or the zoo.cfg of a ZooKeeper server
+    #[structopt(name = "FILE", parse(from_os_str))]
     file: PathBuf,
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let file = VoteFile::read(&args.file)?;
-    vote_file(&file, out)?;
+    if is_zoo_cfg(&args.file) {
+        zoo_cfg::print(&ZooCfg::read(&args.file)?, out)?;
+    } else {
+        vote_file(&VoteFile::read(&args.file)?, out)?;
+    }
     Ok(ExitCode::Done)
+}
+
+/// Whether this is a zoo.cfg and not a vote file: by its extension, and else because it does not begin as JSON does.
+fn is_zoo_cfg(path: &Path) -> bool {
+    /// How far to look for what is not blank.
+    const LOOK_AT: u64 = 4096;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => return false,
+        Some("cfg") => return true,
+        _ => {}
+    }
+    let mut bytes = Vec::new();
+    let begin = File::open(path).and_then(|file| file.take(LOOK_AT).read_to_end(&mut bytes));
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    begin.is_ok() && text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{')
 }
 
 fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
@@ -43,7 +68,8 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
     ];
     let rows: Vec<_> = file.members.iter().map(|member| (PLAIN, member_row(member))).collect();
     screen::table(out, &columns, &rows)?;
-    writeln!(out, "\n{}", quorum(file))?;
+    let grouped = file.members.iter().any(|member| member.member.group.is_some());
+    writeln!(out, "\n{}", quorum(&file.ensemble, grouped))?;
     writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
     for step in &file.steps {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.deed)?;
@@ -84,12 +110,12 @@ fn role_word(role: Role) -> &'static str {
 }
 
 /// What a quorum is, in words.
-fn quorum(file: &VoteFile) -> String {
-    if file.members.iter().any(|member| member.member.group.is_some()) {
+fn quorum(ensemble: &Ensemble, grouped: bool) -> String {
+    if grouped {
         return "A quorum is more than half of the weight in more than half of the groups."
             .to_owned();
     }
-    let voters = file.ensemble.voters().count();
+    let voters = ensemble.voters().count();
     let enough = voters / 2 + 1;
     let lost = voters - enough;
     format!("A quorum is {enough} of {voters} voters: {lost} may be lost.")

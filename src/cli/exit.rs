@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ballotbox::vote_file::VoteFileError;
+use ballotbox::{vote_file::VoteFileError, zoo_cfg::ZooCfgError};
 use structopt::clap;
 
 /// The exit codes of the binary.
@@ -32,6 +32,9 @@ pub(crate) enum Failure {
     /// The vote file cannot be used.
     #[error(transparent)]
     VoteFile(#[from] VoteFileError),
+    /// The zoo.cfg cannot be used.
+    #[error(transparent)]
+    ZooCfg(#[from] ZooCfgError),
     /// The results could not be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
@@ -42,13 +45,15 @@ impl Failure {
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
-            Self::Usage(_) | Self::VoteFile(_) | Self::Output(_) => Some(self.to_string()),
+            Self::Usage(_) | Self::VoteFile(_) | Self::ZooCfg(_) | Self::Output(_) => {
+                Some(self.to_string())
+            }
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::VoteFile(_) => ExitCode::Usage,
+            Self::Usage(_) | Self::VoteFile(_) | Self::ZooCfg(_) => ExitCode::Usage,
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Output(_) => ExitCode::Environment,
