@@ -37,6 +37,9 @@ mod tally;
 mod vote;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::core::{Election, State};
 pub use event::{Action, Decision, Event, Standing, Timer};
 pub use notification::{DecodeError, Format, Notification, PeerState};

@@ -37,7 +37,7 @@ pub struct Election {
     pub(super) tally: Tally,
     /// The tally of those who settled, in whatever round.
     pub(super) established: Tally,
-    /// Who has no vote and asked during this election: they are told how it ends.
+    /// Who has no vote and knows that we look: they are told how it ends.
     pub(super) askers: BTreeSet<ServerId>,
     /// How the other members can be reached, as far as we were told.
     pub(super) links: BTreeMap<ServerId, Reach>,
@@ -148,7 +148,7 @@ impl Election {
 
     /// Begins a new election on the history we have.
     pub(super) fn look(&mut self, out: &mut Vec<Action>) {
-        let led = self.decision().is_some_and(|decision| decision.standing == Standing::Leading);
+        let ended = self.decision();
         self.unsettle(out);
         self.watch.end(out);
         self.state = State::Looking;
@@ -160,12 +160,20 @@ impl Election {
         self.choose(self.initial_vote());
         out.push(Action::Looking { round: self.round });
         self.say_to_voters(out);
-        if led {
-            // Observers are told by nobody else that the one they watch no longer leads.
-            self.say_to_linked_observers(out);
+        if let Some(decision) = ended {
+            self.say_to_former_observers(decision, out);
         }
         out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
         self.count(out);
+    }
+
+    /// Goes on with the election of this round: it was ended too early.
+    pub(super) fn resume(&mut self, out: &mut Vec<Action>) {
+        self.watch.end(out);
+        self.state = State::Looking;
+        self.resend = self.timing.resend_min;
+        self.choose(self.vote);
+        out.push(Action::Looking { round: self.round });
     }
 
     /// Moves on to a newer round, with the better of the vote heard there and our own.
@@ -188,7 +196,11 @@ impl Election {
     /// Looks whether a quorum votes as we do, and settles, waits or goes back to looking accordingly.
     pub(super) fn count(&mut self, out: &mut Vec<Action>) {
         let Some(ours) = self.ballot() else { return };
-        if !self.ensemble.is_quorum(&self.tally.supporters(&ours)) {
+        let candidate = ours.vote.leader;
+        let settled = self.established.get(candidate);
+        // A candidate that follows another does not lead, whoever votes for it still.
+        let withdrawn = settled.is_some_and(|ballot| ballot.vote.leader != candidate);
+        if withdrawn || !self.ensemble.is_quorum(&self.tally.supporters(&ours)) {
             return self.unsettle(out);
         }
         let nobody_missing = self
@@ -214,6 +226,9 @@ impl Election {
             Standing::Observing
         };
         let decision = Decision { standing, vote, round };
+        if round != self.round {
+            self.tally.clear();
+        }
         self.state = State::Decided(decision);
         self.round = round;
         self.vote = Some(vote);
@@ -315,15 +330,22 @@ impl Election {
         }
     }
 
-    fn say_to_voters(&self, out: &mut Vec<Action>) {
+    pub(super) fn say_to_voters(&self, out: &mut Vec<Action>) {
         out.extend(self.other_voters().map(|voter| self.say(voter)));
     }
 
-    fn say_to_linked_observers(&self, out: &mut Vec<Action>) {
-        let linked = self
-            .ensemble
-            .members()
-            .filter(|(id, role)| *role == Role::Observer && self.reach(*id) == Some(Reach::Up));
-        out.extend(linked.map(|(observer, _)| self.say(observer)));
+    /// Tells the observers of one who led: from nobody else do they hear that it no longer does.
+    pub(super) fn say_to_former_observers(&mut self, ended: Decision, out: &mut Vec<Action>) {
+        if ended.standing != Standing::Leading {
+            return;
+        }
+        let linked = |(id, role)| role == Role::Observer && self.reach(id) == Some(Reach::Up);
+        let observers: Vec<_> = self.ensemble.members().filter(|member| linked(*member)).collect();
+        for (observer, _) in observers {
+            out.push(self.say(observer));
+            if self.decision().is_none() {
+                self.askers.insert(observer);
+            }
+        }
     }
 }

@@ -64,7 +64,7 @@ pub enum Action {
     ClearTimer(Timer),
     /// Try all voters without a link again, now.
     Reconnect,
-    /// An election has begun, or has moved on to a newer round.
+    /// An election has begun, has moved on to a newer round, or goes on in its round, having ended too early.
     Looking {
         /// Its round.
         round: Round,

@@ -53,50 +53,59 @@ impl Election {
     }
 
     fn weigh_vote(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
-        self.established.remove(from);
         if heard.round < self.round {
-            self.tally.remove(from);
             if self.i_am_voter() {
                 out.push(self.say(from));
             }
-            return self.count(out);
+        } else if let Some(vote) = self.countable(heard) {
+            let candidate = self.ensemble.may_lead(vote.leader).then_some(vote);
+            if heard.round > self.round {
+                self.join_round(heard.round, candidate, out);
+            } else if candidate > self.vote {
+                self.adopt(vote, out);
+            }
         }
-        let valid = |vote: &Vote| self.ensemble.is_voter(vote.leader) && vote.zxid != Zxid::ERASED;
-        let Some(vote) = heard.vote.filter(valid) else { return };
-        if self.is_erased() {
-            return;
-        }
-        let candidate = self.ensemble.may_lead(vote.leader).then_some(vote);
-        if heard.round > self.round {
-            self.join_round(heard.round, candidate, out);
-        } else if candidate > self.vote {
-            self.adopt(vote, out);
-        }
-        let state = PeerState::Looking;
-        self.tally.record(from, Ballot { state, vote, round: self.round, version: 0 });
+        self.record(from, heard);
         self.count(out);
     }
 
     fn weigh_settled(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
-        let Some(vote) = heard.vote.filter(|vote| self.ensemble.is_voter(vote.leader)) else {
-            return;
-        };
-        let (state, round) = (heard.state, heard.round);
-        let ballot = Ballot { state, vote, round, version: heard.format.version() };
-        self.established.record(from, ballot);
+        let Some(ballot) = self.record(from, heard) else { return self.count(out) };
         let mut won = self.won(&self.established, &ballot);
-        if round == self.round {
-            self.tally.record(from, Ballot { version: 0, ..ballot });
+        if heard.round == self.round {
             won = self.won(&self.tally, &ballot).or(won);
-        } else {
-            self.tally.remove(from);
         }
         let Some((vote, round)) = won else { return self.count(out) };
+        let last_said = (self.vote, self.round);
         self.decide(vote, round, out);
-        if self.i_am_voter() && vote.leader != self.me {
-            // It heard us look, and cannot know otherwise that we now follow.
-            out.push(self.say(vote.leader));
+        if self.i_am_voter() && last_said != (Some(vote), round) {
+            // Our last vote was another: nobody shall go on counting on it, and the leader may count on us.
+            self.say_to_voters(out);
         }
+    }
+
+    /// Keeps this as the voter's newest word, in the tallies where it belongs; what it said before no longer counts.
+    fn record(&mut self, from: ServerId, heard: &Notification) -> Option<Ballot> {
+        let countable = self.countable(heard);
+        let (state, round, version) = (heard.state, heard.round, heard.format.version());
+        let ballot = countable.map(|vote| Ballot { state, vote, round, version });
+        match ballot.filter(|_| round == self.round) {
+            Some(ballot) => self.tally.record(from, Ballot { version: 0, ..ballot }),
+            None => self.tally.remove(from),
+        }
+        match ballot.filter(|_| state != PeerState::Looking) {
+            Some(ballot) => self.established.record(from, ballot),
+            None => self.established.remove(from),
+        }
+        ballot
+    }
+
+    /// The vote, if it is one for a voter. Of those who look, it must stand on a history, and so must we
+    /// (ZOOKEEPER-261).
+    fn countable(&self, heard: &Notification) -> Option<Vote> {
+        let vote = heard.vote.filter(|vote| self.ensemble.is_voter(vote.leader))?;
+        let erased = vote.zxid == Zxid::ERASED || self.is_erased();
+        (heard.state != PeerState::Looking || !erased).then_some(vote)
     }
 
     /// The vote and round that these settled servers together with `ballot` stand for, if they are a quorum and their
@@ -122,20 +131,35 @@ impl Election {
         decision: Decision,
         out: &mut Vec<Action>,
     ) {
-        match decision.standing {
-            Standing::Leading => self.note_loyalty(from, heard, decision, out),
-            Standing::Following | Standing::Observing => {
-                if self.abdicates(from, heard, decision) {
-                    self.look(out);
-                }
-            }
+        if heard.state == PeerState::Observing {
+            return;
         }
-        if self.decision().is_none() {
-            return self.weigh(from, heard, out);
+        self.record(from, heard);
+        let lost = match decision.standing {
+            Standing::Leading => self.deserts(from, heard, decision, out),
+            Standing::Following | Standing::Observing => self.abdicates(from, heard, decision, out),
+        };
+        if lost {
+            if self.is_better_late(heard, decision) {
+                self.resume(out);
+                self.weigh(from, heard, out);
+                self.say_to_former_observers(decision, out);
+            } else {
+                self.look(out);
+                self.weigh(from, heard, out);
+            }
+            return;
         }
         // An observer's answer carries no weight, and would itself be answered.
         if heard.state == PeerState::Looking && decision.standing != Standing::Observing {
             out.push(self.say(from));
         }
+    }
+
+    /// Whether this is the better vote that settling waits for, only later.
+    pub(super) fn is_better_late(&self, heard: &Notification, decision: Decision) -> bool {
+        heard.state == PeerState::Looking
+            && heard.round == decision.round
+            && heard.vote.filter(|vote| self.ensemble.may_lead(vote.leader)) > Some(decision.vote)
     }
 }

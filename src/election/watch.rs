@@ -5,8 +5,12 @@
 //! | follow or watch a leader | the link to it is lost | wait for the grace, then look again |
 //! | | it cannot be reached | look again |
 //! | | it says that it looks, or follows another, and this is news | look again |
+//! | | it says so of an older round | wait for the grace, then look again |
+//! | | it turned to a better candidate of the same round | go on in that round |
 //! | lead | the voters linked to us, less those who went astray, are no quorum | wait for the grace, then look again |
 //! | | even with those whose links may come back they are none | look again |
+//!
+//! If a quorum goes astray to a better candidate of the same round, a leader goes on in that round, too.
 //!
 //! A voter goes astray when it says that it looks elsewhere or follows another. It comes back by saying that it follows
 //! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
@@ -16,7 +20,9 @@ use std::collections::BTreeSet;
 
 use ballotbox_actors::ServerId;
 
-use super::{Action, Decision, Election, Notification, PeerState, Standing, State, Timer};
+use super::{
+    Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Vote,
+};
 
 /// How a member can be reached.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -37,7 +43,7 @@ pub(super) struct Watch {
     /// Whether the link to the leader was replaced since it last said that it leads. What it says of an election may
     /// then come from another life of it, and be no old news.
     link_replaced: bool,
-    /// As leader: the voters that said since that they are not with us.
+    /// As leader: the voters whose newest word is that they are not with us.
     astray: BTreeSet<ServerId>,
 }
 
@@ -70,60 +76,96 @@ impl Watch {
 impl Election {
     pub(super) fn begin_watch(&mut self, decision: Decision, out: &mut Vec<Action>) {
         self.watch.end(out);
+        if decision.standing == Standing::Leading {
+            let heard = self.tally.iter().chain(self.established.iter());
+            let astray = heard.filter(|(voter, ballot)| {
+                *voter != self.me
+                    && !self.is_for_us(ballot.state, Some(ballot.vote), ballot.round, decision)
+            });
+            self.watch.astray = astray.map(|(voter, _)| voter).collect();
+        }
         if self.hold(decision) != Hold::Firm {
             self.arm_grace(out);
         }
     }
 
-    /// As leader: takes note of whether this voter is with us.
-    pub(super) fn note_loyalty(
+    /// As leader: takes note of whether this voter is with us, and tells whether that leaves us without a quorum.
+    pub(super) fn deserts(
         &mut self,
         from: ServerId,
         heard: &Notification,
         decision: Decision,
         out: &mut Vec<Action>,
-    ) {
-        let with_us = match heard.state {
-            PeerState::Looking => {
-                heard.round == decision.round && heard.vote == Some(decision.vote)
-            }
-            PeerState::Following | PeerState::Leading => {
-                heard.vote.is_some_and(|vote| vote.leader == self.me)
-            }
-            PeerState::Observing => return,
-        };
+    ) -> bool {
+        let with_us = self.is_for_us(heard.state, heard.vote, heard.round, decision);
         let changed =
             if with_us { self.watch.astray.remove(&from) } else { self.watch.astray.insert(from) };
-        if changed {
-            self.uphold(decision, out);
+        if !changed {
+            return false;
+        }
+        match self.hold(decision) {
+            Hold::Firm => self.watch.clear_grace(out),
+            Hold::Shaky => self.arm_grace(out),
+            Hold::Lost => return true,
+        }
+        false
+    }
+
+    /// Whether a voter that says this elects us, or follows us.
+    fn is_for_us(
+        &self,
+        state: PeerState,
+        vote: Option<Vote>,
+        round: Round,
+        decision: Decision,
+    ) -> bool {
+        match state {
+            PeerState::Looking => vote == Some(decision.vote) && round == decision.round,
+            PeerState::Following | PeerState::Leading | PeerState::Observing => {
+                vote.is_some_and(|vote| vote.leader == self.me)
+            }
         }
     }
 
-    /// As follower or observer: whether this is our leader, saying that it no longer leads. Older news is left out,
-    /// unless it comes over a new link.
+    /// As follower or observer: whether this is our leader, saying that it no longer leads.
+    ///
+    /// A word from an older round may be old news, which newer follows over the same link; or the leader has started
+    /// over, and does not know that it was elected. So there is a grace, until it says otherwise.
     pub(super) fn abdicates(
         &mut self,
         from: ServerId,
         heard: &Notification,
         decision: Decision,
+        out: &mut Vec<Action>,
     ) -> bool {
         if from != decision.vote.leader {
             return false;
         }
-        let (round, settled) = (heard.round, decision.round);
-        match heard.state {
-            PeerState::Looking => {
-                let changed_its_mind = round == settled && heard.vote > Some(decision.vote);
-                round > settled || changed_its_mind || self.watch.link_replaced
-            }
-            PeerState::Following | PeerState::Observing => {
-                round >= settled || self.watch.link_replaced
-            }
-            PeerState::Leading => {
-                self.watch.link_replaced = false;
-                false
-            }
+        let older = heard.round < decision.round;
+        let confirms = match heard.state {
+            PeerState::Looking => heard.vote == Some(decision.vote),
+            PeerState::Leading => true,
+            PeerState::Following | PeerState::Observing => false,
+        };
+        let turns = match heard.state {
+            PeerState::Looking => self.is_better_late(heard, decision),
+            PeerState::Leading => false,
+            PeerState::Following | PeerState::Observing => !older,
+        };
+        let as_before = heard.state == PeerState::Leading && heard.round == decision.round;
+        if turns || heard.round > decision.round || (self.watch.link_replaced && !as_before) {
+            return true;
         }
+        if as_before {
+            self.watch.link_replaced = false;
+        }
+        if confirms && !older && self.hold(decision) == Hold::Firm {
+            self.watch.clear_grace(out);
+        }
+        if older {
+            self.arm_grace(out);
+        }
+        false
     }
 
     pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {
@@ -139,6 +181,9 @@ impl Election {
         match self.state {
             State::Idle => {}
             State::Looking | State::Settling => {
+                if !is_voter && self.i_am_voter() {
+                    self.askers.insert(peer);
+                }
                 if is_voter {
                     self.resend = self.timing.resend_min;
                     out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
