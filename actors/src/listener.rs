@@ -159,6 +159,10 @@ fn listen_at(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of our last life may linger; they must not keep us from listening again.
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // The wildcard of IPv6 takes in IPv4 as well, as in Java.
+        socket.set_only_v6(false)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

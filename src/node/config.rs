@@ -99,7 +99,12 @@ impl NodeConfig {
     pub(crate) fn listen(&self) -> Vec<Endpoint> {
         let own = self.election.get(&self.me).into_iter().flatten();
         let bound = |endpoint: &Endpoint| {
-            let host = if self.listen_on_all_interfaces { "0.0.0.0" } else { &endpoint.host };
+            let host = match endpoint.host.as_str() {
+                host if !self.listen_on_all_interfaces => host,
+                // The wildcard of IPv6 takes in both kinds.
+                host if host.contains(':') => "::",
+                _ => "0.0.0.0",
+            };
             Endpoint { host: host.to_owned(), port: endpoint.port }
         };
         let mut endpoints: Vec<_> = own.map(bound).collect();

@@ -1,0 +1,285 @@
+//! [`ProcessEnsemble`]: the processes, what they say, and what is done to them.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+use ballotbox_actors::kit::clock;
+use serde_json::json;
+
+use crate::{
+    fault::Fault,
+    hosts::{Hosts, address},
+    record::{Belief, Record},
+    timed,
+};
+
+/// So many lines of history are shown when something is wrong.
+const HISTORY_LINES: usize = 300;
+
+/// One line that one life of one member has printed; `None` when its output has ended.
+#[derive(Debug)]
+struct Said {
+    member: usize,
+    life: u64,
+    line: Option<String>,
+}
+
+/// A member: a process, most of the time.
+#[derive(Debug)]
+struct Member {
+    process: Option<Child>,
+    life: u64,
+    paused: bool,
+    record: Record,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct ProcessEnsemble<'a> {
+    hosts: &'a Hosts,
+    votes: PathBuf,
+    members: Vec<Member>,
+    heard: Receiver<Said>,
+    say: Sender<Said>,
+    elections: u64,
+    agreed: Option<u64>,
+    history: VecDeque<String>,
+}
+
+impl<'a> ProcessEnsemble<'a> {
+    pub(crate) fn start(hosts: &'a Hosts) -> Self {
+        let count = crate::MEMBERS;
+        let listed = (0..count).map(
+            |member| json!({ "id": member + 1, "election": format!("{}:3888", address(member)) }),
+        );
+        let file = json!({ "members": listed.collect::<Vec<_>>() });
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("faults-{}.json", std::process::id()));
+        fs::write(&path, file.to_string()).unwrap();
+        let (say, heard) = channel();
+
+        let fresh = |member: usize| Member {
+            process: None,
+            life: 0,
+            paused: false,
+            record: Record::new(member as u64 + 1, count as u64),
+        };
+        let mut ensemble = Self {
+            hosts,
+            votes: path,
+            members: (0..count).map(fresh).collect(),
+            heard,
+            say,
+            elections: 0,
+            agreed: None,
+            history: VecDeque::new(),
+        };
+        for member in 0..count {
+            ensemble.start_member(member);
+        }
+        ensemble
+    }
+
+    fn start_member(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.life += 1;
+        member.paused = false;
+        self.elections += member.record.elections;
+        member.record = Record::new(index as u64 + 1, crate::MEMBERS as u64);
+        let mut process = Command::new("ip")
+            .args(["netns", "exec", &self.hosts.namespace(Some(index))])
+            .args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id"])
+            .arg((index + 1).to_string())
+            .arg("--votes")
+            .arg(&self.votes)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (life, say) = (member.life, self.say.clone());
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok).map(Some).chain([None]) {
+                let _ = say.send(Said { member: index, life, line });
+            }
+        });
+        member.process = Some(process);
+    }
+
+    pub(crate) fn note(&mut self, what: String) {
+        if self.history.len() >= HISTORY_LINES {
+            self.history.pop_front();
+        }
+        self.history.push_back(what);
+    }
+
+    pub(crate) fn begin(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill(member) => self.kill(member),
+            Fault::Terminate(member) => self.terminate(member),
+            Fault::Pause(member) => {
+                if self.members[member].process.is_some() {
+                    self.signal(member, "STOP");
+                    self.members[member].paused = true;
+                }
+            }
+            Fault::Isolate(member) => self.hosts.isolate(member),
+            Fault::Cut(one, other) => {
+                self.hosts.deafen(one, other);
+                self.hosts.deafen(other, one);
+            }
+            Fault::CutOneWay(from, to) => self.hosts.deafen(to, from),
+            Fault::Lose(member) => self.hosts.lose(member),
+            Fault::Slow(member) => self.hosts.slow(member),
+        }
+    }
+
+    pub(crate) fn heal(&mut self) {
+        for member in 0..self.members.len() {
+            self.hosts.heal(member);
+            if self.members[member].process.is_none() {
+                self.start_member(member);
+            } else if self.members[member].paused {
+                self.signal(member, "CONT");
+                self.members[member].paused = false;
+            }
+        }
+    }
+
+    /// Listens to everybody for this long.
+    pub(crate) fn watch_for(&mut self, time: Duration) {
+        let end = clock::now() + time;
+        while let Some(left) = end.checked_duration_since(clock::now()) {
+            let Ok(said) = self.heard.recv_timeout(left) else { return };
+            self.take_in(said);
+        }
+    }
+
+    /// Waits until everybody agrees, and says how long that took.
+    pub(crate) fn until_agreed(&mut self, limit: Duration) -> Duration {
+        let took = timed(|| {
+            let end = clock::now() + limit;
+            while self.agreement().is_none() {
+                let left = end.saturating_duration_since(clock::now());
+                match self.heard.recv_timeout(left) {
+                    Ok(said) => self.take_in(said),
+                    Err(_) => self.fail(&format!("no agreement within {limit:?}")),
+                }
+            }
+        });
+        self.agreed = self.agreement();
+        self.note(format!("agreed on {:?} after {took:.0?}", self.agreed));
+        took
+    }
+
+    /// Since the last agreement nothing went wrong, so nothing may have changed.
+    pub(crate) fn assert_undisturbed(&mut self) {
+        while let Ok(said) = self.heard.try_recv() {
+            self.take_in(said);
+        }
+        if self.agreement() != self.agreed {
+            self.fail("an agreed leader was disturbed, though nothing had happened");
+        }
+    }
+
+    pub(crate) fn elections(&self) -> u64 {
+        self.elections + self.members.iter().map(|member| member.record.elections).sum::<u64>()
+    }
+
+    /// Ends all processes in good order.
+    pub(crate) fn stop(mut self) {
+        for member in 0..self.members.len() {
+            self.terminate(member);
+        }
+    }
+
+    fn agreement(&self) -> Option<u64> {
+        let mut agreed = None;
+        for (index, member) in self.members.iter().enumerate() {
+            let Belief::Elected { leader, leads, .. } = member.record.belief else { return None };
+            if agreed.is_some_and(|agreed| agreed != leader) {
+                return None;
+            }
+            if leader == index as u64 + 1 && !leads {
+                return None;
+            }
+            agreed = Some(leader);
+        }
+        agreed
+    }
+
+    fn take_in(&mut self, said: Said) {
+        let Said { member, life, line } = said;
+        self.note(format!("{}.{life}: {}", member + 1, line.as_deref().unwrap_or("(ended)")));
+        let current = &mut self.members[member];
+        if current.life != life {
+            return;
+        }
+        match line {
+            Some(line) => {
+                if let Err(broken) = current.record.read(&line) {
+                    self.fail(&format!("member {}: {broken}: {line}", member + 1));
+                }
+            }
+            None if current.process.is_some() => {
+                self.fail(&format!("member {} ended though nobody asked it to", member + 1));
+            }
+            None => {}
+        }
+    }
+
+    fn kill(&mut self, member: usize) {
+        if let Some(mut process) = self.members[member].process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    fn terminate(&mut self, index: usize) {
+        if self.members[index].paused {
+            self.signal(index, "CONT");
+            self.members[index].paused = false;
+        }
+        self.signal(index, "TERM");
+        let Some(mut process) = self.members[index].process.take() else { return };
+        let status = process.wait().unwrap();
+        if !status.success() {
+            self.fail(&format!("member {} did not stop in good order: {status}", index + 1));
+        }
+    }
+
+    fn signal(&self, member: usize, signal: &str) {
+        if let Some(process) = &self.members[member].process {
+            let sent = Command::new("kill")
+                .args([format!("-{signal}"), process.id().to_string()])
+                .status()
+                .unwrap();
+            assert!(sent.success());
+        }
+    }
+
+    fn fail(&mut self, what: &str) -> ! {
+        for line in &self.history {
+            println!("{line}");
+        }
+        panic!("{what}");
+    }
+}
+
+impl Drop for ProcessEnsemble<'_> {
+    fn drop(&mut self) {
+        for member in 0..self.members.len() {
+            self.kill(member);
+        }
+        let _ = fs::remove_file(&self.votes);
+    }
+}

@@ -1,0 +1,52 @@
+//! [`Fault`]: what can go wrong.
+
+/// Something that happens to one member, or between two.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fault {
+    /// The process dies at once (SIGKILL).
+    Kill(usize),
+    /// The process is asked to end (SIGTERM).
+    Terminate(usize),
+    /// The process stops, its sockets stay (SIGSTOP).
+    Pause(usize),
+    /// Nothing gets in or out, and nobody is told.
+    Isolate(usize),
+    /// Nothing passes between these two.
+    Cut(usize, usize),
+    /// Nothing passes from the first to the second.
+    CutOneWay(usize, usize),
+    /// A third of what comes in is lost.
+    Lose(usize),
+    /// What goes out takes long.
+    Slow(usize),
+}
+
+impl Fault {
+    pub(crate) fn draw(rng: &mut fastrand::Rng, members: usize) -> Self {
+        let one = rng.usize(0..members);
+        let other = (one + rng.usize(1..members)) % members;
+        match rng.u8(0..8) {
+            0 => Self::Kill(one),
+            1 => Self::Terminate(one),
+            2 => Self::Pause(one),
+            3 => Self::Isolate(one),
+            4 => Self::Cut(one, other),
+            5 => Self::CutOneWay(one, other),
+            6 => Self::Lose(one),
+            _ => Self::Slow(one),
+        }
+    }
+
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Kill(_) => "kills",
+            Self::Terminate(_) => "orderly stops",
+            Self::Pause(_) => "pauses",
+            Self::Isolate(_) => "isolations",
+            Self::Cut(..) => "cuts",
+            Self::CutOneWay(..) => "one-way cuts",
+            Self::Lose(_) => "lossy links",
+            Self::Slow(_) => "slow links",
+        }
+    }
+}

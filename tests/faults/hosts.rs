@@ -1,0 +1,128 @@
+//! [`Hosts`]: one network namespace a member, joined by a bridge; and what can be done to their network.
+
+use std::{net::Ipv4Addr, process::Command};
+
+/// The namespaces of one test run. They go when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    prefix: String,
+    members: usize,
+    can_delay: bool,
+}
+
+impl Hosts {
+    /// Makes the namespaces, or says why that is not possible here.
+    pub(crate) fn new(members: usize) -> Result<Self, String> {
+        let prefix = format!("ballotbox-{}", std::process::id());
+        let mut hosts = Self { prefix, members, can_delay: false };
+        hosts.build()?;
+        let attempt = hosts.tc(0, "add dev eth0 root netem delay 1ms");
+        hosts.can_delay = attempt.is_ok();
+        let _ = hosts.tc(0, "del dev eth0 root");
+        Ok(hosts)
+    }
+
+    fn build(&self) -> Result<(), String> {
+        let bridge = self.namespace(None);
+        sh(&format!("ip netns add {bridge}"))?;
+        sh(&format!("ip -n {bridge} link add br0 type bridge"))?;
+        sh(&format!("ip -n {bridge} link set br0 up"))?;
+        for member in 0..self.members {
+            let host = self.namespace(Some(member));
+            sh(&format!("ip netns add {host}"))?;
+            sh(&format!(
+                "ip -n {bridge} link add v{member} type veth peer name eth0 netns {host}"
+            ))?;
+            sh(&format!("ip -n {bridge} link set v{member} master br0 up"))?;
+            sh(&format!("ip -n {host} addr add {}/24 dev eth0", address(member)))?;
+            sh(&format!("ip -n {host} link set eth0 up"))?;
+            sh(&format!("ip -n {host} link set lo up"))?;
+            self.nft(member, "add table inet faults")?;
+            for hook in ["input", "output"] {
+                let chain = format!("add chain inet faults {hook}");
+                self.nft(member, &format!("{chain} {{ type filter hook {hook} priority 0; }}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn namespace(&self, member: Option<usize>) -> String {
+        let name = member.map_or_else(|| "net".to_owned(), |member| member.to_string());
+        format!("{}-{name}", self.prefix)
+    }
+
+    /// This member gets nothing from that one.
+    pub(crate) fn deafen(&self, member: usize, to: usize) {
+        self.drop_when(member, "input", &format!("ip saddr {}", address(to)));
+    }
+
+    /// This member is cut off.
+    pub(crate) fn isolate(&self, member: usize) {
+        self.drop_when(member, "input", "iif eth0");
+        self.drop_when(member, "output", "oif eth0");
+    }
+
+    /// A third of what comes in is lost.
+    pub(crate) fn lose(&self, member: usize) {
+        self.drop_when(member, "input", "iif eth0 numgen random mod 3 == 0");
+    }
+
+    /// What goes out takes long: by delay, or where the kernel has none by a narrow line.
+    pub(crate) fn slow(&self, member: usize) {
+        let how = if self.can_delay {
+            "netem delay 100ms 50ms"
+        } else {
+            "tbf rate 32kbit burst 1600 latency 2s"
+        };
+        self.tc(member, &format!("replace dev eth0 root {how}")).unwrap();
+    }
+
+    /// All is well again with the network of this member.
+    pub(crate) fn heal(&self, member: usize) {
+        for hook in ["input", "output"] {
+            self.nft(member, &format!("flush chain inet faults {hook}")).unwrap();
+        }
+        // There may be no queue to delete.
+        let _ = self.tc(member, "del dev eth0 root");
+    }
+
+    fn drop_when(&self, member: usize, hook: &str, condition: &str) {
+        self.nft(member, &format!("add rule inet faults {hook} {condition} drop")).unwrap();
+    }
+
+    fn nft(&self, member: usize, command: &str) -> Result<(), String> {
+        let host = self.namespace(Some(member));
+        run(Command::new("ip").args(["netns", "exec", &host, "nft", command]))
+    }
+
+    fn tc(&self, member: usize, command: &str) -> Result<(), String> {
+        sh(&format!("tc -n {} qdisc {command}", self.namespace(Some(member))))
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for member in (0..self.members).map(Some).chain([None]) {
+            let _ = sh(&format!("ip netns del {}", self.namespace(member)));
+        }
+    }
+}
+
+/// Where a member lives, inside the namespaces.
+pub(crate) fn address(member: usize) -> Ipv4Addr {
+    let last = u8::try_from(member + 1).unwrap();
+    Ipv4Addr::new(10, 77, 0, last)
+}
+
+fn sh(command: &str) -> Result<(), String> {
+    let mut words = command.split(' ');
+    run(Command::new(words.next().unwrap()).args(words))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}

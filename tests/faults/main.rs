@@ -1,0 +1,106 @@
+//! Five `ballotbox node` processes, each in a network namespace of its own, under seeded faults.
+//!
+//! An episode begins with everybody agreed. One to three faults happen, are held for a while, and are healed; then all
+//! must agree again within [`RECOVERY_MAX`]. Every event that every process prints is checked against the
+//! invariants on the way.
+//!
+//! | variable | meaning | default |
+//! | --- | --- | --- |
+//! | `BALLOTBOX_EPISODES` | how many episodes | 12 |
+//! | `BALLOTBOX_SEED` | which ones | drawn, and printed |
+//! | `BALLOTBOX_NETNS=required` | fail where namespaces are not allowed, instead of leaving the test out | |
+//!
+//! The long run: `BALLOTBOX_EPISODES=200 cargo test --release --test faults -- --nocapture`.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+mod ensemble;
+mod fault;
+mod hosts;
+mod record;
+
+use std::{collections::BTreeMap, env, time::Duration};
+
+use ballotbox_actors::kit::clock;
+use ensemble::ProcessEnsemble;
+use fault::Fault;
+use hosts::Hosts;
+
+/// After everything is healed, everybody agrees within this: an idle link that died silently is noticed after 8 s, the
+/// longest wait to dial again is 5 s, and the rest is grace, settling and room for a slow machine.
+const RECOVERY_MAX: Duration = Duration::from_secs(25);
+
+const MEMBERS: usize = 5;
+
+#[test]
+fn five_processes_agree_again_after_every_fault() {
+    let hosts = match Hosts::new(MEMBERS) {
+        Ok(hosts) => hosts,
+        Err(reason) if env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required") => {
+            panic!("network namespaces are required here: {reason}")
+        }
+        Err(reason) => {
+            eprintln!("left out: five processes under faults need network namespaces: {reason}");
+            return;
+        }
+    };
+    let episodes = from_env("BALLOTBOX_EPISODES").unwrap_or(12);
+    let seed = from_env("BALLOTBOX_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("{episodes} episodes, BALLOTBOX_SEED={seed}");
+    run(&hosts, episodes, seed);
+}
+
+fn run(hosts: &Hosts, episodes: u64, seed: u64) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut ensemble = ProcessEnsemble::start(hosts);
+    let mut recoveries = vec![ensemble.until_agreed(RECOVERY_MAX)];
+    let mut faults_by_kind = BTreeMap::<&str, u64>::new();
+    for episode in 1..=episodes {
+        ensemble.note(format!("episode {episode} of BALLOTBOX_SEED={seed}"));
+        ensemble.assert_undisturbed();
+        for fault in draw_faults(&mut rng) {
+            *faults_by_kind.entry(fault.kind()).or_default() += 1;
+            ensemble.note(format!("fault: {fault:?}"));
+            ensemble.begin(fault);
+            ensemble.watch_for(Duration::from_millis(rng.u64(20..1500)));
+        }
+        ensemble.note("healed".to_owned());
+        ensemble.heal();
+        recoveries.push(ensemble.until_agreed(RECOVERY_MAX));
+    }
+    let elections = ensemble.elections();
+    ensemble.stop();
+    report(episodes, &faults_by_kind, elections, &mut recoveries);
+}
+
+fn draw_faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
+    (0..rng.usize(1..=3)).map(|_| Fault::draw(rng, MEMBERS)).collect()
+}
+
+fn report(
+    episodes: u64,
+    faults: &BTreeMap<&str, u64>,
+    elections: u64,
+    recoveries: &mut [Duration],
+) {
+    recoveries.sort();
+    let kinds: Vec<_> = faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    println!("episodes          {episodes}");
+    println!("faults            {}", kinds.join(", "));
+    println!("elections ended   {elections}");
+    println!("median recovery   {:.0?}", recoveries[recoveries.len() / 2]);
+    println!("slowest recovery  {:.0?}", recoveries[recoveries.len() - 1]);
+}
+
+fn from_env(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: expected a number")))
+}
+
+/// How long something took.
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = clock::now();
+    work();
+    clock::now() - began
+}
