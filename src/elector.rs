@@ -19,7 +19,7 @@ use ballotbox_actors::{
 
 use crate::{
     Ensemble, Epoch, Zxid,
-    election::{Action, Election, Event, Format, Notification, State, Timer},
+    election::{Action, Election, Event, Notification, State, Timer},
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
 };
 
@@ -111,7 +111,9 @@ impl Elector {
             return self.hear_frame(link, &frame);
         }
         let event = self.event_of(&report);
-        self.journal.note(NodeEvent::Network(report));
+        if !self.is_about_a_stranger(&report) {
+            self.journal.note(NodeEvent::Network(report));
+        }
         if let Some(event) = event {
             self.decide(event);
         }
@@ -144,6 +146,21 @@ impl Elector {
         }
     }
 
+    /// Strangers come and go, ask and are answered: that is no news.
+    fn is_about_a_stranger(&self, report: &Report) -> bool {
+        match report {
+            Report::LinkUp { link } | Report::LinkDown { link, .. } | Report::Doubted { link } => {
+                !self.ensemble.contains(link.peer)
+            }
+            Report::Listening { .. }
+            | Report::BindFailed { .. }
+            | Report::Heard { .. }
+            | Report::Unreachable { .. }
+            | Report::CannotDialBack { .. }
+            | Report::Refused { .. } => false,
+        }
+    }
+
     fn hear_frame(&mut self, link: LinkId, frame: &Frame) {
         let from = link.peer;
         if self.links.get(&from) != Some(&link.generation) {
@@ -167,7 +184,7 @@ impl Elector {
 
     fn compare_members(&mut self, from: ServerId, heard: &Notification) {
         // What strangers believe is their own business, and older servers send no list.
-        let Format::Current { config, .. } = &heard.format else { return };
+        let Some(config) = heard.format.config() else { return };
         if !self.ensemble.contains(from) {
             return;
         }
@@ -227,7 +244,7 @@ impl Elector {
             vote: self.core.vote(),
             round: self.core.round(),
             election_took: self.election_took,
-            links: self.links.keys().copied().collect(),
+            links: self.links.keys().copied().filter(|id| self.ensemble.contains(*id)).collect(),
             ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
         }
     }
