@@ -37,6 +37,9 @@ pub struct Election {
     pub(super) tally: Tally,
     /// The tally of those who settled, in whatever round.
     pub(super) established: Tally,
+    /// Once settled: the votes of those who look again already, in a newer round. Should we have to look as well, we begin
+    /// with them: they were said once, and would otherwise be said again only after a silence.
+    pub(super) early: Tally,
     /// Who has no vote and knows that we look: they are told how it ends.
     pub(super) askers: BTreeSet<ServerId>,
     /// How the other members can be reached, as far as we were told.
@@ -80,6 +83,7 @@ impl Election {
             vote: None,
             tally: Tally::default(),
             established: Tally::default(),
+            early: Tally::default(),
             askers: BTreeSet::new(),
             links: BTreeMap::new(),
             resend: timing.resend_min,
@@ -157,7 +161,8 @@ impl Election {
         self.established.clear();
         self.askers.clear();
         self.resend = self.timing.resend_min;
-        self.choose(self.initial_vote());
+        let best_heard = self.take_over_early_votes();
+        self.choose(self.initial_vote().max(best_heard));
         out.push(Action::Looking { round: self.round });
         self.say_to_voters(out);
         if let Some(decision) = ended {
@@ -165,6 +170,20 @@ impl Election {
         }
         out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
         self.count(out);
+    }
+
+    /// Counts what was said of newer rounds while we were settled, moves on to the newest of them, and returns the best
+    /// vote there.
+    fn take_over_early_votes(&mut self) -> Option<Vote> {
+        let early = std::mem::take(&mut self.early);
+        let newest = early.iter().map(|(_, ballot)| ballot.round).max();
+        self.round = newest.map_or(self.round, |newest| newest.max(self.round));
+        let mut best = None;
+        for (voter, ballot) in early.iter().filter(|(_, ballot)| ballot.round == self.round) {
+            self.tally.record(voter, *ballot);
+            best = best.max(Some(ballot.vote).filter(|vote| self.ensemble.may_lead(vote.leader)));
+        }
+        best
     }
 
     /// Goes on with the election of this round: it was ended too early.

@@ -88,10 +88,16 @@ impl Election {
     fn record(&mut self, from: ServerId, heard: &Notification) -> Option<Ballot> {
         let countable = self.countable(heard);
         let (state, round, version) = (heard.state, heard.round, heard.format.version());
+        // Of those who look, the version of what they say makes no difference.
+        let version = if state == PeerState::Looking { 0 } else { version };
         let ballot = countable.map(|vote| Ballot { state, vote, round, version });
         match ballot.filter(|_| round == self.round) {
             Some(ballot) => self.tally.record(from, Ballot { version: 0, ..ballot }),
             None => self.tally.remove(from),
+        }
+        match ballot.filter(|_| round > self.round && state == PeerState::Looking) {
+            Some(ballot) => self.early.record(from, ballot),
+            None => self.early.remove(from),
         }
         match ballot.filter(|_| state != PeerState::Looking) {
             Some(ballot) => self.established.record(from, ballot),

@@ -202,6 +202,7 @@ impl Election {
         self.askers.remove(&peer);
         // What it said may no longer hold; with a new link it will say it again.
         self.established.remove(peer);
+        self.early.remove(peer);
         if !self.ensemble.contains(peer) || peer == self.me {
             return;
         }

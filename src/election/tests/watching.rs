@@ -318,3 +318,33 @@ fn observers_hear_how_an_election_ends_of_which_they_heard_that_it_began() {
     let actions = hear(&mut core, 3, Looking, plain(3), 1);
     assert_eq!(said(&actions), [(4, Following, Some(plain(3)), 1)]);
 }
+
+#[test]
+fn a_vote_of_one_who_looked_earlier_counts_when_we_have_to_look_as_well() {
+    let mut core = settled(1);
+    hear(&mut core, 2, Looking, plain(2), 2);
+    link_down(&mut core, 3);
+    let actions = unreachable(&mut core, 3);
+    // With 3 out of reach, 2 was the only one to wait for: no silence, no second saying.
+    assert!(looking_in(&actions, 2));
+    assert_eq!(core.decision().unwrap().vote, plain(2));
+}
+
+#[test]
+fn of_those_who_looked_earlier_the_newest_round_is_taken_over() {
+    let mut core = settled(1);
+    hear(&mut core, 2, Looking, plain(2), 5);
+    link_down(&mut core, 3);
+    unreachable(&mut core, 3);
+    assert_eq!((core.round(), core.vote()), (Round(5), Some(plain(2))));
+}
+
+#[test]
+fn what_was_said_earlier_over_a_link_since_lost_does_not_count() {
+    let mut core = settled(1);
+    hear(&mut core, 2, Looking, plain(2), 5);
+    link_down(&mut core, 2);
+    link_down(&mut core, 3);
+    unreachable(&mut core, 3);
+    assert_eq!((core.round(), core.vote()), (Round(2), Some(plain(1))));
+}
