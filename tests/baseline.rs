@@ -81,7 +81,9 @@ async fn shake_hands(lab: &Lab, times: usize) {
         let mut socket = TcpStream::connect(lab.address(1)).await.unwrap();
         let form = GreetingForm::V1("127.0.0.1:1".parse().unwrap());
         let greeting = Greeting { from: Some(id(1 + number % 3 * number)), form }.encode();
-        socket.write_all(&greeting).await.unwrap();
+        // ZOOKEEPER-547: a frame of a gibibyte is announced, and costs nothing.
+        let bytes = [greeting, i32::to_be_bytes(1 << 30).to_vec()].concat();
+        socket.write_all(&bytes).await.unwrap();
     }
 }
 

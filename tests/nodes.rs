@@ -111,6 +111,21 @@ fn an_observer_learns_who_leads_and_never_does_itself() {
 }
 
 #[test]
+fn zookeeper_1460_nodes_elect_over_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("left out: this machine has no IPv6");
+        return;
+    }
+    block_on(async {
+        let mut lab = Lab::at("::1", (1..=3).map(|number| Member::voter(id(number))));
+        let nodes = [lab.start(1).await, lab.start(2).await, lab.start(3).await];
+        for node in &nodes {
+            elects(&mut node.watch(), 3).await;
+        }
+    });
+}
+
+#[test]
 fn a_single_voter_elects_itself() {
     block_on(async {
         let mut lab = Lab::voters(1);

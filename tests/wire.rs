@@ -181,6 +181,26 @@ fn zookeeper_1789_a_bare_greeting_of_an_observer_is_served() {
 }
 
 #[test]
+fn zookeeper_3720_a_node_greets_with_one_address_unless_told_to_give_all() {
+    block_on(async {
+        for all in [false, true] {
+            let mut lab = Lab::voters(2);
+            let raw = lab.listener(1);
+            let mut config = lab.config(2);
+            config.greet_with_all_addresses = all;
+            let own = config.election[&id(2)][0].clone();
+            let _two = Node::start(config).await.unwrap();
+            let (mut socket, _) = patiently(raw.accept()).await.unwrap();
+            let mut bytes = [0; 2048];
+            let count = patiently(socket.read(&mut bytes)).await.unwrap();
+            let form = if all { GreetingForm::V2(vec![own]) } else { GreetingForm::V1(own) };
+            let expected = Greeting { from: Some(id(2)), form };
+            assert_eq!(Greeting::decode(&bytes[..count]), Ok(expected));
+        }
+    });
+}
+
+#[test]
 fn an_election_ends_as_ever_under_a_storm_of_garbage_strangers_and_silence() {
     block_on(async {
         let mut lab = Lab::voters(3);

@@ -21,8 +21,13 @@ pub struct Lab {
 impl Lab {
     /// An ensemble of these members. Their ports listen from the beginning, so that nobody is refused for starting first.
     pub fn new(members: impl IntoIterator<Item = Member>) -> Self {
+        Self::at("127.0.0.1", members)
+    }
+
+    /// The same, at another loopback address.
+    pub fn at(host: &str, members: impl IntoIterator<Item = Member>) -> Self {
         let members: Vec<_> = members.into_iter().collect();
-        let listen = |member: &Member| (member.id, TcpListener::bind("127.0.0.1:0").unwrap());
+        let listen = |member: &Member| (member.id, TcpListener::bind((host, 0)).unwrap());
         let listeners: BTreeMap<_, _> = members.iter().map(listen).collect();
         let address = |listener: &TcpListener| vec![listener.local_addr().unwrap().into()];
         Self {
@@ -40,6 +45,11 @@ impl Lab {
     /// Frees the port of a member that is not to be up from the beginning.
     pub fn absent(&mut self, number: u64) {
         self.listeners.remove(&id(number));
+    }
+
+    /// The listening socket of a member that the test plays itself.
+    pub fn listener(&mut self, number: u64) -> async_std::net::TcpListener {
+        self.listeners.remove(&id(number)).unwrap().into()
     }
 
     /// What a member would be started with, for tests that change it.
