@@ -8,7 +8,7 @@ use ballotbox::{
 };
 
 /// Whoever waits so long waits for ever: the test fails instead.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An ensemble whose members start when the test wants it.
 #[derive(Debug)]

@@ -1,0 +1,237 @@
+//! Ensembles with real ZooKeeper servers in them, on loopback ports, for tests.
+//!
+//! The servers are those of Debian's `libzookeeper-java`, or of the jars in the folder that
+//! `BALLOTBOX_ZOOKEEPER_JARS` names. Where they are missing, a test says so and passes;
+//! `BALLOTBOX_ZOOKEEPER=required` makes it fail instead. `.ci/packages` installs what is needed.
+//!
+//! Everything is waited for by reading what the servers log. Their files stay where they are when a test fails.
+
+mod log;
+mod process;
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, AtomicU32, Ordering},
+    },
+};
+
+use ballotbox::{
+    Endpoint, Node, NodeConfig, Role,
+    config_text::{ConfigText, ServerLine},
+};
+
+pub use self::{log::Outcome, process::Server};
+use crate::common::id;
+
+/// What a server needs of Debian's jars.
+const DEBIAN_JARS: [&str; 17] = [
+    "zookeeper",
+    "zookeeper-jute",
+    "slf4j-api",
+    "slf4j-log4j12",
+    "log4j-1.2",
+    "netty-buffer",
+    "netty-codec",
+    "netty-common",
+    "netty-handler",
+    "netty-resolver",
+    "netty-transport",
+    "netty-transport-native-epoll",
+    "netty-transport-native-unix-common",
+    "metrics-core",
+    "commons-cli",
+    "commons-io",
+    "snappy-java",
+];
+
+/// Java machines are heavy: one test has its own at a time, so that none waits for the others' start.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// An ensemble of real servers and of ours, each started when the test wants it.
+#[derive(Debug)]
+pub struct Zoo {
+    dir: PathBuf,
+    class_path: String,
+    members: ConfigText,
+    clients: BTreeMap<u64, u16>,
+    /// Lines for every zoo.cfg.
+    pub settings: Vec<String>,
+    /// Options for every Java machine.
+    pub java_options: Vec<String>,
+    /// Makes every node of ours greet with all its addresses.
+    pub greet_with_all_addresses: bool,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Zoo {
+    /// An ensemble of voters with these ids, or `None` where there are no real servers.
+    pub fn voters(numbers: impl IntoIterator<Item = u64>) -> Option<Self> {
+        Self::new(numbers.into_iter().map(|number| (number, Role::Voter)))
+    }
+
+    /// An ensemble of these members, or `None` where there are no real servers.
+    pub fn new(members: impl IntoIterator<Item = (u64, Role)>) -> Option<Self> {
+        let class_path = match class_path() {
+            Ok(class_path) => class_path,
+            Err(why) => {
+                let required = env::var("BALLOTBOX_ZOOKEEPER").is_ok_and(|v| v == "required");
+                assert!(!required, "BALLOTBOX_ZOOKEEPER=required, but {why}");
+                let test = std::thread::current();
+                eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
+                return None;
+            }
+        };
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut zoo = Self {
+            dir: fresh_dir(),
+            class_path,
+            members: ConfigText::default(),
+            clients: BTreeMap::new(),
+            settings: vec!["tickTime=500".to_owned(), "initLimit=40".to_owned()],
+            java_options: Vec::new(),
+            greet_with_all_addresses: false,
+            _turn: turn,
+        };
+        for (number, role) in members {
+            let at = |port| vec![Endpoint { host: "127.0.0.1".to_owned(), port }];
+            let (quorum, election) = (at(free_port()), at(free_port()));
+            let line = ServerLine { quorum, election, role, client: None, secure_client: None };
+            zoo.members.servers.insert(id(number), line);
+            zoo.clients.insert(number, free_port());
+        }
+        Some(zoo)
+    }
+
+    /// The member list, for tests that change it before anybody starts.
+    pub fn members(&mut self) -> &mut ConfigText {
+        &mut self.members
+    }
+
+    /// Where a member listens for its peers.
+    pub fn election(&self, number: u64) -> Endpoint {
+        self.members.servers[&id(number)].election[0].clone()
+    }
+
+    /// Starts a real server.
+    pub fn serve(&self, number: u64) -> Server {
+        let home = self.dir.join(number.to_string());
+        let data = home.join("data");
+        fs::create_dir_all(&data).unwrap();
+        fs::write(data.join("myid"), format!("{number}\n")).unwrap();
+        fs::write(home.join("zoo.cfg"), self.zoo_cfg(number, &data)).unwrap();
+        fs::write(home.join("log4j.properties"), log::LOG4J).unwrap();
+        fs::write(home.join("log4j2.properties"), log::LOG4J2).unwrap();
+        let mut java = java();
+        java.args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
+        java.arg(format!("-Dlog4j.configuration=file:{}/log4j.properties", home.display()));
+        java.arg(format!("-Dlog4j2.configurationFile=file:{}/log4j2.properties", home.display()));
+        java.args(["-Dzookeeper.jmx.log4j.disable=true", "-Dzookeeper.admin.enableServer=false"]);
+        java.args(&self.java_options).args(["-cp", &self.class_path]);
+        java.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(home.join("zoo.cfg"));
+        Server::start(number, java.current_dir(&home), &home.join("log.txt"))
+    }
+
+    /// What a node of ours would be started with, for tests that change it.
+    pub fn config(&self, number: u64) -> NodeConfig {
+        let ensemble = self.members.ensemble().unwrap();
+        let election = self.members.servers.iter();
+        let election = election.map(|(id, line)| (*id, line.election.clone())).collect();
+        let mut config = NodeConfig::new(id(number), ensemble, election);
+        config.config_text = self.members.to_string().into();
+        config.greet_with_all_addresses = self.greet_with_all_addresses;
+        config
+    }
+
+    /// Starts a node of ours.
+    pub async fn node(&self, number: u64) -> Node {
+        Node::start(self.config(number)).await.unwrap()
+    }
+
+    /// Writes the file a real server would be started with, without starting one.
+    pub fn zoo_cfg_file(&self, number: u64) -> PathBuf {
+        let (home, data) = (self.dir.join("files"), self.dir.join("files/data"));
+        fs::create_dir_all(&data).unwrap();
+        fs::write(home.join("zoo.cfg"), self.zoo_cfg(number, &data)).unwrap();
+        home.join("zoo.cfg")
+    }
+
+    fn zoo_cfg(&self, number: u64, data: &Path) -> String {
+        let mut lines = vec![
+            "syncLimit=4".to_owned(),
+            format!("dataDir={}", data.display()),
+            "clientPortAddress=127.0.0.1".to_owned(),
+            format!("clientPort={}", self.clients[&number]),
+            "admin.enableServer=false".to_owned(),
+        ];
+        lines.extend(self.settings.iter().cloned());
+        if self.members.servers[&id(number)].role == Role::Observer {
+            lines.push("peerType=observer".to_owned());
+        }
+        let members = self.members.to_string();
+        lines
+            .extend(members.lines().filter(|line| !line.starts_with("version")).map(str::to_owned));
+        lines.join("\n") + "\n"
+    }
+}
+
+impl Drop for Zoo {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the files of the servers are in {}", self.dir.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+fn java() -> Command {
+    Command::new(env::var_os("JAVA").unwrap_or_else(|| "java".into()))
+}
+
+/// The jars of a real server, or why there are none.
+fn class_path() -> Result<String, String> {
+    let version = java().arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.map_err(|error| format!("there is no Java to run ZooKeeper with: {error}"))?;
+    let jars: Vec<_> = match env::var_os("BALLOTBOX_ZOOKEEPER_JARS") {
+        Some(dir) => {
+            let entries =
+                fs::read_dir(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            paths.filter(|path| path.extension().is_some_and(|e| e == "jar")).collect()
+        }
+        None => DEBIAN_JARS.map(|jar| PathBuf::from(format!("/usr/share/java/{jar}.jar"))).into(),
+    };
+    match jars.iter().find(|jar| !jar.exists()) {
+        Some(missing) => Err(format!("there is no ZooKeeper: {} is missing", missing.display())),
+        None => Ok(jars.iter().map(|jar| jar.display().to_string()).collect::<Vec<_>>().join(":")),
+    }
+}
+
+fn fresh_dir() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("zookeeper-{}-{count}", std::process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// A port nobody listens on, below those the system gives to others: it stays free while a server is down.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    let start = u16::try_from(std::process::id() % 180).unwrap_or_default() * 100;
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + (start + step % COUNT) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+}

@@ -1,0 +1,139 @@
+//! [`Server`]: a real server, and what it logs.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use super::log::{self, Heard, Outcome};
+use crate::common::PATIENCE;
+
+/// A running server. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    pub number: u64,
+    process: Child,
+    log_file: PathBuf,
+    arriving: flume::Receiver<String>,
+    lines: Vec<String>,
+    /// Lines before this one were waited for already.
+    mark: usize,
+}
+
+impl Server {
+    pub(super) fn start(number: u64, java: &mut Command, log_file: &Path) -> Self {
+        let java = java.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = java.spawn().unwrap();
+        let output = process.stdout.take().unwrap();
+        let mut copy = File::options().create(true).append(true).open(log_file).unwrap();
+        let (lines, arriving) = flume::unbounded();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = writeln!(copy, "{line}");
+                if lines.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let log_file = log_file.to_owned();
+        Self { number, process, log_file, arriving, lines: Vec::new(), mark: 0 }
+    }
+
+    /// Waits for a line of the log for which `wanted` has an answer, behind those waited for before.
+    pub fn until<T>(&mut self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            while let Some(line) = self.lines.get(self.mark) {
+                self.mark += 1;
+                if let Some(found) = wanted(line) {
+                    return found;
+                }
+            }
+            match self.arriving.recv_timeout(PATIENCE) {
+                Ok(line) => self.lines.push(line),
+                Err(error) => panic!("server {} does not log {what}: {error}", self.number),
+            }
+        }
+    }
+
+    /// Waits for a line of the log with this text in it.
+    pub fn until_logged(&mut self, text: &str) {
+        self.until(text, |line| line.contains(text).then_some(()));
+    }
+
+    /// Waits until the server is there and looks for a leader.
+    pub fn until_looking(&mut self) {
+        self.until_logged("New election");
+    }
+
+    /// Waits until an election ends for this server, and says how.
+    pub fn outcome(&mut self) -> Outcome {
+        let (leader, zxid, state) = self.until("the end of an election", log::left);
+        let (me, lines) = (self.number, &self.lines[..self.mark]);
+        let start = lines.iter().rposition(|line| line.contains("New election")).unwrap_or(0);
+        let heard = lines[start..].iter().filter_map(|line| Heard::parse(line));
+        let heard: Vec<_> = heard.filter(|heard| heard.leader == leader).collect();
+        // Whoever joins takes the round over from the leader; else it is that of the own vote.
+        let by_leader = heard.iter().rev().find(|h| h.from == leader && h.state == "LEADING");
+        let own = || heard.iter().rev().find(|heard| heard.from == me);
+        let vote = by_leader.or_else(own).unwrap_or_else(|| {
+            panic!("server {me} settled on {leader}, but heard nobody vote for it")
+        });
+        Outcome { leader, zxid, state, round: vote.round, epoch: vote.epoch }
+    }
+
+    /// Waits until an election ends for this server with this leader.
+    pub fn outcome_with(&mut self, leader: u64) -> Outcome {
+        loop {
+            let outcome = self.outcome();
+            if outcome.leader == leader {
+                return outcome;
+            }
+        }
+    }
+
+    /// Everything logged so far.
+    pub fn log(&mut self) -> &[String] {
+        self.lines.extend(self.arriving.try_iter());
+        &self.lines
+    }
+
+    /// How many elections this server has begun so far.
+    pub fn elections(&mut self) -> usize {
+        self.log().iter().filter(|line| line.contains("New election")).count()
+    }
+
+    /// Freezes the server: its sockets stay, it does nothing.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen server go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success(), "cannot send SIG{name} to server {}", self.number);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("the log of server {}: {}", self.number, self.log_file.display());
+            let number = self.number;
+            let lines: Vec<_> = self.log().iter().filter(|line| log::is_telling(line)).collect();
+            for line in &lines[lines.len().saturating_sub(40)..] {
+                eprintln!("  [{number}] {line}");
+            }
+        }
+    }
+}
