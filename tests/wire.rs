@@ -194,8 +194,8 @@ fn zookeeper_3720_a_node_greets_with_one_address_unless_told_to_give_all() {
             let mut bytes = [0; 2048];
             let count = patiently(socket.read(&mut bytes)).await.unwrap();
             let form = if all { GreetingForm::V2(vec![own]) } else { GreetingForm::V1(own) };
-            let expected = Greeting { from: Some(id(2)), form };
-            assert_eq!(Greeting::decode(&bytes[..count]), Ok(expected));
+            let expected = Greeting { from: Some(id(2)), form }.encode();
+            assert_eq!(bytes[..count.min(expected.len())], expected);
         }
     });
 }
