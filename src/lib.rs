@@ -1,5 +1,6 @@
 //! Leader election with nothing else to run.
 
+mod elect;
 pub mod config_text;
 pub mod election;
 mod elector;

@@ -1,0 +1,5 @@
+//! Playing a vote file: a whole ensemble in one process, over real sockets.
+
+mod faults;
+mod ports;
+mod relay;
