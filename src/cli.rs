@@ -10,11 +10,14 @@
 //! | 3 | the environment failed: cannot bind, cannot write |
 
 mod check;
+mod duration;
+mod elect;
 mod exit;
 mod screen;
 
 use std::{ffi::OsString, io::Write};
 
+use async_global_executor::GlobalExecutorConfig;
 use structopt::{
     StructOpt,
     clap::{self, AppSettings},
@@ -36,6 +39,7 @@ struct Args {
 
 #[derive(Debug, StructOpt)]
 enum Command {
+    Elect(elect::ElectArgs),
     Check(check::CheckArgs),
 }
 
@@ -56,7 +60,9 @@ pub(crate) fn run(
         }
         Err(error) => return Err(Failure::Usage(exit::usage_text(&error))),
     };
+    one_runtime_thread();
     let code = match args.command {
+        Command::Elect(args) => elect::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
     };
     out.flush()?;
@@ -66,4 +72,11 @@ pub(crate) fn run(
 /// Whether the "error" is the help or the version the user asked for.
 fn asked_for(error: &clap::Error) -> bool {
     matches!(error.kind, clap::ErrorKind::HelpDisplayed | clap::ErrorKind::VersionDisplayed)
+}
+
+/// An election is a few small messages: handing them from thread to thread costs more than it brings. This has to come
+/// before anything touches the runtime.
+fn one_runtime_thread() {
+    let one = GlobalExecutorConfig::default().with_min_threads(1).with_max_threads(1);
+    async_global_executor::init_with_config(one);
 }

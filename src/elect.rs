@@ -1,5 +1,28 @@
 //! Playing a vote file: a whole ensemble in one process, over real sockets.
+//!
+//! [`play`] starts every member as a node of its own, plays the steps, tells what happens, and reports how it ended.
+//!
+//! ```text
+//!   play ── the loop: steps, story, judge
+//!     │
+//!     ├── Node (one per running member) ── Reporter, which carries its news to the loop
+//!     └── Relay (one per cable that some step may cut or hold) ── Conduit, one per connection through it
+//! ```
+//!
+//! Members that no step parts from each other connect directly. A file without faults has no relays at all.
 
 mod faults;
+mod judge;
 mod ports;
 mod relay;
+mod report;
+mod runner;
+mod story;
+mod wiring;
+
+pub use self::{
+    judge::Verdict,
+    report::{ExpectationReport, MemberReport, Outcome, Report, tenths_of_ms},
+    runner::{ElectError, play},
+    story::{Because, Happening, What, Won},
+};

@@ -1,7 +1,7 @@
 //! Leader election with nothing else to run.
 
-mod elect;
 pub mod config_text;
+pub mod elect;
 pub mod election;
 mod elector;
 mod ensemble;

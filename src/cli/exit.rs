@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ballotbox::{vote_file::VoteFileError, zoo_cfg::ZooCfgError};
+use ballotbox::{elect::ElectError, vote_file::VoteFileError, zoo_cfg::ZooCfgError};
 use structopt::clap;
 
 /// The exit codes of the binary.
@@ -11,6 +11,8 @@ use structopt::clap;
 pub(crate) enum ExitCode {
     /// Everything was done.
     Done = 0,
+    /// It ran, but the answer is no: no leader, an expectation not met.
+    No = 1,
     /// Wrong usage, or a bad input file.
     Usage = 2,
     /// The environment failed.
@@ -35,6 +37,9 @@ pub(crate) enum Failure {
     /// The zoo.cfg cannot be used.
     #[error(transparent)]
     ZooCfg(#[from] ZooCfgError),
+    /// The vote file could not be played.
+    #[error(transparent)]
+    Elect(#[from] ElectError),
     /// The results could not be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
@@ -45,18 +50,21 @@ impl Failure {
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
-            Self::Usage(_) | Self::VoteFile(_) | Self::ZooCfg(_) | Self::Output(_) => {
-                Some(self.to_string())
-            }
+            Self::Usage(_)
+            | Self::VoteFile(_)
+            | Self::ZooCfg(_)
+            | Self::Elect(_)
+            | Self::Output(_) => Some(self.to_string()),
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::VoteFile(_) | Self::ZooCfg(_) => ExitCode::Usage,
+            Self::Elect(error) if error.is_the_files_fault() => ExitCode::Usage,
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
-            Self::Output(_) => ExitCode::Environment,
+            Self::Elect(_) | Self::Output(_) => ExitCode::Environment,
         }
     }
 }

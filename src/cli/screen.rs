@@ -2,11 +2,15 @@
 
 use std::io::{self, Write};
 
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 /// Headings.
 pub(super) const BOLD: Style = Style::new().bold();
+/// What went well.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What went wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
 /// What matters less.
 pub(super) const FAINT: Style = Style::new().dimmed();
 /// What needs no emphasis.
@@ -58,5 +62,5 @@ pub(super) fn table(
 
 /// Milliseconds since the beginning, set so that lines of a story align.
 pub(super) fn at(time: std::time::Duration) -> String {
-    format!("{:>6} ms", time.as_millis())
+    format!("{:>8.1} ms", ballotbox::elect::tenths_of_ms(time))
 }

@@ -55,11 +55,6 @@ impl Faults {
             held: either(&self.paused),
         }
     }
-
-    /// Who runs.
-    pub(super) const fn up(&self) -> &BTreeSet<ServerId> {
-        &self.up
-    }
 }
 
 /// The cables that the steps of a file touch.

@@ -1,0 +1,152 @@
+//! `ballotbox elect`: a whole ensemble in this process, over real sockets.
+
+use std::{io::Write, path::PathBuf, time::Duration};
+
+use anstyle::Style;
+use async_std::task::block_on;
+use ballotbox::{
+    elect::{self, Happening, MemberReport, Outcome, Report, What, tenths_of_ms},
+    vote_file::{MemberState, VoteFile},
+};
+use structopt::StructOpt;
+
+use super::{
+    ExitCode, Failure, duration,
+    screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
+};
+
+/// Without `--deadline`, this much more than the file itself takes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Plays a vote file: starts all its members in this process, over real sockets
+#[derive(Debug, StructOpt)]
+pub(super) struct ElectArgs {
+    /// A vote file
+    #[structopt(name = "VOTES.json", parse(from_os_str))]
+    file: PathBuf,
+    /// Prints one JSON object at the end instead of the story and the table
+    #[structopt(long)]
+    json: bool,
+    /// Gives up after so long, as in 500ms, 30s or 2m; if left out, 30s after the last time in the file
+    #[structopt(long, value_name = "TIME", parse(try_from_str = duration::parse))]
+    deadline: Option<Duration>,
+}
+
+pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let file = VoteFile::read(&args.file)?;
+    let deadline = args.deadline.unwrap_or_else(|| last_time(&file) + DEADLINE);
+    let report = if args.json {
+        let report = block_on(elect::play(&file, deadline, &mut |_| {}))?;
+        writeln!(out, "{}", report.to_json())?;
+        report
+    } else {
+        for_people(&file, deadline, out)?
+    };
+    Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
+}
+
+fn last_time(file: &VoteFile) -> Duration {
+    let steps = file.steps.iter().map(|step| step.at);
+    let expectations = file.expectations.iter().map(|expectation| expectation.by);
+    steps.chain(expectations).max().unwrap_or_default()
+}
+
+fn for_people(file: &VoteFile, deadline: Duration, out: &mut dyn Write) -> Result<Report, Failure> {
+    if let Some(title) = &file.title {
+        writeln!(out, "{BOLD}{title}{BOLD:#}\n")?;
+    }
+    let mut told = Ok(());
+    let mut tell = |happening: &Happening| {
+        if told.is_ok() {
+            // A story is followed while it happens, also through a pipe.
+            told = line(happening, out).and_then(|()| out.flush());
+        }
+    };
+    let report = block_on(elect::play(file, deadline, &mut tell))?;
+    told?;
+    writeln!(out)?;
+    members(&report, out)?;
+    writeln!(out, "\n{}", summary(&report))?;
+    Ok(report)
+}
+
+fn line(happening: &Happening, out: &mut dyn Write) -> std::io::Result<()> {
+    let style = style_of(&happening.what);
+    let at = screen::at(happening.at);
+    writeln!(out, " {FAINT}{at}{FAINT:#}  {style}{}{style:#}", happening.what)
+}
+
+fn style_of(what: &What) -> Style {
+    match what {
+        What::Played(_) => BOLD,
+        What::Looking { .. } | What::Voted { .. } => PLAIN,
+        What::Decided { won, .. } => {
+            if won.is_some() {
+                GOOD
+            } else {
+                PLAIN
+            }
+        }
+        What::Judged { verdict, .. } => {
+            if *verdict == elect::Verdict::Met {
+                FAINT
+            } else {
+                BAD
+            }
+        }
+    }
+}
+
+fn members(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+    let columns = [
+        Column::right("member"),
+        Column::left("state"),
+        Column::right("leader"),
+        Column::right("round"),
+        Column::left("vote"),
+        Column::right("decided in"),
+    ];
+    let rows: Vec<_> =
+        report.members.iter().map(|member| (row_style(member), row(member))).collect();
+    screen::table(out, &columns, &rows)
+}
+
+fn row(member: &MemberReport) -> Vec<String> {
+    fn or_empty(value: Option<impl ToString>) -> String {
+        value.map_or_else(String::new, |value| value.to_string())
+    }
+    vec![
+        member.id.to_string(),
+        member.state.word().to_owned(),
+        or_empty(member.state.leader_of(member.id)),
+        or_empty(member.round),
+        or_empty(member.vote),
+        or_empty(member.decided.map(|time| format!("{:.1} ms", tenths_of_ms(time)))),
+    ]
+}
+
+fn row_style(member: &MemberReport) -> Style {
+    match member.state {
+        MemberState::Leading => GOOD,
+        MemberState::Down => FAINT,
+        MemberState::Looking | MemberState::Following(_) | MemberState::Observing(_) => PLAIN,
+    }
+}
+
+fn summary(report: &Report) -> String {
+    let style = if report.is_good() { GOOD } else { BAD };
+    let outcome = match (report.outcome, report.leader) {
+        (Outcome::Elected, Some((leader, round))) => {
+            format!("{leader} was elected in round {round}")
+        }
+        (Outcome::Elected | Outcome::NoLeader, _) => "Nobody was elected".to_owned(),
+        (Outcome::Unmet, _) => "Not everything went as expected".to_owned(),
+    };
+    let met = report.expectations.iter().filter(|expectation| expectation.met()).count();
+    let expectations = match report.expectations.len() {
+        0 => String::new(),
+        all => format!("; {met} of {all} expectations came true"),
+    };
+    let elapsed = tenths_of_ms(report.elapsed);
+    format!("{style}{outcome}{style:#} after {elapsed:.1} ms{expectations}.")
+}

@@ -1,0 +1,42 @@
+//! Every example is played over real sockets, and what it expects comes true.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::{fmt::Write, path::Path, time::Duration};
+
+use ballotbox::{
+    elect::{self, Happening},
+    vote_file::VoteFile,
+};
+use futures::future::join_all;
+
+/// Far beyond what any example takes; only a hang gets there.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[test]
+fn what_every_example_expects_comes_true() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    assert!(files.len() >= 12, "{files:?}");
+    // All at once: most of their time is waiting for the next step.
+    let played = files.iter().map(|path| play(path));
+    let failed: Vec<_> =
+        async_std::task::block_on(join_all(played)).into_iter().flatten().collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// The report and the story, if the example did not go as it says.
+async fn play(path: &Path) -> Option<String> {
+    let file = VoteFile::read(path).unwrap();
+    assert!(file.title.is_some() && !file.expectations.is_empty(), "{}", path.display());
+    let mut story = String::new();
+    let mut tell = |happening: &Happening| {
+        let at = happening.at.as_secs_f64() * 1e3;
+        writeln!(story, "{at:>8.1} ms  {}", happening.what).unwrap();
+    };
+    let report = elect::play(&file, DEADLINE, &mut tell).await.unwrap();
+    let failed = format!("{}\n{}\n{story}", path.display(), report.to_json());
+    (!report.is_good()).then_some(failed)
+}
