@@ -18,6 +18,7 @@ mod relay;
 mod report;
 mod runner;
 mod story;
+mod teller;
 mod wiring;
 
 pub use self::{

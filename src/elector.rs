@@ -18,7 +18,7 @@ use ballotbox_actors::{
 };
 
 use crate::{
-    Ensemble, Epoch, Zxid,
+    Ensemble, Epoch, Vote, Zxid,
     election::{Action, Election, Event, Notification, State, Timer},
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
 };
@@ -47,6 +47,9 @@ pub(crate) struct Elector {
     links: BTreeMap<ServerId, Generation>,
     malformed: BTreeMap<ServerId, u64>,
     last_said: Option<(Notification, Frame)>,
+    is_voter: bool,
+    /// The last vote that was noted.
+    voted: Option<Vote>,
     journal: Journal,
     looking_since: Option<Instant>,
     election_took: Option<Duration>,
@@ -71,6 +74,8 @@ impl Elector {
             links: BTreeMap::new(),
             malformed: BTreeMap::new(),
             last_said: None,
+            is_voter: config.ensemble.is_voter(config.me),
+            voted: None,
             journal: Journal::new(),
             looking_since: None,
             election_took: None,
@@ -197,6 +202,17 @@ impl Elector {
         for action in self.core.handle(event) {
             self.perform(action);
         }
+        self.note_vote();
+    }
+
+    fn note_vote(&mut self) {
+        if !self.is_voter {
+            return;
+        }
+        if let Some(vote) = self.core.vote().filter(|vote| self.voted != Some(*vote)) {
+            self.voted = Some(vote);
+            self.journal.note(NodeEvent::Voted { vote });
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -207,12 +223,14 @@ impl Elector {
             Action::Reconnect => self.network.reconnect(),
             Action::Looking { round } => {
                 self.looking_since.get_or_insert_with(clock::now);
+                self.voted = None;
                 self.journal.note(NodeEvent::Looking { round });
             }
             Action::Decided(decision) => {
                 let since = self.looking_since.take();
                 let took = since.map(|since| clock::now() - since).unwrap_or_default();
                 self.election_took = Some(took);
+                self.note_vote();
                 self.journal.note(NodeEvent::Elected { decision, took });
             }
         }

@@ -25,10 +25,11 @@ use super::{
     relay::RelayError,
     report::{ExpectationReport, MemberReport, Report},
     story::{Happening, What, Won},
+    teller::Teller,
     wiring::{CABLES_MAX, Wiring},
 };
 use crate::{
-    Node, NodeConfig, NodeError, Standing, Vote,
+    Node, NodeConfig, NodeError, Standing,
     node::{News, NodeEvent, NodeState, Status, Watch},
     vote_file::{Deed, MemberState, VoteFile},
 };
@@ -118,7 +119,7 @@ pub async fn play(
     let wiring = Wiring::new(file, &address, RunnerMsg::CableEnded).await?;
     let mut runner = Runner {
         file,
-        tell,
+        teller: Teller::new(tell),
         wiring,
         faults: Faults::default(),
         judge: Judge::new(file),
@@ -130,6 +131,7 @@ pub async fn play(
         inlet,
     };
     let played = runner.play(deadline, &mut mailbox).await;
+    runner.teller.tell_all();
     let report = match played {
         Ok(()) => Ok(runner.report()),
         Err(error) => Err(error),
@@ -149,7 +151,7 @@ enum RunnerMsg {
 /// The state of a play.
 struct Runner<'a> {
     file: &'a VoteFile,
-    tell: &'a mut dyn FnMut(&Happening),
+    teller: Teller<'a>,
     wiring: Wiring,
     faults: Faults,
     judge: Judge,
@@ -170,8 +172,6 @@ struct Seat {
     life: u64,
     started: Duration,
     status: Option<Status>,
-    /// The last vote that was told.
-    vote: Option<Vote>,
     /// Its reporter ends when this is dropped.
     _reporter: Address<Infallible>,
 }
@@ -187,6 +187,7 @@ impl Runner<'_> {
         let mut steps = self.file.steps.iter().peekable();
         loop {
             let now = self.now();
+            self.teller.tell_due(now);
             if now >= deadline {
                 return Ok(());
             }
@@ -206,7 +207,8 @@ impl Runner<'_> {
             if steps.peek().is_none() && self.is_over() {
                 return Ok(());
             }
-            let due = [steps.peek().map(|step| step.at), self.judge.next_deadline()];
+            let next_step = steps.peek().map(|step| step.at);
+            let due = [next_step, self.judge.next_deadline(), self.teller.next_deadline()];
             let wake_at = due.into_iter().flatten().fold(deadline, Duration::min);
             match mailbox.next_until(Some(self.began + wake_at)).await {
                 Wake::Told(message) => self.hear(message).await?,
@@ -275,7 +277,7 @@ impl Runner<'_> {
             spawn(actor, orders, self.address.clone(), move |_: Exit<Infallible>| {
                 RunnerMsg::ReporterEnded { member, life }
             });
-            let seat = Seat { node, life, started, status: None, vote: None, _reporter: reporter };
+            let seat = Seat { node, life, started, status: None, _reporter: reporter };
             self.seats.insert(member, seat);
         }
         Ok(())
@@ -318,36 +320,29 @@ impl Runner<'_> {
         if seat.life != life {
             return;
         }
-        let voted = news.status.vote.filter(|vote| seat.vote != Some(*vote));
-        seat.vote = voted.or(seat.vote);
         let started = seat.started;
         seat.status = Some(news.status.clone());
-        let mut voted = voted.map(|vote| What::Voted { member, vote });
         for occurrence in news.events {
             let at = started + occurrence.at;
             match occurrence.event {
                 NodeEvent::Looking { round } => self.happened(at, What::Looking { member, round }),
+                NodeEvent::Voted { vote } => self.happened(at, What::Voted { member, vote }),
                 NodeEvent::Elected { decision, took } => {
-                    if let Some(voted) = voted.take() {
-                        self.happened(at, voted);
-                    }
                     let won = (decision.standing == Standing::Leading)
                         .then(|| Won::of(self.file, decision.vote, &news.status.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
                 NodeEvent::Listening { .. }
                 | NodeEvent::Malformed { .. }
+                | NodeEvent::MembersDiffer { .. }
                 | NodeEvent::Network(_) => {}
             }
-        }
-        if let Some(voted) = voted {
-            self.happened(self.now(), voted);
         }
         self.look();
     }
 
     fn happened(&mut self, at: Duration, what: What) {
-        (self.tell)(&Happening { at, what });
+        self.teller.note(Happening { at, what });
     }
 
     /// Lets the judge look at the present states.
@@ -380,11 +375,11 @@ impl Runner<'_> {
     }
 
     fn report(&self) -> Report {
-        let states = self.states();
         let members = self.file.members.iter().map(|listed| {
             let id = listed.member.id;
-            let status = self.seats.get(&id).and_then(|seat| seat.status.as_ref());
-            let state = states.get(&id).copied().unwrap_or(MemberState::Down);
+            let seat = self.seats.get(&id);
+            let status = seat.and_then(|seat| seat.status.as_ref());
+            let state = seat.map_or(MemberState::Down, |_| state_of(status));
             let decided = state.leader_of(id).is_some();
             MemberReport {
                 id,

@@ -133,10 +133,15 @@ impl fmt::Display for What {
             Self::Looking { member, round } => {
                 write!(f, "{member} looks for a leader, round {round}")
             }
-            Self::Voted { member, vote } if vote.leader == *member => {
-                write!(f, "{member} votes for itself (epoch {}, zxid {})", vote.epoch, vote.zxid)
+            Self::Voted { member, vote } => {
+                let own = vote.leader == *member;
+                let candidate = if own { "itself".to_owned() } else { vote.leader.to_string() };
+                write!(f, "{member} votes for {candidate}")?;
+                if (vote.epoch, vote.zxid) == (Epoch(0), Zxid(0)) {
+                    return Ok(());
+                }
+                write!(f, " (epoch {}, zxid {})", vote.epoch, vote.zxid)
             }
-            Self::Voted { member, vote } => write!(f, "{member} votes for {vote}"),
             Self::Decided { member, decision, won, .. } => {
                 let (leader, round) = (decision.vote.leader, decision.round);
                 match (decision.standing, won) {

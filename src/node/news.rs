@@ -83,6 +83,11 @@ pub enum NodeEvent {
         /// The round.
         round: Round,
     },
+    /// It has cast a vote, or another one.
+    Voted {
+        /// For whom.
+        vote: Vote,
+    },
     /// An election has ended.
     Elected {
         /// How.
