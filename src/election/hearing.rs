@@ -53,6 +53,7 @@ impl Election {
     }
 
     fn weigh_vote(&mut self, from: ServerId, heard: &Notification, out: &mut Vec<Action>) {
+        let was_settled = self.established.get(from).is_some();
         if heard.round < self.round {
             if self.i_am_voter() {
                 out.push(self.say(from));
@@ -66,6 +67,10 @@ impl Election {
             }
         }
         self.record(from, heard);
+        if was_settled && heard.round == self.round && heard.vote < self.vote && self.i_am_voter() {
+            // It was still settled when it heard our vote, and has begun to look only now.
+            out.push(self.say(from));
+        }
         self.count(out);
     }
 

@@ -9,9 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// An ensemble of voters without history, all started.
 fn running(voters: u64, observers: u64) -> World {
     let mut world = World::new(members(voters, observers), 1);
-    for number in 1..=voters + observers {
-        world.start(number, 0, 0);
-    }
+    world.start_together((1..=voters + observers).map(|number| (number, 0, 0)));
     world
 }
 
@@ -28,9 +26,7 @@ fn undisturbed_servers_agree_on_the_best_without_waiting_for_any_timer() {
 #[test]
 fn the_newest_history_wins() {
     let mut world = World::new(members(3, 0), 1);
-    for (number, zxid, epoch) in [(1, 5, 2), (2, 9, 1), (3, 4, 2)] {
-        world.start(number, zxid, epoch);
-    }
+    world.start_together([(1, 5, 2), (2, 9, 1), (3, 4, 2)]);
     world.pass(SECOND);
     assert_eq!(world.agreed(), Some(1));
 }
@@ -38,9 +34,7 @@ fn the_newest_history_wins() {
 #[test]
 fn zookeeper_822_a_minority_that_is_gone_holds_up_nobody() {
     let mut world = World::new(members(5, 0), 1);
-    for number in [1, 3, 5] {
-        world.start(number, 0, 0);
-    }
+    world.start_together([1, 3, 5].map(|number| (number, 0, 0)));
     world.deliver_all();
     assert_eq!(world.agreed(), Some(5));
     assert_eq!(world.now, Duration::ZERO);
@@ -80,7 +74,7 @@ fn the_leader_dies_and_the_next_is_elected_at_once() {
     world.pass(SECOND);
     world.kill(5);
     world.deliver_all();
-    assert_eq!(world.agreed(), Some(4));
+    assert_eq!(world.agreed(), Some(4), "{}", world.summary());
     world.restart(5);
     world.pass(SECOND);
     assert_eq!(world.agreed(), Some(4));
@@ -166,9 +160,7 @@ fn a_chain_of_three_gets_a_leader_that_stays() {
 #[test]
 fn zookeeper_491_among_weightless_groups_one_that_weighs_leads() {
     let mut world = World::new(one_group_with_weight(), 1);
-    for number in 0..9 {
-        world.start(number, 0, 0);
-    }
+    world.start_together((0..9).map(|number| (number, 0, 0)));
     world.pass(SECOND);
     assert_eq!(world.agreed(), Some(2));
     world.kill(2);
@@ -222,30 +214,34 @@ proptest! {
         histories in proptest::collection::vec((0..3_i64, 0..3_i64), 6),
     ) {
         let mut world = World::new(members(voters, 1), seed);
-        let mut best = None;
-        for (number, (zxid, epoch)) in (1..=voters + 1).zip(histories) {
-            if number <= voters {
-                best = best.max(Some(vote(epoch, zxid, number)));
-            }
-            world.start(number, zxid, epoch);
-        }
+        let servers = (1..=voters + 1).zip(histories).map(|(number, (zxid, epoch))| (number, zxid, epoch));
+        let servers: Vec<_> = servers.collect();
+        let electable = servers.iter().filter(|(number, ..)| *number <= voters);
+        let best = electable.map(|(number, zxid, epoch)| vote(*epoch, *zxid, *number)).max();
+        world.start_together(servers);
         world.pass(SECOND);
         prop_assert_eq!(world.agreed(), best.map(|best| best.leader.number()));
     }
 
     #[test]
-    fn after_any_faults_all_agree_again_and_stay(seed in any::<u64>(), voters in 3..6_u64) {
-        let mut world = World::new(members(voters, 1), seed);
-        for number in 1..=voters + 1 {
-            world.start(number, 0, 0);
+    fn after_any_faults_all_agree_again_and_stay(
+        seed in any::<u64>(),
+        ensemble in any_ensemble(),
+        newest in 0..3_i64,
+    ) {
+        let ids: Vec<u64> = ensemble.members().map(|(id, _)| id.number()).collect();
+        let mut world = World::new(ensemble, seed);
+        for number in &ids {
+            let (zxid, epoch) = (world.any(3).cast_signed(), newest);
+            world.start(*number, zxid, epoch);
         }
-        for _ in 0..200 {
-            disturb(&mut world, voters + 1);
+        for _ in 0..400 {
+            disturb(&mut world, &ids);
         }
         world.heal();
-        for number in 1..=voters + 1 {
-            if !world.cores.contains_key(&id(number)) {
-                world.restart(number);
+        for number in &ids {
+            if !world.cores.contains_key(&id(*number)) {
+                world.restart(*number);
             }
         }
         world.pass(3 * SECOND);
@@ -254,12 +250,56 @@ proptest! {
         world.pass(100 * SECOND);
         prop_assert_eq!(world.agreed(), leader);
     }
+
+    #[test]
+    fn followers_that_come_and_go_never_move_the_leader(seed in any::<u64>(), voters in 3..8_u64) {
+        let mut world = World::new(members(voters, 2), seed);
+        world.start_together((1..=voters + 2).map(|number| (number, 0, 0)));
+        world.pass(SECOND);
+        let leader = voters;
+        for _ in 0..20 {
+            let number = 1 + world.any(voters + 2);
+            let other = 1 + world.any(voters + 2);
+            if number == leader || number == other {
+                continue;
+            }
+            match world.any(3) {
+                0 => world.flap(number, other),
+                1 => world.restart(number),
+                _ => {
+                    world.cut(number, other);
+                    let span = Duration::from_millis(world.any(3000));
+                    world.pass(span);
+                    world.heal();
+                }
+            }
+            world.pass(2 * SECOND);
+            prop_assert_eq!(world.agreed(), Some(leader), "{}", world.summary());
+            prop_assert_eq!(world.cores[&id(leader)].round(), Round(1));
+        }
+    }
+}
+
+fn any_ensemble() -> impl Strategy<Value = Ensemble> {
+    let grouped = (1..4_u64, 1..4_u64).prop_map(|(first, second)| {
+        let voter = |(number, group, weight)| Member {
+            weight: Some(weight),
+            group: Some(GroupId(group)),
+            ..Member::voter(id(number))
+        };
+        let first = (0..first).map(|number| (number, 1, 2));
+        let second = (10..10 + second).map(|number| (number, 2, 1));
+        let weightless = [(20, 1, 0), (30, 3, 0)];
+        let voters = first.chain(second).chain(weightless).map(voter);
+        Ensemble::new(voters.chain([Member::observer(id(5))])).unwrap()
+    });
+    let flat = (1..7_u64, 0..3_u64).prop_map(|(voters, observers)| members(voters, observers));
+    prop_oneof![3 => flat, 1 => grouped]
 }
 
 /// One step of a run in which messages are slow, timers do not wait for them, and links and servers fail.
-fn disturb(world: &mut World, members: u64) {
-    let one = 1 + world.any(members);
-    let other = 1 + world.any(members);
+fn disturb(world: &mut World, ids: &[u64]) {
+    let [one, other] = [(); 2].map(|()| world.one_of(ids));
     match world.any(40) {
         0 if one != other => world.cut(one, other),
         1 if one != other => world.flap(one, other),

@@ -50,6 +50,15 @@ fn a_worse_vote_of_the_same_round_is_counted_in_silence() {
 }
 
 #[test]
+fn one_that_was_settled_when_it_heard_the_vote_is_told_it_again_when_it_looks() {
+    let mut core = begun(2, members(3, 0));
+    hear(&mut core, 1, Following, plain(3), 0);
+    let actions = hear(&mut core, 1, Looking, plain(1), 1);
+    assert_eq!(said(&actions), [(1, Looking, Some(plain(2)), 1)]);
+    assert_eq!(said(&hear(&mut core, 1, Looking, plain(1), 1)), [], "once");
+}
+
+#[test]
 fn zookeeper_275_a_vote_of_a_newer_round_is_taken_over_with_its_round_and_the_old_ones_dropped() {
     let mut core = begun(1, members(5, 0));
     hear(&mut core, 2, Looking, plain(2), 1);

@@ -1,4 +1,7 @@
 //! A whole ensemble of cores, joined by links that keep the order of what is said. Time is a number.
+//!
+//! News of a link takes its time, too: a server hears that it is there before it hears anything over it, but may hear
+//! what was received over the last one after it heard that it is lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,8 +12,16 @@ pub(super) struct World {
     pub(super) cores: BTreeMap<ServerId, Election>,
     /// What each server stands on, for when it is started again.
     history: BTreeMap<ServerId, (i64, i64)>,
-    /// What is under way, by sender and receiver. There is a queue where there is a link.
-    links: BTreeMap<(ServerId, ServerId), VecDeque<Notification>>,
+    /// The pairs with a link, smaller id first, and the number of that link.
+    linked: BTreeMap<(ServerId, ServerId), u64>,
+    /// What is under way, by sender and receiver, each with the number of its link.
+    frames: BTreeMap<(ServerId, ServerId), VecDeque<(u64, Notification)>>,
+    /// What each server has yet to hear of its links.
+    news: BTreeMap<ServerId, VecDeque<(u64, Event)>>,
+    /// The newest link that a server has heard of, by peer.
+    heard_of: BTreeMap<(ServerId, ServerId), u64>,
+    /// How many links there were.
+    link_count: u64,
     cut: BTreeSet<(ServerId, ServerId)>,
     timers: BTreeMap<(ServerId, Timer), Duration>,
     pub(super) now: Duration,
@@ -25,7 +36,11 @@ impl World {
             ensemble: Arc::new(ensemble),
             cores: BTreeMap::new(),
             history: BTreeMap::new(),
-            links: BTreeMap::new(),
+            linked: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            news: BTreeMap::new(),
+            heard_of: BTreeMap::new(),
+            link_count: 0,
             cut: BTreeSet::new(),
             timers: BTreeMap::new(),
             now: Duration::ZERO,
@@ -34,15 +49,31 @@ impl World {
         }
     }
 
-    /// Starts a server on this history, and tells whoever tries to reach it how that went.
+    /// Starts a server on this history.
     pub(super) fn start(&mut self, number: u64, zxid: i64, epoch: i64) {
-        let me = id(number);
-        self.history.insert(me, (zxid, epoch));
-        let ensemble = Arc::clone(&self.ensemble);
-        self.cores.insert(me, Election::new(me, ensemble, Timing::default(), "".into()));
-        self.tell(me, Event::Begin { zxid: Zxid(zxid), epoch: Epoch(epoch) });
-        for other in self.others(me) {
-            self.connect(me, other);
+        self.start_together([(number, zxid, epoch)]);
+    }
+
+    /// Starts servers on these histories, none of them before another: they reach each other at the first attempt.
+    pub(super) fn start_together(&mut self, servers: impl IntoIterator<Item = (u64, i64, i64)>) {
+        let mut started = BTreeSet::new();
+        for (number, zxid, epoch) in servers {
+            let me = id(number);
+            if self.cores.contains_key(&me) {
+                self.kill(number);
+            }
+            self.history.insert(me, (zxid, epoch));
+            let ensemble = Arc::clone(&self.ensemble);
+            self.cores.insert(me, Election::new(me, ensemble, Timing::default(), "".into()));
+            self.tell(me, Event::Begin { zxid: Zxid(zxid), epoch: Epoch(epoch) });
+            started.insert(me);
+        }
+        for me in &started {
+            for other in self.others(*me) {
+                if other > *me || !started.contains(&other) {
+                    self.connect(*me, other);
+                }
+            }
         }
     }
 
@@ -56,19 +87,21 @@ impl World {
         let gone = id(number);
         self.cores.remove(&gone);
         self.timers.retain(|(owner, _), _| *owner != gone);
+        self.frames.retain(|(_, to), _| *to != gone);
+        self.news.remove(&gone);
         for other in self.others(gone) {
             self.disconnect(gone, other);
-            self.tell(other, Event::Unreachable { peer: gone });
+            self.break_news(other, 0, Event::Unreachable { peer: gone });
         }
     }
 
-    /// What is under way between the two is lost, and neither reaches the other.
+    /// Some of what is under way between the two is lost, and neither reaches the other.
     pub(super) fn cut(&mut self, one: u64, other: u64) {
         let pair = pair(id(one), id(other));
         self.cut.insert(pair);
         self.disconnect(pair.0, pair.1);
         for (me, peer) in [pair, (pair.1, pair.0)] {
-            self.tell(me, Event::Unreachable { peer });
+            self.break_news(me, 0, Event::Unreachable { peer });
         }
     }
 
@@ -93,19 +126,32 @@ impl World {
         }
     }
 
-    /// Delivers one notification from one of the links, if there is any.
+    /// Delivers one notification, or one piece of news of a link, if there is any.
     pub(super) fn deliver_one(&mut self) -> bool {
-        let busy: Vec<_> = self
-            .links
-            .iter()
-            .filter(|(_, queue)| !queue.is_empty())
-            .map(|(link, _)| *link)
-            .collect();
-        let Some((from, to)) = self.chance.choice(busy) else { return false };
-        let queue = self.links.get_mut(&(from, to)).expect("it is one of the links");
-        let notification = queue.pop_front().expect("it is not empty");
-        self.delivered += 1;
-        self.tell(to, Event::Heard { from, notification });
+        let waiting = self.news.iter().filter(|(_, queue)| !queue.is_empty());
+        let mut choices: Vec<_> = waiting.map(|(me, _)| (*me, None)).collect();
+        for ((from, to), queue) in &self.frames {
+            let heard_of = self.heard_of.get(&(*to, *from)).copied().unwrap_or_default();
+            if queue.front().is_some_and(|(link, _)| *link <= heard_of) {
+                choices.push((*to, Some(*from)));
+            }
+        }
+        let Some((me, from)) = self.chance.choice(choices) else { return false };
+        match from {
+            None => {
+                let (link, event) = self.news.get_mut(&me).unwrap().pop_front().unwrap();
+                if let Event::LinkUp { peer } = &event {
+                    self.heard_of.insert((me, *peer), link);
+                }
+                self.tell(me, event);
+            }
+            Some(from) => {
+                let (_, notification) =
+                    self.frames.get_mut(&(from, me)).unwrap().pop_front().unwrap();
+                self.delivered += 1;
+                self.tell(me, Event::Heard { from, notification });
+            }
+        }
         true
     }
 
@@ -162,13 +208,19 @@ impl World {
         self.chance.u64(..below)
     }
 
+    /// One of these, from the seed.
+    pub(super) fn one_of(&mut self, numbers: &[u64]) -> u64 {
+        self.chance.choice(numbers).copied().unwrap()
+    }
+
     fn tell(&mut self, me: ServerId, event: Event) {
         let Some(core) = self.cores.get_mut(&me) else { return };
         for action in core.handle(event) {
             match action {
                 Action::Say { to, notification } => {
-                    if let Some(queue) = self.links.get_mut(&(me, to)) {
-                        queue.push_back(notification);
+                    if let Some(link) = self.linked.get(&pair(me, to)) {
+                        let frames = self.frames.entry((me, to)).or_default();
+                        frames.push_back((*link, notification));
                     }
                 }
                 Action::SetTimer { timer, after } => {
@@ -182,32 +234,40 @@ impl World {
         }
     }
 
+    fn break_news(&mut self, me: ServerId, link: u64, event: Event) {
+        if self.cores.contains_key(&me) {
+            self.news.entry(me).or_default().push_back((link, event));
+        }
+    }
+
     /// Servers without a vote have no link to each other.
     fn connect(&mut self, one: ServerId, other: ServerId) {
-        let wanted = self.ensemble.is_voter(one) || self.ensemble.is_voter(other);
-        let alive = self.cores.contains_key(&one) && self.cores.contains_key(&other);
-        if !wanted {
+        if !self.ensemble.is_voter(one) && !self.ensemble.is_voter(other) {
             return;
         }
-        for (me, peer) in [(one, other), (other, one)] {
-            if alive && !self.cut.contains(&pair(one, other)) {
-                self.links.insert((me, peer), VecDeque::new());
-            } else {
-                self.tell(me, Event::Unreachable { peer });
-            }
+        let pair = pair(one, other);
+        let alive = self.cores.contains_key(&one) && self.cores.contains_key(&other);
+        let linked = alive && !self.cut.contains(&pair);
+        if linked {
+            self.link_count += 1;
+            self.linked.insert(pair, self.link_count);
         }
-        for (me, peer) in [(one, other), (other, one)] {
-            if self.links.contains_key(&(me, peer)) {
-                self.tell(me, Event::LinkUp { peer });
-            }
+        for (me, peer) in [pair, (pair.1, pair.0)] {
+            let event = if linked { Event::LinkUp { peer } } else { Event::Unreachable { peer } };
+            self.break_news(me, self.link_count, event);
         }
     }
 
     fn disconnect(&mut self, one: ServerId, other: ServerId) {
-        for (me, peer) in [(one, other), (other, one)] {
-            if self.links.remove(&(me, peer)).is_some() {
-                self.tell(me, Event::LinkDown { peer });
+        let pair = pair(one, other);
+        if self.linked.remove(&pair).is_none() {
+            return;
+        }
+        for (me, peer) in [pair, (pair.1, pair.0)] {
+            if let Some(frames) = self.frames.get_mut(&(peer, me)) {
+                frames.truncate(self.chance.usize(..=frames.len()));
             }
+            self.break_news(me, self.link_count, Event::LinkDown { peer });
         }
     }
 
