@@ -364,9 +364,9 @@ impl LinkTable {
         }
         let link = LinkId { peer: id, generation: self.next_generation() };
         self.guests.push_back(Guest { id, outbox: Outbox::new(link.generation) });
+        self.notify(Notice::LinkUp(link));
         self.actions.push(Action::OpenLink { link, socket });
         self.set_timer(Timer::Guest(link), self.timing.guest);
-        self.notify(Notice::LinkUp(link));
     }
 
     fn dismiss_guest(&mut self, link: LinkId) {
@@ -389,9 +389,10 @@ impl LinkTable {
         peer.away = false;
         peer.knocked = false;
         self.clear_timer(Timer::Redial(id));
+        // First the news, then the link: what it brings is of no use to a user that does not know it.
+        self.notify(Notice::LinkUp(link));
         self.actions.push(Action::OpenLink { link, socket });
         self.set_timer(Timer::Steady(id), self.timing.steady);
-        self.notify(Notice::LinkUp(link));
     }
 
     fn dial(&mut self, id: ServerId, hurried: bool) {

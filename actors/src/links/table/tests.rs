@@ -62,8 +62,9 @@ fn the_higher_id_dials_and_the_lower_waits_a_moment_before_it_knocks() {
 fn a_dialled_connection_becomes_the_link() {
     let mut table = started();
     let actions = table.handle(Event::Dialed { link: link(3, 1), socket: SocketId(7) });
-    assert!(actions.contains(&Action::OpenLink { link: link(3, 2), socket: SocketId(7) }));
-    assert_eq!(actions.last(), Some(&Action::Notify(Notice::LinkUp(link(3, 2)))));
+    let news = Action::Notify(Notice::LinkUp(link(3, 2)));
+    let open = Action::OpenLink { link: link(3, 2), socket: SocketId(7) };
+    assert_eq!(actions[1..3], [news, open], "nothing is read before the user knows the link");
 }
 
 #[test]
