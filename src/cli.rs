@@ -13,6 +13,7 @@ mod check;
 mod duration;
 mod elect;
 mod exit;
+mod node;
 mod screen;
 
 use std::{ffi::OsString, io::Write};
@@ -40,6 +41,7 @@ struct Args {
 #[derive(Debug, StructOpt)]
 enum Command {
     Elect(elect::ElectArgs),
+    Node(node::NodeArgs),
     Check(check::CheckArgs),
 }
 
@@ -63,6 +65,7 @@ pub(crate) fn run(
     one_runtime_thread();
     let code = match args.command {
         Command::Elect(args) => elect::run(&args, out)?,
+        Command::Node(args) => node::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
     };
     out.flush()?;

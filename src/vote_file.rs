@@ -20,6 +20,7 @@
 mod check;
 mod error;
 mod expectation;
+mod node;
 mod raw;
 
 use std::{fmt, fs::File, io::Read, path::Path, time::Duration};

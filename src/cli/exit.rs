@@ -2,7 +2,9 @@
 
 use std::io;
 
-use ballotbox::{elect::ElectError, vote_file::VoteFileError, zoo_cfg::ZooCfgError};
+use ballotbox::{
+    NodeError, elect::ElectError, node::ConfigError, vote_file::VoteFileError, zoo_cfg::ZooCfgError,
+};
 use structopt::clap;
 
 /// The exit codes of the binary.
@@ -40,6 +42,20 @@ pub(crate) enum Failure {
     /// The vote file could not be played.
     #[error(transparent)]
     Elect(#[from] ElectError),
+    /// The file says too little for a node, or does not know it.
+    #[error("{file}: {error}")]
+    NodeConfig {
+        /// The file.
+        file: String,
+        /// What is missing.
+        error: ConfigError,
+    },
+    /// The node could not start, or had to end.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
     /// The results could not be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
@@ -54,17 +70,26 @@ impl Failure {
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::Elect(_)
+            | Self::NodeConfig { .. }
+            | Self::Node(_)
+            | Self::Signals(_)
             | Self::Output(_) => Some(self.to_string()),
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::VoteFile(_) | Self::ZooCfg(_) => ExitCode::Usage,
+            Self::Usage(_)
+            | Self::VoteFile(_)
+            | Self::ZooCfg(_)
+            | Self::NodeConfig { .. }
+            | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
             Self::Elect(error) if error.is_the_files_fault() => ExitCode::Usage,
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
-            Self::Elect(_) | Self::Output(_) => ExitCode::Environment,
+            Self::Elect(_) | Self::Node(_) | Self::Signals(_) | Self::Output(_) => {
+                ExitCode::Environment
+            }
         }
     }
 }
