@@ -20,10 +20,22 @@
 //! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
 //! | decided | one who looks | answer with the decision |
 //! | | the leader, or as leader the quorum, is gone | next round: looking |
+//! | | it, or they, turned to a better candidate of this round | adopt it, go on: looking |
 //!
-//! Two things differ from ZooKeeper, and stay compatible with it. The settle timer is armed once, when the quorum
-//! is reached; there, every arrival starts it over, so a chatty peer can hold up an election. And it is not waited for
-//! at all once every other voter votes alike or cannot be reached. Whatever arrives meanwhile is counted, not thrown away.
+//! What differs from ZooKeeper, and stays compatible with it:
+//!
+//! - The settle timer is armed once, when the quorum is reached. There, every arrival starts it over, so a chatty peer can
+//!   hold up an election. It is not waited for at all once every other voter votes alike or cannot be reached.
+//! - Whatever arrives while settling is counted, not thrown away. What is heard once settled is kept, too, for when
+//!   the election goes on or the next one begins.
+//! - The newest word of each voter counts, and no older one: a voter that looks again supports nobody by what it said
+//!   before, and a candidate that follows another is not elected.
+//! - A voter that joins a leader, having voted otherwise, says so to all voters. So nobody goes on counting on its
+//!   vote, and the leader knows its followers.
+//! - One that was still settled when it heard our vote is told it again once it looks.
+//! - Observers ask, and do not answer. A leader that looks again tells its observers, and in the end whom it follows.
+//!
+//! Once decided, links and words are watched: until there are heartbeats, that is how a lost leader is noticed.
 //!
 //! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
 //! [`invariants`] says what always holds.

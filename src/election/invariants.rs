@@ -85,7 +85,8 @@ pub fn standing_fits(_: &Election, after: &Election) -> bool {
 
 /// No tally holds the word of one who has no vote, nor one for such.
 pub fn counts_only_voters(_: &Election, after: &Election) -> bool {
-    let mut ballots = after.tally.iter().chain(after.established.iter());
+    let kept = [&after.tally, &after.established, &after.early];
+    let mut ballots = kept.into_iter().flat_map(Tally::iter);
     ballots.all(|(id, ballot)| {
         after.ensemble.is_voter(id) && after.ensemble.is_voter(ballot.vote.leader)
     })

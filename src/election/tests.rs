@@ -3,6 +3,7 @@
 mod agreement;
 mod answering;
 mod deciding;
+mod invariants;
 mod voting;
 mod watching;
 mod world;

@@ -16,7 +16,7 @@
 //! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
 //! asked by a joiner stays.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use ballotbox_actors::ServerId;
 
@@ -40,8 +40,8 @@ pub(super) enum Reach {
 pub(super) struct Watch {
     /// Whether the timer [`Timer::Grace`] runs.
     pub(super) grace_armed: bool,
-    /// Whether the link to the leader was replaced since it last said that it leads. What it says of an election may
-    /// then come from another life of it, and be no old news.
+    /// Whether the link to the leader was replaced since it last said that it leads. What else it says
+    /// comes from another life of it, then, and is no old news.
     link_replaced: bool,
     /// As leader: the voters whose newest word is that they are not with us.
     astray: BTreeSet<ServerId>,
@@ -56,6 +56,21 @@ enum Hold {
     Shaky,
     /// It will not.
     Lost,
+}
+
+/// What the leader says of its leadership.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Word {
+    /// It leads, as decided.
+    Leads,
+    /// It still looks, and elects itself as we did.
+    Elects,
+    /// It looks, with a vote from before the decision.
+    Stale,
+    /// It speaks of an older round.
+    Older,
+    /// It looks for another leader, follows one, or speaks of a newer round.
+    Gone,
 }
 
 impl Watch {
@@ -141,31 +156,42 @@ impl Election {
         if from != decision.vote.leader {
             return false;
         }
-        let older = heard.round < decision.round;
-        let confirms = match heard.state {
-            PeerState::Looking => heard.vote == Some(decision.vote),
-            PeerState::Leading => true,
-            PeerState::Following | PeerState::Observing => false,
-        };
-        let turns = match heard.state {
-            PeerState::Looking => self.is_better_late(heard, decision),
-            PeerState::Leading => false,
-            PeerState::Following | PeerState::Observing => !older,
-        };
-        let as_before = heard.state == PeerState::Leading && heard.round == decision.round;
-        if turns || heard.round > decision.round || (self.watch.link_replaced && !as_before) {
+        let word = self.leaders_word(heard, decision);
+        if word == Word::Leads {
+            self.watch.link_replaced = false;
+        } else if self.watch.link_replaced {
             return true;
         }
-        if as_before {
-            self.watch.link_replaced = false;
-        }
-        if confirms && !older && self.hold(decision) == Hold::Firm {
-            self.watch.clear_grace(out);
-        }
-        if older {
-            self.arm_grace(out);
+        match word {
+            Word::Leads | Word::Elects => {
+                // That its link is there as well is another matter.
+                if self.hold(decision) == Hold::Firm {
+                    self.watch.clear_grace(out);
+                }
+            }
+            Word::Stale => {}
+            Word::Older => self.arm_grace(out),
+            Word::Gone => return true,
         }
         false
+    }
+
+    fn leaders_word(&self, heard: &Notification, decision: Decision) -> Word {
+        match (heard.round.cmp(&decision.round), heard.state) {
+            (Ordering::Less, _) => Word::Older,
+            (Ordering::Greater, _)
+            | (Ordering::Equal, PeerState::Following | PeerState::Observing) => Word::Gone,
+            (Ordering::Equal, PeerState::Leading) => Word::Leads,
+            (Ordering::Equal, PeerState::Looking) => {
+                if heard.vote == Some(decision.vote) {
+                    Word::Elects
+                } else if self.is_better_late(heard, decision) {
+                    Word::Gone
+                } else {
+                    Word::Stale
+                }
+            }
+        }
     }
 
     pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {

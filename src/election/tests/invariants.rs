@@ -1,0 +1,62 @@
+//! That each invariant can fail: a core that was tampered with is found out.
+
+use super::{
+    super::invariants::{RULES, first_broken},
+    *,
+};
+
+/// Which rule is broken by a step to this state of `after`.
+fn broken(before: &Election, tamper: impl FnOnce(&mut Election)) -> Option<&'static str> {
+    let mut after = before.clone();
+    tamper(&mut after);
+    first_broken(before, &after)
+}
+
+#[test]
+fn every_rule_finds_the_core_that_breaks_it() {
+    let looking = begun(2, members(3, 1));
+    let settled = settled(1);
+    let joined = {
+        let mut core = begun(1, members(3, 0));
+        hear(&mut core, 2, Following, plain(3), 4);
+        core
+    };
+    let decide = |core: &mut Election, decision: Decision| {
+        core.state = State::Decided(decision);
+        (core.round, core.vote) = (decision.round, Some(decision.vote));
+    };
+    let found = [
+        broken(&looking, |core| core.vote = Some(plain(1))),
+        broken(&looking, |core| core.round = Round(0)),
+        broken(&looking, |core| decide(core, decision(Standing::Leading, plain(2), 1))),
+        broken(&joined, |core| {
+            // A quorum says that it follows 3, and 3 itself says so too; but not that it leads.
+            hear(core, 3, Following, plain(3), 4);
+            decide(core, decision(Standing::Following, plain(3), 4));
+        }),
+        broken(&looking, |core| core.vote = Some(plain(4))),
+        broken(&settled, |core| core.me = id(3)),
+        broken(&looking, |core| {
+            let ballot = core.ballots().next().map(|(_, ballot)| *ballot).unwrap();
+            core.tally.record(id(4), ballot);
+        }),
+        broken(&looking, |core| core.state = State::Settling),
+        broken(&looking, |core| core.askers = (1000..2000).map(id).collect()),
+    ];
+    assert_eq!(found, RULES.map(|(name, _)| Some(name)));
+}
+
+#[test]
+fn the_round_may_go_back_to_join_and_the_vote_may_fall_with_a_new_election() {
+    let mut core = core_of(3, members(3, 0));
+    begin(&mut core, 9, 9);
+    hear(&mut core, 1, Looking, plain(1), 5);
+    let before = core.clone();
+    for (peer, state) in [(1, Following), (2, Leading)] {
+        hear(&mut core, peer, state, plain(2), 1);
+    }
+    assert_eq!((core.round(), first_broken(&before, &core)), (Round(1), None));
+    let before = core.clone();
+    begin(&mut core, 0, 0);
+    assert_eq!(first_broken(&before, &core), None);
+}
