@@ -1,0 +1,334 @@
+//! The built binary: help, exit codes, what goes to which stream, the shape of its JSON, and signals.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::{
+    io::{BufRead, BufReader, Lines, Read, Write},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+fn ballotbox(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    ballotbox(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A file of this content, with a name that no other test has.
+fn file(name: &str, content: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_are_a_success() {
+    for args in [&["--help"][..], &["elect", "--help"], &["node", "--help"], &["check", "--help"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(text(&output.stdout).contains("USAGE:"), "{args:?}");
+        assert!(output.stderr.is_empty(), "{args:?}");
+    }
+    let version = run(&["--version"]);
+    assert_eq!(text(&version.stdout).trim(), concat!("ballotbox ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_is_told_on_stderr_and_exits_with_2() {
+    let wrong: [(&[&str], &str); 9] = [
+        (&[], "subcommand"),
+        (&["vote"], "'vote'"),
+        (&["elect"], "<VOTES.json>"),
+        (&["elect", "--jsno", "x"], "'--jsno'"),
+        (&["elect", "--deadline", "30", "x"], "`30` is no time"),
+        (&["node", "--votes", "x"], "--id"),
+        (&["node", "--id", "1"], "--votes"),
+        (&["node", "--id", "-1", "--votes", "x"], "-1"),
+        (&["node", "--id", "1", "--votes", "x", "--config", "y"], "--votes"),
+    ];
+    for (args, named) in wrong {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        let told = text(&output.stderr);
+        assert!(told.starts_with("ballotbox: ") && told.contains(named), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn a_bad_vote_file_exits_with_2_and_one_line_that_names_file_and_field() {
+    let unknown =
+        file("unknown.json", r#"{"members":[{"id":1}],"steps":[{"at_ms":0,"kill":[7]}]}"#);
+    let broken = file("broken.json", "{\"members\": [");
+    for (path, parts) in [
+        (unknown, &["unknown.json", "steps[0].kill[0]", "id 7"][..]),
+        (broken, &["broken.json", "line 1", "JSON"]),
+        ("/nowhere/votes.json".into(), &["/nowhere/votes.json", "No such file"]),
+    ] {
+        let path = path.to_str().unwrap();
+        for args in
+            [&["check", path][..], &["elect", path], &["node", "--id", "1", "--votes", path]]
+        {
+            let output = run(args);
+            assert_eq!(output.status.code(), Some(2), "{args:?}");
+            let told = text(&output.stderr);
+            assert_eq!(told.lines().count(), 1, "{told}");
+            assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+        }
+    }
+}
+
+#[test]
+fn check_says_what_a_file_means() {
+    let output = run(&["check", "examples/partition.json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    for part in ["A quorum is 3 of 5 voters", "cut 4-1, 4-2", "heal", "3 leads; 1, 2 following"] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn elect_tells_people_who_voted_for_whom_and_why_the_leader_won() {
+    let output = run(&["elect", "examples/three-voters.json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    for part in [
+        "Three voters: the newest history wins",
+        "1 votes for itself (epoch 1, zxid 0x100000002)",
+        "2 is elected in round 1 by",
+        "its history is the newest (zxid 0x100000005)",
+        "3 follows 2",
+        "as expected by 2000 ms: 2 leads; 1, 3 following",
+        "member  state      leader  round",
+        "2 was elected in round 1",
+        "1 of 1 expectations came true",
+    ] {
+        assert!(told.contains(part), "`{part}` is missing:\n{told}");
+    }
+    assert!(!told.contains('\u{1b}'), "colours are for terminals");
+}
+
+#[test]
+fn elect_prints_one_json_object_of_the_documented_shape() {
+    let output = run(&["elect", "--json", "examples/three-voters.json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let mut report: Value = serde_json::from_str(told).unwrap();
+    assert!(report["elapsed_ms"].as_f64().is_some_and(|elapsed| elapsed > 0.0));
+    for member in report["members"].as_array_mut().unwrap() {
+        assert!(member["decided_ms"].is_f64());
+        member["decided_ms"] = json!(0.0);
+    }
+    report["elapsed_ms"] = json!(0.0);
+    let member = |id: u64, state: &str| {
+        json!({
+            "id": id, "role": "voter", "state": state, "leader": 2, "round": 1,
+            "zxid": "0x100000005", "epoch": 1, "decided_ms": 0.0,
+        })
+    };
+    let expected = json!({
+        "outcome": "elected", "leader": 2, "round": 1, "elapsed_ms": 0.0,
+        "members": [member(1, "following"), member(2, "leading"), member(3, "following")],
+        "expectations": [{ "by_ms": 2000, "met": true }],
+    });
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn elect_exits_with_1_when_an_expectation_is_not_met_and_says_what_was_found() {
+    let path = file(
+        "unmet.json",
+        r#"{"members":[{"id":1},{"id":2}],"steps":[{"at_ms":0,"start":[1]}],
+            "expect":[{"by_ms":50,"leader":1}]}"#,
+    );
+    let path = path.to_str().unwrap();
+    let output = run(&["elect", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.contains("not as expected by 50 ms: 1 leads; found: 1 looking, 2 down"), "{told}");
+    let output = run(&["elect", "--json", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["outcome"], "unmet");
+    assert_eq!(report["leader"], Value::Null);
+    assert_eq!(report["expectations"], json!([{ "by_ms": 50, "met": false }]));
+}
+
+#[test]
+fn elect_exits_with_1_when_the_deadline_passes_without_a_leader() {
+    let path = file(
+        "hopeless.json",
+        r#"{"members":[{"id":1},{"id":2}],"steps":[{"at_ms":0,"start":[2]}]}"#,
+    );
+    let output = run(&["elect", "--json", "--deadline", "100ms", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["outcome"], "no-leader");
+    let states: Vec<_> =
+        report["members"].as_array().unwrap().iter().map(|m| &m["state"]).collect();
+    assert_eq!(states, ["down", "looking"]);
+}
+
+#[test]
+fn a_port_in_use_exits_with_3_and_names_the_address() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let votes =
+        file("taken.json", &format!(r#"{{"members":[{{"id":1,"election":"{address}"}}]}}"#));
+    let votes = votes.to_str().unwrap();
+    for args in [&["elect", votes][..], &["node", "--id", "1", "--votes", votes]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(3), "{args:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(&address) && told.contains("in use"), "{told}");
+    }
+}
+
+#[test]
+fn a_node_wants_to_be_a_member_and_to_know_where_the_others_are() {
+    let path = file("nowhere.json", r#"{"members":[{"id":1,"election":"127.0.0.1:1"},{"id":2}]}"#);
+    let path = path.to_str().unwrap();
+    for (id, part) in [("1", "member 2 has no election address"), ("3", "id 3 is not a member")] {
+        let output = run(&["node", "--id", id, "--votes", path]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = text(&output.stderr);
+        assert!(told.contains("nowhere.json") && told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn whoever_reads_no_further_has_seen_enough() {
+    let mut child = ballotbox(&["elect", "examples/leader-dies.json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Reads one byte and hangs up, as `head` would.
+    child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+/// A `ballotbox node --json` that runs.
+struct Node {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Node {
+    fn start(id: u64, votes: &Path) -> Self {
+        let id = id.to_string();
+        let mut child = ballotbox(&["node", "--json", "--id", &id, "--votes"])
+            .arg(votes)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    fn next(&mut self) -> Value {
+        let line = self.lines.next().expect("the node ended without a word").unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let event = self.next();
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    fn elected(&mut self, leader: u64) -> Value {
+        self.until(|event| event["event"] == "elected" && event["leader"] == leader)
+    }
+
+    /// Sends a signal; the exit code, and the last line.
+    fn end(mut self, signal: &str) -> (Option<i32>, Value) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let last = self.lines.by_ref().map(Result::unwrap).last().unwrap();
+        (self.child.wait().unwrap().code(), serde_json::from_str(&last).unwrap())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A vote file of members 1 to `count`, on ports that were free a moment ago.
+fn votes(name: &str, count: u64) -> PathBuf {
+    let free: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let members: Vec<_> = (1..=count)
+        .zip(&free)
+        .map(|(id, port)| json!({ "id": id, "election": port.local_addr().unwrap().to_string() }))
+        .collect();
+    file(name, &json!({ "members": members }).to_string())
+}
+
+#[test]
+fn three_nodes_and_one_vote_file_form_an_ensemble_and_signals_end_them_cleanly() {
+    let votes = votes("three.json", 3);
+    let mut nodes: Vec<_> = (1..=3).map(|id| Node::start(id, &votes)).collect();
+    for (id, node) in (1..=3).zip(&mut nodes) {
+        let listening = node.next();
+        assert_eq!((&listening["event"], &listening["id"]), (&json!("listening"), &json!(id)));
+        assert!(listening["at_ms"].is_f64() && listening["election"].is_string());
+        let looking = node.next();
+        assert_eq!((&looking["event"], &looking["round"]), (&json!("looking"), &json!(1)));
+    }
+    let elected = nodes[0].until(|event| event["event"] == "elected");
+    let leader = elected["leader"].as_u64().unwrap();
+    assert!(elected["elapsed_ms"].is_f64() && elected["round"].is_u64(), "{elected}");
+    for (id, node) in (1..=3).zip(&mut nodes).skip(1) {
+        let state = if id == leader { "leading" } else { "following" };
+        assert_eq!(node.elected(leader)["state"], state);
+    }
+    // The leader is killed: the others elect the higher of them.
+    let mut dead = nodes.remove(usize::try_from(leader).unwrap() - 1);
+    dead.child.kill().unwrap();
+    let next = if leader == 3 { 2 } else { 3 };
+    for node in &mut nodes {
+        node.until(|event| event["peer"] == leader && event["up"] == false);
+        node.elected(next);
+    }
+    for (node, signal) in nodes.into_iter().zip(["-INT", "-TERM"]) {
+        let (code, last) = node.end(signal);
+        assert_eq!((code, &last["event"]), (Some(0), &json!("stopped")));
+    }
+}
+
+#[test]
+fn a_node_survives_garbage_and_stops_while_someone_is_connected() {
+    let votes = votes("alone.json", 1);
+    let mut node = Node::start(1, &votes);
+    let listening = node.until(|event| event["event"] == "listening");
+    assert_eq!(node.elected(1)["state"], "leading");
+    let address = listening["election"].as_str().unwrap();
+    let mut stranger = std::net::TcpStream::connect(address).unwrap();
+    stranger.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let _silent = std::net::TcpStream::connect(address).unwrap();
+    let hung_up = stranger.read(&mut [0]);
+    assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
+    assert_eq!(node.end("-TERM").0, Some(0));
+}
