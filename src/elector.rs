@@ -30,6 +30,8 @@ pub(crate) enum ElectorMsg {
     Network(Report),
     /// By whoever watches the node: answer when there is more to know than this, or at once.
     Ask { beyond: Option<u64>, reply: Address<News> },
+    /// By a bench: hold another election, though nothing is wrong with the last one.
+    LookAgain,
     /// By the supervisor.
     Stop,
 }
@@ -95,6 +97,7 @@ impl Actor for Elector {
                     let status = self.status();
                     self.journal.ask(beyond, reply, status);
                 }
+                Wake::Told(ElectorMsg::LookAgain) => self.decide(self.beginning()),
                 Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
                 Wake::Due => {
                     while let Some(timer) = self.timers.pop_due() {
@@ -129,8 +132,7 @@ impl Elector {
         match *report {
             Report::Listening { .. } => {
                 self.listeners_pending = self.listeners_pending.checked_sub(1)?;
-                let (zxid, epoch) = self.history;
-                (self.listeners_pending == 0).then_some(Event::Begin { zxid, epoch })
+                (self.listeners_pending == 0).then(|| self.beginning())
             }
             Report::LinkUp { link } => {
                 self.links.insert(link.peer, link.generation);
@@ -164,6 +166,11 @@ impl Elector {
             | Report::CannotDialBack { .. }
             | Report::Refused { .. } => false,
         }
+    }
+
+    fn beginning(&self) -> Event {
+        let (zxid, epoch) = self.history;
+        Event::Begin { zxid, epoch }
     }
 
     fn hear_frame(&mut self, link: LinkId, frame: &Frame) {

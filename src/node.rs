@@ -91,6 +91,12 @@ impl Node {
         self.watch.clone()
     }
 
+    /// Holds another election, though nothing is wrong with the last one: the benches measure what that takes.
+    #[doc(hidden)]
+    pub fn look_again(&self) {
+        self.watch.look_again();
+    }
+
     /// Waits until the node has ended, for whatever reason.
     ///
     /// # Errors

@@ -199,6 +199,10 @@ impl Watch {
         self.until(|status| status.elected().is_some()).await
     }
 
+    pub(super) fn look_again(&self) {
+        let _ = self.elector.tell(ElectorMsg::LookAgain);
+    }
+
     async fn ask(&self, beyond: Option<u64>) -> Result<News, Ended> {
         let (reply, mut answer) = mailbox();
         self.elector.tell(ElectorMsg::Ask { beyond, reply }).map_err(|_| Ended)?;

@@ -1,0 +1,166 @@
+//! Ours: networks with all their actors, used through `send` and `Report::Heard` as the elector does.
+
+use std::net::TcpListener;
+
+use async_std::task;
+use ballotbox_actors::{
+    Endpoint, NetworkAddress, NetworkConfig, NetworkError, Report, ServerId,
+    kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
+    start,
+    wire::Frame,
+};
+
+use crate::{Rounds, body, number_of};
+
+/// So many frames may wait for their user, as for the elector.
+const FRAMES_WAITING_MAX: usize = 64;
+
+/// The network of one node, and what it reports.
+#[derive(Debug)]
+pub struct Node {
+    me: ServerId,
+    network: NetworkAddress,
+    reports: Mailbox<Report>,
+    exits: Mailbox<Exit<NetworkError>>,
+}
+
+impl Node {
+    /// Listens on this socket, and wants links to these peers.
+    pub fn start(
+        me: u64,
+        listener: TcpListener,
+        peers: impl IntoIterator<Item = (u64, Endpoint)>,
+    ) -> Self {
+        let endpoint = Endpoint::from(listener.local_addr().unwrap());
+        let mut config = NetworkConfig::new(id(me), endpoint.into());
+        config.listen[0].ready = Some(listener);
+        config.peers.extend(peers.into_iter().map(|(peer, endpoint)| (id(peer), vec![endpoint])));
+        let (user, inlet, reports) = mailbox_with_inlet(FRAMES_WAITING_MAX);
+        let (parent, exits) = mailbox();
+        let (network, _) = start(config, user, inlet, parent, |exit| exit);
+        Self { me: id(me), network, reports, exits }
+    }
+
+    /// Waits until there are so many links.
+    pub async fn linked(&mut self, links: usize) {
+        let mut up = 0;
+        while up < links {
+            match self.reports.next().await {
+                Wake::Told(Report::LinkUp { .. }) => up += 1,
+                Wake::Told(Report::Listening { .. } | Report::Doubted { .. }) => {}
+                unexpected @ (Wake::Told(_) | Wake::Due | Wake::Closed) => {
+                    panic!("node {}: {unexpected:?}", self.me)
+                }
+            }
+        }
+    }
+
+    pub fn send(&self, to: ServerId, frame: Frame) {
+        self.network.send(to, frame);
+    }
+
+    /// The next frame and who said it; `None` when its link is lost or the network has ended.
+    pub async fn heard(&mut self) -> Option<(ServerId, Frame)> {
+        loop {
+            match self.reports.next().await {
+                Wake::Told(Report::Heard { link, frame }) => return Some((link.peer, frame)),
+                // Knocks that were under way while links came up.
+                Wake::Told(Report::Doubted { .. }) => {}
+                Wake::Told(_) | Wake::Due | Wake::Closed => return None,
+            }
+        }
+    }
+
+    /// Sends back whatever comes, until the peer has gone.
+    pub async fn echo(mut self) {
+        while let Some((from, frame)) = self.heard().await {
+            self.send(from, frame);
+        }
+    }
+
+    pub async fn stop(mut self) {
+        self.network.stop();
+        self.exits.next().await;
+    }
+}
+
+/// Nodes in this process with a link between any two.
+#[derive(Debug)]
+pub struct Mesh(Vec<Node>);
+
+impl Mesh {
+    pub async fn start(nodes: usize) -> Self {
+        let numbers = (1..).take(nodes);
+        let listeners: Vec<_> =
+            numbers.map(|n: u64| (n, TcpListener::bind("127.0.0.1:0").unwrap())).collect();
+        let endpoint = |listener: &TcpListener| Endpoint::from(listener.local_addr().unwrap());
+        let all: Vec<_> = listeners.iter().map(|(n, listener)| (*n, endpoint(listener))).collect();
+        let begin = |(n, listener)| {
+            let others = all.iter().filter(|(other, _)| *other != n).cloned();
+            Node::start(n, listener, others)
+        };
+        let mut mesh = Self(listeners.into_iter().map(begin).collect());
+        for node in &mut mesh.0 {
+            node.linked(nodes - 1).await;
+        }
+        mesh
+    }
+
+    /// The first node, with the second one echoing in a task.
+    pub fn into_ping_pong(mut self) -> PingPong {
+        let there = self.0.pop().expect("two nodes");
+        let peer = there.me;
+        task::spawn(there.echo());
+        let here = self.0.pop().expect("two nodes");
+        PingPong { here, peer }
+    }
+
+    pub async fn stop(self) {
+        for node in self.0 {
+            node.stop().await;
+        }
+    }
+}
+
+impl Rounds for Mesh {
+    async fn round(&mut self, number: u64) {
+        let frame = Frame::new(&body(number)).unwrap();
+        for node in &self.0 {
+            for peer in self.0.iter().filter(|peer| peer.me != node.me) {
+                node.send(peer.me, frame.clone());
+            }
+        }
+        let others = self.0.len() - 1;
+        for node in &mut self.0 {
+            for _ in 0..others {
+                let (_, heard) = node.heard().await.unwrap();
+                assert_eq!(number_of(heard.body()), number);
+            }
+        }
+    }
+}
+
+/// One side of a ping-pong.
+#[derive(Debug)]
+pub struct PingPong {
+    pub here: Node,
+    pub peer: ServerId,
+}
+
+impl Rounds for PingPong {
+    async fn round(&mut self, number: u64) {
+        self.here.send(self.peer, Frame::new(&body(number)).unwrap());
+        let (_, back) = self.here.heard().await.unwrap();
+        assert_eq!(number_of(back.body()), number);
+    }
+}
+
+impl PingPong {
+    pub async fn stop(self) {
+        self.here.stop().await;
+    }
+}
+
+pub fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
