@@ -264,12 +264,15 @@ impl Runner<'_> {
             configs.extend(self.config(*member)?);
         }
         self.wiring.set(&self.faults).await;
-        let started = self.now();
-        let nodes = configs.into_iter().map(|config| async {
+        let began = self.began;
+        let nodes = configs.into_iter().map(|config| async move {
             let member = config.me;
-            Node::start(config).await.map_err(|error| ElectError::Node { member, error })
+            // Each at its own time: what it reports counts from here.
+            let started = clock::now() - began;
+            let node = Node::start(config).await;
+            node.map(|node| (node, started)).map_err(|error| ElectError::Node { member, error })
         });
-        for node in try_join_all(nodes).await? {
+        for (node, started) in try_join_all(nodes).await? {
             self.lives += 1;
             let (member, life) = (node.id(), self.lives);
             let (reporter, orders) = mailbox();
