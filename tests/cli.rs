@@ -168,6 +168,20 @@ fn elect_exits_with_1_when_an_expectation_is_not_met_and_says_what_was_found() {
 }
 
 #[test]
+fn elect_ends_when_all_running_voters_agree_if_nothing_is_expected() {
+    let path = file(
+        "agree.json",
+        r#"{"members":[{"id":1},{"id":2},{"id":3}],"steps":[{"at_ms":0,"start":[1,2]}]}"#,
+    );
+    let output = run(&["elect", "--json", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["outcome"], &report["leader"]), (&json!("elected"), &json!(2)));
+    assert_eq!(report["members"][0]["state"], "following");
+    assert_eq!(report["expectations"], json!([]));
+}
+
+#[test]
 fn elect_exits_with_1_when_the_deadline_passes_without_a_leader() {
     let path = file(
         "hopeless.json",

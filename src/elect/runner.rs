@@ -244,7 +244,8 @@ impl Runner<'_> {
         match deed {
             Deed::Start(members) => self.start(members).await,
             Deed::Stop(members) | Deed::Kill(members) => {
-                // Nobody is to be accepted by a cable on behalf of a member that is gone.
+                // The protocol has no farewell: from outside, a stop and a kill are sockets that close.
+                // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
                 self.wiring.set(&self.faults).await;
                 let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
                 let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
