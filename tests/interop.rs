@@ -7,9 +7,19 @@
 mod common;
 mod zookeeper;
 
+use std::{
+    io::Write,
+    net::{Shutdown, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
 use async_std::task::block_on;
-use ballotbox::{Node, node::Status};
-use common::elects;
+use ballotbox::{
+    Endpoint, GroupId, Node, Role, Standing,
+    node::{NodeEvent, NodeState, Status},
+};
+use common::{elects, id, patiently};
 use zookeeper::{Outcome, Server, Zoo};
 
 #[test]
@@ -17,38 +27,275 @@ fn in_every_start_order_all_three_settle_on_the_same_leader() {
     for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
         let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
         println!("starting in the order {order:?}");
+        // The two that make a quorum agree before the third comes.
+        let leader = order[0].max(order[1]);
         block_on(async {
             let (mut node, mut servers) = (None, Vec::new());
             for (position, number) in order.into_iter().enumerate() {
                 if number == 1 {
                     node = Some(zoo.node(1).await);
                 } else {
-                    let mut server = zoo.serve(number);
-                    server.until_looking();
-                    servers.push(server);
+                    servers.push(zoo.serve(number));
+                    servers.iter_mut().last().unwrap().until_looking();
                 }
-                // The two that make a quorum are to agree before the third comes.
-                if position == 1 {
-                    let leader = order[0].max(order[1]);
-                    all_settle_on(leader, node.as_ref(), &mut servers).await;
+                match (position, &node) {
+                    (1, Some(node)) => drop(all_settle_on(leader, node, &mut servers).await),
+                    (1, None) => all_agree(leader, &mut servers),
+                    _ => {}
                 }
             }
-            let leader = order[0].max(order[1]);
-            let newcomers = usize::from(order[2] != 1);
-            let known = servers.len() - newcomers;
-            all_settle_on(leader, node.as_ref(), &mut servers[known..]).await;
+            let node = node.unwrap();
+            elects(&mut node.watch(), leader).await;
+            if order[2] != 1 {
+                all_settle_on(leader, &node, servers.iter_mut().skip(1)).await;
+            }
+            assert_no_complaint(&node).await;
         });
     }
 }
 
-/// Waits until all of these have settled on this leader, and compares what they make of it.
-async fn all_settle_on(leader: u64, node: Option<&Node>, servers: &mut [Server]) -> Option<Status> {
-    let outcomes: Vec<_> = servers.iter_mut().map(|server| server.outcome_with(leader)).collect();
-    let status = elects(&mut node?.watch(), leader).await;
-    for (server, outcome) in servers.iter().zip(&outcomes) {
-        assert_eq!(account(&status), account_of(outcome), "ours and server {}", server.number);
+#[test]
+fn ours_makes_the_quorum_and_looks_again_with_a_leader_that_gives_up() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    // Server 2 leads by our vote, but nobody follows it on its quorum port: it gives up after two ticks.
+    zoo.settings.push("initLimit=2".to_owned());
+    block_on(async {
+        let mut server = zoo.serve(2);
+        server.until_looking();
+        let node = zoo.node(1).await;
+        let first = all_settle_on(2, &node, [&mut server]).await;
+        let again = server.outcome_with(2);
+        assert!(again.round > first.round.0, "{again:?}");
+        let mut watch = node.watch();
+        let followed =
+            watch.until(|status| status.round.0 >= again.round && status.elected() == Some(id(2)));
+        patiently(followed).await.unwrap();
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn when_the_real_leader_is_killed_ours_follows_the_next_and_the_old_one_joins() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+        let node = zoo.node(1).await;
+        let leader = if two.outcome().leader == 2 { 2 } else { 3 };
+        let (mut left, killed) = if leader == 2 { (three, two) } else { (two, three) };
+        elects(&mut node.watch(), leader).await;
+        left.until_logged(" FOLLOWING - LEADER ELECTION TOOK");
+        drop(killed);
+        let next = left.number;
+        all_settle_on(next, &node, [&mut left]).await;
+        three = zoo.serve(leader);
+        assert_eq!(three.outcome_with(next).state, "FOLLOWING");
+        elects(&mut node.watch(), next).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn ours_is_stopped_and_started_and_joins_without_a_new_election() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+        all_agree(3, [&mut two, &mut three]);
+        three.until_logged("LEADING - LEADER ELECTION TOOK");
+        for _ in 0..5 {
+            let node = zoo.node(1).await;
+            let status = elects(&mut node.watch(), 3).await;
+            assert_eq!(status.state, NodeState::Decided(Standing::Following));
+            assert_no_complaint(&node).await;
+            node.stop().await.unwrap();
+        }
+        assert_eq!((two.elections(), three.elections()), (1, 1));
+    });
+}
+
+#[test]
+fn ours_observes_with_a_smaller_and_with_a_larger_id() {
+    let members = [(1, Role::Observer), (5, Role::Voter), (6, Role::Voter), (9, Role::Observer)];
+    let Some(zoo) = Zoo::new(members) else { return };
+    block_on(async {
+        let early = zoo.node(1).await;
+        let (mut five, mut six) = (zoo.serve(5), zoo.serve(6));
+        let outcome = five.outcome_with(6);
+        six.outcome_with(6);
+        let late = zoo.node(9).await;
+        for node in [&early, &late] {
+            let status = elects(&mut node.watch(), 6).await;
+            assert_eq!(status.state, NodeState::Decided(Standing::Observing));
+            assert_eq!(status.round.0, outcome.round);
+            assert_no_complaint(node).await;
+        }
+        assert_eq!((five.elections(), six.elections()), (1, 1));
+    });
+}
+
+#[test]
+fn two_of_ours_elect_a_single_real_server() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let mut server = zoo.serve(3);
+        server.until_looking();
+        let (one, two) = (zoo.node(1).await, zoo.node(2).await);
+        all_settle_on(3, &one, [&mut server]).await;
+        elects(&mut two.watch(), 3).await;
+        assert_no_complaint(&one).await;
+        assert_no_complaint(&two).await;
+    });
+}
+
+#[test]
+fn groups_and_weights_mean_the_same_to_both() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    // It takes 1 and 2 together; 3 has the highest id, but never leads.
+    let groups = [(1, 1), (2, 1), (3, 2)].map(|(member, group)| (id(member), GroupId(group)));
+    zoo.members().groups.extend(groups);
+    zoo.members().weights.extend([(1, 1), (2, 1), (3, 0)].map(|(member, w)| (id(member), w)));
+    block_on(async {
+        let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+        two.until_looking();
+        three.until_looking();
+        let node = zoo.node(1).await;
+        all_settle_on(2, &node, [&mut two, &mut three]).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn with_several_addresses_each_greets_with_all_of_them() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    zoo.java_options.push("-Dzookeeper.multiAddress.enabled=true".to_owned());
+    zoo.greet_with_all_addresses = true;
+    for line in zoo.members().servers.values_mut() {
+        for endpoints in [&mut line.quorum, &mut line.election] {
+            let port = endpoints[0].port;
+            endpoints.push(Endpoint { host: "127.0.0.2".to_owned(), port });
+        }
     }
-    Some(status)
+    block_on(async {
+        let mut two = zoo.serve(2);
+        two.until_looking();
+        let node = zoo.node(1).await;
+        all_settle_on(2, &node, [&mut two]).await;
+        let mut three = zoo.serve(3);
+        all_settle_on(2, &node, [&mut three]).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn a_real_leader_is_paused_and_resumed_and_all_agree_again() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+        all_agree(3, [&mut two, &mut three]);
+        let node = zoo.node(1).await;
+        elects(&mut node.watch(), 3).await;
+        two.until_logged("Peer state changed: following - broadcast");
+        three.pause();
+        two.until_looking();
+        three.resume();
+        three.until_looking();
+        let leader = three.outcome().leader;
+        all_agree(leader, [&mut two]);
+        elects(&mut node.watch(), leader).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn garbage_on_our_port_changes_nothing() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let done = AtomicBool::new(false);
+    let address = zoo.election(1);
+    thread::scope(|scope| {
+        scope.spawn(|| pour_garbage(&address, seed, &done));
+        block_on(async {
+            let mut two = zoo.serve(2);
+            two.until_looking();
+            let node = zoo.node(1).await;
+            all_settle_on(2, &node, [&mut two]).await;
+            let mut three = zoo.serve(3);
+            all_settle_on(2, &node, [&mut three]).await;
+        });
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_node_without_a_member_list_does_no_harm() {
+    // With this setting an empty list throws in the only thread that receives, and the server is deaf for good.
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    zoo.settings.push("standaloneEnabled=false".to_owned());
+    block_on(async {
+        let mut config = zoo.config(1);
+        config.config_text = "".into();
+        let mut three = zoo.serve(3);
+        three.until_looking();
+        let node = Node::start(config).await.unwrap();
+        all_settle_on(3, &node, [&mut three]).await;
+        let mut two = zoo.serve(2);
+        all_settle_on(3, &node, [&mut two]).await;
+    });
+}
+
+/// Connects again and again, with what may be the beginning of a greeting, and goes after a while.
+fn pour_garbage(address: &Endpoint, seed: u64, done: &AtomicBool) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut kept = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let Ok(mut socket) = TcpStream::connect(address.to_string()) else { continue };
+        let mut bytes: Vec<u8> = (0..rng.usize(0..200)).map(|_| rng.u8(..)).collect();
+        let version = [-65536_i64, -65535, 1, 7][rng.usize(0..4)];
+        if rng.bool() {
+            bytes.splice(0..0, version.to_be_bytes());
+        }
+        // It may have been refused already.
+        let _ = socket.write_all(&bytes);
+        if rng.bool() {
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+        kept.push(socket);
+        if kept.len() > 100 {
+            kept.clear();
+        }
+    }
+}
+
+/// Waits until these have settled on this leader, and compares what they make of it with what ours does.
+async fn all_settle_on<'a>(
+    leader: u64,
+    node: &Node,
+    servers: impl IntoIterator<Item = &'a mut Server>,
+) -> Status {
+    let outcomes: Vec<_> =
+        servers.into_iter().map(|server| (server.number, server.outcome_with(leader))).collect();
+    let status = elects(&mut node.watch(), leader).await;
+    for (number, outcome) in &outcomes {
+        assert_eq!(account(&status), account_of(outcome), "ours and server {number}");
+    }
+    status
+}
+
+/// Waits until these have settled on this leader.
+fn all_agree<'a>(leader: u64, servers: impl IntoIterator<Item = &'a mut Server>) {
+    for server in servers {
+        server.outcome_with(leader);
+    }
+}
+
+/// Nothing that a real server sent was malformed, and all meant the same ensemble.
+async fn assert_no_complaint(node: &Node) {
+    for occurrence in node.watch().news().await.unwrap().events {
+        let event = occurrence.event;
+        let complains =
+            matches!(event, NodeEvent::Malformed { .. } | NodeEvent::MembersDiffer { .. });
+        assert!(!complains, "{event:?}");
+    }
 }
 
 /// Leader, zxid, epoch and round, as a node of ours reports them.

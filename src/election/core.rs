@@ -291,12 +291,18 @@ impl Election {
                 Standing::Observing => PeerState::Observing,
             },
         };
-        let format = Format::Current {
-            version: Notification::VERSION,
-            config: Arc::clone(&self.config_text),
-        };
+        let format = self.format();
         let notification = Notification { state, vote: self.vote, round: self.round, format };
         Action::Say { to, notification }
+    }
+
+    /// The form of what we say. An empty member list is never sent: a real server with `standaloneEnabled=false` fails
+    /// on it in the one thread that receives, and is deaf from then on (seen with 3.8.0).
+    fn format(&self) -> Format {
+        if self.config_text.is_empty() {
+            return Format::WithoutConfig { version: Format::LAST_WITHOUT_CONFIG };
+        }
+        Format::Current { version: Notification::VERSION, config: Arc::clone(&self.config_text) }
     }
 
     pub(super) fn i_am_voter(&self) -> bool {

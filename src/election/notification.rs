@@ -203,6 +203,9 @@ impl PeerState {
 }
 
 impl Format {
+    /// The version that ZooKeeper 3.4.6 to 3.4.14 write, the last ones without a config text.
+    pub const LAST_WITHOUT_CONFIG: i32 = 1;
+
     /// The version that counts when votes are compared (ZOOKEEPER-1732): 0 for every form before the current one.
     pub fn version(&self) -> i32 {
         match self {

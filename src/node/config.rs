@@ -22,7 +22,7 @@ pub struct NodeConfig {
     pub zxid: Zxid,
     /// The epoch it last took part in, for its vote.
     pub epoch: Epoch,
-    /// The member list it attaches to what it says; empty to attach none.
+    /// The member list it attaches to what it says; empty to speak as ZooKeeper 3.4 does, which attaches none.
     pub config_text: Arc<str>,
     /// The waits of the election.
     pub timing: Timing,

@@ -8,6 +8,8 @@ use std::{
     thread,
 };
 
+use ballotbox_actors::kit::clock;
+
 use super::log::{self, Heard, Outcome};
 use crate::common::PATIENCE;
 
@@ -44,6 +46,7 @@ impl Server {
 
     /// Waits for a line of the log for which `wanted` has an answer, behind those waited for before.
     pub fn until<T>(&mut self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = clock::now() + PATIENCE;
         loop {
             while let Some(line) = self.lines.get(self.mark) {
                 self.mark += 1;
@@ -51,7 +54,8 @@ impl Server {
                     return found;
                 }
             }
-            match self.arriving.recv_timeout(PATIENCE) {
+            let left = deadline.saturating_duration_since(clock::now());
+            match self.arriving.recv_timeout(left) {
                 Ok(line) => self.lines.push(line),
                 Err(error) => panic!("server {} does not log {what}: {error}", self.number),
             }
