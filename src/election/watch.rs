@@ -65,6 +65,8 @@ enum Word {
     Leads,
     /// It still looks, and elects itself as we did.
     Elects,
+    /// It leads, but still names an earlier vote.
+    LeadsAlready,
     /// It looks, with a vote from before the decision.
     Stale,
     /// It speaks of an older round.
@@ -146,6 +148,12 @@ impl Election {
     ///
     /// A word from an older round may be old news, which newer follows over the same link; or the leader has started
     /// over, and does not know that it was elected. So there is a grace, until it says otherwise.
+    ///
+    /// Not so if it says that it leads: a real server does, for a moment, while it still names the vote of the election
+    /// before, and then says no more.
+    ///
+    /// Over a new link there is no old news. But a leader that still votes for itself there as it did before is no less
+    /// elected: real servers wait before they lead, and may replace the link meanwhile.
     pub(super) fn abdicates(
         &mut self,
         from: ServerId,
@@ -159,17 +167,16 @@ impl Election {
         let word = self.leaders_word(heard, decision);
         if word == Word::Leads {
             self.watch.link_replaced = false;
-        } else if self.watch.link_replaced {
-            return true;
         }
         match word {
+            Word::Stale | Word::Older if self.watch.link_replaced => return true,
             Word::Leads | Word::Elects => {
                 // That its link is there as well is another matter.
                 if self.hold(decision) == Hold::Firm {
                     self.watch.clear_grace(out);
                 }
             }
-            Word::Stale => {}
+            Word::LeadsAlready | Word::Stale => {}
             Word::Older => self.arm_grace(out),
             Word::Gone => return true,
         }
@@ -178,6 +185,7 @@ impl Election {
 
     fn leaders_word(&self, heard: &Notification, decision: Decision) -> Word {
         match (heard.round.cmp(&decision.round), heard.state) {
+            (Ordering::Less, PeerState::Leading) => Word::LeadsAlready,
             (Ordering::Less, _) => Word::Older,
             (Ordering::Greater, _)
             | (Ordering::Equal, PeerState::Following | PeerState::Observing) => Word::Gone,

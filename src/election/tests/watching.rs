@@ -93,6 +93,15 @@ fn a_leader_heard_to_look_over_a_new_link_has_started_over() {
 }
 
 #[test]
+fn a_leader_that_votes_as_before_over_a_new_link_is_about_to_lead() {
+    let mut core = settled(1);
+    link_up(&mut core, [3]);
+    hear(&mut core, 3, Looking, vote(9, 9, 3), 1);
+    assert!(core.decision().is_some());
+    assert!(looking_in(&hear(&mut core, 3, Looking, plain(3), 1), 2), "this is another life");
+}
+
+#[test]
 fn a_leader_that_says_over_a_new_link_that_it_leads_is_trusted_as_before() {
     let mut core = settled(1);
     link_up(&mut core, [3]);
@@ -251,9 +260,15 @@ fn a_leader_of_another_round_than_was_decided_is_asked_again() {
     let mut core = settled(1);
     let actions = hear(&mut core, 3, Leading, vote(9, 9, 3), 2);
     assert!(looking_in(&actions, 2));
-    let mut core = settled(1);
-    let actions = hear(&mut core, 3, Leading, vote(9, 9, 3), 0);
-    assert_eq!(armed(&actions, Timer::Grace), Some(GRACE), "it may be old news");
+}
+
+#[test]
+fn a_leader_that_says_it_leads_but_names_an_earlier_vote_is_not_doubted() {
+    for earlier in [vote(9, 9, 3), plain(2)] {
+        let mut core = settled(1);
+        assert_eq!(hear(&mut core, 3, Leading, earlier, 0), []);
+        assert!(core.decision().is_some());
+    }
 }
 
 #[test]
