@@ -63,7 +63,7 @@ fn run(hosts: &Hosts, episodes: u64, seed: u64) {
             *faults_by_kind.entry(fault.kind()).or_default() += 1;
             ensemble.note(format!("fault: {fault:?}"));
             ensemble.begin(fault);
-            ensemble.watch_for(Duration::from_millis(rng.u64(20..1500)));
+            ensemble.watch_for(draw_hold(&mut rng));
         }
         ensemble.note("healed".to_owned());
         ensemble.heal();
@@ -76,6 +76,12 @@ fn run(hosts: &Hosts, episodes: u64, seed: u64) {
 
 fn draw_faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
     (0..rng.usize(1..=3)).map(|_| Fault::draw(rng, MEMBERS)).collect()
+}
+
+/// Mostly short; long enough now and then for what is silent to be noticed.
+fn draw_hold(rng: &mut fastrand::Rng) -> Duration {
+    let millis = if rng.u8(0..10) < 7 { rng.u64(20..1500) } else { rng.u64(2000..12_000) };
+    Duration::from_millis(millis)
 }
 
 fn report(
