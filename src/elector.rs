@@ -13,7 +13,7 @@ use std::{
 use ballotbox_actors::{
     NetworkAddress, Report, ServerId,
     kit::{Actor, Address, Mailbox, Timers, Wake, clock},
-    links::{Generation, LinkId},
+    links::LinkId,
     wire::Frame,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     Ensemble, Epoch, Vote, Zxid,
     election::{Action, Election, Event, Notification, State, Timer},
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
+    present_links::PresentLinks,
 };
 
 /// What an [`Elector`] can be told.
@@ -46,7 +47,7 @@ pub(crate) struct Elector {
     timers: Timers<Timer>,
     network: NetworkAddress,
     listeners_pending: usize,
-    links: BTreeMap<ServerId, Generation>,
+    links: PresentLinks,
     malformed: BTreeMap<ServerId, u64>,
     last_said: Option<(Notification, Frame)>,
     is_voter: bool,
@@ -73,7 +74,7 @@ impl Elector {
             timers: Timers::new(),
             network,
             listeners_pending: config.listen().len(),
-            links: BTreeMap::new(),
+            links: PresentLinks::default(),
             malformed: BTreeMap::new(),
             last_said: None,
             is_voter: config.ensemble.is_voter(config.me),
@@ -134,22 +135,17 @@ impl Elector {
                 self.listeners_pending = self.listeners_pending.checked_sub(1)?;
                 (self.listeners_pending == 0).then(|| self.beginning())
             }
-            Report::LinkUp { link } => {
-                self.links.insert(link.peer, link.generation);
-                Some(Event::LinkUp { peer: link.peer })
-            }
             Report::LinkDown { link, .. } => {
-                self.links.remove(&link.peer);
                 self.malformed.remove(&link.peer);
-                Some(Event::LinkDown { peer: link.peer })
+                self.links.event_of(report)
             }
-            // To the core a link in doubt is one on which nothing was said yet.
-            Report::Doubted { link } => Some(Event::LinkUp { peer: link.peer }),
-            Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
-            Report::BindFailed { .. }
+            Report::LinkUp { .. }
+            | Report::Doubted { .. }
+            | Report::Unreachable { .. }
+            | Report::BindFailed { .. }
             | Report::CannotDialBack { .. }
             | Report::Refused { .. }
-            | Report::Heard { .. } => None,
+            | Report::Heard { .. } => self.links.event_of(report),
         }
     }
 
@@ -175,7 +171,7 @@ impl Elector {
 
     fn hear_frame(&mut self, link: LinkId, frame: &Frame) {
         let from = link.peer;
-        if self.links.get(&from) != Some(&link.generation) {
+        if !self.links.contains(link) {
             return;
         }
         match Notification::decode(frame.body()) {
@@ -269,7 +265,7 @@ impl Elector {
             vote: self.core.vote(),
             round: self.core.round(),
             election_took: self.election_took,
-            links: self.links.keys().copied().filter(|id| self.ensemble.contains(*id)).collect(),
+            links: self.links.peers().filter(|id| self.ensemble.contains(*id)).collect(),
             ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
         }
     }

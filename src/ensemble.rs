@@ -141,6 +141,15 @@ impl Ensemble {
         self.members().filter(|(_, role)| *role == Role::Voter).map(|(id, _)| id)
     }
 
+    /// Whom this member wants links to: a voter to everybody else, an observer only to the voters, as observers have
+    /// nothing to say to each other.
+    pub fn peers_of(&self, me: ServerId) -> impl Iterator<Item = ServerId> + '_ {
+        let voting = self.is_voter(me);
+        let wanted =
+            move |(id, role): &(ServerId, Role)| *id != me && (voting || *role == Role::Voter);
+        self.members().filter(wanted).map(|(id, _)| id)
+    }
+
     /// Whether this id is a voter, of whatever weight.
     pub fn is_voter(&self, id: ServerId) -> bool {
         self.members.get(&id) == Some(&Role::Voter)

@@ -14,12 +14,14 @@
 //! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`; all optional |
 //! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `heal` |
 //! | `expect[]` | by `by_ms` and until the next step: `leader`, `following`, `observing`, `looking` |
+//! | `faults` | for simulations only: see [`Faults`] |
 //!
 //! Without `steps` all members start at 0.
 
 mod check;
 mod error;
 mod expectation;
+mod faults;
 mod node;
 mod raw;
 
@@ -29,6 +31,7 @@ use ballotbox_actors::{Endpoint, ServerId};
 
 pub use error::{FieldError, VoteFileError};
 pub use expectation::{Expectation, ExpectedLeader, MemberState};
+pub use faults::Faults;
 
 use crate::{
     Ensemble, Member, Timing,
@@ -61,6 +64,8 @@ pub struct VoteFile {
     pub steps: Vec<Step>,
     /// What should come of it.
     pub expectations: Vec<Expectation>,
+    /// What a simulation may add.
+    pub faults: Option<Faults>,
 }
 
 /// One member of a vote file.

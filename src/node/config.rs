@@ -7,7 +7,7 @@ use ballotbox_actors::{
     wire::Greeting, wire::GreetingForm,
 };
 
-use crate::{Ensemble, Epoch, Role, Timing, Zxid};
+use crate::{Ensemble, Epoch, Timing, Zxid};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -135,13 +135,9 @@ impl NodeConfig {
         }
     }
 
-    /// Everybody else for a voter; for an observer only the voters, as observers have nothing to say to each other.
     fn peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
-        let voting = self.ensemble.is_voter(self.me);
-        let wanted =
-            |(id, role): &(ServerId, Role)| *id != self.me && (voting || *role == Role::Voter);
         let addresses = |id| self.election.get(&id).cloned().unwrap_or_default();
-        self.ensemble.members().filter(wanted).map(|(id, _)| (id, addresses(id))).collect()
+        self.ensemble.peers_of(self.me).map(|id| (id, addresses(id))).collect()
     }
 }
 

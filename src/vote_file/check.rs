@@ -8,13 +8,13 @@ use std::{
 use ballotbox_actors::{Endpoint, ServerId};
 
 use super::{
-    Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,
-    VoteFile, VoteFileMember,
+    Deed, Expectation, ExpectedLeader, Faults, FileTiming, MEMBERS_MAX, STEPS_MAX, Step,
+    TITLE_CHARS_MAX, VoteFile, VoteFileMember,
     error::{At, FieldError},
     join,
     raw::{
-        Id, Millis, Object, PositiveMillis, RawExpectation, RawMember, RawRole, RawStep, RawTiming,
-        RawVoteFile, Whole,
+        Id, Millis, Object, PositiveMillis, RawExpectation, RawFaults, RawMember, RawRole, RawStep,
+        RawTiming, RawVoteFile, Whole,
     },
 };
 use crate::{Ensemble, EnsembleError, GroupId, Member, Role};
@@ -42,7 +42,8 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let expectations = expectations
         .map(|(n, Object(raw))| expectation(&ensemble, raw, &format!("expect[{n}]")))
         .collect::<Result<_, _>>()?;
-    Ok(VoteFile { title, members, ensemble, timing, steps, expectations })
+    let faults = raw.faults.as_ref().map(|Object(raw)| faults(raw, &steps)).transpose()?;
+    Ok(VoteFile { title, members, ensemble, timing, steps, expectations, faults })
 }
 
 fn title(text: String) -> Result<String, At> {
@@ -152,6 +153,24 @@ fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
         return Err(At::new("timing.resend_max_ms", error));
     }
     Ok(timing)
+}
+
+/// Ranges were checked with the types: what is left is how the fields fit together.
+fn faults(raw: &RawFaults, steps: &[Step]) -> Result<Faults, At> {
+    let faults = Faults::from(raw);
+    let (min, max) = faults.delay;
+    if max < min {
+        return Err(At::new("faults.delay_us", FieldError::DelayOrder));
+    }
+    let last = steps.last().map_or(Duration::ZERO, |step| step.at);
+    if faults.deeds() > 0 && faults.until < last {
+        let error = FieldError::FaultsTooEarly {
+            until_ms: faults.until.as_millis(),
+            last_ms: last.as_millis(),
+        };
+        return Err(At::new("faults.until_ms", error));
+    }
+    Ok(faults)
 }
 
 fn known(ensemble: &Ensemble, id: ServerId, path: &str) -> Result<ServerId, At> {

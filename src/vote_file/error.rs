@@ -108,6 +108,17 @@ pub enum FieldError {
         /// `resend_max_ms`.
         max_ms: u128,
     },
+    /// The longest delay is shorter than the shortest.
+    #[error("expected the shortest delay, then the longest")]
+    DelayOrder,
+    /// Faults end before the steps of the file do, after which they would begin.
+    #[error("{until_ms} is before the last step, at {last_ms}: faults begin after the last step")]
+    FaultsTooEarly {
+        /// `until_ms`.
+        until_ms: u128,
+        /// The time of the last step.
+        last_ms: u128,
+    },
     /// An id is no member's.
     #[error("no member has id {id}: expected one of {known}")]
     UnknownId {

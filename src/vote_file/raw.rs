@@ -1,9 +1,13 @@
 //! The JSON form of a vote file, field by field: types and numbers are checked here, what they mean in `check`.
 
+mod faults;
+
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use ballotbox_actors::ServerId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub(super) use faults::RawFaults;
 
 use super::{
     Deed, Expectation, ExpectedLeader, FileTiming, Step, TIME_MAX, VoteFile, VoteFileError,
@@ -27,6 +31,8 @@ pub(super) struct RawVoteFile {
     pub(super) steps: Option<Vec<Object<RawStep>>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) expect: Vec<Object<RawExpectation>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) faults: Option<Object<RawFaults>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -362,6 +368,7 @@ impl From<&VoteFile> for RawVoteFile {
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),
             expect: file.expectations.iter().map(|one| Object(one.into())).collect(),
+            faults: file.faults.as_ref().map(|faults| Object(faults.into())),
         }
     }
 }

@@ -67,7 +67,8 @@ struct Peer {
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum PeerState {
-    /// No link; a `Redial` timer is armed. `hurried`: the last attempt did not wait for its timer, so the next one does.
+    /// No link; a `Redial` timer is armed. `hurried`: a knock was answered since the timer last ran out, so the next
+    /// one has to wait for it.
     Down { hurried: bool },
     /// An attempt is under way.
     Dialing { attempt: Generation, hurried: bool },
@@ -201,11 +202,14 @@ impl LinkTable {
     }
 
     fn reconnect(&mut self) {
-        let down = |peer: &Peer| matches!(peer.state, PeerState::Down { hurried: false });
-        let waiting: Vec<_> =
-            self.peers.iter().filter(|(_, peer)| down(peer)).map(|(id, _)| *id).collect();
-        for peer in waiting {
-            self.dial(peer, true);
+        let down = |(id, peer): (&ServerId, &Peer)| match peer.state {
+            PeerState::Down { hurried } => Some((*id, hurried)),
+            PeerState::Dialing { .. } | PeerState::Up { .. } => None,
+        };
+        let waiting: Vec<_> = self.peers.iter().filter_map(down).collect();
+        for (peer, hurried) in waiting {
+            // Our own impatience does not use up what a knock is granted.
+            self.dial(peer, hurried);
         }
     }
 

@@ -280,6 +280,23 @@ fn reconnecting_hurries_all_that_wait_and_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_knock_is_answered_at_once_however_often_we_tried_ourselves_in_vain() {
+    let mut table = started();
+    table.handle(Event::DialFailed { link: link(3, 1) });
+    for generation in [2, 4, 6] {
+        let dialed = Action::Dial { link: link(3, generation), approach: Approach::Connect };
+        assert!(table.handle(Event::Reconnect).contains(&dialed), "{generation}");
+        table.handle(Event::DialFailed { link: link(3, generation) });
+        table.handle(Event::DialFailed { link: link(8, generation + 1) });
+    }
+    let dialed = Action::Dial { link: link(3, 8), approach: Approach::Connect };
+    assert!(greeted(&mut table, 3, 9).contains(&dialed));
+    // The next knock may be forged, and waits.
+    table.handle(Event::DialFailed { link: link(3, 8) });
+    assert_eq!(greeted(&mut table, 3, 10), [Action::DropSocket(SocketId(10))]);
+}
+
+#[test]
 fn timers_that_were_cleared_change_nothing() {
     let mut table = linked_to_3();
     let before = table.clone();

@@ -1,0 +1,48 @@
+//! [`PresentLinks`]: what the network's reports mean for an election. The elector and the simulation share it.
+
+use std::collections::BTreeMap;
+
+use ballotbox_actors::{
+    Report, ServerId,
+    links::{Generation, LinkId},
+};
+
+use crate::election::Event;
+
+/// The present link to each peer. What an older one still had to say is not heard any more.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(crate) struct PresentLinks(BTreeMap<ServerId, Generation>);
+
+impl PresentLinks {
+    /// What a report means for the election, if anything.
+    pub(crate) fn event_of(&mut self, report: &Report) -> Option<Event> {
+        match *report {
+            Report::LinkUp { link } => {
+                self.0.insert(link.peer, link.generation);
+                Some(Event::LinkUp { peer: link.peer })
+            }
+            Report::LinkDown { link, .. } => {
+                self.0.remove(&link.peer);
+                Some(Event::LinkDown { peer: link.peer })
+            }
+            // To the core a link in doubt is one on which nothing was said yet.
+            Report::Doubted { link } => Some(Event::LinkUp { peer: link.peer }),
+            Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
+            Report::Listening { .. }
+            | Report::BindFailed { .. }
+            | Report::CannotDialBack { .. }
+            | Report::Refused { .. }
+            | Report::Heard { .. } => None,
+        }
+    }
+
+    /// Whether this is the present link to its peer, so that its frames are to be heard.
+    pub(crate) fn contains(&self, link: LinkId) -> bool {
+        self.0.get(&link.peer) == Some(&link.generation)
+    }
+
+    /// The peers there is a link to.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.0.keys().copied()
+    }
+}

@@ -1,0 +1,253 @@
+//! [`Network`]: the connections between members, and what may be wrong with the paths they take.
+//!
+//! A connection behaves as TCP does: what is sent arrives in order or not at all, and one end learns that the other is
+//! gone only if that can still be told to it.
+//!
+//! | a path is | who dials | what was sent before | what is sent meanwhile |
+//! | --- | --- | --- | --- |
+//! | fine | gets through, after one round trip | arrives | arrives |
+//! | cut | is refused | is lost, and both ends learn that the connection is gone | |
+//! | held (a member is paused) | gets through, and is not greeted yet | waits | waits |
+//! | dark, in one direction or both | tries again, until its time is up | arrives | waits; what is not acknowledged in time ends the connection |
+
+use std::{collections::VecDeque, time::Duration};
+
+use ballotbox_actors::{
+    Liveness,
+    links::{Approach, LinkId, SocketId},
+    wire::Frame,
+};
+
+use super::Moment;
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct End {
+    pub(super) connection: u32,
+    pub(super) side: Side,
+}
+
+/// Which end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Dialer,
+    Acceptor,
+}
+
+/// What travels over a connection.
+#[derive(Clone, Debug)]
+pub(super) enum Bit {
+    Greeting,
+    Frame(Frame),
+    /// The other end has closed, or is not there.
+    Gone,
+    /// An idle connection is probed.
+    Probe,
+}
+
+/// A connection, from the attempt to make it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) attempt: LinkId,
+    pub(super) approach: Approach,
+    /// No later than this it must have been made.
+    pub(super) give_up_at: Moment,
+    /// How often it was tried in vain.
+    pub(super) tries: u32,
+    /// A cut went through it: nothing arrives any more.
+    pub(super) severed: bool,
+    pub(super) dialer: Half,
+    pub(super) acceptor: Half,
+}
+
+/// What there is of a connection at one end.
+#[derive(Debug)]
+pub(super) struct Half {
+    /// The member, by its place, and in which life it holds this end.
+    pub(super) member: usize,
+    pub(super) life: u32,
+    pub(super) open: bool,
+    pub(super) link: Option<LinkId>,
+    /// What has arrived and was not read.
+    pub(super) unread: VecDeque<Bit>,
+    /// What cannot leave at present.
+    pub(super) stuck: VecDeque<Bit>,
+    /// Nothing sent later arrives earlier.
+    pub(super) last_arrival: Moment,
+    /// So many bits are on their way from here.
+    pub(super) in_flight: u32,
+    /// When patience ends, and under which number that is in the queue, while something is not acknowledged.
+    pub(super) impatient: Option<(Moment, u64)>,
+    /// The last frame that was written here, and the last that the election at the other end heard from here.
+    pub(super) last_written: Option<Frame>,
+    pub(super) last_heard: Option<Frame>,
+}
+
+/// What is wrong at present, and all connections there ever were.
+#[derive(Debug)]
+pub(super) struct Network {
+    members: usize,
+    pub(super) connections: Vec<Connection>,
+    paused: Vec<bool>,
+    isolated: Vec<bool>,
+    vanished: Vec<bool>,
+    cut: Vec<bool>,
+    dark: Vec<u16>,
+    pub(super) liveness: Liveness,
+}
+
+impl Network {
+    pub(super) fn new(members: usize) -> Self {
+        Self {
+            members,
+            connections: Vec::new(),
+            paused: vec![false; members],
+            isolated: vec![false; members],
+            vanished: vec![false; members],
+            cut: vec![false; members * members],
+            dark: vec![0; members * members],
+            liveness: Liveness::default(),
+        }
+    }
+
+    pub(super) fn connection(&mut self, end: End) -> Option<&mut Connection> {
+        self.connections.get_mut(end.connection as usize)
+    }
+
+    /// This end of the connection and the other one.
+    pub(super) fn halves(&mut self, end: End) -> Option<(&mut Half, &mut Half)> {
+        let connection = self.connections.get_mut(end.connection as usize)?;
+        Some(match end.side {
+            Side::Dialer => (&mut connection.dialer, &mut connection.acceptor),
+            Side::Acceptor => (&mut connection.acceptor, &mut connection.dialer),
+        })
+    }
+
+    pub(super) fn half(&self, end: End) -> Option<&Half> {
+        let connection = self.connections.get(end.connection as usize)?;
+        Some(match end.side {
+            Side::Dialer => &connection.dialer,
+            Side::Acceptor => &connection.acceptor,
+        })
+    }
+
+    /// All ends of connections that members still hold.
+    pub(super) fn open_ends(&self) -> Vec<End> {
+        let numbered = (0u32..).zip(&self.connections);
+        numbered
+            .flat_map(|(connection, both)| {
+                let of = |side| End { connection, side };
+                let dialer = both.dialer.open.then(|| of(Side::Dialer));
+                dialer.into_iter().chain(both.acceptor.open.then(|| of(Side::Acceptor)))
+            })
+            .collect()
+    }
+
+    pub(super) fn refuses(&self, a: usize, b: usize) -> bool {
+        self.isolated[a] || self.isolated[b] || self.cut[a * self.members + b]
+    }
+
+    pub(super) fn holds(&self, a: usize, b: usize) -> bool {
+        self.paused[a] || self.paused[b]
+    }
+
+    /// Whether what `from` sends does not reach `to`.
+    pub(super) fn is_dark(&self, from: usize, to: usize) -> bool {
+        self.vanished[from] || self.vanished[to] || self.dark[from * self.members + to] > 0
+    }
+
+    pub(super) fn set_cut(&mut self, a: usize, b: usize) {
+        self.cut[a * self.members + b] = true;
+        self.cut[b * self.members + a] = true;
+    }
+
+    pub(super) fn isolate(&mut self, member: usize) {
+        self.isolated[member] = true;
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.cut.fill(false);
+        self.isolated.fill(false);
+    }
+
+    pub(super) fn set_paused(&mut self, member: usize, paused: bool) {
+        self.paused[member] = paused;
+    }
+
+    pub(super) fn set_vanished(&mut self, member: usize, vanished: bool) {
+        self.vanished[member] = vanished;
+    }
+
+    pub(super) fn darken(&mut self, from: usize, to: usize) {
+        self.dark[from * self.members + to] += 1;
+    }
+
+    pub(super) fn lighten(&mut self, from: usize, to: usize) {
+        let dark = &mut self.dark[from * self.members + to];
+        *dark = dark.saturating_sub(1);
+    }
+
+    /// How long an idle connection stays whose other end has vanished.
+    pub(super) fn idle_patience(&self) -> Duration {
+        self.liveness.idle + 3 * self.liveness.probe
+    }
+}
+
+impl Connection {
+    pub(super) fn new(
+        dialer: (usize, u32),
+        acceptor: usize,
+        attempt: LinkId,
+        approach: Approach,
+        give_up_at: Moment,
+    ) -> Self {
+        let (member, life) = dialer;
+        Self {
+            attempt,
+            approach,
+            give_up_at,
+            tries: 0,
+            severed: false,
+            dialer: Half::new(member, life),
+            acceptor: Half::new(acceptor, 0),
+        }
+    }
+}
+
+impl Half {
+    fn new(member: usize, life: u32) -> Self {
+        Self {
+            member,
+            life,
+            open: false,
+            link: None,
+            unread: VecDeque::new(),
+            stuck: VecDeque::new(),
+            last_arrival: Moment::default(),
+            in_flight: 0,
+            impatient: None,
+            last_written: None,
+            last_heard: None,
+        }
+    }
+}
+
+impl End {
+    pub(super) const fn other(self) -> Self {
+        let side = match self.side {
+            Side::Dialer => Side::Acceptor,
+            Side::Acceptor => Side::Dialer,
+        };
+        Self { connection: self.connection, side }
+    }
+
+    /// The number a link table knows this end by.
+    pub(super) fn socket(self) -> SocketId {
+        SocketId(u64::from(self.connection) * 2 + u64::from(self.side == Side::Acceptor))
+    }
+
+    pub(super) fn of_socket(socket: SocketId) -> Self {
+        let side = if socket.0.is_multiple_of(2) { Side::Dialer } else { Side::Acceptor };
+        Self { connection: u32::try_from(socket.0 / 2).unwrap_or(u32::MAX), side }
+    }
+}

@@ -1,0 +1,112 @@
+//! What holds in every simulated ensemble, whatever happens to it.
+//!
+//! | rule | evaluated |
+//! | --- | --- |
+//! | those of [`invariants`](crate::election::invariants) | whenever an election was told something |
+//! | [at most one link to each peer](ONE_LINK), [dialled by the higher id](HIGHER_DIALS) | whenever a link table was told something |
+//! | [what is kept is bounded](BOUNDED) | the same |
+//! | [the newest word is heard](NEWEST_WORD) | when all is quiet |
+//! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
+//! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end, if nothing was late or lost |
+
+use std::time::Duration;
+
+use ballotbox_actors::{ServerId, links::GUESTS_MAX};
+
+use super::{World, network::End};
+
+/// A rule that was broken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Which one.
+    pub rule: &'static str,
+    /// By whom, if it was one member.
+    pub member: Option<ServerId>,
+    /// When, since the beginning.
+    pub at: Duration,
+}
+
+/// A member has at most one open link to each peer.
+pub const ONE_LINK: &str = "at most one link to each peer is open";
+/// Every link was dialled by the higher of its two ids.
+pub const HIGHER_DIALS: &str = "the higher id dials";
+/// Connections that wait, and guests, are limited.
+pub const BOUNDED: &str = "what a link table keeps is bounded";
+/// When nothing is on its way, what a member said last to a linked peer was heard there.
+pub const NEWEST_WORD: &str = "the newest word is heard";
+/// When all faults have ended, all members soon agree on a leader.
+pub const AGREE_IN_TIME: &str = "after healing all agree in time";
+/// Agreement lasts as long as nothing else happens.
+pub const AGREEMENT_LASTS: &str = "an agreement lasts while nothing happens";
+/// With timely messages, there are never two leaders in one round.
+pub const ONE_LEADER: &str = "timely messages elect one leader a round";
+/// With timely messages, whoever has the best vote is elected.
+pub const BEST_VOTE: &str = "timely messages elect the best vote";
+
+/// The rule of links that this member breaks, if it breaks one.
+pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static str> {
+    let me = &world.members[member];
+    let running = me.running.as_ref()?;
+    let peers = world.members.len();
+    if running.open.len() > peers + GUESTS_MAX || running.table.guests() > GUESTS_MAX {
+        return Some(BOUNDED);
+    }
+    for (index, (link, end)) in running.open.iter().enumerate() {
+        if running.open[index + 1..].iter().any(|(other, _)| other.peer == link.peer) {
+            return Some(ONE_LINK);
+        }
+        let connection = world.network.connections.get(end.connection as usize)?;
+        let [dialer, acceptor] =
+            [&connection.dialer, &connection.acceptor].map(|half| world.members[half.member].id);
+        if dialer < acceptor {
+            return Some(HIGHER_DIALS);
+        }
+    }
+    None
+}
+
+/// Whether nothing is under way on any open link.
+pub(super) fn all_is_quiet(world: &World) -> bool {
+    let quiet = |end: End| {
+        let halves = world.network.half(end).zip(world.network.half(end.other()));
+        halves.is_none_or(|(here, there)| here.in_flight == 0 && there.unread.is_empty())
+    };
+    let running =
+        world.members.iter().filter_map(|member| Some((member, member.running.as_ref()?)));
+    running.clone().all(|(member, running)| member.hanging.is_none() && running.writing == 0)
+        && running
+            .flat_map(|(_, running)| &running.open)
+            .all(|(_, end)| quiet(*end) && quiet(end.other()))
+}
+
+/// Whether on every link that both ends have, and on which nothing is under way, the last thing said was heard.
+pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
+    world.members.iter().find_map(|member| {
+        let running = member.running.as_ref()?;
+        let quiet = member.hanging.is_none() && running.writing == 0;
+        let lost = |(link, end): &&(ballotbox_actors::links::LinkId, End)| {
+            let newest = running.newest.iter().find(|(peer, _)| *peer == link.peer);
+            let heard = is_calm(world, *end).map(|half| half.last_heard.as_ref());
+            heard.is_some_and(|heard| heard != newest.map(|(_, frame)| frame))
+        };
+        let found = quiet.then(|| running.open.iter().find(lost)).flatten();
+        found.map(|_| Violation { rule: NEWEST_WORD, member: Some(member.id), at: world.now() })
+    })
+}
+
+/// The half at this end, if the connection stands, both ends are links, and nothing is on its way.
+fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
+    let connection = world.network.connections.get(end.connection as usize)?;
+    let (here, there) = (world.network.half(end)?, world.network.half(end.other())?);
+    let their_link = there.link?;
+    let them = &world.members[there.member];
+    let heeded = them.running.as_ref()?.present.contains(their_link);
+    let calm = !connection.severed
+        && here.open
+        && there.open
+        && heeded
+        && them.hanging.is_none()
+        && here.in_flight + there.in_flight == 0
+        && there.unread.is_empty();
+    calm.then_some(here)
+}

@@ -1,0 +1,256 @@
+//! [`Run`]: one vote file, played once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ballotbox_actors::ServerId;
+
+use super::{
+    Interregnum, Setup, World,
+    chronicle::agreement,
+    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, BEST_VOTE, ONE_LEADER, Violation},
+};
+use crate::{
+    Role,
+    election::{Round, Vote},
+    vote_file::{Deed, MemberState},
+};
+
+/// How long an ensemble is watched after it agrees, to see that it stays so.
+const CALM: Duration = Duration::from_secs(2);
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// Somebody was elected, and everything expected was so.
+    Elected,
+    /// Nobody was elected, though nothing else was expected.
+    NoLeader,
+    /// Something expected was not so.
+    Unmet,
+    /// A rule was broken.
+    Broken,
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Run {
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// The rule that was broken, if one was.
+    pub violation: Option<Violation>,
+    /// The leader that a quorum follows at the end.
+    pub leader: Option<ServerId>,
+    /// The elections: from when no leader had a quorum until one had.
+    pub elections: Vec<Interregnum>,
+    /// How many frames were written.
+    pub messages: u64,
+    /// How long it took, in virtual time.
+    pub time: Duration,
+    /// From the end of all faults until all agreed, if there were faults.
+    pub healed_after: Option<Duration>,
+    /// By when something was expected, and whether it was so.
+    pub expectations: Vec<(Duration, bool)>,
+    /// What the members were in the end.
+    pub members: BTreeMap<ServerId, MemberAtEnd>,
+}
+
+/// What became of one member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MemberAtEnd {
+    /// Its part.
+    pub role: Role,
+    /// What it was.
+    pub state: MemberState,
+    /// Its round, if it ran.
+    pub round: Option<Round>,
+    /// Its vote, or what it had settled on, if it ran.
+    pub vote: Option<Vote>,
+}
+
+/// Plays a vote file with this seed.
+pub fn play(setup: &Arc<Setup>, seed: u64) -> Run {
+    let mut world = World::new(setup, seed);
+    let (_, run) = finish(&mut world, seed);
+    run
+}
+
+/// The same, and writes down what happens.
+pub fn play_with_trace(setup: &Arc<Setup>, seed: u64) -> (String, Run) {
+    let mut world = World::new(setup, seed);
+    world.start_trace();
+    finish(&mut world, seed)
+}
+
+fn finish(world: &mut World, seed: u64) -> (String, Run) {
+    let schedule = Schedule::of(world);
+    world.play_until(schedule.last.max(schedule.last_expectation));
+    let mut healed_after = None;
+    if world.violation().is_none() && !schedule.expects_disagreement {
+        healed_after = settle_down(world, &schedule);
+    }
+    if world.violation().is_none() {
+        world.check_quiet();
+    }
+    let run = report(world, seed, healed_after);
+    (world.take_trace(), run)
+}
+
+/// Waits until all agree, and then some more. Says how long it took them.
+fn settle_down(world: &mut World, schedule: &Schedule) -> Option<Duration> {
+    let begin = world.now().max(schedule.last);
+    let limit = begin + schedule.patience;
+    while !is_settled(world) && world.step(limit) {}
+    if !is_settled(world) {
+        if schedule.fair && world.violation().is_none() {
+            world.break_rule(AGREE_IN_TIME, None);
+        }
+        return None;
+    }
+    let leader = agreement(&world.members);
+    let settled = world.now().max(begin);
+    let end = settled + CALM;
+    while world.step(end) {
+        if schedule.fair && agreement(&world.members) != leader {
+            world.break_rule(AGREEMENT_LASTS, None);
+        }
+    }
+    world.play_until(end);
+    (!world.setup.faults.are_none()).then(|| settled.saturating_sub(schedule.last))
+}
+
+/// Whether all who run agree, have the links they want, and nothing is under way: otherwise an agreement may yet be
+/// called in doubt.
+fn is_settled(world: &World) -> bool {
+    agreement(&world.members).is_some()
+        && rules::all_is_quiet(world)
+        && world.members.iter().all(|member| {
+            let Some(running) = &member.running else { return true };
+            let mut peers = running.table.peers();
+            peers.all(|peer| !world.runs(peer) || running.table.link(peer).is_some())
+        })
+}
+
+/// When what is over.
+struct Schedule {
+    /// The last step and the last fault.
+    last: Duration,
+    last_expectation: Duration,
+    /// In the end nothing is wrong, and enough members run.
+    fair: bool,
+    /// The file expects that not all agree in the end: there is nothing to wait for.
+    expects_disagreement: bool,
+    patience: Duration,
+}
+
+impl Schedule {
+    fn of(world: &World) -> Self {
+        let setup = &world.setup;
+        let steps = world.steps();
+        let last_step = steps.last().map_or(Duration::ZERO, |step| step.at);
+        let mut running = std::collections::BTreeSet::new();
+        let mut faulty = std::collections::BTreeSet::new();
+        let mut cut = false;
+        for step in steps {
+            match &step.deed {
+                Deed::Start(ids) => running.extend(ids.iter().copied()),
+                Deed::Stop(ids) | Deed::Kill(ids) => {
+                    running.retain(|id| !ids.contains(id));
+                    faulty.retain(|id| !ids.contains(id));
+                }
+                Deed::Pause(ids) => faulty.extend(ids.iter().copied()),
+                Deed::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
+                Deed::Cut(_) | Deed::Isolate(_) => cut = true,
+                Deed::Heal => cut = false,
+            }
+        }
+        let fair = !cut && faulty.is_empty() && setup.ensemble.is_quorum(&running);
+        let links = setup.links;
+        let election = setup.timing.election;
+        let patience = setup.timing.connect
+            + links.redial.max
+            + world.network.idle_patience()
+            + world.network.liveness.unacknowledged
+            + election.grace
+            + election.settle
+            + election.resend_min
+            + 20 * (setup.faults.slow + setup.faults.delay.1)
+            + Duration::from_secs(1);
+        let by = setup.expectations.iter().map(|expectation| expectation.by);
+        Self {
+            last: last_step.max(setup.faults.until),
+            last_expectation: by.max().unwrap_or_default() + Duration::from_millis(1),
+            fair,
+            expects_disagreement: !fair && !setup.expectations.is_empty(),
+            patience,
+        }
+    }
+}
+
+fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
+    world.close_chronicle();
+    let leader = world.chronicle.established();
+    if world.violation().is_none()
+        && let Some(rule) = broken_by_timely(world, leader)
+    {
+        world.break_rule(rule, leader);
+    }
+    let setup = &world.setup;
+    let by = setup.expectations.iter().map(|expectation| expectation.by);
+    let expectations: Vec<_> = by.zip(world.chronicle.met.iter().copied()).collect();
+    let ending = if world.violation().is_some() {
+        Ending::Broken
+    } else if expectations.iter().any(|(_, met)| !met) {
+        Ending::Unmet
+    } else if leader.is_none() && expectations.is_empty() {
+        Ending::NoLeader
+    } else {
+        Ending::Elected
+    };
+    let roles: BTreeMap<_, _> = setup.ensemble.members().collect();
+    let at_end = |member: &super::member::Member| {
+        let election = member.running.as_ref().map(|running| &running.election);
+        let end = MemberAtEnd {
+            role: roles.get(&member.id).copied().unwrap_or_default(),
+            state: member.shown,
+            round: election.map(crate::Election::round),
+            vote: election.and_then(crate::Election::vote),
+        };
+        (member.id, end)
+    };
+    Run {
+        seed,
+        ending,
+        violation: world.violation().cloned(),
+        leader,
+        elections: world.chronicle.elections.clone(),
+        messages: world.messages(),
+        time: world.now(),
+        healed_after,
+        expectations,
+        members: world.members.iter().map(at_end).collect(),
+    }
+}
+
+/// The rule of timely messages that was broken, if they were timely: all start together, and nothing else happens.
+fn broken_by_timely(world: &World, leader: Option<ServerId>) -> Option<&'static str> {
+    let setup = &world.setup;
+    let [only] = world.steps() else { return None };
+    let Deed::Start(started) = &only.deed else { return None };
+    let quick = setup.timing.election.settle >= 20 * setup.faults.delay.1;
+    if !setup.faults.are_none() || !quick || setup.faults.drift_ppm > 100_000 {
+        return None;
+    }
+    if world.chronicle.winners.values().any(|winners| winners.len() > 1) {
+        return Some(ONE_LEADER);
+    }
+    let candidates = setup.members.iter().filter(|candidate| {
+        started.contains(&candidate.id) && setup.ensemble.may_lead(candidate.id)
+    });
+    let best = candidates
+        .filter(|candidate| candidate.zxid != crate::Zxid::ERASED)
+        .max_by_key(|candidate| (candidate.epoch, candidate.zxid, candidate.id));
+    let lost = leader.is_some() && leader != best.map(|candidate| candidate.id);
+    lost.then_some(BEST_VOTE)
+}

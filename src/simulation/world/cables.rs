@@ -1,0 +1,311 @@
+//! The part of a [`World`] that sockets and cables play in production.
+
+use std::time::Duration;
+
+use ballotbox_actors::links::{Approach, Event as LinkEvent, LinkId};
+
+use super::{Happening, World};
+use crate::simulation::{
+    moment::nanos,
+    network::{Bit, Connection, End, Side},
+};
+
+/// An unanswered attempt to connect is repeated after this, then after twice as long, and so on.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl World {
+    pub(super) fn dial(&mut self, member: usize, link: LinkId, approach: Approach) {
+        let Some(target) = self.place(link.peer) else { return };
+        let Ok(connection) = u32::try_from(self.network.connections.len()) else { return };
+        let dialer = (member, self.members[member].life);
+        let give_up_at = self.now.after(self.setup.timing.connect);
+        self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
+        let at = self.now.plus(self.delay());
+        self.queue.push(at, Happening::Asked { connection });
+    }
+
+    pub(super) fn asked(&mut self, number: u32) {
+        let Some(connection) = self.network.connections.get(number as usize) else { return };
+        let (from, to) = (connection.dialer.member, connection.acceptor.member);
+        let (give_up_at, tries) = (connection.give_up_at, connection.tries);
+        if connection.severed || self.network.refuses(from, to) {
+            return self.answer(number, false);
+        }
+        if self.network.is_dark(from, to) || self.network.is_dark(to, from) {
+            let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
+            if again < give_up_at {
+                self.network.connections[number as usize].tries += 1;
+                self.queue.push(again, Happening::Asked { connection: number });
+            } else {
+                let gave_up = Happening::Answered { connection: number, accepted: false };
+                self.queue.push(give_up_at.max(self.now), gave_up);
+            }
+            return;
+        }
+        if self.members[to].running.is_none() {
+            return self.answer(number, false);
+        }
+        let life = self.members[to].life;
+        let acceptor = &mut self.network.connections[number as usize].acceptor;
+        acceptor.open = true;
+        acceptor.life = life;
+        self.answer(number, true);
+    }
+
+    fn answer(&mut self, connection: u32, accepted: bool) {
+        let at = self.now.plus(self.delay());
+        if let Some(connection) = self.network.connections.get_mut(connection as usize) {
+            // Whatever the acceptor sends comes after its answer.
+            connection.acceptor.last_arrival = at;
+        }
+        self.queue.push(at, Happening::Answered { connection, accepted });
+    }
+
+    pub(super) fn answered(&mut self, number: u32, accepted: bool) {
+        let Some(connection) = self.network.connections.get_mut(number as usize) else { return };
+        let (attempt, approach) = (connection.attempt, connection.approach);
+        let member = connection.dialer.member;
+        let end = End { connection: number, side: Side::Dialer };
+        let alive = self.members[member].running.is_some()
+            && self.members[member].life == connection.dialer.life;
+        if !alive {
+            return self.send(end, Bit::Gone);
+        }
+        if !accepted || connection.severed {
+            return self.link(member, LinkEvent::DialFailed { link: attempt });
+        }
+        connection.dialer.open = approach == Approach::Connect;
+        self.send(end, Bit::Greeting);
+        match approach {
+            Approach::Connect => {
+                self.link(member, LinkEvent::Dialed { link: attempt, socket: end.socket() });
+            }
+            Approach::Knock => {
+                self.send(end, Bit::Gone);
+                self.link(member, LinkEvent::Knocked { link: attempt });
+            }
+        }
+    }
+
+    /// Sends something from this end to the other one.
+    pub(super) fn send(&mut self, end: End, bit: Bit) {
+        let Some(connection) = self.network.connection(end) else { return };
+        if connection.severed {
+            return;
+        }
+        let Some((from, to)) = self.network.halves(end) else { return };
+        let (a, b) = (from.member, to.member);
+        from.in_flight += 1;
+        let expects_answer = !matches!(bit, Bit::Gone);
+        let (there, back) = (self.network.is_dark(a, b), self.network.is_dark(b, a));
+        if there || self.network.holds(a, b) {
+            if let Some((from, _)) = self.network.halves(end) {
+                from.stuck.push_back(bit);
+            }
+        } else {
+            self.schedule(end, bit);
+        }
+        if expects_answer && (there || back) {
+            self.grow_impatient(end, self.network.liveness.unacknowledged);
+        }
+    }
+
+    /// Lets something arrive at the other end, after all that was sent before.
+    fn schedule(&mut self, end: End, bit: Bit) {
+        let delay = self.delay();
+        let slowness = self.slowness();
+        let now = self.now;
+        let Some((from, _)) = self.network.halves(end) else { return };
+        let at = now.plus(delay).plus(slowness).max(from.last_arrival);
+        from.last_arrival = at;
+        self.queue.push(at, Happening::Arrived { end: end.other(), bit });
+    }
+
+    pub(super) fn arrived(&mut self, end: End, bit: Bit) {
+        let Some(connection) = self.network.connection(end) else { return };
+        let severed = connection.severed;
+        let Some((here, there)) = self.network.halves(end) else { return };
+        there.in_flight = there.in_flight.saturating_sub(1);
+        let (a, b) = (here.member, there.member);
+        let is_end = matches!(bit, Bit::Gone);
+        if severed && !is_end {
+            return;
+        }
+        if !here.open {
+            if !is_end {
+                // Nobody is there to take it, and the system says so.
+                self.send(end, Bit::Gone);
+            }
+            return;
+        }
+        if !severed && self.network.holds(a, b) {
+            if let Some((here, _)) = self.network.halves(end) {
+                here.unread.push_back(bit);
+            }
+            return;
+        }
+        self.came.push_back((end, bit));
+    }
+
+    /// Something has come to an end that its member holds.
+    pub(super) fn take_in(&mut self, end: End, bit: Bit) {
+        let Some((here, there)) = self.network.halves(end) else { return };
+        let (member, from, link) = (here.member, there.member, here.link);
+        if !here.open || self.members[member].life != here.life {
+            return;
+        }
+        match (bit, link) {
+            (Bit::Greeting, _) => {
+                let from = Some(self.members[from].id);
+                self.link(member, LinkEvent::Greeted { from, socket: end.socket() });
+            }
+            (Bit::Frame(frame), Some(link)) => self.hear(member, end, link, frame),
+            (Bit::Gone, Some(link)) => {
+                here.open = false;
+                self.forget_link(member, link);
+                self.link(member, LinkEvent::LinkDown { link });
+            }
+            (bit @ (Bit::Frame(_) | Bit::Gone), None) => here.unread.push_back(bit),
+            (Bit::Probe, _) => {}
+        }
+    }
+
+    pub(super) fn open_link(&mut self, member: usize, link: LinkId, end: End) {
+        let Some((here, there)) = self.network.halves(end) else { return };
+        here.link = Some(link);
+        // Whoever reads the link begins at once.
+        let unread = std::mem::take(&mut here.unread);
+        let (a, b) = (here.member, there.member);
+        if !self.network.connections[end.connection as usize].severed && self.network.holds(a, b) {
+            if let Some((here, _)) = self.network.halves(end) {
+                here.unread = unread;
+            }
+        } else {
+            self.came.extend(unread.into_iter().map(|bit| (end, bit)));
+        }
+        if let Some(running) = &mut self.members[member].running {
+            running.open.push((link, end));
+        }
+    }
+
+    /// This link is no longer open at this member.
+    pub(super) fn forget_link(&mut self, member: usize, link: LinkId) -> Option<End> {
+        let running = self.members[member].running.as_mut()?;
+        let index = running.open.iter().position(|(open, _)| *open == link)?;
+        Some(running.open.swap_remove(index).1)
+    }
+
+    pub(super) fn close(&mut self, end: End) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        if std::mem::replace(&mut here.open, false) {
+            here.unread.clear();
+            self.send(end, Bit::Gone);
+        }
+    }
+
+    pub(super) fn grow_impatient(&mut self, end: End, patience: Duration) {
+        let at = self.now.after(patience);
+        let sooner = |half: &crate::simulation::network::Half| {
+            half.open && half.impatient.is_none_or(|(already, _)| at < already)
+        };
+        if !self.network.half(end).is_some_and(sooner) {
+            return;
+        }
+        let number = self.queue.push(at, Happening::Impatient { end });
+        if let Some((half, _)) = self.network.halves(end) {
+            half.impatient = Some((at, number));
+        }
+    }
+
+    /// The system gives a connection up. Nobody is told at the other end.
+    pub(super) fn give_up(&mut self, end: End, number: u64) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let due = here.open && here.impatient.is_some_and(|(_, armed)| armed == number);
+        if !due {
+            return;
+        }
+        here.impatient = None;
+        here.stuck.clear();
+        here.in_flight = 0;
+        self.came.push_back((end, Bit::Gone));
+    }
+
+    pub(super) fn probe(&mut self, end: End) {
+        if self.network.half(end).is_some_and(|half| half.open) {
+            self.send(end, Bit::Probe);
+        }
+    }
+
+    /// Something may have cleared up between these two: what was stuck moves on.
+    pub(super) fn release(&mut self, a: usize, b: usize) {
+        let dark = self.network.is_dark(a, b) || self.network.is_dark(b, a);
+        let held = self.network.holds(a, b);
+        for end in self.ends_between(a, b) {
+            if !dark && let Some((here, there)) = self.network.halves(end) {
+                here.impatient = None;
+                if here.open && !there.open {
+                    let idle = nanos(self.network.liveness.idle);
+                    let at = self.now.plus(self.random.between(0, idle));
+                    self.queue.push(at, Happening::ProbeDue { end });
+                }
+            }
+            let Some((here, there)) = self.network.halves(end) else { continue };
+            let (from, to) = (here.member, there.member);
+            if held {
+                continue;
+            }
+            let unread = std::mem::take(&mut here.unread);
+            self.came.extend(unread.into_iter().map(|bit| (end, bit)));
+            if !self.network.is_dark(from, to)
+                && let Some((here, _)) = self.network.halves(end)
+            {
+                for bit in std::mem::take(&mut here.stuck) {
+                    self.schedule(end, bit);
+                }
+            }
+        }
+    }
+
+    /// All connections between these two are gone, with what was on them; both ends learn it.
+    pub(super) fn sever(&mut self, a: usize, b: usize) {
+        for end in self.ends_between(a, b) {
+            let Some(connection) = self.network.connection(end) else { continue };
+            connection.severed = true;
+            if let Some((here, _)) = self.network.halves(end) {
+                here.stuck.clear();
+                let open = here.open;
+                let at = self.now.plus(self.delay());
+                if open {
+                    self.queue.push(at, Happening::Arrived { end, bit: Bit::Gone });
+                }
+            }
+        }
+    }
+
+    /// Both ends of all connections between these two that are not over.
+    pub(super) fn ends_between(&self, a: usize, b: usize) -> Vec<End> {
+        let numbered = (0u32..).zip(&self.network.connections);
+        let between = numbered.filter(|(_, connection)| {
+            let ends = (connection.dialer.member, connection.acceptor.member);
+            !connection.severed && (ends == (a, b) || ends == (b, a))
+        });
+        between
+            .flat_map(|(connection, _)| {
+                [Side::Dialer, Side::Acceptor].map(|side| End { connection, side })
+            })
+            .collect()
+    }
+
+    /// How long something is on its way, in nanoseconds.
+    pub(super) fn delay(&mut self) -> u64 {
+        let (min, max) = self.faults().delay;
+        self.random.between(nanos(min), nanos(max))
+    }
+
+    /// How much longer, if it is unlucky.
+    pub(super) fn slowness(&mut self) -> u64 {
+        let faults = self.faults();
+        let (per_mille, slow) = (faults.slow_percent * 10, nanos(faults.slow));
+        if self.random.chance(per_mille) { self.random.between(0, slow) } else { 0 }
+    }
+}

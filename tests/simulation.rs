@@ -1,0 +1,139 @@
+//! Elections in virtual time. A failure names its seed: `ballotbox simulate FILE --seed N` shows what happened.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::{path::PathBuf, sync::Arc};
+
+use ballotbox::{
+    simulation::{Ending, Run, Setup, play, play_with_trace, written_down},
+    vote_file::VoteFile,
+};
+
+/// Three voters, and everything that can go wrong.
+const CHAOS: &str = r#"{
+    "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
+    "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
+                "one_way_cuts": 3, "breaks": 5, "hangs": 3, "vanish_percent": 30,
+                "wipe_percent": 20, "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300,
+                "drift_ppm": 1000 } }"#;
+
+fn examples() -> Vec<(String, VoteFile)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, VoteFile::read(&path).unwrap())
+        })
+        .collect();
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(!files.is_empty());
+    files
+}
+
+fn file(text: &str) -> VoteFile {
+    VoteFile::parse("test", text).unwrap()
+}
+
+fn setup(file: &VoteFile) -> Arc<Setup> {
+    Arc::new(Setup::new(file))
+}
+
+fn assert_good(run: &Run) {
+    assert_eq!(run.ending, Ending::Elected, "seed {}: {:?}", run.seed, run.violation);
+}
+
+#[test]
+fn every_example_ends_as_it_expects_whatever_the_seed() {
+    for (name, file) in examples() {
+        let setup = setup(&file);
+        for seed in 0..50 {
+            let run = play(&setup, seed);
+            assert_eq!(run.ending, Ending::Elected, "{name}, seed {seed}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn no_rule_breaks_in_chaos_and_all_agree_when_it_is_over() {
+    let setup = setup(&file(CHAOS));
+    for seed in 0..300 {
+        let run = play(&setup, seed);
+        assert_good(&run);
+        assert!(run.healed_after.is_some(), "seed {seed}");
+    }
+}
+
+#[test]
+fn no_rule_breaks_in_the_chaos_of_the_examples_either() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults/chaos.json");
+    let setup = setup(&VoteFile::read(&path).unwrap());
+    for seed in 0..50 {
+        assert_good(&play(&setup, seed));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+    let setup = setup(&file(CHAOS));
+    let trace = |seed| play_with_trace(&setup, seed).0;
+    assert_eq!(trace(7), trace(7));
+    assert_ne!(trace(7), trace(8));
+}
+
+#[test]
+fn a_trace_changes_nothing() {
+    let setup = setup(&file(CHAOS));
+    assert_eq!(play_with_trace(&setup, 11).1, play(&setup, 11));
+}
+
+#[test]
+fn a_plan_that_is_written_down_is_read_again_and_plays_the_same() {
+    let chaos = file(CHAOS);
+    for seed in 0..20 {
+        let planned = written_down(&chaos, seed);
+        assert!(planned.steps.len() > chaos.steps.len());
+        let read = VoteFile::parse("plan", &planned.to_json()).unwrap();
+        let (original, replayed) = (setup(&chaos), setup(&read));
+        assert_eq!(play_with_trace(&original, seed).0, play_with_trace(&replayed, seed).0);
+    }
+}
+
+#[test]
+fn an_undisturbed_election_takes_a_few_round_trips() {
+    let setup = setup(&file(r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }] }"#));
+    for seed in 0..200 {
+        let run = play(&setup, seed);
+        assert_good(&run);
+        let [election] = run.elections[..] else { panic!("seed {seed}: {:?}", run.elections) };
+        assert!(election.took.as_millis() < 5 && election.messages < 30, "{seed}: {election:?}");
+    }
+}
+
+#[test]
+fn a_joiner_a_flapping_member_and_a_healed_minority_never_move_an_established_leader() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }, { "id": 4 }, { "id": 9, "vote": { "zxid": 7 } }],
+             "steps": [
+               { "at_ms": 0, "start": [1, 2, 3, 4] },
+               { "at_ms": 500, "start": [9] },
+               { "at_ms": 900, "kill": [9] },
+               { "at_ms": 1000, "start": [9] },
+               { "at_ms": 1500, "cut": [[9, 1], [9, 2], [9, 3], [9, 4]] },
+               { "at_ms": 4000, "heal": true } ],
+             "expect": [
+               { "by_ms": 400, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 500, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 900, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 1000, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 1500, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 4000, "leader": 4, "following": [1, 2, 3] },
+               { "by_ms": 10000, "leader": 4, "following": [1, 2, 3, 9] } ] }"#,
+    ));
+    for seed in 0..100 {
+        let run = play(&setup, seed);
+        assert_good(&run);
+        assert_eq!(run.elections.len(), 1, "seed {seed}");
+    }
+}
