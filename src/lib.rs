@@ -1,4 +1,57 @@
-//! Leader election with nothing else to run.
+//! Leader election among a handful of processes, with nothing else to run.
+//!
+//! ballotbox is ZooKeeper's election network and algorithm, redone: [`Node::start`] makes a process take part in the
+//! elections of an [`Ensemble`], wire compatible with real ZooKeeper servers, and [`Node::watch`] says what has come of
+//! them.
+//!
+//! ```
+//! use std::net::TcpListener;
+//!
+//! use ballotbox::{Ensemble, Member, Node, NodeConfig, ServerId};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async_std::task::block_on(async {
+//! let me = ServerId::new(1).ok_or("not an id")?;
+//! let ensemble = Ensemble::new([Member::voter(me)])?;
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let addresses = [(me, vec![listener.local_addr()?.into()])].into();
+//!
+//! let mut config = NodeConfig::new(me, ensemble, addresses);
+//! config.listener = Some(listener);
+//! let node = Node::start(config).await?;
+//! let status = node.watch().elected().await?;
+//! assert_eq!(status.elected(), Some(me));
+//! node.stop().await?;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! An election is an oracle, not consensus: for a while two nodes may each believe that they were elected. Do not let an
+//! election result alone guard what only one may do.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`node`] | one member, running: the actors and what one can know of them |
+//! | [`election`] | the pure core that decides, and the notifications it is about |
+//! | [`vote_file`] | situations to play: members, steps, expectations |
+//! | [`elect`] | plays a vote file over real sockets |
+//! | [`zoo_cfg`], [`config_text`] | what real servers are configured with, and tell each other |
+//! | [`ballotbox_actors`] | the network below |
+//!
+//! Whoever comes from ZooKeeper will look for these:
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `sid`, `myid` | [`ServerId`] |
+//! | `peerEpoch`, `proposedEpoch` | [`Epoch`] |
+//! | `electionEpoch`, `logicalclock` | [`Round`] |
+//! | `totalOrderPredicate` | the order of [`Vote`] |
+//! | `recvset`, `outofelection` | [`Election::ballots`], [`Election::established`] |
+//! | `lookForLeader` | [`Election`] |
+//! | `finalizeWait`, `notTimeout` | [`Timing::settle`], [`Timing::resend_min`] |
+//! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_actors::links::LinkTable) |
+//! | `SendWorker` and `RecvWorker` | a link |
 
 pub mod config_text;
 pub mod elect;
