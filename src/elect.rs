@@ -11,6 +11,7 @@
 //!
 //! Members that no step parts from each other connect directly. A file without faults has no relays at all.
 
+mod diagram;
 mod faults;
 mod judge;
 mod ports;
@@ -22,6 +23,7 @@ mod teller;
 mod wiring;
 
 pub use self::{
+    diagram::{DIAGRAM_ROWS_MAX, diagram},
     judge::Verdict,
     report::{ExpectationReport, MemberReport, Outcome, Report, tenths_of_ms},
     runner::{ElectError, play},

@@ -168,6 +168,20 @@ fn elect_exits_with_1_when_an_expectation_is_not_met_and_says_what_was_found() {
 }
 
 #[test]
+fn elect_draws_what_happened() {
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story.svg");
+    let path = picture.to_str().unwrap();
+    let output = run(&["elect", "--json", "--diagram", path, "examples/three-voters.json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let drawn = std::fs::read_to_string(&picture).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+    assert!(drawn.contains("2 is elected in round 1"), "{drawn}");
+    let output = run(&["elect", "--diagram", "/nowhere/x.svg", "examples/three-voters.json"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("/nowhere/x.svg"));
+}
+
+#[test]
 fn elect_ends_when_all_running_voters_agree_if_nothing_is_expected() {
     let path = file(
         "agree.json",

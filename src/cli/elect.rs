@@ -30,18 +30,42 @@ pub(super) struct ElectArgs {
     /// Gives up after so long, as in 500ms, 30s or 2m; if left out, 30s after the last time in the file
     #[structopt(long, value_name = "TIME", parse(try_from_str = duration::parse))]
     deadline: Option<Duration>,
+    /// Draws what happened into this file, as SVG
+    #[structopt(long, value_name = "FILE.svg", parse(from_os_str))]
+    diagram: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let file = VoteFile::read(&args.file)?;
     let deadline = args.deadline.unwrap_or_else(|| last_time(&file) + DEADLINE);
-    let report = if args.json {
-        let report = block_on(elect::play(&file, deadline, &mut |_| {}))?;
-        writeln!(out, "{}", report.to_json())?;
-        report
-    } else {
-        for_people(&file, deadline, out)?
+    let mut story = Vec::new();
+    let mut told = Ok(());
+    if !args.json {
+        title(&file, out)?;
+    }
+    let mut tell = |happening: &Happening| {
+        if !args.json && told.is_ok() {
+            // A story is followed while it happens, also through a pipe.
+            told = line(happening, out).and_then(|()| out.flush());
+        }
+        // One more than is drawn, so that what is left out shows.
+        if args.diagram.is_some() && story.len() <= elect::DIAGRAM_ROWS_MAX {
+            story.push(happening.clone());
+        }
     };
+    let report = block_on(elect::play(&file, deadline, &mut tell))?;
+    told?;
+    if args.json {
+        writeln!(out, "{}", report.to_json())?;
+    } else {
+        writeln!(out)?;
+        members(&report, out)?;
+        writeln!(out, "\n{}", summary(&report))?;
+    }
+    if let Some(path) = &args.diagram {
+        std::fs::write(path, elect::diagram(&file, &story))
+            .map_err(|source| Failure::Diagram { path: path.display().to_string(), source })?;
+    }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }
 
@@ -51,23 +75,11 @@ fn last_time(file: &VoteFile) -> Duration {
     steps.chain(expectations).max().unwrap_or_default()
 }
 
-fn for_people(file: &VoteFile, deadline: Duration, out: &mut dyn Write) -> Result<Report, Failure> {
-    if let Some(title) = &file.title {
-        writeln!(out, "{BOLD}{title}{BOLD:#}\n")?;
+fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
+    match &file.title {
+        Some(title) => writeln!(out, "{BOLD}{title}{BOLD:#}\n"),
+        None => Ok(()),
     }
-    let mut told = Ok(());
-    let mut tell = |happening: &Happening| {
-        if told.is_ok() {
-            // A story is followed while it happens, also through a pipe.
-            told = line(happening, out).and_then(|()| out.flush());
-        }
-    };
-    let report = block_on(elect::play(file, deadline, &mut tell))?;
-    told?;
-    writeln!(out)?;
-    members(&report, out)?;
-    writeln!(out, "\n{}", summary(&report))?;
-    Ok(report)
 }
 
 fn line(happening: &Happening, out: &mut dyn Write) -> std::io::Result<()> {

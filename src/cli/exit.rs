@@ -42,6 +42,14 @@ pub(crate) enum Failure {
     /// The vote file could not be played.
     #[error(transparent)]
     Elect(#[from] ElectError),
+    /// The picture could not be written.
+    #[error("cannot write {path}: {source}")]
+    Diagram {
+        /// Where to.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file says too little for a node, or does not know it.
     #[error("{file}: {error}")]
     NodeConfig {
@@ -70,6 +78,7 @@ impl Failure {
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::Elect(_)
+            | Self::Diagram { .. }
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Signals(_)
@@ -87,9 +96,11 @@ impl Failure {
             Self::Elect(error) if error.is_the_files_fault() => ExitCode::Usage,
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
-            Self::Elect(_) | Self::Node(_) | Self::Signals(_) | Self::Output(_) => {
-                ExitCode::Environment
-            }
+            Self::Elect(_)
+            | Self::Diagram { .. }
+            | Self::Node(_)
+            | Self::Signals(_)
+            | Self::Output(_) => ExitCode::Environment,
         }
     }
 }
