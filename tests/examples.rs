@@ -40,7 +40,9 @@ fn descriptors() -> Option<usize> {
 
 /// The report and the story, if the example did not go as it says.
 async fn play(path: &Path) -> Option<String> {
-    let file = VoteFile::read(path).unwrap();
+    let mut file = VoteFile::read(path).unwrap();
+    // On free ports, as someone may be trying the file with addresses right now.
+    file.members.iter_mut().for_each(|member| member.election = None);
     assert!(file.title.is_some() && !file.expectations.is_empty(), "{}", path.display());
     let mut story = String::new();
     let mut tell = |happening: &Happening| {
