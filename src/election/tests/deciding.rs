@@ -160,6 +160,7 @@ fn a_joiner_with_a_newer_round_and_a_better_vote_goes_back_to_the_round_of_the_s
     hear(&mut core, 1, Following, plain(2), 4);
     let actions = hear(&mut core, 2, Leading, plain(2), 4);
     assert_eq!(decided(&actions), Some(decision(Standing::Following, plain(2), 4)));
+    assert_eq!(core.ballots().count(), 0, "the votes of its own round decided nothing");
 }
 
 #[test]
