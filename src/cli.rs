@@ -15,6 +15,7 @@ mod elect;
 mod exit;
 mod node;
 mod screen;
+mod simulate;
 
 use std::{ffi::OsString, io::Write};
 
@@ -41,6 +42,7 @@ struct Args {
 #[derive(Debug, StructOpt)]
 enum Command {
     Elect(elect::ElectArgs),
+    Simulate(simulate::SimulateArgs),
     Node(node::NodeArgs),
     Check(check::CheckArgs),
 }
@@ -65,6 +67,7 @@ pub(crate) fn run(
     one_runtime_thread();
     let code = match args.command {
         Command::Elect(args) => elect::run(&args, out)?,
+        Command::Simulate(args) => simulate::run(&args, out)?,
         Command::Node(args) => node::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
     };

@@ -64,6 +64,14 @@ pub(crate) enum Failure {
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
+    /// A file could not be written.
+    #[error("cannot write {file}: {source}")]
+    Save {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The results could not be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
@@ -82,6 +90,7 @@ impl Failure {
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Signals(_)
+            | Self::Save { .. }
             | Self::Output(_) => Some(self.to_string()),
         }
     }
@@ -100,6 +109,7 @@ impl Failure {
             | Self::Diagram { .. }
             | Self::Node(_)
             | Self::Signals(_)
+            | Self::Save { .. }
             | Self::Output(_) => ExitCode::Environment,
         }
     }
