@@ -14,6 +14,7 @@ mod duration;
 mod elect;
 mod exit;
 mod node;
+mod probe;
 mod screen;
 mod simulate;
 
@@ -44,6 +45,7 @@ enum Command {
     Elect(elect::ElectArgs),
     Simulate(simulate::SimulateArgs),
     Node(node::NodeArgs),
+    Probe(probe::ProbeArgs),
     Check(check::CheckArgs),
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn run(
         Command::Elect(args) => elect::run(&args, out)?,
         Command::Simulate(args) => simulate::run(&args, out)?,
         Command::Node(args) => node::run(&args, out)?,
+        Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
     };
     out.flush()?;

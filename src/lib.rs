@@ -60,6 +60,7 @@ mod elector;
 mod ensemble;
 pub mod node;
 mod present_links;
+pub mod probe;
 mod properties;
 pub mod simulation;
 mod timing;

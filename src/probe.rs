@@ -1,0 +1,118 @@
+//! Asking a running ensemble who leads: [`ask_all`], and the [`Report`] of what it answers.
+//!
+//! Every server, ZooKeeper's or ours, answers whoever is no voter at once with its present vote. So we greet under an
+//! id that nobody has and that is larger than all others, so that the link is kept; ask; and go. The question is the
+//! oldest form that all of them read, has no member list in it, and votes for nobody: it cannot count anywhere.
+//!
+//! ```text
+//!    we                                      a server
+//!     │ greeting: id 2^63-2, then a question ──► │
+//!     │ ◄── maybe: what it last said to that id  │   of an earlier probe, and old news
+//!     │ a second question ─────────────────────► │
+//!     │ ◄────────── its present state and vote   │   this one counts
+//! ```
+//!
+//! A server that was asked before says its last answer again on a new link, before it hears the question. So the first
+//! answer only proves that the link works, and the second one counts.
+//!
+//! The answer does not say who answers. That we know from the leader's word for itself, from a member list, or not at
+//! all: ZooKeeper 3.4 sends no list.
+
+mod ask;
+mod judge;
+mod report;
+
+use std::{net::SocketAddr, time::Duration};
+
+pub use self::{
+    ask::{ask, ask_all},
+    report::{Reading, Report},
+};
+use crate::{Endpoint, ServerId, election::Notification};
+
+/// Under this id we ask. It is always the same, as a real server keeps a queue for every id it ever met.
+pub const PROBE_ID: ServerId = ServerId::MAX;
+
+/// A server to ask.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// Its id, if it is known beforehand.
+    pub id: Option<ServerId>,
+    /// Its election addresses, at least one.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What a server said.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// Which of its addresses answered.
+    pub from: SocketAddr,
+    /// Its state, its vote, and the member list it sends along.
+    pub notification: Notification,
+    /// How long that took, connecting included.
+    pub took: Duration,
+}
+
+/// Why a server did not answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The name has no address.
+    #[error("cannot resolve {endpoint}: {cause}")]
+    Unresolved {
+        /// The name and port.
+        endpoint: String,
+        /// What the resolver said.
+        cause: String,
+    },
+    /// Nothing listens there, or the network does not go there.
+    #[error("cannot connect: {cause}")]
+    NotConnected {
+        /// What the system said.
+        cause: String,
+    },
+    /// The connection was not made in time.
+    #[error("no connection in {limit:?}: it may be down, or a firewall drops what we send")]
+    NoConnection {
+        /// How long we waited.
+        limit: Duration,
+    },
+    /// The connection was made, and then nothing was said.
+    #[error("connected, but no answer in {limit:?}: it may be paused, or this is no election port")]
+    Silent {
+        /// How long we waited.
+        limit: Duration,
+    },
+    /// The connection was closed without a word.
+    #[error(
+        "closed the connection without an answer: it may want authentication (quorum.auth), or be no election port"
+    )]
+    Closed,
+    /// The answer is one of TLS.
+    #[error("wants TLS (sslQuorum), which a probe cannot speak")]
+    WantsTls,
+    /// The answer is no frame.
+    #[error("this is another program: its answer begins with `{found}`")]
+    AnotherProgram {
+        /// How it begins, printable.
+        found: String,
+    },
+    /// The answer is a frame, but no notification.
+    #[error("the answer makes no sense: {0}")]
+    Malformed(#[from] crate::election::DecodeError),
+}
+
+impl NoAnswer {
+    /// A word for scripts.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unresolved { .. } => "unresolved",
+            Self::NotConnected { .. } => "refused",
+            Self::NoConnection { .. } => "no-connection",
+            Self::Silent { .. } => "silent",
+            Self::Closed => "closed",
+            Self::WantsTls => "wants-tls",
+            Self::AnotherProgram { .. } => "another-program",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}

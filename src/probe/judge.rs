@@ -1,0 +1,116 @@
+//! [`Judge`]: what the bytes that come back are.
+
+use ballotbox_actors::wire::FrameBuffer;
+
+use super::NoAnswer;
+use crate::election::Notification;
+
+/// So much of an unknown answer is shown.
+const SHOWN_MAX: usize = 24;
+
+/// The first bytes of a TLS record that a server sends to someone who does not speak it: an alert or a hello, 3.x.
+const TLS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
+
+/// Takes what a server sends, and tells what it is.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    frames: FrameBuffer,
+    head: Vec<u8>,
+    malformed: Option<NoAnswer>,
+}
+
+impl Judge {
+    /// Where the next bytes are to be put.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.frames.room()
+    }
+
+    /// So many bytes were put into the room.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`], as soon as this cannot become an answer any more.
+    pub(super) fn filled(&mut self, count: usize) -> Result<(), NoAnswer> {
+        // `room` begins behind what is there already, so the new bytes are at its front before it moves on.
+        let missing = SHOWN_MAX.saturating_sub(self.head.len()).min(count);
+        self.head.extend_from_slice(&self.frames.room()[..missing]);
+        self.frames.filled(count);
+        if self.head.len() >= 2 && TLS.iter().any(|start| self.head.starts_with(start)) {
+            return Err(NoAnswer::WantsTls);
+        }
+        Ok(())
+    }
+
+    /// The next notification among what has arrived. Frames that are none are passed over, but remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer::AnotherProgram`], when these are no frames.
+    pub(super) fn next(&mut self) -> Result<Option<Notification>, NoAnswer> {
+        loop {
+            match self.frames.next_frame() {
+                Err(_) => return Err(NoAnswer::AnotherProgram { found: printable(&self.head) }),
+                Ok(None) => return Ok(None),
+                Ok(Some(frame)) => match Notification::decode(frame.body()) {
+                    Ok(notification) => return Ok(Some(notification)),
+                    Err(error) => self.malformed = Some(NoAnswer::Malformed(error)),
+                },
+            }
+        }
+    }
+
+    /// What to say of a server that closed, or that fell silent: `otherwise`, if it sent nothing.
+    pub(super) fn verdict(self, otherwise: NoAnswer) -> NoAnswer {
+        match self.malformed {
+            Some(malformed) => malformed,
+            None if self.head.is_empty() => otherwise,
+            None => NoAnswer::AnotherProgram { found: printable(&self.head) },
+        }
+    }
+}
+
+/// Bytes of a stranger, safe to print.
+fn printable(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn judge(bytes: &[u8]) -> Result<Option<Notification>, NoAnswer> {
+        let mut judge = Judge::default();
+        for chunk in bytes.chunks(3) {
+            judge.room()[..chunk.len()].copy_from_slice(chunk);
+            judge.filled(chunk.len())?;
+        }
+        match judge.next()? {
+            Some(notification) => Ok(Some(notification)),
+            None => Err(judge.verdict(NoAnswer::Closed)),
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_gets_a_verdict() {
+        let refused = |bytes: &[u8]| judge(bytes).unwrap_err();
+        assert_eq!(refused(b""), NoAnswer::Closed);
+        assert_eq!(refused(&[0x15, 3, 3, 0, 2, 2, 10]), NoAnswer::WantsTls);
+        let found = "HTTP/1.1 400 Bad Request".to_owned();
+        let page = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>";
+        assert_eq!(refused(page), NoAnswer::AnotherProgram { found });
+        let found = "\\x00\\x00\\x00\\thalf".to_owned();
+        assert_eq!(refused(b"\0\0\0\x09half"), NoAnswer::AnotherProgram { found });
+        let error = refused(b"\0\0\0\x05hello");
+        assert_eq!(error.kind(), "malformed");
+        assert!(error.to_string().contains("5 bytes"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_can_stop_the_judge(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = judge(&bytes);
+        }
+    }
+}
