@@ -20,7 +20,7 @@ use ballotbox::{
     node::{NodeEvent, NodeState, Status},
 };
 use common::{elects, id, patiently};
-use zookeeper::{Outcome, Server, Zoo};
+use zookeeper::{Server, Zoo, log::Outcome};
 
 #[test]
 fn in_every_start_order_all_three_settle_on_the_same_leader() {

@@ -44,11 +44,27 @@ pub async fn ask(target: &Target, limit: Duration) -> Result<Answer, NoAnswer> {
     for _ in 0..ATTEMPTS {
         result = inquiry.attempt(target).await;
         if result != Err(NoAnswer::Closed) {
-            break;
+            return result;
         }
     }
-    result
+    if inquiry.wants_tls(target).await { Err(NoAnswer::WantsTls) } else { result }
 }
+
+/// The shortest hello of TLS 1.2 there is: one cipher, which no server has to like, and no extension.
+const CLIENT_HELLO: [u8; 50] = {
+    let mut hello = [0; 50];
+    let head = [0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    let mut at = 0;
+    while at < head.len() {
+        hello[at] = head[at];
+        at += 1;
+    }
+    // Behind the random bytes, here zeros, and an empty session id.
+    hello[45] = 2;
+    hello[47] = 0x2f;
+    hello[48] = 1;
+    hello
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Inquiry {
@@ -74,6 +90,21 @@ impl Inquiry {
             Ok(Ok(())) => Err(judge.verdict(NoAnswer::Closed)),
             Err(_) => Err(judge.verdict(NoAnswer::Silent { limit: self.limit })),
         }
+    }
+
+    /// A real server that wants TLS closes without a word when it meets something else. So say hello in TLS, and see
+    /// whether that is answered.
+    async fn wants_tls(self, target: &Target) -> bool {
+        let hello = async {
+            let (mut socket, _) = connect(&target.endpoints).await?;
+            let _ = socket.write_all(&CLIENT_HELLO).await;
+            let mut judge = Judge::default();
+            match socket.read(judge.room()).await {
+                Ok(count) => judge.filled(count),
+                Err(_) => Ok(()),
+            }
+        };
+        clock::within(self.left(), hello).await == Ok(Err(NoAnswer::WantsTls))
     }
 
     fn left(self) -> Duration {
@@ -144,11 +175,10 @@ async fn connect(endpoints: &[Endpoint]) -> Result<(TcpStream, SocketAddr), NoAn
 
 async fn connect_to(address: SocketAddr) -> Result<(TcpStream, SocketAddr), NoAnswer> {
     let refused = |error: io::Error| {
-        let cause = match error.kind() {
-            io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            _ => error.to_string(),
-        };
-        NoAnswer::NotConnected { cause }
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            return NoAnswer::NotConnected { cause: "connection refused".to_owned() };
+        }
+        NoAnswer::NotConnected { cause: error.to_string() }
     };
     let socket = TcpStream::connect(address).await.map_err(refused)?;
     // Dialling a free port of this host can meet itself.

@@ -104,15 +104,18 @@ fn leader(servers: &[Reading], ensemble: Option<&Ensemble>) -> (Option<ServerId>
         let Ok(answer) = &reading.answer else { continue };
         let (state, vote) = (answer.notification.state, answer.notification.vote);
         let Some(vote) = vote else { continue };
-        match state {
-            PeerState::Looking | PeerState::Observing => continue,
-            PeerState::Following => {}
-            PeerState::Leading if reading.id.is_none_or(|id| id == vote.leader) => {
-                leaders.insert(vote.leader);
-            }
-            PeerState::Leading => continue,
+        let stands_by = match state {
+            PeerState::Looking | PeerState::Observing => false,
+            PeerState::Following => true,
+            // Whoever leads names itself; another server than was meant does not count.
+            PeerState::Leading => reading.id.is_none_or(|id| id == vote.leader),
+        };
+        if stands_by {
+            supporters.entry(vote.leader).or_default().push(reading);
         }
-        supporters.entry(vote.leader).or_default().push(reading);
+        if stands_by && state == PeerState::Leading {
+            leaders.insert(vote.leader);
+        }
     }
     let voters = ensemble.map_or_else(
         || servers.iter().filter(|reading| !observes(reading)).count(),

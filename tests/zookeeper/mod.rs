@@ -6,7 +6,7 @@
 //!
 //! Everything is waited for by reading what the servers log. Their files stay where they are when a test fails.
 
-mod log;
+pub mod log;
 mod process;
 
 use std::{
@@ -26,7 +26,7 @@ use ballotbox::{
     config_text::{ConfigText, ServerLine},
 };
 
-pub use self::{log::Outcome, process::Server};
+pub use self::process::Server;
 use crate::common::id;
 
 /// What a server needs of Debian's jars.

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 use ballotbox::{
-    Endpoint,
+    Endpoint, ServerId,
     elect::tenths_of_ms,
     election::PeerState,
-    probe::{Reading, Report},
+    probe::{NoAnswer, Reading, Report},
 };
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ pub(super) struct ServerLine {
 impl ReportLine {
     fn new(report: &Report) -> Self {
         Self {
-            leader: report.leader.map(|id| id.number()),
+            leader: report.leader.map(ServerId::number),
             agreement: report.agreement,
             servers: report.servers.iter().map(ServerLine::new).collect(),
         }
@@ -60,7 +60,7 @@ impl ServerLine {
         Self {
             address: address(reading),
             reachable: said.is_some(),
-            id: reading.id.map(|id| id.number()),
+            id: reading.id.map(ServerId::number),
             state: said.map(|said| state_word(said.state)),
             leader: vote.map(|vote| vote.leader.number()),
             round: said.map(|said| said.round.0),
@@ -68,7 +68,7 @@ impl ServerLine {
             zxid: vote.map(|vote| vote.zxid.to_string()),
             config_version: reading.config_version.map(|version| format!("{:#x}", version.0)),
             answered_ms: reading.answer.as_ref().ok().map(|answer| tenths_of_ms(answer.took)),
-            problem: error.map(|error| error.kind()),
+            problem: error.map(NoAnswer::kind),
             reason: error.map(ToString::to_string),
             member_list: reading.difference.as_ref().map(ToString::to_string),
         }
@@ -122,7 +122,7 @@ pub(super) fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         Column::right("config"),
         Column::right("answered"),
     ];
-    let leader = report.leader.map(|id| id.number());
+    let leader = report.leader.map(ServerId::number);
     let lines: Vec<_> = report.servers.iter().map(ServerLine::new).collect();
     let rows: Vec<_> = lines.iter().map(|line| (line.style(leader), cells(line))).collect();
     screen::table(out, &columns, &rows)?;

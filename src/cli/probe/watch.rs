@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_std::task::block_on;
-use ballotbox::probe::Report;
+use ballotbox::{ServerId, probe::Report};
 use ballotbox_actors::kit::clock;
 use futures::StreamExt;
 use serde::Serialize;
@@ -95,7 +95,7 @@ fn say_server(
 
 fn say_leader(json: bool, at: Duration, report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if json {
-        let leader = report.leader.map(|id| id.number());
+        let leader = report.leader.map(ServerId::number);
         let at_ms = ballotbox::elect::tenths_of_ms(at);
         let line = Line::Leader { at_ms, leader, agreement: report.agreement };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;

@@ -1,0 +1,297 @@
+//! Asking who leads: nodes of ours, real servers, and programs that are neither.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
+
+mod common;
+mod zookeeper;
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use async_std::task::block_on;
+use ballotbox::{
+    Endpoint, Epoch, Round, Vote, Zxid,
+    election::{Format, Notification, PeerState},
+    probe::{NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
+};
+use ballotbox_actors::wire::{Frame, Greeting, GreetingForm};
+use common::{Lab, PATIENCE, elects, id};
+use serde_json::Value;
+use zookeeper::Zoo;
+
+#[test]
+fn nodes_of_ours_are_asked_and_do_not_mind() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let nodes = [lab.start(1).await, lab.start(2).await, lab.start(3).await];
+        for node in &nodes {
+            elects(&mut node.watch(), 3).await;
+        }
+        let targets: Vec<_> = (1..=3).map(|number| target(&lab.address(number).into())).collect();
+        for _ in 0..20 {
+            let answers = ask_all(&targets, PATIENCE).await;
+            let report = Report::new(&targets, answers, None);
+            assert_eq!((report.leader, report.agreement), (Some(id(3)), true), "{report:?}");
+        }
+        for node in &nodes {
+            let status = node.watch().status().await.unwrap();
+            assert_eq!((status.elected(), status.round), (Some(id(3)), Round(1)));
+            assert!(!status.ballots.contains_key(&PROBE_ID));
+        }
+    });
+}
+
+#[test]
+fn of_a_server_that_was_asked_before_the_fresh_answer_counts() {
+    let address = serve(|mut socket| {
+        let mut greeting = [0; 8];
+        socket.read_exact(&mut greeting).unwrap();
+        let expected = Greeting { from: Some(PROBE_ID), form: GreetingForm::Bare };
+        assert_eq!(expected.encode(), greeting);
+        say(&mut socket, PeerState::Following, 9);
+        // It was said before; now there are two questions, and two answers.
+        for _ in 0..2 {
+            hear(&mut socket);
+            say(&mut socket, PeerState::Leading, 2);
+        }
+        end_of(&mut socket);
+    });
+    let answer = block_on(ask(&target(&address), PATIENCE)).unwrap();
+    assert_eq!(answer.notification.state, PeerState::Leading);
+    assert_eq!(answer.notification.vote.unwrap().leader, id(2));
+}
+
+#[test]
+fn whoever_is_no_election_port_gets_a_verdict() {
+    let verdict = |address: &Endpoint, limit| block_on(ask(&target(address), limit)).unwrap_err();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into();
+    assert_eq!(verdict(&free, PATIENCE).kind(), "refused");
+    let silent = serve(|mut socket| end_of(&mut socket));
+    let soon = Duration::from_millis(500);
+    assert_eq!(verdict(&silent, soon), NoAnswer::Silent { limit: soon });
+    let shy = serve(drop);
+    assert_eq!(verdict(&shy, PATIENCE), NoAnswer::Closed);
+    let web = serve(|mut socket| {
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        end_of(&mut socket);
+    });
+    assert_eq!(verdict(&web, PATIENCE).kind(), "another-program");
+    let nonsense = serve(|mut socket| {
+        socket.write_all(b"\0\0\0\x05hello").unwrap();
+        hear_greeting_and_question(&mut socket);
+    });
+    assert_eq!(verdict(&nonsense, PATIENCE).kind(), "malformed");
+    let tls = serve(|mut socket| {
+        let mut head = [0; 3];
+        socket.read_exact(&mut head).unwrap();
+        // As real servers do: no word for what is no TLS, an alert for a hello that they do not like.
+        if head == [0x16, 3, 1] {
+            socket.write_all(&[0x15, 3, 3, 0, 2, 2, 40]).unwrap();
+            end_of(&mut socket);
+        }
+    });
+    assert_eq!(verdict(&tls, PATIENCE), NoAnswer::WantsTls);
+    let nowhere = Endpoint { host: "no-such-host.invalid".to_owned(), port: 3888 };
+    assert_eq!(verdict(&nowhere, PATIENCE).kind(), "unresolved");
+}
+
+#[test]
+fn real_servers_answer_and_hold_no_election_for_it() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let mut three = zoo.serve(3);
+        three.until_looking();
+        let addresses = [1, 2, 3].map(|number| zoo.election(number).to_string()).join(",");
+        let (code, report) = probe(&[&addresses, "--json"]);
+        assert_eq!(
+            (code, &report["leader"], &report["agreement"]),
+            (1, &Value::Null, &false.into())
+        );
+        let looking = &report["servers"][2];
+        assert_eq!((&looking["state"], &looking["id"]), (&"looking".into(), &3.into()));
+
+        let node = zoo.node(1).await;
+        let mut two = zoo.serve(2);
+        let outcome = three.outcome_with(3);
+        two.outcome_with(3);
+        elects(&mut node.watch(), 3).await;
+        let file = zoo.zoo_cfg_file(1);
+        for arguments in [[addresses.as_str(), "--json"], [&config(&file), "--json"]] {
+            for _ in 0..10 {
+                let (code, report) = probe(&arguments);
+                assert_eq!((code, &report["leader"]), (0, &3.into()), "{report}");
+                assert_eq!(report["agreement"], true);
+                for (index, state) in ["following", "following", "leading"].into_iter().enumerate()
+                {
+                    let server = &report["servers"][index];
+                    assert_eq!(
+                        (&server["id"], &server["state"]),
+                        (&(index + 1).into(), &state.into())
+                    );
+                    assert_eq!(
+                        (&server["leader"], &server["round"]),
+                        (&3.into(), &outcome.round.into())
+                    );
+                    assert_eq!(
+                        (&server["reachable"], &server["config_version"]),
+                        (&true.into(), &"0x0".into())
+                    );
+                }
+            }
+        }
+        assert_eq!((two.elections(), three.elections()), (1, 1));
+
+        // What it said last to a probe names the old leader; that is not what it says now.
+        drop(three);
+        two.outcome_with(2);
+        elects(&mut node.watch(), 2).await;
+        let (code, report) = probe(&[&addresses, "--json"]);
+        assert_eq!(
+            (code, &report["leader"], &report["agreement"]),
+            (0, &2.into(), &true.into()),
+            "{report}"
+        );
+        assert_eq!(report["servers"][2]["problem"], "refused");
+        assert_eq!(two.elections(), 2, "one for the leader that was lost");
+    });
+}
+
+#[test]
+fn a_paused_server_is_called_silent_and_holds_up_nobody() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    block_on(async {
+        let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+        two.outcome_with(3);
+        three.outcome_with(3);
+        two.pause();
+        let addresses = [2, 3].map(|number| zoo.election(number).to_string()).join(",");
+        let (code, report) = probe(&[&addresses, "--json", "--deadline", "1s"]);
+        assert_eq!((code, &report["servers"][0]["problem"]), (1, &"silent".into()));
+        assert_eq!(report["servers"][1]["state"], "leading");
+    });
+}
+
+#[test]
+fn watching_tells_what_changes_until_it_is_told_to_stop() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        lab.absent(3);
+        let nodes = [lab.start(1).await, lab.start(2).await];
+        for node in &nodes {
+            elects(&mut node.watch(), 2).await;
+        }
+        let addresses = [1, 2].map(|number| lab.address(number).to_string()).join(",");
+        let mut command = ballotbox(&["probe", &addresses, "--json", "--watch", "--every", "10ms"]);
+        let mut watching = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+        let mut until = |wanted: &dyn Fn(&Value) -> bool| loop {
+            let line = lines.next().unwrap().unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if wanted(&line) {
+                return line;
+            }
+        };
+        let found = until(&|line| line["event"] == "leader");
+        assert_eq!((&found["leader"], &found["agreement"]), (&2.into(), &true.into()));
+        let [one, two] = nodes;
+        two.stop().await.unwrap();
+        let gone = until(&|line| line["event"] == "server" && line["reachable"] == false);
+        assert_eq!(gone["address"], lab.address(2).to_string());
+        until(&|line| line["event"] == "leader" && line["leader"].is_null());
+        let pid = watching.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+        assert_eq!(watching.wait().unwrap().code(), Some(1));
+        one.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_table_says_what_is_wrong_and_usage_errors_say_what_was_expected() {
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let output = run(&["probe", &refused]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for text in ["unreachable", "connection refused", "no leader: no server answered"] {
+        assert!(table.contains(text), "{table}");
+    }
+    for wrong in [
+        &["probe"][..],
+        &["probe", "localhost"],
+        &["probe", "h:1,,h:2"],
+        &["probe", "h:1", "--config", "x"],
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let missing = run(&["probe", "--config", "no-such-file.cfg"]);
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+fn target(endpoint: &Endpoint) -> Target {
+    Target { id: None, endpoints: vec![endpoint.clone()] }
+}
+
+fn config(file: &Path) -> String {
+    format!("--config={}", file.display())
+}
+
+fn ballotbox(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
+    command.args(arguments);
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    ballotbox(arguments).output().unwrap()
+}
+
+/// Exit code and object of `ballotbox probe … --json`.
+fn probe(arguments: &[&str]) -> (i32, Value) {
+    let output = ballotbox(&["probe"]).args(arguments).output().unwrap();
+    let report = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.code().unwrap(), report)
+}
+
+/// A server that treats every connection like this.
+fn serve(treat: impl Fn(TcpStream) + Send + 'static) -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(treat));
+    address.into()
+}
+
+fn say(socket: &mut TcpStream, state: PeerState, leader: u64) {
+    let vote = Vote { epoch: Epoch(1), zxid: Zxid(0), leader: id(leader) };
+    let format = Format::WithoutConfig { version: 1 };
+    let notification = Notification { state, vote: Some(vote), round: Round(1), format };
+    let frame = Frame::new(&notification.encode()).unwrap();
+    // Whoever has heard enough may be gone.
+    let _ = socket.write_all(frame.as_bytes());
+}
+
+/// Reads one question: it votes for nobody, and brings no member list.
+fn hear(socket: &mut TcpStream) {
+    let mut frame = [0; 44];
+    if socket.read_exact(&mut frame).is_err() {
+        return;
+    }
+    let question = Notification::decode(&frame[4..]).unwrap();
+    assert_eq!((question.state, question.vote), (PeerState::Looking, None));
+    assert_eq!(question.format.config(), None);
+}
+
+fn hear_greeting_and_question(socket: &mut TcpStream) {
+    socket.read_exact(&mut [0; 52]).unwrap();
+}
+
+/// Waits until the other end goes.
+fn end_of(socket: &mut TcpStream) {
+    let _ = socket.read_to_end(&mut Vec::new());
+}
