@@ -6,7 +6,7 @@
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
-//! | `BALLOTBOX_EPISODES` | how many episodes | 12 |
+//! | `BALLOTBOX_EPISODES` | how many episodes | 3 |
 //! | `BALLOTBOX_SEED` | which ones | drawn, and printed |
 //! | `BALLOTBOX_NETNS=required` | fail where namespaces are not allowed, instead of leaving the test out | |
 //!
@@ -45,7 +45,7 @@ fn five_processes_agree_again_after_every_fault() {
             return;
         }
     };
-    let episodes = from_env("BALLOTBOX_EPISODES").unwrap_or(12);
+    let episodes = from_env("BALLOTBOX_EPISODES").unwrap_or(3);
     let seed = from_env("BALLOTBOX_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("{episodes} episodes, BALLOTBOX_SEED={seed}");
     run(&hosts, episodes, seed);
