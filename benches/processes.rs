@@ -1,0 +1,251 @@
+//! Three `ballotbox node` processes with one vote file, as an operator has them; times are seen from outside.
+//!
+//! | what | one sample |
+//! | --- | --- |
+//! | start to all elected | from the first spawn till the last of the three has told whom it elected |
+//! | kill -9 of the leader | from the signal till both others have told their new leader |
+//! | it comes back | the killed one, with the highest id, is spawned again: till it tells whom it follows |
+//! | lowest follower comes back | the follower with the lowest id is killed, and spawned at once: till it tells whom it follows |
+//! | idle node | of the three after their election, the one with the most of each, over ten seconds |
+//!
+//! A node tells by a line of `--json` on its stdout. Resident memory is `VmRSS`, with the pages of the program file that
+//! were touched; processor time is the sum over its threads of what `/proc/PID/task/TID/schedstat` counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "a bench that goes wrong may panic"
+)]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ballotbox_actors::kit::clock;
+use common::{Figure, Options, Printer, Unit};
+use serde_json::{Value, json};
+
+/// Whoever waits so long waits for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    common::run(std::env::args().skip(1), |options| {
+        measure(options);
+        Ok(())
+    })
+}
+
+fn measure(options: Options) {
+    let printer = Printer::new(options, "processes", Unit::Millis);
+    let [mut started, mut killed, mut back, mut lowest_back] = [const { Vec::new() }; 4];
+    for _ in 0..options.amount(30, 3) {
+        let mut ensemble = Ensemble::new();
+        started.push(ensemble.start_all());
+        let leader = 3;
+        killed.push(ensemble.kill_leader(leader));
+        back.push(ensemble.start_again(leader));
+        ensemble.kill(1);
+        lowest_back.push(ensemble.start_again(1));
+    }
+    printer.figure(&Figure::single("start to all elected", 3, started));
+    printer.figure(&Figure::single("kill -9 of the leader", 3, killed));
+    printer.figure(&Figure::single("it comes back", 3, back));
+    printer.figure(&Figure::single("lowest follower comes back", 3, lowest_back));
+    let window = Duration::from_secs(if options.quick { 2 } else { 10 });
+    let mut ensemble = Ensemble::new();
+    ensemble.start_all();
+    print_idle(options, &ensemble.idle(window));
+}
+
+/// Three members, and the processes of those that run.
+struct Ensemble {
+    votes: PathBuf,
+    nodes: BTreeMap<u64, Child>,
+    said: (Sender<Said>, Receiver<Said>),
+}
+
+/// A node has told whom it elected.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    process: u32,
+    leader: u64,
+    at: Instant,
+}
+
+impl Ensemble {
+    fn new() -> Self {
+        let votes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("three-processes.json");
+        // All three are held until all are known, so that they differ.
+        let ports: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
+        let members: Vec<_> = (1..)
+            .zip(&ports)
+            .map(|(id, port): (u64, _)| json!({ "id": id, "election": address(port) }))
+            .collect();
+        fs::write(&votes, json!({ "members": members }).to_string()).unwrap();
+        Self { votes, nodes: BTreeMap::new(), said: channel() }
+    }
+
+    fn start_all(&mut self) -> Duration {
+        let begun = clock::now();
+        for id in 1..=3 {
+            self.start(id);
+        }
+        self.elected(&[1, 2, 3], |leader| leader == 3) - begun
+    }
+
+    fn kill_leader(&mut self, leader: u64) -> Duration {
+        let others: Vec<_> = self.nodes.keys().copied().filter(|id| *id != leader).collect();
+        let begun = clock::now();
+        let mut process = self.nodes.remove(&leader).unwrap();
+        process.kill().unwrap();
+        let elected = self.elected(&others, |new| new != leader);
+        process.wait().unwrap();
+        elected - begun
+    }
+
+    fn kill(&mut self, id: u64) {
+        let mut process = self.nodes.remove(&id).unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    fn start_again(&mut self, id: u64) -> Duration {
+        let begun = clock::now();
+        self.start(id);
+        self.elected(&[id], |leader| leader != id) - begun
+    }
+
+    fn start(&mut self, id: u64) {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_ballotbox"))
+            .args(["node", "--json", "--id", &id.to_string(), "--votes"])
+            .arg(&self.votes)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (number, said) = (process.id(), self.said.0.clone());
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let at = clock::now();
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["event"] == "elected" {
+                    let leader = line["leader"].as_u64().unwrap();
+                    let _ = said.send(Said { process: number, leader, at });
+                }
+            }
+        });
+        self.nodes.insert(id, process);
+    }
+
+    /// When the last of these nodes told that it elected one as wished for.
+    fn elected(&self, ids: &[u64], wished: impl Fn(u64) -> bool) -> Instant {
+        let mut missing: Vec<_> = ids.iter().map(|id| self.nodes[id].id()).collect();
+        loop {
+            let said = self.said.1.recv_timeout(PATIENCE).expect("an election");
+            if wished(said.leader) {
+                missing.retain(|process| *process != said.process);
+            }
+            if missing.is_empty() {
+                return said.at;
+            }
+        }
+    }
+
+    /// The most that one of them uses while nothing happens.
+    fn idle(&self, window: Duration) -> Idle {
+        let pids: Vec<_> = self.nodes.values().map(Child::id).collect();
+        // The links become steady a second after they came up; what follows is idleness.
+        thread::park_timeout(Duration::from_secs(2));
+        let before: Vec<_> = pids.iter().map(|pid| processor_time(*pid)).collect();
+        let begun = clock::now();
+        while let Some(left) = window.checked_sub(clock::now() - begun) {
+            thread::park_timeout(left);
+        }
+        let seconds = (clock::now() - begun).as_secs_f64();
+        let used = pids
+            .iter()
+            .zip(before)
+            .map(|(pid, before)| processor_time(*pid).saturating_sub(before));
+        let most = used.max().unwrap_or_default();
+        let largest = |field| pids.iter().map(|pid| status(*pid, field)).max().unwrap_or_default();
+        Idle {
+            resident_kib: largest("VmRSS:"),
+            own_kib: largest("RssAnon:"),
+            threads: largest("Threads:"),
+            processor_ms_per_s: most.as_secs_f64() * 1e3 / seconds,
+        }
+    }
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        for process in self.nodes.values_mut() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// What a node uses that has nothing to do.
+#[derive(Debug)]
+struct Idle {
+    resident_kib: u64,
+    own_kib: u64,
+    threads: u64,
+    processor_ms_per_s: f64,
+}
+
+fn print_idle(options: Options, idle: &Idle) {
+    let mib = |kib| f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0;
+    let (resident, own) = (mib(idle.resident_kib), mib(idle.own_kib));
+    let Idle { threads, processor_ms_per_s, .. } = idle;
+    if options.json {
+        let line = json!({
+            "bench": "processes",
+            "what": "idle node",
+            "resident_mib": resident,
+            "anonymous_mib": own,
+            "threads": threads,
+            "processor_ms_per_s": processor_ms_per_s,
+        });
+        return common::println(&line.to_string());
+    }
+    common::println(&format!("idle node: {resident:.1} MiB resident, {own:.1} of it its own data"));
+    common::println(&format!("idle node: {threads} threads"));
+    common::println(&format!("idle node: {processor_ms_per_s:.3} ms of processor time a second"));
+}
+
+/// A number of `/proc/PID/status`.
+fn status(pid: u32, field: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// What all threads of a process have used so far.
+fn processor_time(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of_one = |path: PathBuf| -> Option<u64> {
+        let text = fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    let nanos = threads.filter_map(|thread| of_one(thread.ok()?.path())).sum();
+    Duration::from_nanos(nanos)
+}
