@@ -1,9 +1,8 @@
 //! [`Sender`]: writes the frames of one link.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, time::Duration};
 
 use async_std::{io::WriteExt, net::TcpStream};
-use futures::poll;
 
 use crate::{
     kit::{Actor, Address, Mailbox, Raced, Wake, clock},
@@ -79,17 +78,12 @@ impl Sender {
         mailbox: &mut Mailbox<SenderMsg>,
     ) -> Result<bool, SendError> {
         let mut socket = &self.socket;
-        let mut write = pin!(socket.write_all(frame.as_bytes()));
-        // Nearly always the kernel takes it at once: no deadline needs to be armed then.
-        let written = match poll!(write.as_mut()) {
-            std::task::Poll::Ready(written) => written,
-            std::task::Poll::Pending => {
-                match mailbox.race(clock::within(self.write_limit, write)).await {
-                    Raced::Done(Ok(written)) => written,
-                    Raced::Done(Err(clock::Late(limit))) => return Err(SendError::Stuck { limit }),
-                    Raced::Woken(_) => return Ok(false),
-                }
-            }
+        // Nearly always the kernel takes it at once.
+        let write = clock::within(self.write_limit, socket.write_all(frame.as_bytes()));
+        let written = match mailbox.race(write).await {
+            Raced::Done(Ok(written)) => written,
+            Raced::Done(Err(clock::Late(limit))) => return Err(SendError::Stuck { limit }),
+            Raced::Woken(_) => return Ok(false),
         };
         written
             .map(|()| true)
