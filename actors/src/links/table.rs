@@ -16,8 +16,10 @@ pub const GUESTS_MAX: usize = 8;
 pub struct LinkTiming {
     /// Between attempts to reach a peer.
     pub redial: Backoff,
-    /// Before the first knock: the higher id may be dialling already.
+    /// Before the first knock: the higher id may be dialling already. With many peers, longer.
     pub knock: Duration,
+    /// How long a peer that was knocked at is given to dial back, before the next knock. With many peers, longer, too.
+    pub dial_back: Duration,
     /// A link that lasted so long is a success: the next failure counts as the first.
     pub steady: Duration,
     /// How long a candidate may wait for the link before it to turn out dead.
@@ -35,6 +37,7 @@ impl Default for LinkTiming {
                 attempts_max: None,
             },
             knock: Duration::from_millis(10),
+            dial_back: Duration::from_millis(100),
             steady: Duration::from_secs(1),
             candidate: Duration::from_secs(5),
             guest: Duration::from_secs(5),
@@ -165,7 +168,7 @@ impl LinkTable {
             if self.me > peer {
                 self.dial(peer, false);
             } else {
-                self.set_timer(Timer::Redial(peer), self.timing.knock);
+                self.set_timer(Timer::Redial(peer), self.by_peers(self.timing.knock));
             }
         }
     }
@@ -203,6 +206,8 @@ impl LinkTable {
 
     fn reconnect(&mut self) {
         let down = |(id, peer): (&ServerId, &Peer)| match peer.state {
+            // A higher id that was not knocked at yet is likely to be dialling us.
+            PeerState::Down { .. } if self.me < *id && peer.failures == 0 => None,
             PeerState::Down { hurried } => Some((*id, hurried)),
             PeerState::Dialing { .. } | PeerState::Up { .. } => None,
         };
@@ -285,7 +290,7 @@ impl LinkTable {
     fn knocked(&mut self, link: LinkId) {
         if self.is_attempt(link) {
             // Not yet a success: the peer may be unable to dial us.
-            self.wait_to_redial(link.peer);
+            self.wait_to_redial(link.peer, self.by_peers(self.timing.dial_back));
         }
     }
 
@@ -293,7 +298,7 @@ impl LinkTable {
         if !self.is_attempt(link) {
             return;
         }
-        self.wait_to_redial(link.peer);
+        self.wait_to_redial(link.peer, Duration::ZERO);
         let Some(peer) = self.peers.get_mut(&link.peer) else {
             return;
         };
@@ -331,7 +336,7 @@ impl LinkTable {
                 self.clear_timer(Timer::Candidate(link.peer));
                 self.open(link.peer, socket);
             }
-            None => self.wait_to_redial(link.peer),
+            None => self.wait_to_redial(link.peer, Duration::ZERO),
         }
     }
 
@@ -410,7 +415,7 @@ impl LinkTable {
         self.actions.push(Action::Dial { link, approach });
     }
 
-    fn wait_to_redial(&mut self, id: ServerId) {
+    fn wait_to_redial(&mut self, id: ServerId, at_least: Duration) {
         let redial = self.timing.redial;
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
@@ -422,7 +427,15 @@ impl LinkTable {
         peer.state = PeerState::Down { hurried };
         peer.failures = peer.failures.saturating_add(1);
         let after = redial.delay(peer.failures).unwrap_or(redial.max);
-        self.set_timer(Timer::Redial(id), after);
+        self.set_timer(Timer::Redial(id), after.max(at_least));
+    }
+
+    /// A wait for a peer to dial us. In a large ensemble that starts at once everybody dials everybody: that takes longer
+    /// with the square of the peers, and knocks would only add to it.
+    fn by_peers(&self, wait: Duration) -> Duration {
+        let peers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        let times = (peers.saturating_mul(peers) / 25).max(1);
+        wait.saturating_mul(times).min(self.timing.redial.max)
     }
 
     fn is_attempt(&self, link: LinkId) -> bool {

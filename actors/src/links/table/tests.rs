@@ -272,10 +272,12 @@ fn a_guest_is_answered_and_has_to_leave() {
 #[test]
 fn reconnecting_hurries_all_that_wait_and_leaves_the_others_alone() {
     let mut table = linked_to_3();
+    table.handle(Event::TimerFired(Timer::Redial(id(8))));
+    table.handle(Event::DialFailed { link: link(8, 3) });
     let actions = table.handle(Event::Reconnect);
     let dials: Vec<_> =
         actions.iter().filter(|action| matches!(action, Action::Dial { .. })).collect();
-    assert_eq!(dials, [&Action::Dial { link: link(8, 3), approach: Approach::Knock }]);
+    assert_eq!(dials, [&Action::Dial { link: link(8, 4), approach: Approach::Knock }]);
     assert_eq!(table.handle(Event::Reconnect), []);
 }
 
@@ -283,16 +285,15 @@ fn reconnecting_hurries_all_that_wait_and_leaves_the_others_alone() {
 fn a_knock_is_answered_at_once_however_often_we_tried_ourselves_in_vain() {
     let mut table = started();
     table.handle(Event::DialFailed { link: link(3, 1) });
-    for generation in [2, 4, 6] {
+    for generation in [2, 3, 4] {
         let dialed = Action::Dial { link: link(3, generation), approach: Approach::Connect };
         assert!(table.handle(Event::Reconnect).contains(&dialed), "{generation}");
         table.handle(Event::DialFailed { link: link(3, generation) });
-        table.handle(Event::DialFailed { link: link(8, generation + 1) });
     }
-    let dialed = Action::Dial { link: link(3, 8), approach: Approach::Connect };
+    let dialed = Action::Dial { link: link(3, 5), approach: Approach::Connect };
     assert!(greeted(&mut table, 3, 9).contains(&dialed));
     // The next knock may be forged, and waits.
-    table.handle(Event::DialFailed { link: link(3, 8) });
+    table.handle(Event::DialFailed { link: link(3, 5) });
     assert_eq!(greeted(&mut table, 3, 10), [Action::DropSocket(SocketId(10))]);
 }
 
@@ -304,4 +305,36 @@ fn timers_that_were_cleared_change_nothing() {
     assert_eq!(table.handle(Event::TimerFired(Timer::Guest(link(77, 1)))), []);
     assert_eq!(table.handle(Event::TimerFired(Timer::Redial(id(99)))), []);
     assert_eq!(table, before);
+}
+
+#[test]
+fn a_peer_that_was_knocked_at_is_given_time_to_dial_back() {
+    let mut table = LinkTable::new(id(ME), [id(8)], LinkTiming::default());
+    table.handle(Event::Start);
+    table.handle(Event::TimerFired(Timer::Redial(id(8))));
+    let actions = table.handle(Event::Knocked { link: link(8, 1) });
+    assert_eq!(redial_after(&actions, 8), Some(LinkTiming::default().dial_back));
+}
+
+#[test]
+fn among_many_peers_knocks_come_later() {
+    let first_knock = |peers: u64| {
+        let mut table = LinkTable::new(id(0), (1..=peers).map(id), LinkTiming::default());
+        redial_after(&table.handle(Event::Start), 1).unwrap()
+    };
+    let LinkTiming { knock, redial, .. } = LinkTiming::default();
+    assert_eq!(first_knock(6), knock);
+    assert_eq!(first_knock(10), 4 * knock);
+    assert_eq!(first_knock(1000), redial.max);
+}
+
+#[test]
+fn reconnecting_does_not_hurry_the_first_knock() {
+    let mut table = LinkTable::new(id(ME), [id(8)], LinkTiming::default());
+    table.handle(Event::Start);
+    assert_eq!(table.handle(Event::Reconnect), []);
+    table.handle(Event::TimerFired(Timer::Redial(id(8))));
+    table.handle(Event::DialFailed { link: link(8, 1) });
+    let knock = Action::Dial { link: link(8, 2), approach: Approach::Knock };
+    assert!(table.handle(Event::Reconnect).contains(&knock));
 }
