@@ -18,7 +18,7 @@ use crate::{
     kit::{Actor, Address, Mailbox, Raced, clock},
     links::{Approach, LinkId},
     manager::ManagerMsg,
-    socket::{self, Liveness},
+    socket,
 };
 
 /// No more addresses than this are tried at once, whatever the resolver says.
@@ -32,7 +32,6 @@ pub(crate) struct Dialer {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) greeting: Vec<u8>,
     pub(crate) limit: Duration,
-    pub(crate) liveness: Liveness,
     pub(crate) manager: Address<ManagerMsg>,
 }
 
@@ -104,7 +103,6 @@ impl Dialer {
         let attempts = addresses.into_iter().map(|address| Box::pin(connect(address)));
         let (mut socket, _) = select_ok(attempts).await?;
         let not_greeted = |error: io::Error| DialError::NotGreeted { cause: error.to_string() };
-        socket::tune(&socket, self.liveness).map_err(not_greeted)?;
         socket.write_all(&self.greeting).await.map_err(not_greeted)?;
         Ok(socket)
     }

@@ -8,7 +8,6 @@ use crate::{
     kit::{Actor, Address, Mailbox, Raced, clock},
     manager::ManagerMsg,
     reception::GreeterId,
-    socket::{self, Liveness},
     wire::{Greeting, GreetingError},
 };
 
@@ -18,7 +17,6 @@ pub(crate) struct Greeter {
     pub(crate) id: GreeterId,
     pub(crate) socket: TcpStream,
     pub(crate) limit: Duration,
-    pub(crate) liveness: Liveness,
     pub(crate) manager: Address<ManagerMsg>,
 }
 
@@ -63,7 +61,6 @@ impl Actor for Greeter {
 impl Greeter {
     async fn read(&self) -> Result<Greeting, GreeterError> {
         let broken = |error: std::io::Error| GreeterError::Broken { cause: error.to_string() };
-        socket::tune(&self.socket, self.liveness).map_err(broken)?;
         let mut bytes = Vec::new();
         loop {
             let held = bytes.len();

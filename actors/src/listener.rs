@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use async_std::net::TcpListener;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
     Endpoint,
@@ -72,6 +72,8 @@ impl Listener {
         mailbox: &mut Mailbox<ListenerMsg>,
     ) -> Result<Option<TcpListener>, ListenError> {
         if let Some(ready) = self.ready.take() {
+            // Whoever made the socket may have thought of fewer peers. If this fails, theirs is good enough.
+            let _ = SockRef::from(&ready).listen(BACKLOG);
             return Ok(Some(TcpListener::from(ready)));
         }
         for attempts in 1.. {

@@ -17,6 +17,7 @@ use crate::{
     reception::GreeterId,
     report::Report,
     sender::{Sender, SenderMsg},
+    socket,
     wire::Frame,
 };
 
@@ -89,7 +90,6 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             id,
             socket,
             limit: self.config.timing.greeting,
-            liveness: self.config.liveness,
             manager: self.manager.clone(),
         };
         spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
@@ -113,7 +113,6 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             endpoints: self.config.peers.get(&link.peer).cloned().unwrap_or_default(),
             greeting: self.greeting.clone(),
             limit: self.config.timing.connect,
-            liveness: self.config.liveness,
             manager: self.manager.clone(),
         };
         spawn(dialer, mailbox, self.manager.clone(), move |exit| ManagerMsg::DialerEnded {
@@ -125,6 +124,8 @@ impl<U: From<Report> + Send + 'static> Children<U> {
     }
 
     pub(super) fn open_link(&mut self, link: LinkId, socket: &TcpStream) {
+        // It fails for a connection that is broken already: then the first read says so.
+        let _ = socket::tune(socket, self.config.liveness);
         let (sender_address, frames) = mailbox();
         let (receiver_address, silence) = mailbox();
         let sender = Sender {
