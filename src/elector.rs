@@ -24,6 +24,15 @@ use crate::{
     present_links::PresentLinks,
 };
 
+/// After so many messages in one go the elector speaks, though more of them wait.
+const BURST_MAX: usize = 256;
+
+/// With so many links everything is said at once.
+const PACED_ABOVE: u32 = 16;
+
+/// No vote is held back longer.
+const PACE_MAX: Duration = Duration::from_millis(100);
+
 /// What an [`Elector`] can be told.
 #[derive(Debug)]
 pub(crate) enum ElectorMsg {
@@ -49,6 +58,10 @@ pub(crate) struct Elector {
     listeners_pending: usize,
     links: PresentLinks,
     malformed: BTreeMap<ServerId, u64>,
+    /// What is to be said to whom when the present burst has been heard: only the newest word counts.
+    unsaid: BTreeMap<ServerId, Notification>,
+    /// When the peers are to hear from us again at the earliest.
+    speak_at: Option<Instant>,
     last_said: Option<(Notification, Frame)>,
     is_voter: bool,
     /// The last vote that was noted.
@@ -76,6 +89,8 @@ impl Elector {
             listeners_pending: config.listen().len(),
             links: PresentLinks::default(),
             malformed: BTreeMap::new(),
+            unsaid: BTreeMap::new(),
+            speak_at: None,
             last_said: None,
             is_voter: config.ensemble.is_voter(config.me),
             voted: None,
@@ -91,8 +106,9 @@ impl Actor for Elector {
     type Error = Infallible;
 
     async fn run(mut self, mut mailbox: Mailbox<ElectorMsg>) -> Result<(), Infallible> {
+        let mut burst = 0;
         loop {
-            match mailbox.next_until(self.timers.next_deadline()).await {
+            match mailbox.next_until(self.next_deadline()).await {
                 Wake::Told(ElectorMsg::Network(report)) => self.hear(report),
                 Wake::Told(ElectorMsg::Ask { beyond, reply }) => {
                     let status = self.status();
@@ -104,11 +120,14 @@ impl Actor for Elector {
                     while let Some(timer) = self.timers.pop_due() {
                         self.decide(Event::TimerFired(timer));
                     }
+                    // What was put off may be due, too.
+                    burst = BURST_MAX;
                 }
             }
-            if self.journal.has_news() {
-                let status = self.status();
-                self.journal.publish(&status);
+            burst += 1;
+            if burst >= BURST_MAX || mailbox.is_empty() {
+                burst = 0;
+                self.speak();
             }
         }
     }
@@ -220,7 +239,11 @@ impl Elector {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Say { to, notification } => self.say(to, notification),
+            // Without a link nobody hears it; with a new one it is said again.
+            Action::Say { to, .. } if !self.links.reaches(to) => {}
+            Action::Say { to, notification } => {
+                self.unsaid.insert(to, notification);
+            }
             Action::SetTimer { timer, after } => self.timers.set(timer, after),
             Action::ClearTimer(timer) => self.timers.clear(&timer),
             Action::Reconnect => self.network.reconnect(),
@@ -236,6 +259,25 @@ impl Elector {
                 self.note_vote();
                 self.journal.note(NodeEvent::Elected { decision, took });
             }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let speak_at = self.speak_at.filter(|_| !self.unsaid.is_empty());
+        self.timers.next_deadline().into_iter().chain(speak_at).min()
+    }
+
+    /// Says to the peers what is to be said, and to whoever watches what has happened.
+    fn speak(&mut self) {
+        if !self.unsaid.is_empty() && self.speak_at.is_none_or(|at| at <= clock::now()) {
+            for (to, notification) in std::mem::take(&mut self.unsaid) {
+                self.say(to, notification);
+            }
+            self.speak_at = pace(self.links.count()).map(|wait| clock::now() + wait);
+        }
+        if self.journal.has_news() {
+            let status = self.status();
+            self.journal.publish(&status);
         }
     }
 
@@ -269,4 +311,14 @@ impl Elector {
             ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
         }
     }
+}
+
+/// How long a server with so many links waits between two words to its peers.
+///
+/// In a large ensemble that begins at once everybody hears of ever better candidates, and every change of mind goes to
+/// everybody: votes in the square of the voters, most of them out of date on arrival. So the wait grows just so.
+fn pace(links: usize) -> Option<Duration> {
+    let links = u32::try_from(links).unwrap_or(u32::MAX);
+    let wait = Duration::from_micros(10).saturating_mul(links.saturating_mul(links));
+    (links > PACED_ABOVE).then_some(wait.min(PACE_MAX))
 }

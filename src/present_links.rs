@@ -41,6 +41,16 @@ impl PresentLinks {
         self.0.get(&link.peer) == Some(&link.generation)
     }
 
+    /// Whether there is a link to this peer.
+    pub(crate) fn reaches(&self, peer: ServerId) -> bool {
+        self.0.contains_key(&peer)
+    }
+
+    /// How many peers there is a link to.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The peers there is a link to.
     pub(crate) fn peers(&self) -> impl Iterator<Item = ServerId> + '_ {
         self.0.keys().copied()

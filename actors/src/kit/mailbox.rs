@@ -173,6 +173,11 @@ impl<M> Mailbox<M> {
         .await
     }
 
+    /// Whether nothing waits to be read just now.
+    pub fn is_empty(&self) -> bool {
+        self.told.queue.is_empty() && self.inlet.as_ref().is_none_or(|lane| lane.queue.is_empty())
+    }
+
     /// Works, unless a message comes first or the mailbox closes. Work that is done at once wins.
     pub async fn race<F: Future>(&mut self, work: F) -> Raced<F::Output, M> {
         match future::select(pin!(work), pin!(self.next())).await {
