@@ -44,14 +44,19 @@ pub struct Heard {
 impl Heard {
     pub fn parse(line: &str) -> Option<Self> {
         let (_, fields) = line.split_once("Notification: ")?;
-        let field = |name: &str| value(fields, name, &[',', ';']);
+        // 3.4 writes the name of a field behind it, in brackets.
+        let field = |name: &str| {
+            let old = fields.split_once(&format!(" ({name})"));
+            old.and_then(|(before, _)| before.rsplit(' ').next())
+                .or_else(|| value(fields, &format!("{name}:"), &[',', ';']))
+        };
         Some(Self {
-            from: field("n.sid:")?.parse().ok()?,
-            state: field("n.state:")?.to_owned(),
-            leader: field("n.leader:")?.parse().ok()?,
-            round: hexadecimal(field("n.round:")?)?,
-            epoch: hexadecimal(field("n.peerEpoch:")?)?,
-            zxid: hexadecimal(field("n.zxid:")?)?,
+            from: field("n.sid")?.parse().ok()?,
+            state: field("n.state")?.to_owned(),
+            leader: field("n.leader")?.parse().ok()?,
+            round: hexadecimal(field("n.round")?)?,
+            epoch: hexadecimal(field("n.peerEpoch")?)?,
+            zxid: hexadecimal(field("n.zxid")?)?,
         })
     }
 }
