@@ -1,0 +1,207 @@
+//! What only a real network does, with one network namespace a node: links that a firewall forgot, and peers that
+//! moved.
+//!
+//! Where namespaces are not allowed, the tests say so and pass; `BALLOTBOX_NETNS=required` makes them fail instead.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
+#![cfg(target_os = "linux")]
+
+#[path = "faults/hosts.rs"]
+mod hosts;
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use ballotbox_actors::kit::clock;
+use hosts::{Hosts, address};
+use serde_json::{Value, json};
+
+/// Whoever waits so long waits for ever: the test fails instead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The namespaces are named after this process, so there is one set of them at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn zookeeper_1748_an_idle_link_that_a_firewall_forgot_is_noticed_and_replaced() {
+    let Some((_turn, hosts)) = hosts(2) else { return };
+    let votes = votes("idle", &[0, 1].map(|host| address(host).to_string()));
+    let mut one = Process::start(&hosts, 0, 1, &votes);
+    let mut two = Process::start(&hosts, 1, 2, &votes);
+    for process in [&mut one, &mut two] {
+        process.until(|event| event["event"] == "elected" && event["leader"] == 2);
+    }
+    // The larger id has dialled. Only this connection dies; a new one finds its way.
+    let port = dialled_from(&hosts, 1);
+    for host in [0, 1] {
+        let rule = format!("add rule inet faults input tcp sport {port} drop");
+        inside(&hosts, host, &["nft", &rule]);
+        let rule = format!("add rule inet faults input tcp dport {port} drop");
+        inside(&hosts, host, &["nft", &rule]);
+    }
+    for (process, peer) in [(&mut one, 2), (&mut two, 1)] {
+        process.until(|event| *event == link(peer, false, event));
+        process.until(|event| *event == link(peer, true, event));
+    }
+    assert_ne!(dialled_from(&hosts, 1), port);
+}
+
+#[test]
+fn zookeeper_1506_a_peer_that_moved_to_another_address_behind_its_name_is_found() {
+    let Some((_turn, hosts)) = hosts(3) else { return };
+    let names = NamesOf::new(&hosts, 3);
+    names.say(&[("one.test", 0), ("two.test", 1)]);
+    let votes = votes("moved", &["one.test".to_owned(), "two.test".to_owned()]);
+    let mut one = Process::start(&hosts, 0, 1, &votes);
+    let mut two = Process::start(&hosts, 1, 2, &votes);
+    for process in [&mut one, &mut two] {
+        process.until(|event| event["event"] == "elected" && event["leader"] == 2);
+    }
+    drop(one);
+    two.until(|event| event["event"] == "looking");
+    // 2 has the larger id, so it is 2 that has to find 1, which now lives on the third host.
+    names.say(&[("one.test", 2), ("two.test", 1)]);
+    let mut one = Process::start(&hosts, 2, 1, &votes);
+    for process in [&mut one, &mut two] {
+        process.until(|event| event["event"] == "elected" && event["leader"] == 2);
+    }
+}
+
+/// Namespaces for so many nodes, or `None` where they are not allowed.
+fn hosts(count: usize) -> Option<(MutexGuard<'static, ()>, Hosts)> {
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    match Hosts::new(count) {
+        Ok(hosts) => Some((turn, hosts)),
+        Err(why) => {
+            let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
+            assert!(!required, "network namespaces are required here: {why}");
+            let test = thread::current();
+            eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
+            None
+        }
+    }
+}
+
+/// A vote file: members 1 and 2, on these hosts.
+fn votes(name: &str, hosts: &[String; 2]) -> PathBuf {
+    let member =
+        |(id, host): (i32, &String)| json!({ "id": id, "election": format!("{host}:3888") });
+    let members: Vec<_> = (1..).zip(hosts).map(member).collect();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = file.join(format!("netns-{name}-{}.json", std::process::id()));
+    fs::write(&file, json!({ "members": members }).to_string()).unwrap();
+    file
+}
+
+/// The event of a link, as it would be at the time of that event.
+fn link(peer: u64, up: bool, event: &Value) -> Value {
+    json!({ "event": "link", "id": event["id"], "at_ms": event["at_ms"], "peer": peer, "up": up })
+}
+
+/// The port from which the node on this host has dialled the other one.
+fn dialled_from(hosts: &Hosts, host: usize) -> u16 {
+    let output =
+        inside(hosts, host, &["ss", "-Htn", "state", "established", "dport", "=", ":3888"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut columns = text.split_whitespace().filter(|column| column.contains(':'));
+    let (_, port) =
+        columns.next().unwrap_or_else(|| panic!("no link: {text}")).rsplit_once(':').unwrap();
+    port.parse().unwrap()
+}
+
+fn inside(hosts: &Hosts, host: usize, command: &[&str]) -> Output {
+    let mut ip = Command::new("ip");
+    ip.args(["netns", "exec", &hosts.namespace(Some(host))]).args(command);
+    let output = ip.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// A hosts file for each namespace, which `ip netns exec` puts over the one of the machine.
+struct NamesOf(Vec<PathBuf>);
+
+impl NamesOf {
+    fn new(hosts: &Hosts, count: usize) -> Self {
+        let dir = |host| Path::new("/etc/netns").join(hosts.namespace(Some(host)));
+        let dirs: Vec<_> = (0..count).map(dir).collect();
+        for dir in &dirs {
+            fs::create_dir_all(dir).unwrap();
+        }
+        Self(dirs)
+    }
+
+    /// From now on, these names stand for the addresses of these hosts, everywhere.
+    fn say(&self, names: &[(&str, usize)]) {
+        let lines = names.iter().map(|(name, host)| format!("{} {name}\n", address(*host)));
+        let text = "127.0.0.1 localhost\n".to_owned() + &lines.collect::<String>();
+        for dir in &self.0 {
+            // Written in place: a running process keeps seeing this very file.
+            fs::write(dir.join("hosts"), &text).unwrap();
+        }
+    }
+}
+
+impl Drop for NamesOf {
+    fn drop(&mut self) {
+        for dir in &self.0 {
+            let _ = fs::remove_dir_all(dir);
+        }
+    }
+}
+
+/// A node in a process of its own. It is killed when this is dropped.
+struct Process {
+    id: u64,
+    child: Child,
+    events: flume::Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Process {
+    fn start(hosts: &Hosts, host: usize, id: u64, votes: &Path) -> Self {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &hosts.namespace(Some(host))]);
+        command.args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id", &id.to_string()]);
+        let command = command.arg("--votes").arg(votes).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (say, events) = flume::unbounded();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        Self { id, child, events, heard: Vec::new() }
+    }
+
+    /// Waits for an event like this, behind those waited for before.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
+        let deadline = clock::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(clock::now());
+            let Ok(line) = self.events.recv_timeout(left) else {
+                panic!("node {} has not got there:\n{}", self.id, self.heard.join("\n"));
+            };
+            let event = serde_json::from_str(&line).unwrap();
+            self.heard.push(line);
+            if wanted(&event) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
