@@ -65,13 +65,7 @@ impl Node {
     ///
     /// [`NodeError`], when the configuration is not consistent or the election address cannot be listened on.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        config.check()?;
-        let me = config.me;
-        let (supervisor, orders) = mailbox();
-        let (report, outcome) = mailbox();
-        let (actor, watch) = Supervisor::start(config, supervisor.clone());
-        spawn(actor, orders, report, |exit| supervisor::outcome_of(&exit));
-        let mut node = Self { me, supervisor, outcome, watch };
+        let mut node = Self::launch(config)?;
         match node.watch().until(|status| status.state != NodeState::Starting).await {
             Ok(_) => Ok(node),
             Err(Ended) => Err(node.ended().await.err().unwrap_or_else(|| NodeError::Panicked {
@@ -79,6 +73,21 @@ impl Node {
                 message: "it ended without a reason".to_owned(),
             })),
         }
+    }
+
+    /// Starts a node without waiting until it listens: its [news](Watch::news) tell how that goes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], when the configuration is not consistent.
+    pub fn launch(config: NodeConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let me = config.me;
+        let (supervisor, orders) = mailbox();
+        let (report, outcome) = mailbox();
+        let (actor, watch) = Supervisor::start(config, supervisor.clone());
+        spawn(actor, orders, report, |exit| supervisor::outcome_of(&exit));
+        Ok(Self { me, supervisor, outcome, watch })
     }
 
     /// Whose node this is.

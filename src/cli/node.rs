@@ -98,12 +98,7 @@ async fn serve(
     mut signals: Signals,
     mut voice: Voice<'_>,
 ) -> Result<(), Failure> {
-    let starting = pin!(Node::start(config));
-    let mut node = match future::select(starting, signals.next()).await {
-        Either::Left((node, _)) => node?,
-        // It does not listen yet; dropping the attempt ends what there is of it.
-        Either::Right(_) => return Ok(voice.stopped()?),
-    };
+    let mut node = Node::launch(config).map_err(NodeError::from)?;
     match tell(node.watch(), &mut signals, &mut voice).await? {
         Ending::Asked => node.stop().await?,
         Ending::Itself => node.ended().await?,
