@@ -8,8 +8,9 @@ mod common;
 mod zookeeper;
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     net::{Shutdown, TcpStream},
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -20,6 +21,7 @@ use ballotbox::{
     node::{NodeEvent, NodeState, Status},
 };
 use common::{elects, id, patiently};
+use serde_json::Value;
 use zookeeper::{Server, Zoo, log::Outcome};
 
 #[test]
@@ -109,6 +111,26 @@ fn ours_is_stopped_and_started_and_joins_without_a_new_election() {
         }
         assert_eq!((two.elections(), three.elections()), (1, 1));
     });
+}
+
+#[test]
+fn ours_is_killed_as_a_process_and_its_next_life_joins_from_the_same_zoo_cfg() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    let file = zoo.zoo_cfg_file(1);
+    let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+    all_agree(3, [&mut two, &mut three]);
+    for _ in 0..5 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
+        command.args(["node", "--json", "--id", "1", "--config"]).arg(&file).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let elected = lines.map_while(Result::ok).find(|line| line.contains("\"elected\""));
+        let elected: Value = serde_json::from_str(&elected.unwrap()).unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert_eq!((&elected["leader"], &elected["state"]), (&3.into(), &"following".into()));
+    }
+    assert_eq!((two.elections(), three.elections()), (1, 1));
 }
 
 #[test]
