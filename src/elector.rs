@@ -317,7 +317,7 @@ impl Elector {
 ///
 /// In a large ensemble that begins at once everybody hears of ever better candidates, and every change of mind goes to
 /// everybody: votes in the square of the voters, most of them out of date on arrival. So the wait grows just so.
-fn pace(links: usize) -> Option<Duration> {
+pub(crate) fn pace(links: usize) -> Option<Duration> {
     let links = u32::try_from(links).unwrap_or(u32::MAX);
     let wait = Duration::from_micros(10).saturating_mul(links.saturating_mul(links));
     (links > PACED_ABOVE).then_some(wait.min(PACE_MAX))

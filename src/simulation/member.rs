@@ -8,7 +8,7 @@ use ballotbox_actors::{
     wire::Frame,
 };
 
-use super::{network::End, setup::Setup, world::Happening};
+use super::{Moment, network::End, setup::Setup, world::Happening};
 use crate::{
     election::{Election, Event as ElectionEvent, Notification, Timer as ElectionTimer},
     present_links::PresentLinks,
@@ -40,6 +40,10 @@ pub(super) struct Running {
     pub(super) present: PresentLinks,
     pub(super) election_timers: Timers<ElectionTimer>,
     pub(super) link_timers: Timers<LinkTimer>,
+    /// What is to be said to whom when everything of this instant has been heard: only the newest word counts.
+    pub(super) unsaid: Vec<(ServerId, Notification)>,
+    /// When the peers are to hear from this member again at the earliest.
+    pub(super) speak_at: Moment,
     /// What was said last, so that saying it to several peers makes one frame.
     pub(super) last_said: Option<(Notification, Frame)>,
     /// The newest word for each peer since the present link to it.
@@ -86,6 +90,8 @@ impl Running {
             present: PresentLinks::default(),
             election_timers: Timers::default(),
             link_timers: Timers::default(),
+            unsaid: Vec::new(),
+            speak_at: Moment::default(),
             last_said: None,
             newest: Vec::new(),
             writing: 0,

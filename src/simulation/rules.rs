@@ -73,17 +73,18 @@ pub(super) fn all_is_quiet(world: &World) -> bool {
     };
     let running =
         world.members.iter().filter_map(|member| Some((member, member.running.as_ref()?)));
-    running.clone().all(|(member, running)| member.hanging.is_none() && running.writing == 0)
-        && running
-            .flat_map(|(_, running)| &running.open)
-            .all(|(_, end)| quiet(*end) && quiet(end.other()))
+    running.clone().all(|(member, running)| {
+        member.hanging.is_none() && running.writing == 0 && running.unsaid.is_empty()
+    }) && running
+        .flat_map(|(_, running)| &running.open)
+        .all(|(_, end)| quiet(*end) && quiet(end.other()))
 }
 
 /// Whether on every link that both ends have, and on which nothing is under way, the last thing said was heard.
 pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
     world.members.iter().find_map(|member| {
         let running = member.running.as_ref()?;
-        let quiet = member.hanging.is_none() && running.writing == 0;
+        let quiet = member.hanging.is_none() && running.writing == 0 && running.unsaid.is_empty();
         let lost = |(link, end): &&(ballotbox_actors::links::LinkId, End)| {
             let newest = running.newest.iter().find(|(peer, _)| *peer == link.peer);
             let heard = is_calm(world, *end).map(|half| half.last_heard.as_ref());

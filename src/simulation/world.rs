@@ -48,6 +48,8 @@ pub struct World {
     told: VecDeque<(usize, Inner)>,
     /// What has come over connections in this instant: it is read when nothing is told any more, as in a mailbox.
     came: VecDeque<(End, Bit)>,
+    /// Who has something to say when all that is heard.
+    eager: Vec<usize>,
     random: Random,
     trace: Trace,
     violation: Option<Violation>,
@@ -85,6 +87,11 @@ pub(super) enum Happening {
         member: usize,
         life: u32,
         link: LinkId,
+    },
+    /// What was put off is to be said.
+    Speak {
+        member: usize,
+        life: u32,
     },
     /// Nothing was acknowledged for too long.
     Impatient {
@@ -124,6 +131,7 @@ impl World {
             queue,
             told: VecDeque::new(),
             came: VecDeque::new(),
+            eager: Vec::new(),
             random,
             trace: Trace::default(),
             violation: None,
@@ -228,6 +236,11 @@ impl World {
             Happening::Answered { connection, accepted } => self.answered(connection, accepted),
             Happening::Arrived { end, bit } => self.arrived(end, bit),
             Happening::Written { member, life, link } => self.written(member, life, link),
+            Happening::Speak { member, life } => {
+                if self.members[member].life == life {
+                    self.eager.push(member);
+                }
+            }
             Happening::Impatient { end } => self.give_up(end, number),
             Happening::ProbeDue { end } => self.probe(end),
         }
@@ -239,8 +252,13 @@ impl World {
             while let Some((member, inner)) = self.told.pop_front() {
                 self.attend(member, inner);
             }
-            let Some((end, bit)) = self.came.pop_front() else { return };
-            self.take_in(end, bit);
+            if let Some((end, bit)) = self.came.pop_front() {
+                self.take_in(end, bit);
+            } else if let Some(member) = self.eager.pop() {
+                self.speak(member);
+            } else {
+                return;
+            }
         }
     }
 
@@ -249,7 +267,8 @@ impl World {
         match happening {
             Happening::ElectionTimer { member, .. }
             | Happening::LinkTimer { member, .. }
-            | Happening::Written { member, .. } => Some(*member),
+            | Happening::Written { member, .. }
+            | Happening::Speak { member, .. } => Some(*member),
             Happening::Answered { connection, .. } => {
                 let connection = self.network.connections.get(*connection as usize)?;
                 Some(connection.dialer.member)

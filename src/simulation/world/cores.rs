@@ -16,6 +16,7 @@ use crate::{
         Action as ElectionAction, Event as ElectionEvent, Notification, Timer as ElectionTimer,
         invariants,
     },
+    elector::pace,
     simulation::{
         member::{Inner, Running},
         network::{Bit, End},
@@ -104,7 +105,7 @@ impl World {
 
     fn perform_election(&mut self, member: usize, action: ElectionAction) {
         match action {
-            ElectionAction::Say { to, notification } => self.say(member, to, notification),
+            ElectionAction::Say { to, notification } => self.put_off(member, to, notification),
             ElectionAction::SetTimer { timer, after } => {
                 let life = self.members[member].life;
                 let happening = Happening::ElectionTimer { member, life, timer };
@@ -130,6 +131,43 @@ impl World {
                 self.note(member, "DECIDES", format_args!("{standing} {vote}, round {round}"));
                 self.chronicle.decided(decision);
             }
+        }
+    }
+
+    /// Keeps a word until everything of this instant has been heard. Without a link nobody hears it; with a new one it is
+    /// said again.
+    fn put_off(&mut self, member: usize, to: ServerId, notification: Notification) {
+        let Some(running) = &mut self.members[member].running else { return };
+        if !running.present.reaches(to) {
+            return;
+        }
+        match running.unsaid.iter_mut().find(|(peer, _)| *peer == to) {
+            Some((_, unsaid)) => *unsaid = notification,
+            None => running.unsaid.push((to, notification)),
+        }
+        if !self.eager.contains(&member) {
+            self.eager.push(member);
+        }
+    }
+
+    /// Says to the peers what is to be said, if it is time.
+    pub(super) fn speak(&mut self, member: usize) {
+        let life = self.members[member].life;
+        let Some(running) = &mut self.members[member].running else { return };
+        if running.unsaid.is_empty() {
+            return;
+        }
+        if running.speak_at > self.now {
+            self.queue.push(running.speak_at, Happening::Speak { member, life });
+            return;
+        }
+        if let Some(wait) = pace(running.present.count()) {
+            running.speak_at = self.now.after(wait);
+        }
+        let mut unsaid = std::mem::take(&mut running.unsaid);
+        unsaid.sort_by_key(|(to, _)| *to);
+        for (to, notification) in unsaid {
+            self.say(member, to, notification);
         }
     }
 
