@@ -25,7 +25,7 @@ mod report;
 use std::{net::SocketAddr, time::Duration};
 
 pub use self::{
-    ask::{ask, ask_all},
+    ask::{Inquirer, ask, ask_all},
     report::{Reading, Report},
 };
 use crate::{Endpoint, ServerId, election::Notification};

@@ -18,12 +18,14 @@ use async_std::task::block_on;
 use ballotbox::{
     Endpoint, Epoch, Round, Vote, Zxid,
     election::{Format, Notification, PeerState},
-    probe::{NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
+    probe::{Inquirer, NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
 };
 use ballotbox_actors::wire::{Frame, Greeting, GreetingForm};
 use common::{Lab, PATIENCE, elects, id};
 use serde_json::Value;
 use zookeeper::Zoo;
+
+const LIST: &str = "server.1=127.0.0.1:1:2:participant\nversion=0";
 
 #[test]
 fn nodes_of_ours_are_asked_and_do_not_mind() {
@@ -54,17 +56,56 @@ fn of_a_server_that_was_asked_before_the_fresh_answer_counts() {
         socket.read_exact(&mut greeting).unwrap();
         let expected = Greeting { from: Some(PROBE_ID), form: GreetingForm::Bare };
         assert_eq!(expected.encode(), greeting);
-        say(&mut socket, PeerState::Following, 9);
+        say(&mut socket, PeerState::Following, 9, "");
         // It was said before; now there are two questions, and two answers.
         for _ in 0..2 {
             hear(&mut socket);
-            say(&mut socket, PeerState::Leading, 2);
+            say(&mut socket, PeerState::Leading, 2, "");
         }
         end_of(&mut socket);
     });
     let answer = block_on(ask(&target(&address), PATIENCE)).unwrap();
     assert_eq!(answer.notification.state, PeerState::Leading);
     assert_eq!(answer.notification.vote.unwrap().leader, id(2));
+}
+
+#[test]
+fn asking_again_uses_the_connection_and_brings_the_servers_own_list_back() {
+    let address = serve(|mut socket| {
+        socket.read_exact(&mut [0; 8]).unwrap();
+        for leader in [8, 9] {
+            hear(&mut socket);
+            say(&mut socket, PeerState::Following, leader, LIST);
+        }
+        let mut frame = vec![0; 48 + LIST.len()];
+        if socket.read_exact(&mut frame).is_err() {
+            return;
+        }
+        assert_eq!(Notification::decode(&frame[4..]).unwrap().format.config(), Some(LIST));
+        say(&mut socket, PeerState::Following, 10, LIST);
+    });
+    let mut inquirer = Inquirer::new(target(&address));
+    // It has closed after the second time: the third is over a new connection.
+    for leader in [9, 10, 9] {
+        let answer = block_on(inquirer.ask(PATIENCE)).unwrap();
+        assert_eq!(answer.notification.vote.unwrap().leader, id(leader));
+    }
+}
+
+#[test]
+fn a_real_server_that_is_asked_again_and_again_has_nothing_to_log() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
+    let mut server = zoo.serve(3);
+    server.until_looking();
+    let mut inquirer = Inquirer::new(target(&zoo.election(3)));
+    for _ in 0..50 {
+        let answer = block_on(inquirer.ask(PATIENCE)).unwrap();
+        assert_eq!(answer.notification.state, PeerState::Looking);
+    }
+    drop(inquirer);
+    server.until_logged("Send worker leaving thread");
+    let logged = |text| server.log().iter().filter(|line| line.contains(text)).count();
+    assert_eq!(["Received connection request", "(36 bits)"].map(logged), [1, 2]);
 }
 
 #[test]
@@ -267,9 +308,12 @@ fn serve(treat: impl Fn(TcpStream) + Send + 'static) -> Endpoint {
     address.into()
 }
 
-fn say(socket: &mut TcpStream, state: PeerState, leader: u64) {
+fn say(socket: &mut TcpStream, state: PeerState, leader: u64, list: &str) {
     let vote = Vote { epoch: Epoch(1), zxid: Zxid(0), leader: id(leader) };
-    let format = Format::WithoutConfig { version: 1 };
+    let format = match list {
+        "" => Format::WithoutConfig { version: 1 },
+        list => Format::Current { version: 2, config: list.into() },
+    };
     let notification = Notification { state, vote: Some(vote), round: Round(1), format };
     let frame = Frame::new(&notification.encode()).unwrap();
     // Whoever has heard enough may be gone.

@@ -9,7 +9,7 @@ use async_std::task::block_on;
 use ballotbox::{
     Endpoint,
     config_text::ConfigText,
-    probe::{Report, Target, ask_all},
+    probe::{Answer, NoAnswer, Report, Target, ask_all},
     zoo_cfg::ZooCfg,
 };
 use structopt::StructOpt;
@@ -110,7 +110,10 @@ impl Ensemble {
     }
 
     async fn ask(&self, limit: Duration) -> Report {
-        let answers = ask_all(&self.targets, limit).await;
+        self.judge(ask_all(&self.targets, limit).await)
+    }
+
+    fn judge(&self, answers: Vec<Result<Answer, NoAnswer>>) -> Report {
         Report::new(&self.targets, answers, self.list.as_ref())
     }
 }

@@ -1,8 +1,9 @@
-//! [`ask`]: one server, one answer, or why there is none.
+//! [`ask`]: one server, one answer, or why there is none. [`Inquirer`]: the same again and again.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,10 @@ use ballotbox_actors::{
     kit::clock,
     wire::{Frame, FrameError, Greeting, GreetingForm},
 };
-use futures::future::{join_all, select_ok};
+use futures::{
+    FutureExt,
+    future::{join_all, select_ok},
+};
 
 use super::{Answer, NoAnswer, PROBE_ID, Target, judge::Judge};
 use crate::{
@@ -24,6 +28,9 @@ use crate::{
 
 /// No more addresses than this are tried at once, whatever the resolver says.
 const ADDRESSES_MAX: usize = 16;
+
+/// More than this a server has not said unasked; one that never ends is not to keep us here.
+const LEFTOVERS_MAX: usize = 64;
 
 /// Another probe at the same moment takes our place at the server: so often we come again.
 const ATTEMPTS: usize = 3;
@@ -39,15 +46,91 @@ pub async fn ask_all(targets: &[Target], limit: Duration) -> Vec<Result<Answer, 
 ///
 /// [`NoAnswer`], saying what happened instead.
 pub async fn ask(target: &Target, limit: Duration) -> Result<Answer, NoAnswer> {
-    let inquiry = Inquiry { began: clock::now(), limit };
-    let mut result = Err(NoAnswer::Closed);
-    for _ in 0..ATTEMPTS {
-        result = inquiry.attempt(target).await;
-        if result != Err(NoAnswer::Closed) {
-            return result;
+    Inquirer::new(target.clone()).ask(limit).await
+}
+
+/// Asks one server again and again, over the same connection as long as that lasts.
+///
+/// From the second time on, the question brings the server's own member list back to it. A real server from 3.5 on has
+/// nothing to say to that, while it logs two lines for every question in the older form.
+#[derive(Debug)]
+pub struct Inquirer {
+    target: Target,
+    line: Option<Line>,
+}
+
+/// A connection that has brought an answer.
+#[derive(Debug)]
+struct Line {
+    socket: TcpStream,
+    from: SocketAddr,
+    judge: Judge,
+    list: Arc<str>,
+}
+
+impl Inquirer {
+    /// Of this server; nothing is done yet.
+    pub const fn new(target: Target) -> Self {
+        Self { target, line: None }
+    }
+
+    /// Asks, no longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`], saying what happened instead.
+    pub async fn ask(&mut self, limit: Duration) -> Result<Answer, NoAnswer> {
+        let inquiry = Inquiry { began: clock::now(), limit };
+        if let Some(mut line) = self.line.take() {
+            match clock::within(inquiry.left(), line.ask_again()).await {
+                Ok(Some(notification)) => return Ok(self.keep(line, notification, inquiry)),
+                // It was closed: a new connection will tell more.
+                Ok(None) => {}
+                Err(_) => return Err(NoAnswer::Silent { limit }),
+            }
+        }
+        for _ in 0..ATTEMPTS {
+            match inquiry.attempt(&self.target).await {
+                Ok((line, notification)) => return Ok(self.keep(line, notification, inquiry)),
+                Err(NoAnswer::Closed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let tls = inquiry.wants_tls(&self.target).await;
+        Err(if tls { NoAnswer::WantsTls } else { NoAnswer::Closed })
+    }
+
+    fn keep(&mut self, mut line: Line, notification: Notification, inquiry: Inquiry) -> Answer {
+        let list = notification.format.config().unwrap_or_default();
+        if *line.list != *list {
+            line.list = list.into();
+        }
+        let answer = Answer { from: line.from, notification, took: clock::now() - inquiry.began };
+        self.line = Some(line);
+        answer
+    }
+}
+
+impl Line {
+    /// The answer to one more question; `None` if the server has gone, or ceased to make sense.
+    async fn ask_again(&mut self) -> Option<Notification> {
+        // What is there already was said before we asked.
+        for _ in 0..LEFTOVERS_MAX {
+            let Some(read) = self.socket.read(self.judge.room()).now_or_never() else { break };
+            let count = read.ok().filter(|count| *count > 0)?;
+            self.judge.filled(count).ok()?;
+        }
+        while self.judge.next().ok()?.is_some() {}
+        self.socket.write_all(question(&self.list).ok()?.as_bytes()).await.ok()?;
+        loop {
+            if let Some(notification) = self.judge.next().ok()? {
+                return Some(notification);
+            }
+            let count =
+                self.socket.read(self.judge.room()).await.ok().filter(|count| *count > 0)?;
+            self.judge.filled(count).ok()?;
         }
     }
-    if inquiry.wants_tls(target).await { Err(NoAnswer::WantsTls) } else { result }
 }
 
 /// The shortest hello of TLS 1.2 there is: one cipher, which no server has to like, and no extension.
@@ -73,22 +156,20 @@ struct Inquiry {
 }
 
 impl Inquiry {
-    async fn attempt(self, target: &Target) -> Result<Answer, NoAnswer> {
+    async fn attempt(self, target: &Target) -> Result<(Line, Notification), NoAnswer> {
         let connected = clock::within(self.left(), connect(&target.endpoints)).await;
         let no_connection = |_| NoAnswer::NoConnection { limit: self.limit };
-        let (mut socket, from) = connected.map_err(no_connection)??;
-        let mut judge = Judge::default();
+        let (socket, from) = connected.map_err(no_connection)??;
+        let mut line = Line { socket, from, judge: Judge::default(), list: Arc::from("") };
         let mut heard = None;
-        let talk = talk(&mut socket, &mut judge, &mut heard);
-        let talked = clock::within(self.left(), talk).await;
-        let took = clock::now() - self.began;
+        let talked = clock::within(self.left(), open(&mut line, &mut heard)).await;
         if let Some(notification) = heard {
-            return Ok(Answer { from, notification, took });
+            return Ok((line, notification));
         }
         match talked {
             Ok(Err(error)) => Err(error),
-            Ok(Ok(())) => Err(judge.verdict(NoAnswer::Closed)),
-            Err(_) => Err(judge.verdict(NoAnswer::Silent { limit: self.limit })),
+            Ok(Ok(())) => Err(line.judge.verdict(NoAnswer::Closed)),
+            Err(_) => Err(line.judge.verdict(NoAnswer::Silent { limit: self.limit })),
         }
     }
 
@@ -113,38 +194,36 @@ impl Inquiry {
 }
 
 /// Asks twice, and leaves the newest answer in `heard`. Ends with the second answer, or when the server closes.
-async fn talk(
-    socket: &mut TcpStream,
-    judge: &mut Judge,
-    heard: &mut Option<Notification>,
-) -> Result<(), NoAnswer> {
-    let Ok(question) = question() else { return Ok(()) };
+async fn open(line: &mut Line, heard: &mut Option<Notification>) -> Result<(), NoAnswer> {
+    let Ok(question) = question(&line.list) else { return Ok(()) };
     let greeting = Greeting { from: Some(PROBE_ID), form: GreetingForm::Bare };
     let opening = [&greeting.encode(), question.as_bytes()].concat();
     // A server that closes at once may still have said why.
-    let _ = socket.write_all(&opening).await;
+    let _ = line.socket.write_all(&opening).await;
     loop {
-        while let Some(notification) = judge.next()? {
+        while let Some(notification) = line.judge.next()? {
             if heard.replace(notification).is_some() {
                 return Ok(());
             }
-            let _ = socket.write_all(question.as_bytes()).await;
+            let _ = line.socket.write_all(question.as_bytes()).await;
         }
-        match socket.read(judge.room()).await {
+        match line.socket.read(line.judge.room()).await {
             Ok(0) | Err(_) => return Ok(()),
-            Ok(count) => judge.filled(count)?,
+            Ok(count) => line.judge.filled(count)?,
         }
     }
 }
 
-/// A vote for nobody, as observers begin, in the form of ZooKeeper 3.4.
-fn question() -> Result<Frame, FrameError> {
-    let question = Notification {
-        state: PeerState::Looking,
-        vote: None,
-        round: Round::default(),
-        format: Format::WithoutConfig { version: Format::LAST_WITHOUT_CONFIG },
+/// A vote for nobody, as observers begin, with this member list; without one, in the form of ZooKeeper 3.4. Real servers
+/// cannot bear an empty list.
+fn question(list: &Arc<str>) -> Result<Frame, FrameError> {
+    let format = if list.is_empty() {
+        Format::WithoutConfig { version: Format::LAST_WITHOUT_CONFIG }
+    } else {
+        Format::Current { version: Notification::VERSION, config: Arc::clone(list) }
     };
+    let question =
+        Notification { state: PeerState::Looking, vote: None, round: Round::default(), format };
     Frame::new(&question.encode())
 }
 

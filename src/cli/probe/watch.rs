@@ -6,9 +6,12 @@ use std::{
 };
 
 use async_std::task::block_on;
-use ballotbox::{ServerId, probe::Report};
+use ballotbox::{
+    ServerId,
+    probe::{Inquirer, Report},
+};
 use ballotbox_actors::kit::clock;
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_async_std::Signals;
@@ -45,10 +48,12 @@ pub(super) fn run(
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::Signals)?;
     block_on(async {
         let began = clock::now();
+        let mut inquirers: Vec<_> = ensemble.targets.iter().cloned().map(Inquirer::new).collect();
         let mut known = Vec::new();
         let mut verdict = None;
         loop {
-            let report = ensemble.ask(args.deadline).await;
+            let asked = inquirers.iter_mut().map(|inquirer| inquirer.ask(args.deadline));
+            let report = ensemble.judge(join_all(asked).await);
             let at = clock::now() - began;
             for (index, reading) in report.servers.iter().enumerate() {
                 let line = ServerLine::new(reading);
