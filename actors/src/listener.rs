@@ -23,14 +23,17 @@ const BACKLOG: i32 = 1024;
 const ACCEPT_REST: Backoff =
     Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
 
+/// So many connections may be accepted before the manager has dealt with the first of them.
+const ACCEPTS_AHEAD_MAX: usize = 16;
+
 /// What a [`Listener`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ListenerMsg {
-    /// The connection before was dealt with: accept the next one.
+    /// A connection was dealt with: one more may be accepted.
     Resume,
 }
 
-/// Binds, as often as it takes, and accepts one connection at a time.
+/// Binds, as often as it takes, and accepts a few connections ahead of what the manager deals with.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) id: ListenerId,
@@ -90,7 +93,7 @@ impl Listener {
             };
             let retry_after = jittered(delay);
             let failed = ManagerMsg::BindFailed { listener: self.id, cause, retry_after };
-            if self.manager.tell(failed).is_err() || !rest(mailbox, retry_after).await {
+            if self.manager.tell(failed).is_err() || rest(mailbox, retry_after).await.is_none() {
                 return Ok(None);
             }
         }
@@ -104,43 +107,47 @@ impl Listener {
         if self.manager.tell(ManagerMsg::Listening { address }).is_err() {
             return;
         }
-        let mut failures = 0;
+        let (mut failures, mut credit) = (0, ACCEPTS_AHEAD_MAX);
         loop {
+            if credit == 0 {
+                match mailbox.next().await {
+                    Wake::Told(ListenerMsg::Resume) => credit += 1,
+                    Wake::Due | Wake::Closed => return,
+                }
+            }
             match mailbox.race(listener.accept()).await {
                 Raced::Done(Ok((socket, from))) => {
-                    failures = 0;
+                    (failures, credit) = (0, credit - 1);
                     let accepted = ManagerMsg::Accepted { listener: self.id, socket, from };
                     if self.manager.tell(accepted).is_err() {
                         return;
-                    }
-                    match mailbox.next().await {
-                        Wake::Told(ListenerMsg::Resume) => {}
-                        Wake::Due | Wake::Closed => return,
                     }
                 }
                 // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
                 Raced::Done(Err(_)) => {
                     failures += 1;
                     let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
-                    if !rest(mailbox, delay).await {
-                        return;
+                    match rest(mailbox, delay).await {
+                        Some(resumed) => credit += resumed,
+                        None => return,
                     }
                 }
-                Raced::Woken(Wake::Told(ListenerMsg::Resume)) => {}
+                Raced::Woken(Wake::Told(ListenerMsg::Resume)) => credit += 1,
                 Raced::Woken(Wake::Due | Wake::Closed) => return,
             }
         }
     }
 }
 
-/// Waits; `false` when the mailbox closed meanwhile.
-async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> bool {
+/// Waits, and says how often it was told to resume; `None` when the mailbox closed meanwhile.
+async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> Option<usize> {
     let until = clock::now() + delay;
+    let mut resumed = 0;
     loop {
         match mailbox.next_until(Some(until)).await {
-            Wake::Due => return true,
-            Wake::Told(ListenerMsg::Resume) => {}
-            Wake::Closed => return false,
+            Wake::Due => return Some(resumed),
+            Wake::Told(ListenerMsg::Resume) => resumed += 1,
+            Wake::Closed => return None,
         }
     }
 }

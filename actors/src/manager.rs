@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 ConnectionManager ── LinkTable, Reception, the sockets that wait for a decision
-//!   Listener          │   one per address; accepts, one connection at a time
+//!   Listener          │   one per address; accepts, a few connections ahead
 //!   Greeter           │   one per incoming connection, until it has said who it is
 //!   Dialer            │   one per attempt to reach a peer
 //!   Sender, Receiver  │   one pair per link
