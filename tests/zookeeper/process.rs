@@ -27,10 +27,10 @@ pub struct Server {
 
 impl Server {
     pub(super) fn start(number: u64, java: &mut Command, log_file: &Path) -> Self {
-        let java = java.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = java.spawn().unwrap();
-        let output = process.stdout.take().unwrap();
         let mut copy = File::options().create(true).append(true).open(log_file).unwrap();
+        let java = java.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = java.stderr(copy.try_clone().unwrap()).spawn().unwrap();
+        let output = process.stdout.take().unwrap();
         let (lines, arriving) = flume::unbounded();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
