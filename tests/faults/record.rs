@@ -50,8 +50,12 @@ impl Record {
     fn looking(&mut self, event: &Value) -> Result<(), String> {
         let round = event["round"].as_i64().ok_or("looking without a round")?;
         match self.belief {
-            Belief::Looking { round: before } | Belief::Elected { round: before, .. } => {
-                ensure(round > before, "a new election is not in a newer round")?;
+            Belief::Looking { round: before } => {
+                ensure(round > before, "an election moved on to a round that is not newer")?;
+            }
+            // A better vote that came too late takes the same round up again.
+            Belief::Elected { round: before, .. } => {
+                ensure(round >= before, "a new election is in an older round")?;
             }
             Belief::Nothing => {}
         }
