@@ -16,7 +16,7 @@ use std::{
 
 use async_std::task::block_on;
 use ballotbox::{
-    Endpoint, Epoch, Round, Vote, Zxid,
+    Endpoint, Epoch, Node, Round, Vote, Zxid,
     election::{Format, Notification, PeerState},
     probe::{Inquirer, NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
 };
@@ -249,6 +249,38 @@ fn watching_tells_what_changes_until_it_is_told_to_stop() {
         assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
         assert_eq!(watching.wait().unwrap().code(), Some(1));
         one.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_server_that_means_another_ensemble_stands_out() {
+    block_on(async {
+        let mut lab = Lab::voters(2);
+        let list = |host: &str| {
+            let line = |number| {
+                let port = lab.address(number).port();
+                format!("server.{number}={host}:{number}:{port}:participant\n")
+            };
+            line(1) + &line(2) + "version=0"
+        };
+        let lists = [list("127.0.0.1"), list("127.0.0.1").replace("127.0.0.1:2:", "127.0.0.1:3:")];
+        let mut nodes = Vec::new();
+        for (number, list) in (1..).zip(lists) {
+            let mut config = lab.config(number);
+            config.config_text = list.into();
+            nodes.push(Node::start(config).await.unwrap());
+        }
+        for node in &nodes {
+            elects(&mut node.watch(), 2).await;
+        }
+        let addresses = [1, 2].map(|number| lab.address(number).to_string()).join(",");
+        let (code, report) = probe(&[&addresses, "--json"]);
+        assert_eq!((code, &report["leader"]), (0, &2.into()));
+        let servers = report["servers"].as_array().unwrap().iter();
+        let differing = servers.filter(|server| server["member_list"].is_string()).count();
+        assert_eq!(differing, 1, "{report}");
+        let table = String::from_utf8(run(&["probe", &addresses]).stdout).unwrap();
+        assert!(table.contains("its member list differs: server 2 quorum address"), "{table}");
     });
 }
 
