@@ -656,3 +656,11 @@ proptest! {
         prop_assert_eq!(told.version, ConfigVersion(version));
     }
 }
+
+#[test]
+fn a_message_is_one_line_whatever_the_values_hold() {
+    let text = "dataDir=/a\\nb\ninitLimit=1\nsyncLimit=1\nserver.1=h:1:2\nserver.2=h:3:4\n";
+    let error = ZooCfg::parse(Path::new("zoo.cfg"), |_| Ok(Some(text.into()))).unwrap_err();
+    let shown = error.to_string();
+    assert!(shown.contains(r"/a\nb") && !shown.contains('\n'), "{shown}");
+}

@@ -24,7 +24,7 @@ pub struct Place {
 
 /// Why a file is not the configuration of a server we could stand in for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{}", one_line(format!("{place}: {problem}")))]
 pub struct ZooCfgError {
     /// Where.
     pub place: Place,
@@ -235,7 +235,7 @@ pub enum Problem {
 
 /// Something to look at, though it is no error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{place}: {caveat}")]
+#[error("{}", one_line(format!("{place}: {caveat}")))]
 pub struct Warning {
     /// Where.
     pub place: Place,
@@ -337,6 +337,16 @@ impl fmt::Display for Place {
             None => write!(f, "{}", self.file.display()),
         }
     }
+}
+
+/// Values may hold line ends, written as escapes: a message stays one line all the same.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped =
+        |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 const fn word(role: Role) -> &'static str {

@@ -1,0 +1,95 @@
+//! What is done with any bytes: nothing may panic, and what was read must survive being written and read again.
+//!
+//! The fuzzer calls these, and `tests/corpus.rs` with all inputs that are kept.
+
+use std::path::Path;
+
+use ballotbox::{
+    config_text::ConfigText, election::Notification, vote_file::VoteFile, zoo_cfg::ZooCfg,
+};
+use ballotbox_actors::wire::{Frame, FrameBuffer, Greeting};
+
+/// The first bytes of a connection.
+pub fn greeting(bytes: &[u8]) {
+    let missing = Greeting::missing(bytes);
+    if let Ok(greeting) = Greeting::decode(bytes) {
+        assert_eq!(missing, Ok(0), "{greeting:?}");
+        let written = greeting.encode();
+        assert_eq!(Greeting::decode(&written).as_ref(), Ok(&greeting));
+    }
+}
+
+/// A stream of frames, which comes in pieces: the first byte says how long they are.
+pub fn frame(bytes: &[u8]) {
+    let Some((piece, stream)) = bytes.split_first() else { return };
+    let whole = frames(stream, stream.len().max(1));
+    assert_eq!(frames(stream, usize::from(*piece).max(1)), whole, "pieces of {piece} bytes");
+}
+
+fn frames(stream: &[u8], piece: usize) -> (Vec<Frame>, bool) {
+    let mut buffer = FrameBuffer::default();
+    let mut found = Vec::new();
+    for piece in stream.chunks(piece) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let room = buffer.room();
+            let count = rest.len().min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            buffer.filled(count);
+            rest = &rest[count..];
+            loop {
+                match buffer.next_frame() {
+                    Ok(Some(frame)) => found.push(frame),
+                    Ok(None) => break,
+                    Err(_) => return (found, true),
+                }
+            }
+        }
+    }
+    (found, false)
+}
+
+/// The body of a frame.
+pub fn notification(bytes: &[u8]) {
+    if let Ok(notification) = Notification::decode(bytes) {
+        let written = notification.encode();
+        assert_eq!(Notification::decode(&written).as_ref(), Ok(&notification));
+    }
+}
+
+/// The list of members in a notification.
+pub fn config_text(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(config) = ConfigText::parse(text) {
+        let _ = config.ensemble();
+        let written = config.to_string();
+        let read = ConfigText::parse(&written).expect("what we write we can read");
+        assert!(config.difference(&read).is_none(), "{written}");
+    }
+}
+
+/// The file that a real server reads; the same bytes stand for every file it names.
+pub fn zoo_cfg(bytes: &[u8]) {
+    match ZooCfg::parse(Path::new("zoo.cfg"), |_| Ok(Some(bytes.to_vec()))) {
+        Ok(cfg) => {
+            let _ = cfg.node_config();
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+    let _ = ZooCfg::parse(Path::new("zoo.cfg"), |path| {
+        Ok((path == Path::new("zoo.cfg")).then(|| bytes.to_vec()))
+    });
+}
+
+/// A vote file.
+pub fn vote_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match VoteFile::parse("fuzz", text) {
+        Ok(file) => {
+            let written = file.to_json();
+            let read = VoteFile::parse("fuzz", &written).expect("what we write we can read");
+            assert_eq!(read, file);
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+}

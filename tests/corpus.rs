@@ -1,0 +1,50 @@
+//! Every input that is kept for the fuzzer, through what the fuzzer does with it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "a test may")]
+
+#[path = "../fuzz/targets.rs"]
+mod targets;
+
+use std::{fs, path::Path};
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut inputs = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        println!("{}", path.display());
+        run(&fs::read(path).unwrap());
+        inputs += 1;
+    }
+    assert!(inputs > 0, "{target} has no inputs");
+}
+
+#[test]
+fn greetings_survive_their_corpus() {
+    replay("greeting", targets::greeting);
+}
+
+#[test]
+fn frames_survive_their_corpus() {
+    replay("frame", targets::frame);
+}
+
+#[test]
+fn notifications_survive_their_corpus() {
+    replay("notification", targets::notification);
+}
+
+#[test]
+fn config_texts_survive_their_corpus() {
+    replay("config_text", targets::config_text);
+}
+
+#[test]
+fn zoo_cfgs_survive_their_corpus() {
+    replay("zoo_cfg", targets::zoo_cfg);
+}
+
+#[test]
+fn vote_files_survive_their_corpus() {
+    replay("vote_file", targets::vote_file);
+}
