@@ -7,8 +7,8 @@
 //! | three voters, a link breaks, one crashes | that as well | the invariants |
 //! | two link tables | dials that cross or fail, cuts, timers | never two links for good, never none, no newest frame lost |
 //!
-//! What grows without end is bounded: rounds, breaks, dials. The larger models take minutes:
-//! `cargo test --release --test model -- --ignored`.
+//! What grows without end is bounded: rounds, breaks, dials. The larger models take a minute:
+//! `cargo test --test model -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 

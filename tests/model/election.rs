@@ -356,9 +356,8 @@ fn with_a_crash_and_a_restart_every_invariant_holds() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute"]
 fn with_free_timing_a_broken_link_and_a_crash_every_invariant_holds() {
-    println!("{}", check(Voters { breaks: 1, ..Voters::three() }));
-    println!("{}", check(Voters { crashes: 1, rounds: 2, ..Voters::three() }));
-    println!("{}", check(Voters { slots: 2, ..Voters::three() }));
+    check(Voters { breaks: 1, ..Voters::three() });
+    check(Voters { crashes: 1, ..Voters::three() });
 }

@@ -415,8 +415,7 @@ fn a_cut_link_is_replaced_whoever_notices_first() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn the_same_with_more_dials_cuts_and_words() {
-    println!("{}", check(Pair { dials: 3, failures: 1, cuts: 1, words: 1 }));
-    println!("{}", check(Pair { dials: 3, failures: 0, cuts: 1, words: 1 }));
+#[ignore = "takes a minute"]
+fn the_same_with_more_dials() {
+    println!("{} states", check(Pair { dials: 3, failures: 1, cuts: 1, words: 0 }));
 }
