@@ -252,7 +252,10 @@ impl World {
             while let Some((member, inner)) = self.told.pop_front() {
                 self.attend(member, inner);
             }
-            if let Some((end, bit)) = self.came.pop_front() {
+            // Frames wait for the elector, everything else goes to the manager: a link may be over before its last
+            // frames are heard.
+            let for_manager = self.came.iter().position(|(_, bit)| !matches!(bit, Bit::Frame(_)));
+            if let Some((end, bit)) = self.came.remove(for_manager.unwrap_or(0)) {
                 self.take_in(end, bit);
             } else if let Some(member) = self.eager.pop() {
                 self.speak(member);

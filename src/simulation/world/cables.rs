@@ -151,7 +151,8 @@ impl World {
     pub(super) fn take_in(&mut self, end: End, bit: Bit) {
         let Some((here, there)) = self.network.halves(end) else { return };
         let (member, from, link) = (here.member, there.member, here.link);
-        if !here.open || self.members[member].life != here.life {
+        let was_read = link.is_some() && matches!(bit, Bit::Frame(_));
+        if !(here.open || was_read) || self.members[member].life != here.life {
             return;
         }
         match (bit, link) {

@@ -78,7 +78,6 @@ impl World {
                 self.note(member, "WAKES", format_args!("to {} happenings", backlog.len()));
                 for (number, happening) in backlog {
                     self.happen(number, happening);
-                    self.finish_instant();
                 }
             }
         }
