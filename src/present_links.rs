@@ -56,3 +56,21 @@ impl PresentLinks {
         self.0.keys().copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_an_older_link_is_not_heard_once_there_is_a_newer_one() {
+        let peer = ServerId::new(2).unwrap();
+        let [older, newer] = [1, 2].map(|n| LinkId { peer, generation: Generation(n) });
+        let mut links = PresentLinks::default();
+        links.event_of(&Report::LinkUp { link: older });
+        assert!(links.contains(older));
+        links.event_of(&Report::LinkUp { link: newer });
+        assert!(links.contains(newer) && !links.contains(older));
+        links.event_of(&Report::LinkDown { link: newer, cause: String::new() });
+        assert!(!links.contains(newer) && !links.contains(older));
+    }
+}
