@@ -237,6 +237,7 @@ impl Election {
 
     /// Ends the election.
     pub(super) fn decide(&mut self, vote: Vote, round: Round, out: &mut Vec<Action>) {
+        debug_assert!(self.decision().is_none(), "an election ends once");
         let standing = if vote.leader == self.me {
             Standing::Leading
         } else if self.i_am_voter() {

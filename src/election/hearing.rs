@@ -157,7 +157,10 @@ impl Election {
                 self.say_to_former_observers(decision, out);
             } else {
                 self.look(out);
-                self.weigh(from, heard, out);
+                // The votes heard while settled may have decided already, this one among them.
+                if self.decision().is_none() {
+                    self.weigh(from, heard, out);
+                }
             }
             return;
         }

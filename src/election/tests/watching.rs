@@ -363,3 +363,12 @@ fn what_was_said_earlier_over_a_link_since_lost_does_not_count() {
     unreachable(&mut core, 3);
     assert_eq!((core.round(), core.vote()), (Round(2), Some(plain(1))));
 }
+
+#[test]
+fn an_election_that_the_votes_heard_while_settled_decide_ends_once() {
+    let mut core = settled(1);
+    unreachable(&mut core, 2);
+    let actions = hear(&mut core, 3, Looking, plain(3), 2);
+    let decided = actions.iter().filter(|action| matches!(action, Action::Decided(_))).count();
+    assert_eq!((decided, core.decision().unwrap().round), (1, Round(2)));
+}
