@@ -170,3 +170,26 @@ fn a_node_that_is_no_member_does_not_start() {
         assert_eq!(error.to_string(), "id 7 is not a member: the members are 1, 2");
     });
 }
+
+#[test]
+fn a_member_list_that_no_notification_can_carry_is_refused() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let longest = 512 * 1024 - 44;
+        for (len, fits) in [(longest, true), (longest + 1, false)] {
+            let mut config = lab.config(1);
+            config.config_text = "x".repeat(len).into();
+            match Node::start(config).await {
+                Ok(node) => {
+                    assert!(fits, "{len}");
+                    node.stop().await.unwrap();
+                }
+                Err(error) => {
+                    assert!(!fits, "{len}");
+                    let text = "a member list of 524245 bytes: expected at most 524244";
+                    assert_eq!(error.to_string(), text);
+                }
+            }
+        }
+    });
+}

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ballotbox_actors::{
     Endpoint, Listen, Liveness, NetworkConfig, NetworkTiming, ServerId, links::LinkTiming,
-    wire::Greeting, wire::GreetingForm,
+    wire::Frame, wire::Greeting, wire::GreetingForm,
 };
 
 use crate::{Ensemble, Epoch, Timing, Zxid};
@@ -57,7 +57,16 @@ pub enum ConfigError {
         /// The member.
         id: ServerId,
     },
+    /// The member list does not fit into a notification, so no vote could be said.
+    #[error("a member list of {len} bytes: expected at most {}", CONFIG_TEXT_LEN_MAX)]
+    MemberListTooLong {
+        /// How long it is.
+        len: usize,
+    },
 }
+
+/// What is left of a frame for the member list, behind the fixed fields of a notification.
+const CONFIG_TEXT_LEN_MAX: usize = Frame::LEN_MAX - 44;
 
 impl NodeConfig {
     /// A node of this ensemble, with an empty history and default timings.
@@ -87,6 +96,10 @@ impl NodeConfig {
         if !self.ensemble.contains(self.me) {
             let known = self.ensemble.members().map(|(id, _)| id).collect();
             return Err(ConfigError::NotAMember { me: self.me, known });
+        }
+        let len = self.config_text.len();
+        if len > CONFIG_TEXT_LEN_MAX {
+            return Err(ConfigError::MemberListTooLong { len });
         }
         let without_address = |id: &ServerId| self.election.get(id).is_none_or(Vec::is_empty);
         match self.ensemble.members().map(|(id, _)| id).find(without_address) {
