@@ -24,13 +24,14 @@ const ACCEPT_REST: Backoff =
     Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
 
 /// So many connections may be accepted before the manager has dealt with the first of them.
-const ACCEPTS_AHEAD_MAX: usize = 16;
+pub(crate) const ACCEPTS_AHEAD_MAX: usize = 16;
 
 /// What a [`Listener`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ListenerMsg {
-    /// A connection was dealt with: one more may be accepted.
-    Resume,
+    /// So many more connections may be accepted. To begin with it is none: a server is not to be reached at one
+    /// address before it is at all of them.
+    Accept(usize),
 }
 
 /// Binds, as often as it takes, and accepts a few connections ahead of what the manager deals with.
@@ -107,11 +108,11 @@ impl Listener {
         if self.manager.tell(ManagerMsg::Listening { address }).is_err() {
             return;
         }
-        let (mut failures, mut credit) = (0, ACCEPTS_AHEAD_MAX);
+        let (mut failures, mut credit) = (0, 0);
         loop {
             if credit == 0 {
                 match mailbox.next().await {
-                    Wake::Told(ListenerMsg::Resume) => credit += 1,
+                    Wake::Told(ListenerMsg::Accept(more)) => credit += more,
                     Wake::Due | Wake::Closed => return,
                 }
             }
@@ -128,25 +129,25 @@ impl Listener {
                     failures += 1;
                     let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
                     match rest(mailbox, delay).await {
-                        Some(resumed) => credit += resumed,
+                        Some(more) => credit += more,
                         None => return,
                     }
                 }
-                Raced::Woken(Wake::Told(ListenerMsg::Resume)) => credit += 1,
+                Raced::Woken(Wake::Told(ListenerMsg::Accept(more))) => credit += more,
                 Raced::Woken(Wake::Due | Wake::Closed) => return,
             }
         }
     }
 }
 
-/// Waits, and says how often it was told to resume; `None` when the mailbox closed meanwhile.
+/// Waits, and says how many more may be accepted; `None` when the mailbox closed meanwhile.
 async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> Option<usize> {
     let until = clock::now() + delay;
-    let mut resumed = 0;
+    let mut allowed = 0;
     loop {
         match mailbox.next_until(Some(until)).await {
-            Wake::Due => return Some(resumed),
-            Wake::Told(ListenerMsg::Resume) => resumed += 1,
+            Wake::Due => return Some(allowed),
+            Wake::Told(ListenerMsg::Accept(more)) => allowed += more,
             Wake::Closed => return None,
         }
     }

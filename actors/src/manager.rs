@@ -187,10 +187,11 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
 
     fn listening(&mut self, address: SocketAddr) {
         self.report(Report::Listening { address });
-        // Nobody is dialled before we can be dialled back.
         self.listeners_pending = self.listeners_pending.saturating_sub(1);
         if self.listeners_pending == 0 {
+            // Nobody is dialled before we can be dialled back, and nobody is served by half a server.
             self.decide(Event::Start);
+            self.children.open_listeners();
         }
     }
 

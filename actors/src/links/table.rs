@@ -1,21 +1,29 @@
 //! [`LinkTable`], the core itself.
 
+mod peer;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
+use self::peer::{Outbox, Peer, PeerState};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
 use crate::{ServerId, kit::Backoff, wire::Frame};
 
 /// So many strangers are served at the same time: enough for operators who probe, too few to matter.
 pub const GUESTS_MAX: usize = 8;
 
+/// So many attempts to reach one peer are under way at the same time: each looks its name up anew.
+const ATTEMPTS_MAX: usize = 5;
+
 /// The waits of the table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct LinkTiming {
     /// Between attempts to reach a peer.
     pub redial: Backoff,
+    /// An attempt that takes longer is followed by another one beside it, if the peer meanwhile shows that it is there.
+    pub overdue: Duration,
     /// Before the first knock: the higher id may be dialling already. With many peers, longer.
     pub knock: Duration,
     /// How long a peer that was knocked at is given to dial back, before the next knock. With many peers, longer, too.
@@ -36,6 +44,7 @@ impl Default for LinkTiming {
                 max: Duration::from_secs(5),
                 attempts_max: None,
             },
+            overdue: Duration::from_millis(500),
             knock: Duration::from_millis(10),
             dial_back: Duration::from_millis(100),
             steady: Duration::from_secs(1),
@@ -58,39 +67,9 @@ pub struct LinkTable {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Peer {
-    state: PeerState,
-    /// Failures since the last link that lasted.
-    failures: u32,
-    /// The user knows that this peer is out of reach.
-    away: bool,
-    /// It knocked, and was not reached since.
-    knocked: bool,
-}
-
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-enum PeerState {
-    /// No link; a `Redial` timer is armed. `hurried`: a knock was answered since the timer last ran out, so the next
-    /// one has to wait for it.
-    Down { hurried: bool },
-    /// An attempt is under way.
-    Dialing { attempt: Generation, hurried: bool },
-    /// There is a link.
-    Up { outbox: Outbox, candidate: Option<SocketId> },
-}
-
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Guest {
     id: ServerId,
     outbox: Outbox,
-}
-
-/// The writing side of a link: one frame under way, and the newest one behind it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Outbox {
-    generation: Generation,
-    writing: bool,
-    waiting: Option<Frame>,
 }
 
 impl LinkTable {
@@ -100,13 +79,11 @@ impl LinkTable {
         peers: impl IntoIterator<Item = ServerId>,
         timing: LinkTiming,
     ) -> Self {
-        let down = PeerState::Down { hurried: false };
-        let fresh = Peer { state: down, failures: 0, away: false, knocked: false };
         let peers = peers.into_iter().filter(|peer| *peer != me);
         Self {
             me,
             timing,
-            peers: peers.map(|peer| (peer, fresh.clone())).collect(),
+            peers: peers.map(|peer| (peer, Peer::new())).collect(),
             guests: VecDeque::new(),
             last_generation: Generation::default(),
             unsent: 0,
@@ -163,8 +140,11 @@ impl LinkTable {
     }
 
     fn start(&mut self) {
-        let peers: Vec<_> = self.peers().collect();
-        for peer in peers {
+        let down = |(id, peer): (&ServerId, &Peer)| {
+            matches!(peer.state, PeerState::Down { .. }).then_some(*id)
+        };
+        let waiting: Vec<_> = self.peers.iter().filter_map(down).collect();
+        for peer in waiting {
             if self.me > peer {
                 self.dial(peer, false);
             } else {
@@ -250,11 +230,17 @@ impl LinkTable {
                 peer.knocked = true;
                 // A knock shows that the peer is there again; one that follows a hurried attempt may be forged.
                 if !hurried {
-                    peer.failures = 0;
+                    if peer.unanswered_knocks == 0 {
+                        peer.failures = 0;
+                    }
                     self.dial(from, true);
                 }
             }
-            PeerState::Dialing { .. } => peer.knocked = true,
+            PeerState::Dialing { ref mut called, .. } => {
+                peer.knocked = true;
+                *called = true;
+                self.dial_beside(from);
+            }
             PeerState::Up { ref outbox, .. } => {
                 let link = LinkId { peer: from, generation: outbox.generation };
                 self.notify(Notice::Doubted(link));
@@ -295,19 +281,26 @@ impl LinkTable {
     }
 
     fn dial_failed(&mut self, link: LinkId) {
-        if !self.is_attempt(link) {
-            return;
-        }
-        self.wait_to_redial(link.peer, Duration::ZERO);
         let Some(peer) = self.peers.get_mut(&link.peer) else {
             return;
         };
+        if !peer.is_tried_by(link.generation) {
+            return;
+        }
         let newly_away = !std::mem::replace(&mut peer.away, true);
         let owed_a_dial = std::mem::take(&mut peer.knocked);
+        if owed_a_dial {
+            peer.unanswered_knocks = peer.unanswered_knocks.saturating_add(1);
+        }
+        // A peer that knocks for hours is a handful of notices.
+        let is_news = owed_a_dial && peer.unanswered_knocks.is_power_of_two();
+        if !peer.is_still_tried_without(link.generation) {
+            self.wait_to_redial(link.peer, Duration::ZERO);
+        }
         if newly_away {
             self.notify(Notice::Unreachable(link.peer));
         }
-        if owed_a_dial {
+        if is_news {
             self.notify(Notice::CannotDialBack(link.peer));
         }
     }
@@ -340,10 +333,26 @@ impl LinkTable {
         }
     }
 
-    fn redial(&mut self, peer: ServerId) {
-        let down = |peer: &Peer| matches!(peer.state, PeerState::Down { .. });
-        if self.peers.get(&peer).is_some_and(down) {
-            self.dial(peer, false);
+    fn redial(&mut self, id: ServerId) {
+        match self.peers.get_mut(&id).map(|peer| &mut peer.state) {
+            Some(PeerState::Down { .. }) => self.dial(id, false),
+            Some(PeerState::Dialing { overdue, .. }) => {
+                *overdue = true;
+                self.dial_beside(id);
+            }
+            Some(PeerState::Up { .. }) | None => {}
+        }
+    }
+
+    /// Begins another attempt beside one that takes long, if the peer knocks meanwhile: it is there, and may have moved
+    /// since that attempt looked its name up.
+    fn dial_beside(&mut self, id: ServerId) {
+        if let Some(peer) = self.peers.get(&id)
+            && let PeerState::Dialing { attempts, hurried, called: true, overdue: true } =
+                &peer.state
+            && attempts.len() < ATTEMPTS_MAX
+        {
+            self.dial(id, *hurried);
         }
     }
 
@@ -397,6 +406,7 @@ impl LinkTable {
         peer.state = PeerState::Up { outbox: Outbox::new(link.generation), candidate: None };
         peer.away = false;
         peer.knocked = false;
+        peer.unanswered_knocks = 0;
         self.clear_timer(Timer::Redial(id));
         // First the news, then the link: what it brings is of no use to a user that does not know it.
         self.notify(Notice::LinkUp(link));
@@ -410,8 +420,11 @@ impl LinkTable {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        peer.state = PeerState::Dialing { attempt: link.generation, hurried };
-        self.clear_timer(Timer::Redial(id));
+        peer.begin(link.generation, hurried);
+        let beside = peer.attempts().saturating_sub(1).min(ATTEMPTS_MAX);
+        // Each attempt is given twice as long as the one before.
+        let overdue = self.by_peers(self.timing.overdue).saturating_mul(1 << beside);
+        self.set_timer(Timer::Redial(id), overdue);
         self.actions.push(Action::Dial { link, approach });
     }
 
@@ -439,10 +452,7 @@ impl LinkTable {
     }
 
     fn is_attempt(&self, link: LinkId) -> bool {
-        match self.peers.get(&link.peer).map(|peer| &peer.state) {
-            Some(PeerState::Dialing { attempt, .. }) => *attempt == link.generation,
-            Some(PeerState::Down { .. } | PeerState::Up { .. }) | None => false,
-        }
+        self.peers.get(&link.peer).is_some_and(|peer| peer.is_tried_by(link.generation))
     }
 
     fn outbox_mut(&mut self, link: LinkId) -> Option<&mut Outbox> {
@@ -475,12 +485,6 @@ impl LinkTable {
 
     fn clear_timer(&mut self, timer: Timer) {
         self.actions.push(Action::ClearTimer(timer));
-    }
-}
-
-impl Outbox {
-    const fn new(generation: Generation) -> Self {
-        Self { generation, writing: false, waiting: None }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     greeter::{Greeter, GreeterError},
     kit::{Address, Exit, Inlet, mailbox, spawn},
     links::{Approach, LinkId},
-    listener::{Listener, ListenerMsg},
+    listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
     receiver::Receiver,
     reception::GreeterId,
     report::Report,
@@ -78,9 +78,17 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         }
     }
 
+    /// Lets all listeners accept what comes.
+    pub(super) fn open_listeners(&self) {
+        for address in self.listeners.values() {
+            let _ = address.tell(ListenerMsg::Accept(ACCEPTS_AHEAD_MAX));
+        }
+    }
+
+    /// A connection was dealt with: this listener may accept one more.
     pub(super) fn resume(&self, listener: ListenerId) {
         if let Some(address) = self.listeners.get(&listener) {
-            let _ = address.tell(ListenerMsg::Resume);
+            let _ = address.tell(ListenerMsg::Accept(1));
         }
     }
 

@@ -59,6 +59,16 @@ fn the_higher_id_dials_and_the_lower_waits_a_moment_before_it_knocks() {
 }
 
 #[test]
+fn a_link_that_was_there_before_the_start_stays() {
+    let mut table = LinkTable::new(id(ME), [id(3), id(8)], LinkTiming::default());
+    greeted(&mut table, 8, 1);
+    greeted(&mut table, 3, 2);
+    table.handle(Event::Dialed { link: link(3, 2), socket: SocketId(3) });
+    assert_eq!(table.handle(Event::Start), []);
+    assert!(table.link(id(3)).is_some() && table.link(id(8)).is_some());
+}
+
+#[test]
 fn a_dialled_connection_becomes_the_link() {
     let mut table = started();
     let actions = table.handle(Event::Dialed { link: link(3, 1), socket: SocketId(7) });
@@ -114,6 +124,85 @@ fn a_knock_resets_the_back_off() {
     let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
     let actions = table.handle(Event::DialFailed { link: *link });
     assert_eq!(redial_after(&actions, 3), Some(LinkTiming::default().redial.min));
+}
+
+#[test]
+fn a_peer_that_knocks_in_vain_again_and_again_does_not_reset_the_back_off_each_time() {
+    let mut table = started();
+    let mut attempt = link(3, 1);
+    let mut waits = Vec::new();
+    for socket in 0..20 {
+        let actions = table.handle(Event::DialFailed { link: attempt });
+        waits.extend(redial_after(&actions, 3));
+        let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        let actions = table.handle(Event::DialFailed { link: *link });
+        waits.extend(redial_after(&actions, 3));
+        let actions = greeted(&mut table, 3, socket);
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        attempt = *link;
+    }
+    assert_eq!(waits.last(), Some(&LinkTiming::default().redial.max), "{waits:?}");
+}
+
+/// A table that has been dialling 3 for long when that one knocks: another attempt begins, generation 2.
+fn dialling_3_twice() -> LinkTable {
+    let mut table = started();
+    greeted(&mut table, 3, 1);
+    let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+    let dial = Action::Dial { link: link(3, 2), approach: Approach::Connect };
+    assert_eq!(actions.last(), Some(&dial));
+    table
+}
+
+#[test]
+fn a_peer_that_knocks_while_an_attempt_takes_long_gets_another_and_whichever_gets_there_is_kept() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let mut table = dialling_3_twice();
+        let dialed = |generation, socket| Event::Dialed {
+            link: link(3, generation),
+            socket: SocketId(socket),
+        };
+        let actions = table.handle(dialed(first, 4));
+        let open = table.link(id(3)).unwrap();
+        assert!(actions.contains(&Action::OpenLink { link: open, socket: SocketId(4) }));
+        assert_eq!(table.handle(dialed(second, 5)), [Action::DropSocket(SocketId(5))]);
+        assert_eq!(table.link(id(3)), Some(open));
+    }
+}
+
+#[test]
+fn another_attempt_needs_a_knock_and_patience_whichever_comes_first() {
+    let mut table = started();
+    assert_eq!(table.handle(Event::TimerFired(Timer::Redial(id(3)))), []);
+    let actions = greeted(&mut table, 3, 1);
+    let dial = Action::Dial { link: link(3, 2), approach: Approach::Connect };
+    assert_eq!(actions.last(), Some(&dial));
+    assert_eq!(redial_after(&actions, 3), Some(2 * LinkTiming::default().overdue));
+}
+
+#[test]
+fn however_often_a_peer_knocks_only_so_many_attempts_are_under_way() {
+    let mut table = started();
+    let mut dials = 0;
+    for socket in 0..1000 {
+        greeted(&mut table, 3, socket);
+        let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+        dials += actions.iter().filter(|action| matches!(action, Action::Dial { .. })).count();
+    }
+    assert_eq!(dials, ATTEMPTS_MAX - 1);
+}
+
+#[test]
+fn when_one_of_two_attempts_fails_the_other_is_waited_for() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let mut table = dialling_3_twice();
+        let unreachable = Action::Notify(Notice::Unreachable(id(3)));
+        let actions = table.handle(Event::DialFailed { link: link(3, first) });
+        assert_eq!(actions, [unreachable, Action::Notify(Notice::CannotDialBack(id(3)))]);
+        let actions = table.handle(Event::DialFailed { link: link(3, second) });
+        assert!(redial_after(&actions, 3).is_some(), "{actions:?}");
+    }
 }
 
 #[test]
@@ -230,6 +319,23 @@ fn a_peer_that_knocks_but_cannot_be_dialled_back_is_reported() {
     let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
     let actions = table.handle(Event::DialFailed { link: *link });
     assert!(actions.contains(&Action::Notify(Notice::CannotDialBack(id(3)))));
+}
+
+#[test]
+fn a_peer_that_knocks_in_vain_for_hours_is_reported_a_handful_of_times() {
+    let mut table = started();
+    table.handle(Event::DialFailed { link: link(3, 1) });
+    let mut told = 0;
+    for socket in 0..1000 {
+        let actions = greeted(&mut table, 3, socket);
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        let actions = table.handle(Event::DialFailed { link: *link });
+        told += usize::from(actions.contains(&Action::Notify(Notice::CannotDialBack(id(3)))));
+        let actions = table.handle(Event::TimerFired(Timer::Redial(id(3))));
+        let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
+        table.handle(Event::DialFailed { link: *link });
+    }
+    assert_eq!(told, 10);
 }
 
 #[test]
