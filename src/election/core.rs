@@ -159,7 +159,6 @@ impl Election {
         self.round = self.round.next();
         self.tally.clear();
         self.established.clear();
-        self.askers.clear();
         self.resend = self.timing.resend_min;
         let best_heard = self.take_over_early_votes();
         self.choose(self.initial_vote().max(best_heard));
@@ -219,7 +218,7 @@ impl Election {
         let settled = self.established.get(candidate);
         // A candidate that follows another does not lead, whoever votes for it still.
         let withdrawn = settled.is_some_and(|ballot| ballot.vote.leader != candidate);
-        if withdrawn || !self.ensemble.is_quorum(&self.tally.supporters(&ours)) {
+        if withdrawn || !self.ensemble.is_quorum(&self.backers(&ours)) {
             return self.unsettle(out);
         }
         let nobody_missing = self
@@ -227,12 +226,26 @@ impl Election {
             .voters()
             .filter(|voter| *voter != self.me && self.reach(*voter) != Some(Reach::Away))
             .all(|voter| self.tally.get(voter).is_some_and(|theirs| theirs.agrees_with(&ours)));
-        if nobody_missing {
+        if nobody_missing && self.may_be_there(candidate) {
             self.decide(ours.vote, self.round, out);
         } else if self.state == State::Looking {
             self.state = State::Settling;
             out.push(Action::SetTimer { timer: Timer::Settle, after: self.timing.settle });
         }
+    }
+
+    /// Who votes as we do. Those who cannot be reached are of no use to us as leader, whatever they said before.
+    fn backers(&self, ours: &Ballot) -> BTreeSet<ServerId> {
+        let mut backers = self.tally.supporters(ours);
+        if ours.vote.leader == self.me {
+            backers.retain(|voter| self.may_be_there(*voter));
+        }
+        backers
+    }
+
+    /// Whether this server was not tried in vain since it was last linked to us.
+    pub(super) fn may_be_there(&self, server: ServerId) -> bool {
+        server == self.me || self.reach(server) != Some(Reach::Away)
     }
 
     /// Ends the election.
@@ -271,11 +284,11 @@ impl Election {
                     out.push(Action::Reconnect);
                 }
             }
-            (Timer::Settle, State::Settling) => {
-                if let Some(vote) = self.vote {
-                    self.decide(vote, self.round, out);
-                }
-            }
+            (Timer::Settle, State::Settling) => match self.vote {
+                Some(vote) if self.may_be_there(vote.leader) => self.decide(vote, self.round, out),
+                // All vote for one that is gone: nobody will take that back in this round.
+                Some(_) | None => self.look(out),
+            },
             (Timer::Grace, State::Decided(_)) if self.watch.grace_armed => self.look(out),
             // It was cleared when it had fired already.
             (Timer::Resend | Timer::Settle | Timer::Grace, _) => {}

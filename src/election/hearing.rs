@@ -130,7 +130,8 @@ impl Election {
             settled.claim_of(leader)
         }?;
         let supporters = settled.supporters(ballot);
-        let wins = self.ensemble.may_lead(leader) && self.ensemble.is_quorum(&supporters);
+        let may_lead = self.ensemble.may_lead(leader) && self.may_be_there(leader);
+        let wins = may_lead && self.ensemble.is_quorum(&supporters);
         wins.then_some((claim.vote, claim.round))
     }
 

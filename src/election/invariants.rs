@@ -5,10 +5,6 @@
 //!
 //! That all servers agree is not among them. It takes timely messages.
 
-use std::collections::BTreeSet;
-
-use ballotbox_actors::ServerId;
-
 use super::{
     Ballot, Decision, Election, PeerState, Standing, State, hearing::ASKERS_MAX, tally::Tally,
 };
@@ -17,13 +13,14 @@ use super::{
 pub type Rule = fn(before: &Election, after: &Election) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 9] = [
+pub const RULES: [(&str, Rule); 10] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
     ("whoever decides holds a quorum for it", decided_with_a_quorum),
     ("whoever joins has heard the leader say that it leads", joined_only_who_says_it_leads),
     ("nobody votes or decides for one who may not lead", elects_only_who_may_lead),
     ("the standing fits the decision", standing_fits),
+    ("nobody is elected who is known to be gone", elects_only_who_may_be_there),
     ("whoever has no vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
     ("what is kept is bounded", bounded),
@@ -69,6 +66,11 @@ pub fn joined_only_who_says_it_leads(before: &Election, after: &Election) -> boo
 /// A vote, and a decision, is for a voter with some weight.
 pub fn elects_only_who_may_lead(_: &Election, after: &Election) -> bool {
     after.vote.is_none_or(|vote| after.ensemble.may_lead(vote.leader))
+}
+
+/// At the moment of a decision, the elected one is not one that was tried in vain since it was last linked.
+pub fn elects_only_who_may_be_there(before: &Election, after: &Election) -> bool {
+    fresh_decision(before, after).is_none_or(|decision| after.may_be_there(decision.vote.leader))
 }
 
 /// A server leads exactly if it elected itself, and only voters follow.
@@ -125,8 +127,13 @@ fn quorum_for(tally: &Tally, after: &Election, ballot: &Ballot) -> bool {
     after.ensemble.is_quorum(&tally.supporters(ballot))
 }
 
+/// Whether one of those who settled on this leader has a quorum of equal ballots.
 fn settled_on(tally: &Tally, after: &Election, decision: Decision) -> bool {
-    let for_leader = tally.iter().filter(|(_, ballot)| ballot.vote.leader == decision.vote.leader);
-    let ids: BTreeSet<ServerId> = for_leader.map(|(id, _)| id).collect();
-    after.ensemble.is_quorum(&ids)
+    let settled = tally.iter().map(|(_, ballot)| *ballot).filter(|ballot| {
+        ballot.state != PeerState::Looking && ballot.vote.leader == decision.vote.leader
+    });
+    // In the tally of a round the version was forgotten: whoever was heard last may have had one.
+    let as_heard =
+        settled.flat_map(|ballot| [ballot, Ballot { version: ballot.version.max(1), ..ballot }]);
+    as_heard.into_iter().any(|ballot| quorum_for(tally, after, &ballot))
 }

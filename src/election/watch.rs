@@ -93,6 +93,8 @@ impl Watch {
 impl Election {
     pub(super) fn begin_watch(&mut self, decision: Decision, out: &mut Vec<Action>) {
         self.watch.end(out);
+        // What it will say over its next link comes from after the loss.
+        self.watch.link_replaced = self.reach(decision.vote.leader) == Some(Reach::Lost);
         if decision.standing == Standing::Leading {
             let heard = self.tally.iter().chain(self.established.iter());
             let astray = heard.filter(|(voter, ballot)| {
@@ -170,13 +172,13 @@ impl Election {
         }
         match word {
             Word::Stale | Word::Older if self.watch.link_replaced => return true,
-            Word::Leads | Word::Elects => {
+            Word::Leads | Word::LeadsAlready | Word::Elects => {
                 // That its link is there as well is another matter.
                 if self.hold(decision) == Hold::Firm {
                     self.watch.clear_grace(out);
                 }
             }
-            Word::LeadsAlready | Word::Stale => {}
+            Word::Stale => {}
             Word::Older => self.arm_grace(out),
             Word::Gone => return true,
         }

@@ -65,6 +65,17 @@ fn whoever_asked_without_a_vote_is_told_how_the_election_ends() {
 }
 
 #[test]
+fn whoever_asked_without_a_vote_is_told_the_end_though_the_voter_had_to_begin_anew() {
+    let mut core = begun(1, members(3, 1));
+    link_up(&mut core, [2, 4]);
+    unreachable(&mut core, 3);
+    hear(&mut core, 2, Looking, plain(3), 1);
+    assert!(looking_in(&fire(&mut core, Timer::Settle), 2));
+    let actions = hear(&mut core, 2, Looking, plain(2), 2);
+    assert!(said(&actions).contains(&(4, Following, Some(plain(2)), 2)), "{actions:?}");
+}
+
+#[test]
 fn only_so_many_strangers_are_remembered_but_all_are_answered() {
     let mut core = begun(1, members(3, 1));
     for stranger in 1000..2000 {

@@ -31,6 +31,49 @@ fn nobody_waits_for_a_voter_that_cannot_be_reached() {
 }
 
 #[test]
+fn zookeeper_131_nobody_follows_a_candidate_that_cannot_be_reached_though_all_vote_for_it() {
+    let mut core = begun(1, members(3, 0));
+    link_up(&mut core, [2]);
+    unreachable(&mut core, 3);
+    let actions = hear(&mut core, 2, Looking, plain(3), 1);
+    assert!(decided(&actions).is_none() && armed(&actions, Timer::Settle).is_some());
+    assert!(looking_in(&fire(&mut core, Timer::Settle), 2));
+    let actions = hear(&mut core, 2, Looking, plain(2), 2);
+    assert_eq!(decided(&actions), Some(decision(Standing::Following, plain(2), 2)));
+}
+
+#[test]
+fn a_candidate_that_is_found_while_settling_is_followed() {
+    let mut core = begun(1, members(3, 0));
+    link_up(&mut core, [2]);
+    unreachable(&mut core, 3);
+    hear(&mut core, 2, Looking, plain(3), 1);
+    link_up(&mut core, [3]);
+    let actions = fire(&mut core, Timer::Settle);
+    assert_eq!(decided(&actions), Some(decision(Standing::Following, plain(3), 1)));
+}
+
+#[test]
+fn nobody_leads_those_it_cannot_reach_though_they_voted_for_it() {
+    let mut core = begun(3, members(3, 0));
+    link_up(&mut core, [1]);
+    hear(&mut core, 1, Looking, plain(3), 1);
+    assert_eq!(core.state(), State::Settling);
+    link_down(&mut core, 1);
+    assert!(cleared(&unreachable(&mut core, 1), Timer::Settle));
+    assert_eq!(core.state(), State::Looking);
+}
+
+#[test]
+fn a_leader_that_has_gone_is_not_joined_whatever_it_and_its_followers_said() {
+    let mut core = begun(1, members(5, 0));
+    hear(&mut core, 5, Leading, plain(5), 1);
+    hear(&mut core, 4, Following, plain(5), 1);
+    unreachable(&mut core, 5);
+    assert_eq!(decided(&hear(&mut core, 3, Following, plain(5), 1)), None);
+}
+
+#[test]
 fn a_voter_found_unreachable_ends_the_wait_and_one_found_again_does_not_shorten_it() {
     let mut core = begun(2, members(3, 0));
     link_up(&mut core, [1, 3]);

@@ -37,6 +37,11 @@ fn every_rule_finds_the_core_that_breaks_it() {
         broken(&looking, |core| core.vote = Some(plain(4))),
         broken(&settled, |core| core.me = id(3)),
         broken(&looking, |core| {
+            hear(core, 1, Looking, plain(3), 1);
+            unreachable(core, 3);
+            decide(core, decision(Standing::Following, plain(3), 1));
+        }),
+        broken(&looking, |core| {
             let ballot = core.ballots().next().map(|(_, ballot)| *ballot).unwrap();
             core.tally.record(id(4), ballot);
         }),
@@ -44,6 +49,19 @@ fn every_rule_finds_the_core_that_breaks_it() {
         broken(&looking, |core| core.askers = (1000..2000).map(id).collect()),
     ];
     assert_eq!(found, RULES.map(|(name, _)| Some(name)));
+}
+
+#[test]
+fn a_quorum_that_names_the_same_leader_for_different_reasons_is_none() {
+    let looking = begun(1, members(3, 0));
+    let found = broken(&looking, |core| {
+        // 2 follows 3 since round 4; 3 leads an older epoch since round 2.
+        hear(core, 2, Following, vote(2, 2, 3), 4);
+        hear(core, 3, Leading, vote(1, 1, 3), 2);
+        core.state = State::Decided(decision(Standing::Following, vote(2, 2, 3), 4));
+        (core.round, core.vote) = (Round(4), Some(vote(2, 2, 3)));
+    });
+    assert_eq!(found, Some("whoever decides holds a quorum for it"));
 }
 
 #[test]

@@ -35,18 +35,13 @@ fn a_follower_does_not_mind_the_links_to_other_followers() {
 
 #[test]
 fn a_leader_that_was_never_linked_gets_a_grace_from_the_decision_on() {
-    for away in [false, true] {
-        let mut core = begun(1, members(3, 0));
-        link_up(&mut core, [2]);
-        if away {
-            unreachable(&mut core, 3);
-        }
-        let mut actions = hear(&mut core, 2, Looking, plain(3), 1);
-        actions.extend(fire(&mut core, Timer::Settle));
-        assert_eq!(armed(&actions, Timer::Grace), Some(GRACE));
-        assert_eq!(core.decision().unwrap().vote.leader, id(3));
-        assert!(cleared(&link_up(&mut core, [3]), Timer::Grace));
-    }
+    let mut core = begun(1, members(3, 0));
+    link_up(&mut core, [2]);
+    hear(&mut core, 2, Looking, plain(3), 1);
+    let actions = fire(&mut core, Timer::Settle);
+    assert_eq!(armed(&actions, Timer::Grace), Some(GRACE));
+    assert_eq!(core.decision().unwrap().vote.leader, id(3));
+    assert!(cleared(&link_up(&mut core, [3]), Timer::Grace));
 }
 
 #[test]
@@ -108,6 +103,20 @@ fn a_leader_that_says_over_a_new_link_that_it_leads_is_trusted_as_before() {
     hear(&mut core, 3, Leading, vote(9, 9, 3), 1);
     hear(&mut core, 3, Looking, vote(9, 9, 3), 1);
     assert!(core.decision().is_some());
+}
+
+#[test]
+fn a_leader_whose_link_was_lost_before_it_was_elected_and_that_votes_otherwise_since_has_started_over()
+ {
+    let mut core = begun(2, members(3, 0));
+    link_up(&mut core, [1, 3]);
+    hear(&mut core, 1, Looking, vote(2, 5, 1), 1);
+    hear(&mut core, 3, Looking, vote(2, 5, 1), 1);
+    link_down(&mut core, 1);
+    fire(&mut core, Timer::Settle);
+    assert_eq!(core.decision().unwrap().vote.leader, id(1));
+    link_up(&mut core, [1]);
+    assert!(looking_in(&hear(&mut core, 1, Looking, plain(3), 1), 2));
 }
 
 #[test]
@@ -269,6 +278,19 @@ fn a_leader_that_says_it_leads_but_names_an_earlier_vote_is_not_doubted() {
         assert_eq!(hear(&mut core, 3, Leading, earlier, 0), []);
         assert!(core.decision().is_some());
     }
+}
+
+#[test]
+fn a_leader_heard_to_look_in_an_older_round_that_leads_again_in_it_has_caught_up() {
+    let mut core = settled_among(1, 3, 3);
+    begin(&mut core, 0, 0);
+    for peer in [2, 3] {
+        hear(&mut core, peer, Looking, plain(3), 2);
+    }
+    assert_eq!(core.decision(), Some(decision(Standing::Following, plain(3), 2)));
+    let actions = hear(&mut core, 3, Looking, plain(3), 1);
+    assert!(armed(&actions, Timer::Grace).is_some());
+    assert!(cleared(&hear(&mut core, 3, Leading, plain(3), 1), Timer::Grace));
 }
 
 #[test]
