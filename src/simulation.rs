@@ -28,7 +28,7 @@
 //! | `STEP` | a step of the file, or one that its faults added |
 //! | `BREAK`, `DARK`, `LIGHT` | connections between two break; from one to the other nothing gets through; it does again |
 //! | `HANGS`, `WAKES` | the member does nothing; it goes on |
-//! | `starts`, `vanishes` | without its history; without anybody being told |
+//! | `starts`, `moves`, `vanishes` | without its history; to another address; without anybody being told |
 //! | `looks`, `DECIDES` | the round of the election; how it ended |
 //! | `says to`, `hears` | the peer, and what was said |
 //! | `passes over` | a frame of a link that was replaced |

@@ -12,7 +12,7 @@
 //! | `members[].vote` | `zxid` (number or hex string) and `epoch` the member votes with; 0 and 0 if left out |
 //! | `members[].election`, `.quorum` | `host:port`; a free loopback port if left out |
 //! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`; all optional |
-//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `heal` |
+//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `block`, `heal` |
 //! | `expect[]` | by `by_ms` and until the next step: `leader`, `following`, `observing`, `looking` |
 //! | `faults` | for simulations only: see [`Faults`] |
 //!
@@ -30,6 +30,7 @@ use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
 use ballotbox_actors::{Endpoint, ServerId};
 
 pub use error::{FieldError, VoteFileError};
+pub(crate) use expectation::Found;
 pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 
@@ -43,7 +44,7 @@ pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// So many members: `elect` starts them all in one process, and no ensemble has more.
 pub const MEMBERS_MAX: usize = 255;
 /// So many steps, and as many expectations.
-pub const STEPS_MAX: usize = 1000;
+pub const STEPS_MAX: usize = 5000;
 /// No time in a file is longer than an hour.
 pub const TIME_MAX: Duration = Duration::from_secs(3600);
 /// A title has so many characters at most: it is one line.
@@ -125,7 +126,9 @@ pub enum Deed {
     Cut(Vec<(ServerId, ServerId)>),
     /// Each of these members is cut off from all others.
     Isolate(Vec<ServerId>),
-    /// All cuts and isolations end; pauses do not.
+    /// The first of each of these pairs can no longer dial the second, as behind a firewall. Connections that stand stay.
+    Block(Vec<(ServerId, ServerId)>),
+    /// All cuts, isolations and blocks end; pauses do not.
     Heal,
 }
 
@@ -180,8 +183,7 @@ impl VoteFile {
 
     /// Until when an expectation has to stay true: the next step at or after its time, if there is one.
     pub fn window_end(&self, expectation: &Expectation) -> Option<Duration> {
-        let mut times = self.steps.iter().map(|step| step.at);
-        times.find(|at| *at >= expectation.by)
+        window_end(&self.steps, expectation)
     }
 }
 
@@ -199,8 +201,29 @@ impl fmt::Display for Deed {
                 write!(f, "cut {}", join(pairs.iter().map(|(a, b)| format!("{a}-{b}"))))
             }
             Self::Isolate(members) => write!(f, "isolate {}", ids(members)),
+            Self::Block(pairs) => {
+                write!(
+                    f,
+                    "block {}",
+                    join(pairs.iter().map(|(from, to)| format!("{from} to {to}")))
+                )
+            }
             Self::Heal => f.write_str("heal"),
         }
+    }
+}
+
+/// The next of these steps at or after the time of an expectation, if there is one.
+pub(crate) fn window_end(steps: &[Step], expectation: &Expectation) -> Option<Duration> {
+    steps.iter().map(|step| step.at).find(|at| *at >= expectation.by)
+}
+
+/// A time in milliseconds, with as many decimals as it takes to name the microsecond: `12`, `12.345`.
+pub(crate) fn in_millis(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros % 1000 {
+        0 => format!("{}", micros / 1000),
+        rest => format!("{}.{rest:03}", micros / 1000),
     }
 }
 

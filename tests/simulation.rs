@@ -13,6 +13,7 @@ use ballotbox::{
 const CHAOS: &str = r#"{
     "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
+                "blocks": 3,
                 "one_way_cuts": 3, "breaks": 5, "hangs": 3, "vanish_percent": 30,
                 "wipe_percent": 20, "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300,
                 "drift_ppm": 1000 } }"#;

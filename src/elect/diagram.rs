@@ -86,7 +86,7 @@ impl Lanes {
                     self.turn(row, *member, |look| Look { paused, ..look });
                 }
             }
-            What::Played(Deed::Cut(_) | Deed::Isolate(_) | Deed::Heal)
+            What::Played(Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) | Deed::Heal)
             | What::Voted { .. }
             | What::Judged { .. } => {}
             What::Looking { member, .. } => {

@@ -21,6 +21,8 @@ pub(super) struct Faults {
     isolated: BTreeSet<ServerId>,
     /// Each pair with the smaller id first: a cut goes both ways.
     cut: BTreeSet<Pair>,
+    /// Who cannot dial whom.
+    blocked: BTreeSet<Pair>,
 }
 
 impl Faults {
@@ -38,9 +40,11 @@ impl Faults {
             Deed::Resume(members) => self.paused.retain(|member| !members.contains(member)),
             Deed::Cut(pairs) => self.cut.extend(pairs.iter().copied().map(ordered)),
             Deed::Isolate(members) => self.isolated.extend(members),
+            Deed::Block(pairs) => self.blocked.extend(pairs),
             Deed::Heal => {
                 self.cut.clear();
                 self.isolated.clear();
+                self.blocked.clear();
             }
         }
     }
@@ -51,7 +55,7 @@ impl Faults {
             |members: &BTreeSet<ServerId>| members.contains(&from) || members.contains(&to);
         Condition {
             cut: either(&self.isolated) || self.cut.contains(&ordered((from, to))),
-            target_up: self.up.contains(&to),
+            open: self.up.contains(&to) && !self.blocked.contains(&(from, to)),
             held: either(&self.paused),
         }
     }
@@ -60,29 +64,27 @@ impl Faults {
 /// The cables that the steps of a file touch.
 pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
     let mut pairs = BTreeSet::new();
-    let mut both = |a, b| {
-        pairs.insert((a, b));
-        pairs.insert((b, a));
-    };
     for step in &file.steps {
         match &step.deed {
             Deed::Cut(cut) => {
-                for (a, b) in cut {
-                    both(*a, *b);
-                }
+                pairs.extend(cut.iter().flat_map(|(a, b)| both(*a, *b)));
             }
             Deed::Isolate(members) | Deed::Pause(members) => {
                 for member in members {
                     let others = file.ensemble.members().map(|(other, _)| other);
-                    for other in others.filter(|other| other != member) {
-                        both(*member, other);
-                    }
+                    let others = others.filter(|other| other != member);
+                    pairs.extend(others.flat_map(|other| both(*member, other)));
                 }
             }
+            Deed::Block(blocked) => pairs.extend(blocked),
             Deed::Start(_) | Deed::Stop(_) | Deed::Kill(_) | Deed::Resume(_) | Deed::Heal => {}
         }
     }
     pairs
+}
+
+fn both(a: ServerId, b: ServerId) -> [Pair; 2] {
+    [(a, b), (b, a)]
 }
 
 fn ordered((a, b): Pair) -> Pair {
@@ -93,7 +95,9 @@ fn ordered((a, b): Pair) -> Pair {
 mod tests {
     use super::*;
 
-    const FINE: Condition = Condition { cut: false, target_up: true, held: false };
+    const FINE: Condition = Condition { cut: false, open: true, held: false };
+
+    const CLOSED: Condition = Condition { open: false, ..FINE };
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
@@ -128,14 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn a_block_goes_one_way_and_ends_with_healing() {
+        let mut faults = faults(&[Deed::Block(vec![pair(2, 1)])]);
+        assert_eq!(faults.condition(pair(2, 1)), CLOSED);
+        assert_eq!(faults.condition(pair(1, 2)), FINE);
+        faults.apply(&Deed::Heal);
+        assert_eq!(faults.condition(pair(2, 1)), FINE);
+    }
+
+    #[test]
     fn a_pause_holds_until_it_is_resumed_or_the_member_dies_and_healing_does_not_end_it() {
         let mut faults = faults(&[Deed::Pause(vec![id(1), id(2)]), Deed::Heal]);
         assert!(faults.condition(pair(1, 3)).held && faults.condition(pair(3, 1)).held);
         faults.apply(&Deed::Resume(vec![id(1)]));
         assert_eq!(faults.condition(pair(1, 3)), FINE);
         faults.apply(&Deed::Kill(vec![id(2)]));
-        let down = Condition { target_up: false, ..FINE };
-        assert_eq!(faults.condition(pair(3, 2)), down);
+        assert_eq!(faults.condition(pair(3, 2)), CLOSED);
         assert_eq!(faults.condition(pair(2, 3)), FINE);
     }
 
@@ -149,6 +161,7 @@ mod tests {
         };
         assert_eq!(read(r#",{"at_ms":1,"kill":[1]}"#), [].into());
         assert_eq!(read(r#",{"at_ms":1,"cut":[[1,3]]}"#), [pair(1, 3), pair(3, 1)].into());
+        assert_eq!(read(r#",{"at_ms":1,"block":[[3,1]]}"#), [pair(3, 1)].into());
         assert_eq!(
             read(r#",{"at_ms":1,"pause":[2]}"#),
             [pair(1, 2), pair(2, 1), pair(2, 3), pair(3, 2)].into()

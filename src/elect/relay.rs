@@ -5,9 +5,9 @@
 //!
 //! | condition | new connections | open connections |
 //! | --- | --- | --- |
-//! | neither cut nor held, target up | accepted, passed on to the target | bytes flow both ways |
-//! | held, target up | accepted, not passed on yet | nothing moves, not even an end |
-//! | target down | refused | as before: they end when the target's side ends |
+//! | open | accepted, passed on to the target | bytes flow both ways |
+//! | open, held | accepted, not passed on yet | nothing moves, not even an end |
+//! | not open: the target is down, or blocked | refused | as before: they end when one side does |
 //! | cut | refused | closed |
 //!
 //! Only `elect` uses relays, and only for files with such steps: production code has no switches for faults.
@@ -43,15 +43,15 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Condition {
     /// It is cut.
     pub(super) cut: bool,
-    /// The member it leads to is there to accept.
-    pub(super) target_up: bool,
+    /// Whoever dials gets through: the member it leads to is there to accept, and not blocked.
+    pub(super) open: bool,
     /// What is on it stays where it is.
     pub(super) held: bool,
 }
 
 impl Condition {
     const fn accepts(self) -> bool {
-        self.target_up && !self.cut
+        self.open && !self.cut
     }
 }
 
@@ -99,7 +99,7 @@ impl Relay {
             port,
             target,
             myself,
-            condition: Condition { cut: false, target_up: false, held: false },
+            condition: Condition { cut: false, open: false, held: false },
             listener: None,
             conduits: BTreeMap::new(),
             accepted: 0,
@@ -313,10 +313,10 @@ mod tests {
 
     use super::*;
 
-    const FLOWING: Condition = Condition { cut: false, target_up: true, held: false };
+    const FLOWING: Condition = Condition { cut: false, open: true, held: false };
     const CUT: Condition = Condition { cut: true, ..FLOWING };
     const HELD: Condition = Condition { held: true, ..FLOWING };
-    const DOWN: Condition = Condition { target_up: false, ..FLOWING };
+    const CLOSED: Condition = Condition { open: false, ..FLOWING };
 
     /// A relay, the member it leads to, and who waits for its end.
     struct Cable {
@@ -403,10 +403,10 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_down_is_refused_and_its_old_connections_end_by_themselves() {
+    fn what_is_closed_refuses_who_comes_and_leaves_who_is_through_alone() {
         let cable = Cable::new(FLOWING);
         let (mut near, far) = cable.connect();
-        cable.set(DOWN);
+        cable.set(CLOSED);
         assert!(cable.refuses());
         near.write_all(b"x").unwrap();
         assert_eq!(read(&far, 1), b"x");

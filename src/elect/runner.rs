@@ -62,7 +62,7 @@ pub enum ElectError {
     },
     /// Too many pairs of members can be parted.
     #[error(
-        "the steps that cut, isolate or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
+        "the steps that cut, isolate, block or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
     )]
     TooManyCables {
         /// How many are needed.
@@ -251,7 +251,12 @@ impl Runner<'_> {
                 let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
                 stopped.into_iter().collect()
             }
-            Deed::Pause(_) | Deed::Resume(_) | Deed::Cut(_) | Deed::Isolate(_) | Deed::Heal => {
+            Deed::Pause(_)
+            | Deed::Resume(_)
+            | Deed::Cut(_)
+            | Deed::Isolate(_)
+            | Deed::Block(_)
+            | Deed::Heal => {
                 self.wiring.set(&self.faults).await;
                 Ok(())
             }

@@ -11,7 +11,7 @@ use ballotbox_actors::ServerId;
 use super::judge::Verdict;
 use crate::{
     Decision, Ensemble, Epoch, Round, Standing, Vote, Zxid,
-    vote_file::{Deed, Expectation, MemberState, VoteFile, join},
+    vote_file::{Deed, Expectation, Found, VoteFile, join},
 };
 
 /// One thing that happened, in the order of time.
@@ -180,22 +180,6 @@ impl fmt::Display for Because {
             Self::Id => f.write_str("its id is the highest among the newest histories"),
             Self::Quorum => f.write_str("they are a quorum"),
         }
-    }
-}
-
-/// The states of the members, grouped: `2 leading, 1 and 3 following 2, 4 down`.
-pub(super) struct Found<'a>(pub(super) &'a BTreeMap<ServerId, MemberState>);
-
-impl fmt::Display for Found<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.0.iter().map(|(id, state)| match state {
-            MemberState::Following(leader) => format!("{id} following {leader}"),
-            MemberState::Observing(leader) => format!("{id} observing {leader}"),
-            MemberState::Leading | MemberState::Looking | MemberState::Down => {
-                format!("{id} {}", state.word())
-            }
-        });
-        f.write_str(&join(parts))
     }
 }
 

@@ -10,8 +10,7 @@ use ballotbox_actors::ServerId;
 use super::{Moment, Setup, member::Member};
 use crate::{
     Ensemble,
-    election::{Decision, Round},
-    vote_file::{MemberState, Step},
+    vote_file::{Found, MemberState, Step, window_end},
 };
 
 /// A time without an elected leader that a quorum follows, and its end.
@@ -34,13 +33,13 @@ pub(super) struct Chronicle {
     pub(super) elections: Vec<Interregnum>,
     /// Whether what was expected was so far true, in the order of the file.
     pub(super) met: Vec<bool>,
-    /// Who was elected in which round.
-    pub(super) winners: BTreeMap<Round, BTreeSet<ServerId>>,
     established: Option<ServerId>,
     since: Moment,
     messages_before: u64,
     states: BTreeMap<ServerId, MemberState>,
     states_since: Moment,
+    /// Until when each expectation has to hold: until the next step.
+    windows: Vec<Option<Duration>>,
     setup: std::sync::Arc<Setup>,
 }
 
@@ -50,42 +49,43 @@ impl Chronicle {
             messages: 0,
             elections: Vec::new(),
             met: vec![true; setup.expectations.len()],
-            winners: BTreeMap::new(),
             established: None,
             since: steps.first().map(|step| step.at.into()).unwrap_or_default(),
             messages_before: 0,
             states: BTreeMap::new(),
             states_since: Moment::default(),
+            windows: setup.expectations.iter().map(|one| window_end(steps, one)).collect(),
             setup: std::sync::Arc::clone(setup),
         }
     }
 
-    pub(super) fn decided(&mut self, decision: Decision) {
-        self.winners.entry(decision.round).or_default().insert(decision.vote.leader);
-    }
-
-    /// Some member's state has changed.
-    pub(super) fn note(&mut self, now: Moment, members: &[Member], ensemble: &Ensemble) {
-        self.weigh_expectations(now);
+    /// Some member's state has changed. If that ends a time without a leader, it is returned.
+    pub(super) fn note(
+        &mut self,
+        now: Moment,
+        members: &[Member],
+        ensemble: &Ensemble,
+    ) -> Option<Interregnum> {
         if !self.met.is_empty() {
             self.states = members.iter().map(|member| (member.id, member.shown)).collect();
         }
         let established = established(members, ensemble);
         if established == self.established {
-            return;
+            return None;
         }
-        if let Some(leader) = established {
-            self.elections.push(Interregnum {
-                began: self.since.since_start(),
-                took: now.since(self.since),
-                leader,
-                messages: self.messages - self.messages_before,
-            });
-        } else {
+        let ended = established.map(|leader| Interregnum {
+            began: self.since.since_start(),
+            took: now.since(self.since),
+            leader,
+            messages: self.messages - self.messages_before,
+        });
+        if ended.is_none() {
             self.since = now;
             self.messages_before = self.messages;
         }
+        self.elections.extend(ended);
         self.established = established;
+        ended
     }
 
     /// Whoever is elected, and followed by a quorum.
@@ -93,21 +93,24 @@ impl Chronicle {
         self.established
     }
 
-    /// The states have been what they are until now: whoever expected something else is disappointed.
-    pub(super) fn weigh_expectations(&mut self, now: Moment) {
+    /// The states have been what they are until now: which expectations that disappoints, in words.
+    pub(super) fn weigh_expectations(&mut self, now: Moment) -> Vec<String> {
         let (from, to) = (self.states_since, now);
         self.states_since = now;
+        let mut disappointed = Vec::new();
         if from == to {
-            return;
+            return disappointed;
         }
-        let expected = self.setup.expectations.iter().zip(&self.setup.windows);
+        let expected = self.setup.expectations.iter().zip(&self.windows);
         for (met, (expectation, window_end)) in self.met.iter_mut().zip(expected) {
             let begun = to > expectation.by.into();
             let over = window_end.is_some_and(|end| from >= end.into());
-            if *met && begun && !over {
-                *met = expectation.holds(&self.states);
+            if *met && begun && !over && !expectation.holds(&self.states) {
+                *met = false;
+                disappointed.push(format!("{expectation}; found: {}", Found(&self.states)));
             }
         }
+        disappointed
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Member`]: one server of the simulated ensemble, made of the two production cores.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ballotbox_actors::{
     Report, ServerId,
@@ -23,6 +23,9 @@ pub(super) struct Member {
     pub(super) life: u32,
     /// Its disk was lost: it votes with an empty history.
     pub(super) wiped: bool,
+    /// How often it has moved to another address, and when it last did.
+    pub(super) address: u32,
+    pub(super) moved_at: Moment,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
@@ -68,11 +71,19 @@ impl Member {
             id,
             life: 0,
             wiped: false,
+            address: 0,
+            moved_at: Moment::default(),
             drift_ppm: 0,
             hanging: None,
             running: None,
             shown: MemberState::Down,
         }
+    }
+
+    /// The address that its name leads to: for so long after a move, the old one.
+    pub(super) fn known_address(&self, now: Moment, names: Duration) -> u32 {
+        let stale = self.address > 0 && now < self.moved_at.after(names);
+        if stale { self.address - 1 } else { self.address }
     }
 
     pub(super) fn state(&self) -> MemberState {
@@ -127,6 +138,10 @@ impl<T: PartialEq + Copy> Timers<T> {
 
     pub(super) fn clear(&mut self, timer: T) {
         self.0.retain(|(armed, _)| *armed != timer);
+    }
+
+    pub(super) fn is_armed(&self, timer: T) -> bool {
+        self.0.iter().any(|(armed, _)| *armed == timer)
     }
 
     /// Whether the timer is armed under this number; it is not any more.

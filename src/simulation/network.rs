@@ -7,7 +7,9 @@
 //! | --- | --- | --- | --- |
 //! | fine | gets through, after one round trip | arrives | arrives |
 //! | cut | is refused | is lost, and both ends learn that the connection is gone | |
+//! | blocked (in one direction of dialling) | is refused | arrives | arrives |
 //! | held (a member is paused) | gets through, and is not greeted yet | waits | waits |
+//! | to an address that its member has left | as a dark one | waits, for ever | as a dark one |
 //! | dark, in one direction or both | tries again, until its time is up | arrives | waits; what is not acknowledged in time ends the connection |
 
 use std::{collections::VecDeque, time::Duration};
@@ -50,6 +52,10 @@ pub(super) enum Bit {
 pub(super) struct Connection {
     pub(super) attempt: LinkId,
     pub(super) approach: Approach,
+    /// Which of the acceptor's addresses was dialled.
+    pub(super) address: u32,
+    /// One end has moved: nothing gets through any more, and nobody is told.
+    pub(super) stranded: bool,
     /// No later than this it must have been made.
     pub(super) give_up_at: Moment,
     /// How often it was tried in vain.
@@ -68,6 +74,8 @@ pub(super) struct Half {
     pub(super) life: u32,
     pub(super) open: bool,
     pub(super) link: Option<LinkId>,
+    /// The other end has said who it is.
+    pub(super) greeted: bool,
     /// What has arrived and was not read.
     pub(super) unread: VecDeque<Bit>,
     /// What cannot leave at present.
@@ -76,10 +84,13 @@ pub(super) struct Half {
     pub(super) last_arrival: Moment,
     /// So many bits are on their way from here.
     pub(super) in_flight: u32,
+    /// So many of them will still arrive: whoever sent them died while it did.
+    pub(super) surviving: Option<u32>,
+    /// The system here has given the connection up: nothing more is waited for.
+    pub(super) given_up: bool,
     /// When patience ends, and under which number that is in the queue, while something is not acknowledged.
     pub(super) impatient: Option<(Moment, u64)>,
-    /// The last frame that was written here, and the last that the election at the other end heard from here.
-    pub(super) last_written: Option<Frame>,
+    /// The last frame that the election at the other end heard from here.
     pub(super) last_heard: Option<Frame>,
 }
 
@@ -92,6 +103,7 @@ pub(super) struct Network {
     isolated: Vec<bool>,
     vanished: Vec<bool>,
     cut: Vec<bool>,
+    blocked: Vec<bool>,
     dark: Vec<u16>,
     pub(super) liveness: Liveness,
 }
@@ -105,6 +117,7 @@ impl Network {
             isolated: vec![false; members],
             vanished: vec![false; members],
             cut: vec![false; members * members],
+            blocked: vec![false; members * members],
             dark: vec![0; members * members],
             liveness: Liveness::default(),
         }
@@ -143,8 +156,10 @@ impl Network {
             .collect()
     }
 
-    pub(super) fn refuses(&self, a: usize, b: usize) -> bool {
-        self.isolated[a] || self.isolated[b] || self.cut[a * self.members + b]
+    /// Whether one who dials is refused.
+    pub(super) fn refuses(&self, from: usize, to: usize) -> bool {
+        let way = from * self.members + to;
+        self.isolated[from] || self.isolated[to] || self.cut[way] || self.blocked[way]
     }
 
     pub(super) fn holds(&self, a: usize, b: usize) -> bool {
@@ -165,8 +180,13 @@ impl Network {
         self.isolated[member] = true;
     }
 
+    pub(super) fn block(&mut self, from: usize, to: usize) {
+        self.blocked[from * self.members + to] = true;
+    }
+
     pub(super) fn heal(&mut self) {
         self.cut.fill(false);
+        self.blocked.fill(false);
         self.isolated.fill(false);
     }
 
@@ -196,15 +216,18 @@ impl Network {
 impl Connection {
     pub(super) fn new(
         dialer: (usize, u32),
-        acceptor: usize,
+        acceptor: (usize, u32),
         attempt: LinkId,
         approach: Approach,
         give_up_at: Moment,
     ) -> Self {
         let (member, life) = dialer;
+        let (acceptor, address) = acceptor;
         Self {
             attempt,
             approach,
+            address,
+            stranded: false,
             give_up_at,
             tries: 0,
             severed: false,
@@ -221,13 +244,29 @@ impl Half {
             life,
             open: false,
             link: None,
+            greeted: false,
             unread: VecDeque::new(),
             stuck: VecDeque::new(),
             last_arrival: Moment::default(),
             in_flight: 0,
+            surviving: None,
+            given_up: false,
             impatient: None,
-            last_written: None,
             last_heard: None,
+        }
+    }
+}
+
+impl Half {
+    /// Whether the bit that has just come from here was sent before its sender died.
+    pub(super) const fn survives(&mut self) -> bool {
+        match &mut self.surviving {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => true,
         }
     }
 }

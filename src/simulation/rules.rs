@@ -7,13 +7,17 @@
 //! | [what is kept is bounded](BOUNDED) | the same |
 //! | [the newest word is heard](NEWEST_WORD) | when all is quiet |
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
-//! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end, if nothing was late or lost |
+//! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
 
 use std::time::Duration;
 
 use ballotbox_actors::{ServerId, links::GUESTS_MAX};
 
-use super::{World, network::End};
+use super::{Interregnum, Moment, Setup, World, member::Member, network::End, setup::Candidate};
+use crate::{
+    election::{Decision, Standing},
+    vote_file::{Deed, Step},
+};
 
 /// A rule that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,6 +28,18 @@ pub struct Violation {
     pub member: Option<ServerId>,
     /// When, since the beginning.
     pub at: Duration,
+    /// What more there is to say, if anything.
+    pub details: String,
+}
+
+impl Violation {
+    pub(super) const fn by(member: ServerId, rule: &'static str, at: Duration) -> Self {
+        Self { rule, member: Some(member), at, details: String::new() }
+    }
+
+    pub(super) const fn of_all(rule: &'static str, at: Duration) -> Self {
+        Self { rule, member: None, at, details: String::new() }
+    }
 }
 
 /// A member has at most one open link to each peer.
@@ -42,6 +58,65 @@ pub const AGREEMENT_LASTS: &str = "an agreement lasts while nothing happens";
 pub const ONE_LEADER: &str = "timely messages elect one leader a round";
 /// With timely messages, whoever has the best vote is elected.
 pub const BEST_VOTE: &str = "timely messages elect the best vote";
+
+/// Nobody waits so long for a link to whoever runs, if nothing is late.
+const LINKED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether messages are timely in all runs of these steps: the network is quick, and members start and end, but nothing
+/// else happens.
+pub(super) fn is_timely(setup: &Setup, steps: &[Step]) -> bool {
+    let faults = &setup.faults;
+    let harmless =
+        |step: &Step| matches!(step.deed, Deed::Start(_) | Deed::Stop(_) | Deed::Kill(_));
+    let quick = setup.timing.election.settle >= 20 * faults.delay.1 && faults.drift_ppm <= 100_000;
+    quick && faults.are_none() && faults.vanish_percent == 0 && steps.iter().all(harmless)
+}
+
+/// With timely messages: whether another leads already in the round in which this one is elected.
+pub(super) fn one_leader(world: &World, member: usize, decision: Decision) -> Option<Violation> {
+    let leads = |decision: Decision, round| {
+        decision.standing == Standing::Leading && decision.round == round
+    };
+    if !world.timely || !leads(decision, decision.round) {
+        return None;
+    }
+    let (me, others) = (&world.members[member], &world.members);
+    let rival = others.iter().filter(|other| other.id != me.id).find(|other| {
+        let decided = other.running.as_ref().and_then(|running| running.election.decision());
+        decided.is_some_and(|theirs| leads(theirs, decision.round))
+    })?;
+    let details = format!("{} leads in round {}, too", rival.id, decision.round);
+    Some(Violation { details, ..Violation::by(me.id, ONE_LEADER, world.now()) })
+}
+
+/// With timely messages: whether the leader has the best vote of those who took part in its election from its begin to its end.
+pub(super) fn best_was_elected(world: &World, ended: &Interregnum) -> Option<Violation> {
+    let began = Moment::from(ended.began);
+    let first = world.steps.first().map_or(Duration::ZERO, |step| step.at);
+    let together = ended.began == first && world.last_start == began;
+    let undisturbed = world.last_step <= began;
+    let all_were_linked = world.last_start.after(LINKED_WITHIN) <= began;
+    if !world.timely || !undisturbed || !(together || all_were_linked) {
+        return None;
+    }
+    let setup = &world.setup;
+    let takes_part = |candidate: &&Candidate| {
+        let runs = |member: &Member| member.id == candidate.id && member.running.is_some();
+        setup.ensemble.may_lead(candidate.id)
+            && candidate.zxid != crate::Zxid::ERASED
+            && world.members.iter().any(runs)
+    };
+    let history = |candidate: &&Candidate| {
+        let member = world.members.iter().find(|member| member.id == candidate.id);
+        let wiped = member.is_some_and(|member| member.wiped);
+        let (epoch, zxid) = (candidate.epoch, candidate.zxid);
+        (if wiped { Default::default() } else { (epoch, zxid) }, candidate.id)
+    };
+    let best = setup.members.iter().filter(takes_part).max_by_key(history)?;
+    let details = format!("{} has a better one than {}", best.id, ended.leader);
+    (best.id != ended.leader)
+        .then(|| Violation { details, ..Violation::by(ended.leader, BEST_VOTE, world.now()) })
+}
 
 /// The rule of links that this member breaks, if it breaks one.
 pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static str> {
@@ -80,6 +155,27 @@ pub(super) fn all_is_quiet(world: &World) -> bool {
         .all(|(_, end)| quiet(*end) && quiet(end.other()))
 }
 
+/// Whether any two who want a link have one, and the same one.
+pub(super) fn all_are_linked(world: &World) -> bool {
+    let link_of = |member: &Member, peer| {
+        let running = member.running.as_ref()?;
+        let link = running.table.link(peer)?;
+        let (_, end) = running.open.iter().find(|(open, _)| *open == link)?;
+        let connection = world.network.connections.get(end.connection as usize)?;
+        (!connection.severed && !connection.stranded).then_some(*end)
+    };
+    world.members.iter().all(|member| {
+        let Some(running) = &member.running else { return true };
+        let mut peers = world.members.iter().filter(|other| {
+            other.running.is_some() && running.table.peers().any(|peer| peer == other.id)
+        });
+        peers.all(|peer| {
+            let (here, there) = (link_of(member, peer.id), link_of(peer, member.id));
+            here.is_some() && here.map(End::other) == there
+        })
+    })
+}
+
 /// Whether on every link that both ends have, and on which nothing is under way, the last thing said was heard.
 pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
     world.members.iter().find_map(|member| {
@@ -90,8 +186,9 @@ pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
             let heard = is_calm(world, *end).map(|half| half.last_heard.as_ref());
             heard.is_some_and(|heard| heard != newest.map(|(_, frame)| frame))
         };
-        let found = quiet.then(|| running.open.iter().find(lost)).flatten();
-        found.map(|_| Violation { rule: NEWEST_WORD, member: Some(member.id), at: world.now() })
+        let (link, _) = quiet.then(|| running.open.iter().find(lost)).flatten()?;
+        let details = format!("not by {}", link.peer);
+        Some(Violation { details, ..Violation::by(member.id, NEWEST_WORD, world.now()) })
     })
 }
 

@@ -7,16 +7,18 @@ use ballotbox_actors::ServerId;
 use super::{
     Interregnum, Setup, World,
     chronicle::agreement,
-    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, BEST_VOTE, ONE_LEADER, Violation},
+    member::Member,
+    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, Violation},
 };
 use crate::{
     Role,
-    election::{Round, Vote},
+    election::{Round, Timer, Vote},
     vote_file::{Deed, MemberState},
 };
 
-/// How long an ensemble is watched after it agrees, to see that it stays so.
-const CALM: Duration = Duration::from_secs(2);
+/// How long an ensemble is watched after it agrees, to see that it stays so: longer than any wait of a node that could
+/// yet end.
+const CALM: Duration = Duration::from_secs(20);
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -104,7 +106,8 @@ fn settle_down(world: &mut World, schedule: &Schedule) -> Option<Duration> {
     while !is_settled(world) && world.step(limit) {}
     if !is_settled(world) {
         if schedule.fair && world.violation().is_none() {
-            world.break_rule(AGREE_IN_TIME, None);
+            let at = world.now();
+            world.break_rule(Violation::of_all(AGREE_IN_TIME, at));
         }
         return None;
     }
@@ -113,23 +116,25 @@ fn settle_down(world: &mut World, schedule: &Schedule) -> Option<Duration> {
     let end = settled + CALM;
     while world.step(end) {
         if schedule.fair && agreement(&world.members) != leader {
-            world.break_rule(AGREEMENT_LASTS, None);
+            let at = world.now();
+            world.break_rule(Violation::of_all(AGREEMENT_LASTS, at));
         }
     }
     world.play_until(end);
     (!world.setup.faults.are_none()).then(|| settled.saturating_sub(schedule.last))
 }
 
-/// Whether all who run agree, have the links they want, and nothing is under way: otherwise an agreement may yet be
-/// called in doubt.
+/// Whether all who run agree and do not doubt it, have the links they want, and nothing is under way: otherwise an
+/// agreement may yet be called in doubt.
 fn is_settled(world: &World) -> bool {
+    let doubts = |member: &Member| {
+        let running = member.running.as_ref();
+        running.is_some_and(|running| running.election_timers.is_armed(Timer::Grace))
+    };
     agreement(&world.members).is_some()
+        && !world.members.iter().any(doubts)
         && rules::all_is_quiet(world)
-        && world.members.iter().all(|member| {
-            let Some(running) = &member.running else { return true };
-            let mut peers = running.table.peers();
-            peers.all(|peer| !world.runs(peer) || running.table.link(peer).is_some())
-        })
+        && rules::all_are_linked(world)
 }
 
 /// When what is over.
@@ -161,7 +166,7 @@ impl Schedule {
                 }
                 Deed::Pause(ids) => faulty.extend(ids.iter().copied()),
                 Deed::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
-                Deed::Cut(_) | Deed::Isolate(_) => cut = true,
+                Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) => cut = true,
                 Deed::Heal => cut = false,
             }
         }
@@ -174,6 +179,7 @@ impl Schedule {
             + world.network.liveness.unacknowledged
             + election.grace
             + election.settle
+            + setup.faults.names
             + election.resend_min
             + 20 * (setup.faults.slow + setup.faults.delay.1)
             + Duration::from_secs(1);
@@ -189,13 +195,8 @@ impl Schedule {
 }
 
 fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
-    world.close_chronicle();
+    world.weigh_expectations();
     let leader = world.chronicle.established();
-    if world.violation().is_none()
-        && let Some(rule) = broken_by_timely(world, leader)
-    {
-        world.break_rule(rule, leader);
-    }
     let setup = &world.setup;
     let by = setup.expectations.iter().map(|expectation| expectation.by);
     let expectations: Vec<_> = by.zip(world.chronicle.met.iter().copied()).collect();
@@ -209,7 +210,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         Ending::Elected
     };
     let roles: BTreeMap<_, _> = setup.ensemble.members().collect();
-    let at_end = |member: &super::member::Member| {
+    let at_end = |member: &Member| {
         let election = member.running.as_ref().map(|running| &running.election);
         let end = MemberAtEnd {
             role: roles.get(&member.id).copied().unwrap_or_default(),
@@ -231,26 +232,4 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         expectations,
         members: world.members.iter().map(at_end).collect(),
     }
-}
-
-/// The rule of timely messages that was broken, if they were timely: all start together, and nothing else happens.
-fn broken_by_timely(world: &World, leader: Option<ServerId>) -> Option<&'static str> {
-    let setup = &world.setup;
-    let [only] = world.steps() else { return None };
-    let Deed::Start(started) = &only.deed else { return None };
-    let quick = setup.timing.election.settle >= 20 * setup.faults.delay.1;
-    if !setup.faults.are_none() || !quick || setup.faults.drift_ppm > 100_000 {
-        return None;
-    }
-    if world.chronicle.winners.values().any(|winners| winners.len() > 1) {
-        return Some(ONE_LEADER);
-    }
-    let candidates = setup.members.iter().filter(|candidate| {
-        started.contains(&candidate.id) && setup.ensemble.may_lead(candidate.id)
-    });
-    let best = candidates
-        .filter(|candidate| candidate.zxid != crate::Zxid::ERASED)
-        .max_by_key(|candidate| (candidate.epoch, candidate.zxid, candidate.id));
-    let lost = leader.is_some() && leader != best.map(|candidate| candidate.id);
-    lost.then_some(BEST_VOTE)
 }

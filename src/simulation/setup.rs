@@ -1,6 +1,6 @@
 //! [`Setup`]: what every run of a vote file has in common.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ballotbox_actors::{ServerId, links::LinkTiming};
 
@@ -22,8 +22,6 @@ pub struct Setup {
     pub(super) faults: Faults,
     pub(super) steps: Vec<Step>,
     pub(super) expectations: Vec<Expectation>,
-    /// Until when each expectation has to hold: until the next step.
-    pub(super) windows: Vec<Option<Duration>>,
 }
 
 /// A member, and what it votes with.
@@ -47,7 +45,6 @@ impl Setup {
             })
             .collect();
         members.sort_by_key(|member| member.id);
-        let window = |expectation| file.window_end(expectation);
         Self {
             members,
             ensemble: Arc::new(file.ensemble.clone()),
@@ -57,7 +54,6 @@ impl Setup {
             faults: file.faults.clone().unwrap_or_default(),
             steps: file.steps.clone(),
             expectations: file.expectations.clone(),
-            windows: file.expectations.iter().map(window).collect(),
         }
     }
 }

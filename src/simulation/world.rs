@@ -41,13 +41,19 @@ pub struct World {
     pub(super) members: Vec<Member>,
     pub(super) network: Network,
     pub(super) chronicle: Chronicle,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
+    /// Nothing is ever late, and nothing lost but with those who die.
+    pub(super) timely: bool,
+    /// When members were last started, and when a step was last played.
+    pub(super) last_start: Moment,
+    pub(super) last_step: Moment,
     now: Moment,
     queue: Queue<Happening>,
     /// What parts of members have told each other in this instant.
     told: VecDeque<(usize, Inner)>,
-    /// What has come over connections in this instant: it is read when nothing is told any more, as in a mailbox.
-    came: VecDeque<(End, Bit)>,
+    /// Where something has come in this instant, once for each bit: it is read when nothing is told any more, as in a
+    /// mailbox.
+    came: VecDeque<End>,
     /// Who has something to say when all that is heard.
     eager: Vec<usize>,
     random: Random,
@@ -60,6 +66,8 @@ pub struct World {
 pub(super) enum Happening {
     Step(usize),
     Mishap(Mishap),
+    /// An expectation has to be true from now on.
+    Expected,
     ElectionTimer {
         member: usize,
         life: u32,
@@ -72,6 +80,10 @@ pub(super) enum Happening {
     },
     /// An attempt to connect reaches its target.
     Asked {
+        connection: u32,
+    },
+    /// Whoever connected has had time enough to say who it is.
+    Unintroduced {
         connection: u32,
     },
     /// The answer to it is back.
@@ -121,11 +133,17 @@ impl World {
         for (at, mishap) in mishaps {
             queue.push(at, Happening::Mishap(mishap));
         }
+        for expectation in &setup.expectations {
+            queue.push(Moment::from(expectation.by).plus(1), Happening::Expected);
+        }
         Self {
             network: Network::new(members.len()),
             chronicle: Chronicle::new(setup, &steps),
             setup: std::sync::Arc::clone(setup),
             members,
+            timely: rules::is_timely(setup, &steps),
+            last_start: Moment::default(),
+            last_step: Moment::default(),
             steps,
             now: Moment::default(),
             queue,
@@ -201,19 +219,22 @@ impl World {
     /// The rule that says that what a server said last was heard, evaluated when all is quiet.
     pub(super) fn check_quiet(&mut self) {
         if let Some(violation) = rules::newest_word_heard(self) {
-            self.break_rule(violation.rule, violation.member);
+            self.break_rule(violation);
         }
     }
 
-    /// The states are what they are until now.
-    pub(super) fn close_chronicle(&mut self) {
-        self.chronicle.weigh_expectations(self.now);
+    /// The states have been what they are until now.
+    pub(super) fn weigh_expectations(&mut self) {
+        for disappointed in self.chronicle.weigh_expectations(self.now) {
+            self.trace.note(self.now, None, "UNMET", format_args!("{disappointed}"));
+        }
     }
 
-    pub(super) fn break_rule(&mut self, rule: &'static str, member: Option<ServerId>) {
-        self.trace.note(self.now, member, "BROKEN", format_args!("{rule}"));
-        let at = self.now.since_start();
-        self.violation.get_or_insert(Violation { rule, member, at });
+    pub(super) fn break_rule(&mut self, violation: Violation) {
+        let details = if violation.details.is_empty() { "" } else { ": " };
+        let text = format_args!("{}{details}{}", violation.rule, violation.details);
+        self.trace.note(self.now, violation.member, "BROKEN", text);
+        self.violation.get_or_insert(violation);
     }
 
     fn happen(&mut self, number: u64, happening: Happening) {
@@ -226,6 +247,7 @@ impl World {
         match happening {
             Happening::Step(n) => self.play(n),
             Happening::Mishap(mishap) => self.befall(mishap),
+            Happening::Expected => self.weigh_expectations(),
             Happening::ElectionTimer { member, life, timer } => {
                 self.election_timer(member, life, timer, number);
             }
@@ -233,6 +255,7 @@ impl World {
                 self.link_timer(member, life, timer, number);
             }
             Happening::Asked { connection } => self.asked(connection),
+            Happening::Unintroduced { connection } => self.unintroduced(connection),
             Happening::Answered { connection, accepted } => self.answered(connection, accepted),
             Happening::Arrived { end, bit } => self.arrived(end, bit),
             Happening::Written { member, life, link } => self.written(member, life, link),
@@ -252,11 +275,15 @@ impl World {
             while let Some((member, inner)) = self.told.pop_front() {
                 self.attend(member, inner);
             }
-            // Frames wait for the elector, everything else goes to the manager: a link may be over before its last
-            // frames are heard.
-            let for_manager = self.came.iter().position(|(_, bit)| !matches!(bit, Bit::Frame(_)));
-            if let Some((end, bit)) = self.came.remove(for_manager.unwrap_or(0)) {
-                self.take_in(end, bit);
+            // Frames wait for the elector, everything else goes to the manager: a link may be replaced before what came
+            // over it is heard.
+            let is_frame = |end: &End| {
+                let half = self.network.half(*end);
+                half.is_some_and(|half| matches!(half.unread.front(), Some(Bit::Frame(_))))
+            };
+            let for_manager = self.came.iter().position(|end| !is_frame(end));
+            if let Some(end) = self.came.remove(for_manager.unwrap_or(0)) {
+                self.take_in(end);
             } else if let Some(member) = self.eager.pop() {
                 self.speak(member);
             } else {
@@ -276,13 +303,15 @@ impl World {
                 let connection = self.network.connections.get(*connection as usize)?;
                 Some(connection.dialer.member)
             }
-            Happening::Arrived { end, bit: Bit::Greeting | Bit::Frame(_) | Bit::Gone } => {
-                self.network.half(*end).filter(|half| half.open).map(|half| half.member)
+            Happening::Unintroduced { connection } => {
+                let connection = self.network.connections.get(*connection as usize)?;
+                Some(connection.acceptor.member)
             }
             Happening::Step(_)
             | Happening::Mishap(_)
+            | Happening::Expected
             | Happening::Asked { .. }
-            | Happening::Arrived { bit: Bit::Probe, .. }
+            | Happening::Arrived { .. }
             | Happening::Impatient { .. }
             | Happening::ProbeDue { .. } => None,
         }
@@ -296,16 +325,16 @@ impl World {
         self.members.binary_search_by_key(&id, |member| member.id).ok()
     }
 
-    pub(super) fn runs(&self, id: ServerId) -> bool {
-        self.place(id).is_some_and(|member| self.members[member].running.is_some())
-    }
-
     /// A member's state may have changed: takes note of it.
     fn look_at(&mut self, member: usize) {
         let state = self.members[member].state();
         if state != self.members[member].shown {
+            self.weigh_expectations();
             self.members[member].shown = state;
-            self.chronicle.note(self.now, &self.members, &self.setup.ensemble);
+            let ended = self.chronicle.note(self.now, &self.members, &self.setup.ensemble);
+            if let Some(violation) = ended.and_then(|ended| rules::best_was_elected(self, &ended)) {
+                self.break_rule(violation);
+            }
         }
     }
 }

@@ -14,10 +14,13 @@ use super::{
     join,
     raw::{
         Id, Millis, Object, PositiveMillis, RawExpectation, RawFaults, RawMember, RawRole, RawStep,
-        RawTiming, RawVoteFile, Whole,
+        RawTiming, RawVoteFile, StepTime, Whole,
     },
 };
 use crate::{Ensemble, EnsembleError, GroupId, Member, Role};
+
+/// A fault begins, and ends: with a `heal`, after which what still parts members is said again.
+const STEPS_PER_FAULT: usize = 5;
 
 pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let title = raw.title.map(title).transpose()?;
@@ -170,6 +173,10 @@ fn faults(raw: &RawFaults, steps: &[Step]) -> Result<Faults, At> {
         };
         return Err(At::new("faults.until_ms", error));
     }
+    let found = steps.len() + faults.deeds() * STEPS_PER_FAULT;
+    if found > STEPS_MAX {
+        return Err(At::new("faults", FieldError::TooManyFaults { found }));
+    }
     Ok(faults)
 }
 
@@ -216,12 +223,9 @@ impl<'a> Playbook<'a> {
         let mut steps = Vec::<Step>::with_capacity(raw.len());
         for (n, Object(raw)) in raw.iter().enumerate() {
             let path = format!("steps[{n}]");
-            let Millis(at) = raw.at_ms;
+            let StepTime(at) = raw.at_ms;
             if let Some(before) = steps.last().filter(|before| before.at > at) {
-                let error = FieldError::OutOfOrder {
-                    at_ms: at.as_millis(),
-                    after_ms: before.at.as_millis(),
-                };
+                let error = FieldError::OutOfOrder { at, after: before.at };
                 return Err(At::new(format!("{path}.at_ms"), error));
             }
             let deed = self.deed(raw, &path)?;
@@ -239,6 +243,7 @@ impl<'a> Playbook<'a> {
             ("resume", raw.resume.is_some()),
             ("cut", raw.cut.is_some()),
             ("isolate", raw.isolate.is_some()),
+            ("block", raw.block.is_some()),
             ("heal", raw.heal.is_some()),
         ];
         let mut given = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
@@ -267,6 +272,9 @@ impl<'a> Playbook<'a> {
         }
         if let Some(raw) = &raw.isolate {
             return self.each(raw, &path, |_, _| Ok(())).map(Deed::Isolate);
+        }
+        if let Some(raw) = &raw.block {
+            return self.pairs(raw, &path).map(Deed::Block);
         }
         match raw.heal {
             Some(true) => Ok(Deed::Heal),
@@ -299,7 +307,7 @@ impl<'a> Playbook<'a> {
             let a = known(self.ensemble, *a, &format!("{path}[0]"))?;
             let b = known(self.ensemble, *b, &format!("{path}[1]"))?;
             if a == b {
-                return Err(At::new(path, FieldError::CutFromItself { id: a }));
+                return Err(At::new(path, FieldError::PairedWithItself { id: a }));
             }
             pairs.push((a, b));
         }

@@ -1,10 +1,10 @@
 //! [`VoteFileError`]: what is wrong with a vote file, where, and what was expected instead.
 
-use std::io;
+use std::{io, time::Duration};
 
 use ballotbox_actors::{EndpointError, ServerId};
 
-use super::{FILE_BYTES_MAX, TITLE_CHARS_MAX};
+use super::{FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
 use crate::EnsembleError;
 
 /// Why a vote file was refused. The text is one line.
@@ -119,6 +119,12 @@ pub enum FieldError {
         /// The time of the last step.
         last_ms: u128,
     },
+    /// The faults of a simulation would make more steps than a file may have.
+    #[error("with {found} steps of the file and of these faults: expected at most {STEPS_MAX}")]
+    TooManyFaults {
+        /// How many steps there could be.
+        found: usize,
+    },
     /// An id is no member's.
     #[error("no member has id {id}: expected one of {known}")]
     UnknownId {
@@ -135,7 +141,7 @@ pub enum FieldError {
     },
     /// A step says when, but not what.
     #[error(
-        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate or heal"
+        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate, block or heal"
     )]
     NoDeed,
     /// A step says several things.
@@ -147,12 +153,12 @@ pub enum FieldError {
         second: &'static str,
     },
     /// A step is earlier than the one before it.
-    #[error("{at_ms} is before the step above it, {after_ms}: expected steps in the order of time")]
+    #[error("{} is before the step above it, {}: expected steps in the order of time", in_millis(*at), in_millis(*after))]
     OutOfOrder {
         /// When it is.
-        at_ms: u128,
+        at: Duration,
         /// When the step above it is.
-        after_ms: u128,
+        after: Duration,
     },
     /// A member is started that runs.
     #[error(
@@ -180,9 +186,9 @@ pub enum FieldError {
         /// The member.
         id: ServerId,
     },
-    /// A member is cut off from itself.
+    /// A member is paired with itself.
     #[error("{id} is paired with itself: expected two different members")]
-    CutFromItself {
+    PairedWithItself {
         /// The member.
         id: ServerId,
     },

@@ -127,6 +127,22 @@ impl fmt::Display for Expectation {
     }
 }
 
+/// The states of the members: `1 following 2, 2 leading, 3 down`.
+pub(crate) struct Found<'a>(pub(crate) &'a BTreeMap<ServerId, MemberState>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.0.iter().map(|(id, state)| match state {
+            MemberState::Following(leader) => format!("{id} following {leader}"),
+            MemberState::Observing(leader) => format!("{id} observing {leader}"),
+            MemberState::Leading | MemberState::Looking | MemberState::Down => {
+                format!("{id} {}", state.word())
+            }
+        });
+        f.write_str(&join(parts))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

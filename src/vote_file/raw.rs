@@ -1,22 +1,22 @@
 //! The JSON form of a vote file, field by field: types and numbers are checked here, what they mean in `check`.
 
 mod faults;
+mod numbers;
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData};
 
 use ballotbox_actors::ServerId;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub(super) use faults::RawFaults;
+use numbers::{Bounded, whole_millis};
+pub(super) use numbers::{Id, Millis, PositiveMillis, RawEpoch, RawZxid, StepTime, Whole};
 
 use super::{
-    Deed, Expectation, ExpectedLeader, FileTiming, Step, TIME_MAX, VoteFile, VoteFileError,
-    VoteFileMember, error::one_line,
+    Deed, Expectation, ExpectedLeader, FileTiming, Step, VoteFile, VoteFileError, VoteFileMember,
+    error::one_line,
 };
-use crate::{
-    Role,
-    election::{Epoch, Zxid},
-};
+use crate::Role;
 
 /// A whole vote file.
 #[derive(Debug, Deserialize, Serialize)]
@@ -89,7 +89,7 @@ pub(super) struct RawTiming {
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStep {
-    pub(super) at_ms: Millis,
+    pub(super) at_ms: StepTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) start: Option<Vec<Id>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +104,8 @@ pub(super) struct RawStep {
     pub(super) cut: Option<Vec<(Id, Id)>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) isolate: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) block: Option<Vec<(Id, Id)>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) heal: Option<bool>,
 }
@@ -126,30 +128,6 @@ pub(super) struct RawExpectation {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct RawLeader(pub(super) Option<Id>);
-
-/// A server id.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Id(pub(super) ServerId);
-
-/// Milliseconds from 0 to an hour.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Millis(pub(super) Duration);
-
-/// Milliseconds from 1 to an hour.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct PositiveMillis(pub(super) Duration);
-
-/// A weight or the number of a group: 0 to 2^63 - 1, as in a zoo.cfg.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Whole(pub(super) u64);
-
-/// 0 to 2^63 - 1, written as a number or in hex.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct RawZxid(pub(super) Zxid);
-
-/// 0 to 2^31 - 1: the high half of a zxid.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct RawEpoch(pub(super) Epoch);
 
 /// A struct that is written as an object, never as the list of its fields' values that serde would take, too.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -223,143 +201,6 @@ fn leader_or_null<'de, D: Deserializer<'de>>(json: D) -> Result<Option<RawLeader
     Option::deserialize(json).map(|leader| Some(RawLeader(leader)))
 }
 
-/// Reads a whole number between two bounds, and says so when it finds something else.
-struct Bounded {
-    what: &'static str,
-    min: u64,
-    max: u64,
-    hex_too: bool,
-}
-
-impl Bounded {
-    const fn new(what: &'static str, min: u64, max: u64) -> Self {
-        Self { what, min, max, hex_too: false }
-    }
-}
-
-impl de::Visitor<'_> for Bounded {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, min, max, .. } = self;
-        write!(f, "{what}: a whole number from {min} to {max}")?;
-        if self.hex_too {
-            f.write_str(", or hex in quotes such as \"0x100000002\"")?;
-        }
-        Ok(())
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
-        if (self.min..=self.max).contains(&number) {
-            Ok(number)
-        } else {
-            Err(E::invalid_value(de::Unexpected::Unsigned(number), &self))
-        }
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-        if !self.hex_too {
-            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
-        }
-        let digits = text.strip_prefix("0x").filter(|digits| {
-            !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-        });
-        let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        match number.filter(|number| (self.min..=self.max).contains(number)) {
-            Some(number) => Ok(number),
-            None => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-        }
-    }
-}
-
-const SIGNED_MAX: u64 = i64::MAX.unsigned_abs();
-const MILLIS_MAX: u64 = TIME_MAX.as_secs() * 1000;
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let ids = Bounded::new("a server id", 0, ServerId::MAX.number());
-        let number = json.deserialize_any(ids)?;
-        let id = ServerId::new(number).ok_or_else(|| de::Error::custom("no server id"))?;
-        Ok(Self(id))
-    }
-}
-
-impl<'de> Deserialize<'de> for Millis {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let number = json.deserialize_any(Bounded::new("milliseconds", 0, MILLIS_MAX))?;
-        Ok(Self(Duration::from_millis(number)))
-    }
-}
-
-impl<'de> Deserialize<'de> for PositiveMillis {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let number = json.deserialize_any(Bounded::new("milliseconds", 1, MILLIS_MAX))?;
-        Ok(Self(Duration::from_millis(number)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let numbers = Bounded::new("a weight or a group", 0, SIGNED_MAX);
-        json.deserialize_any(numbers).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawZxid {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let numbers = Bounded { hex_too: true, ..Bounded::new("a zxid", 0, SIGNED_MAX) };
-        let number = json.deserialize_any(numbers)?;
-        Ok(Self(Zxid(number.cast_signed())))
-    }
-}
-
-impl<'de> Deserialize<'de> for RawEpoch {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let number = json.deserialize_any(Bounded::new("an epoch", 0, SIGNED_MAX >> 32))?;
-        Ok(Self(Epoch(number.cast_signed())))
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.serialize_u64(self.0.number())
-    }
-}
-
-impl Serialize for Millis {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.serialize_u64(whole_millis(self.0))
-    }
-}
-
-impl Serialize for PositiveMillis {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.serialize_u64(whole_millis(self.0))
-    }
-}
-
-impl Serialize for Whole {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.serialize_u64(self.0)
-    }
-}
-
-impl Serialize for RawZxid {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.collect_str(&self.0)
-    }
-}
-
-impl Serialize for RawEpoch {
-    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        json.serialize_i64(self.0.0)
-    }
-}
-
-fn whole_millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl From<&VoteFile> for RawVoteFile {
     fn from(file: &VoteFile) -> Self {
         Self {
@@ -404,18 +245,16 @@ impl From<&FileTiming> for RawTiming {
 
 impl From<&Step> for RawStep {
     fn from(step: &Step) -> Self {
-        let raw = Self { at_ms: Millis(step.at), ..Self::default() };
+        let raw = Self { at_ms: StepTime(step.at), ..Self::default() };
         match &step.deed {
             Deed::Start(members) => Self { start: Some(ids(members)), ..raw },
             Deed::Stop(members) => Self { stop: Some(ids(members)), ..raw },
             Deed::Kill(members) => Self { kill: Some(ids(members)), ..raw },
             Deed::Pause(members) => Self { pause: Some(ids(members)), ..raw },
             Deed::Resume(members) => Self { resume: Some(ids(members)), ..raw },
-            Deed::Cut(pairs) => {
-                let pairs = pairs.iter().map(|(a, b)| (Id(*a), Id(*b)));
-                Self { cut: Some(pairs.collect()), ..raw }
-            }
+            Deed::Cut(cut) => Self { cut: Some(pairs(cut)), ..raw },
             Deed::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
+            Deed::Block(blocked) => Self { block: Some(pairs(blocked)), ..raw },
             Deed::Heal => Self { heal: Some(true), ..raw },
         }
     }
@@ -438,4 +277,8 @@ impl From<&Expectation> for RawExpectation {
 
 fn ids(members: &[ServerId]) -> Vec<Id> {
     members.iter().copied().map(Id).collect()
+}
+
+fn pairs(pairs: &[(ServerId, ServerId)]) -> Vec<(Id, Id)> {
+    pairs.iter().map(|(a, b)| (Id(*a), Id(*b))).collect()
 }

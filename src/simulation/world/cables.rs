@@ -10,6 +10,9 @@ use crate::simulation::{
     network::{Bit, Connection, End, Side},
 };
 
+/// Who connects is given so long to say who it is, as by default in production.
+const GREETING: Duration = Duration::from_secs(5);
+
 /// An unanswered attempt to connect is repeated after this, then after twice as long, and so on.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -18,7 +21,10 @@ impl World {
         let Some(target) = self.place(link.peer) else { return };
         let Ok(connection) = u32::try_from(self.network.connections.len()) else { return };
         let dialer = (member, self.members[member].life);
+        // Names are looked up anew at each attempt.
+        let address = self.members[target].known_address(self.now, self.faults().names);
         let give_up_at = self.now.after(self.setup.timing.connect);
+        let target = (target, address);
         self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
         let at = self.now.plus(self.delay());
         self.queue.push(at, Happening::Asked { connection });
@@ -31,7 +37,8 @@ impl World {
         if connection.severed || self.network.refuses(from, to) {
             return self.answer(number, false);
         }
-        if self.network.is_dark(from, to) || self.network.is_dark(to, from) {
+        let deserted = connection.address != self.members[to].address;
+        if deserted || self.network.is_dark(from, to) || self.network.is_dark(to, from) {
             let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
             if again < give_up_at {
                 self.network.connections[number as usize].tries += 1;
@@ -49,7 +56,15 @@ impl World {
         let acceptor = &mut self.network.connections[number as usize].acceptor;
         acceptor.open = true;
         acceptor.life = life;
+        self.queue.push(self.now.after(GREETING), Happening::Unintroduced { connection: number });
         self.answer(number, true);
+    }
+
+    pub(super) fn unintroduced(&mut self, connection: u32) {
+        let end = End { connection, side: Side::Acceptor };
+        if self.network.half(end).is_some_and(|half| half.open && !half.greeted) {
+            self.close(end);
+        }
     }
 
     fn answer(&mut self, connection: u32, accepted: bool) {
@@ -93,11 +108,13 @@ impl World {
         if connection.severed {
             return;
         }
+        let stranded = connection.stranded;
         let Some((from, to)) = self.network.halves(end) else { return };
         let (a, b) = (from.member, to.member);
         from.in_flight += 1;
         let expects_answer = !matches!(bit, Bit::Gone);
-        let (there, back) = (self.network.is_dark(a, b), self.network.is_dark(b, a));
+        let there = stranded || self.network.is_dark(a, b);
+        let back = self.network.is_dark(b, a);
         if there || self.network.holds(a, b) {
             if let Some((from, _)) = self.network.halves(end) {
                 from.stuck.push_back(bit);
@@ -126,9 +143,8 @@ impl World {
         let severed = connection.severed;
         let Some((here, there)) = self.network.halves(end) else { return };
         there.in_flight = there.in_flight.saturating_sub(1);
-        let (a, b) = (here.member, there.member);
         let is_end = matches!(bit, Bit::Gone);
-        if severed && !is_end {
+        if !is_end && (severed || !there.survives()) {
             return;
         }
         if !here.open {
@@ -138,25 +154,36 @@ impl World {
             }
             return;
         }
-        if !severed && self.network.holds(a, b) {
-            if let Some((here, _)) = self.network.halves(end) {
-                here.unread.push_back(bit);
-            }
-            return;
+        if !matches!(bit, Bit::Probe) {
+            here.unread.push_back(bit);
+            self.read(end);
         }
-        self.came.push_back((end, bit));
     }
 
-    /// Something has come to an end that its member holds.
-    pub(super) fn take_in(&mut self, end: End, bit: Bit) {
+    /// All that has come to this end and was not read is to be looked at.
+    pub(super) fn read(&mut self, end: End) {
+        let unread = self.network.half(end).map_or(0, |half| half.unread.len());
+        self.came.extend(std::iter::repeat_n(end, unread));
+    }
+
+    /// Takes in what came first to this end, unless nobody reads there at present: then it stays unread.
+    pub(super) fn take_in(&mut self, end: End) {
+        let Some(connection) = self.network.connection(end) else { return };
+        let severed = connection.severed;
         let Some((here, there)) = self.network.halves(end) else { return };
-        let (member, from, link) = (here.member, there.member, here.link);
-        let was_read = link.is_some() && matches!(bit, Bit::Frame(_));
-        if !(here.open || was_read) || self.members[member].life != here.life {
+        let (member, from, life, link) = (here.member, there.member, here.life, here.link);
+        let given_up = here.given_up;
+        let is_read = link.is_some() || matches!(here.unread.front(), Some(Bit::Greeting));
+        let listens = self.members[member].life == life && self.members[member].hanging.is_none();
+        let held = !severed && !given_up && self.network.holds(member, from);
+        if !is_read || !listens || held {
             return;
         }
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let Some(bit) = here.unread.pop_front().filter(|_| here.open) else { return };
         match (bit, link) {
             (Bit::Greeting, _) => {
+                here.greeted = true;
                 let from = Some(self.members[from].id);
                 self.link(member, LinkEvent::Greeted { from, socket: end.socket() });
             }
@@ -166,24 +193,15 @@ impl World {
                 self.forget_link(member, link);
                 self.link(member, LinkEvent::LinkDown { link });
             }
-            (bit @ (Bit::Frame(_) | Bit::Gone), None) => here.unread.push_back(bit),
-            (Bit::Probe, _) => {}
+            (Bit::Frame(_) | Bit::Gone, None) | (Bit::Probe, _) => {}
         }
     }
 
     pub(super) fn open_link(&mut self, member: usize, link: LinkId, end: End) {
-        let Some((here, there)) = self.network.halves(end) else { return };
+        let Some((here, _)) = self.network.halves(end) else { return };
         here.link = Some(link);
         // Whoever reads the link begins at once.
-        let unread = std::mem::take(&mut here.unread);
-        let (a, b) = (here.member, there.member);
-        if !self.network.connections[end.connection as usize].severed && self.network.holds(a, b) {
-            if let Some((here, _)) = self.network.halves(end) {
-                here.unread = unread;
-            }
-        } else {
-            self.came.extend(unread.into_iter().map(|bit| (end, bit)));
-        }
+        self.read(end);
         if let Some(running) = &mut self.members[member].running {
             running.open.push((link, end));
         }
@@ -228,7 +246,9 @@ impl World {
         here.impatient = None;
         here.stuck.clear();
         here.in_flight = 0;
-        self.came.push_back((end, Bit::Gone));
+        here.given_up = true;
+        here.unread.push_back(Bit::Gone);
+        self.read(end);
     }
 
     pub(super) fn probe(&mut self, end: End) {
@@ -255,8 +275,7 @@ impl World {
             if held {
                 continue;
             }
-            let unread = std::mem::take(&mut here.unread);
-            self.came.extend(unread.into_iter().map(|bit| (end, bit)));
+            self.read(end);
             if !self.network.is_dark(from, to)
                 && let Some((here, _)) = self.network.halves(end)
             {
@@ -283,12 +302,22 @@ impl World {
         }
     }
 
+    /// What is connected to this member was connected to an address that it has left.
+    pub(super) fn strand(&mut self, member: usize) {
+        let with_it = self.network.connections.iter_mut().filter(|connection| {
+            [connection.dialer.member, connection.acceptor.member].contains(&member)
+        });
+        for connection in with_it {
+            connection.stranded = true;
+        }
+    }
+
     /// Both ends of all connections between these two that are not over.
     pub(super) fn ends_between(&self, a: usize, b: usize) -> Vec<End> {
         let numbered = (0u32..).zip(&self.network.connections);
         let between = numbered.filter(|(_, connection)| {
             let ends = (connection.dialer.member, connection.acceptor.member);
-            !connection.severed && (ends == (a, b) || ends == (b, a))
+            !connection.severed && !connection.stranded && (ends == (a, b) || ends == (b, a))
         });
         between
             .flat_map(|(connection, _)| {

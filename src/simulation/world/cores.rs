@@ -20,7 +20,7 @@ use crate::{
     simulation::{
         member::{Inner, Running},
         network::{Bit, End},
-        rules,
+        rules::{self, Violation},
         trace::InWords,
     },
 };
@@ -95,7 +95,7 @@ impl World {
         let before = running.election.clone();
         let actions = running.election.handle(event);
         if let Some(rule) = invariants::first_broken(&before, &running.election) {
-            self.break_rule(rule, Some(id));
+            self.break_rule(Violation::by(id, rule, self.now()));
         }
         for action in actions {
             self.perform_election(member, action);
@@ -129,7 +129,9 @@ impl World {
                 let standing = format!("{:?}", decision.standing).to_lowercase();
                 let (vote, round) = (decision.vote, decision.round);
                 self.note(member, "DECIDES", format_args!("{standing} {vote}, round {round}"));
-                self.chronicle.decided(decision);
+                if let Some(violation) = rules::one_leader(self, member, decision) {
+                    self.break_rule(violation);
+                }
             }
         }
     }
@@ -205,7 +207,7 @@ impl World {
             self.perform_link(member, action);
         }
         if let Some(rule) = rules::broken_by_links(self, member) {
-            self.break_rule(rule, Some(self.members[member].id));
+            self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
         }
     }
 
@@ -283,9 +285,6 @@ impl World {
         running.writing += 1;
         self.chronicle.messages += 1;
         self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
-        if let Some((half, _)) = self.network.halves(end) {
-            half.last_written = Some(frame.clone());
-        }
         self.send(end, Bit::Frame(frame));
         let life = self.members[member].life;
         let after = self.slowness();

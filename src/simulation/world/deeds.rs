@@ -7,49 +7,62 @@ use crate::{
     election::{Epoch, Event as ElectionEvent, Zxid},
     simulation::{
         member::{Inner, Running},
+        network::End,
         plan::Mishap,
     },
     vote_file::Deed,
 };
+
+/// How a member ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Manner {
+    /// It says all it had to say.
+    InOrder,
+    /// Its connections are closed for it.
+    Killed,
+    /// Nobody is told.
+    Vanished,
+}
 
 impl World {
     /// Plays a step of the file.
     pub(super) fn play(&mut self, step: usize) {
         self.check_quiet();
         let deed = self.steps[step].deed.clone();
+        self.last_step = self.now;
         self.trace.note(self.now, None, "STEP", format_args!("{deed}"));
         match &deed {
             Deed::Start(ids) => self.each(ids, Self::start),
-            Deed::Stop(ids) => self.each(ids, |world, member| world.end(member, false)),
+            Deed::Stop(ids) => self.each(ids, |world, member| world.end(member, Manner::InOrder)),
             Deed::Kill(ids) => {
                 let vanish = self.faults().vanish_percent * 10;
                 self.each(ids, |world, member| {
                     let vanishes = world.random.chance(vanish);
-                    world.end(member, vanishes);
+                    world.end(member, if vanishes { Manner::Vanished } else { Manner::Killed });
                 });
             }
             Deed::Pause(ids) => {
                 self.each(ids, |world, member| world.network.set_paused(member, true));
             }
             Deed::Resume(ids) => self.each(ids, Self::resume),
-            Deed::Cut(pairs) => {
-                for (a, b) in pairs {
-                    if let (Some(a), Some(b)) = (self.place(*a), self.place(*b)) {
-                        self.network.set_cut(a, b);
-                        self.sever(a, b);
-                    }
-                }
-            }
+            Deed::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
+                world.network.set_cut(a, b);
+                world.sever(a, b);
+            }),
             Deed::Isolate(ids) => self.each(ids, |world, member| {
                 world.network.isolate(member);
                 world.each_other(member, Self::sever);
             }),
+            Deed::Block(pairs) => {
+                self.each_pair(pairs, |world, from, to| world.network.block(from, to));
+            }
             Deed::Heal => self.network.heal(),
         }
     }
 
     /// Something happens that nobody wrote down.
     pub(super) fn befall(&mut self, mishap: Mishap) {
+        self.check_quiet();
         let names = |member: usize| self.members[member].id;
         match mishap {
             Mishap::Break(a, b) => {
@@ -69,6 +82,7 @@ impl World {
                 self.network.lighten(from, to);
                 self.release(from, to);
             }
+            Mishap::Hang(member) if self.members[member].running.is_none() => {}
             Mishap::Hang(member) => {
                 self.note(member, "HANGS", format_args!(""));
                 self.members[member].hanging.get_or_insert_default();
@@ -79,15 +93,23 @@ impl World {
                 for (number, happening) in backlog {
                     self.happen(number, happening);
                 }
+                for end in self.held_by(member) {
+                    self.read(end);
+                }
             }
         }
     }
 
     fn start(&mut self, member: usize) {
+        self.last_start = self.now;
         let candidate = self.setup.members[member];
         let again = self.members[member].life > 0;
         let wipe = self.faults().wipe_percent * 10;
         self.network.set_vanished(member, false);
+        let moves = self.faults().move_percent * 10;
+        if again && self.random.chance(moves) {
+            self.relocate(member);
+        }
         self.each_other(member, Self::release);
         let wiped = again && self.random.chance(wipe);
         let setup = std::sync::Arc::clone(&self.setup);
@@ -107,9 +129,25 @@ impl World {
         self.look_at(member);
     }
 
-    fn end(&mut self, member: usize, vanishes: bool) {
+    /// The member has another address from now on.
+    fn relocate(&mut self, member: usize) {
+        let names = self.faults().names;
+        // Whoever is still connected to the old address will get no answer.
+        for other in 0..self.members.len() {
+            self.lose_patience(member, other);
+        }
+        self.strand(member);
+        let now = self.now;
+        let this = &mut self.members[member];
+        this.address += 1;
+        this.moved_at = now;
+        self.note(member, "moves", format_args!("names follow after {} ms", names.as_millis()));
+    }
+
+    fn end(&mut self, member: usize, manner: Manner) {
         self.members[member].hanging = None;
         self.members[member].running = None;
+        let vanishes = manner == Manner::Vanished;
         if vanishes {
             self.note(member, "vanishes", format_args!(""));
             self.network.set_vanished(member, true);
@@ -117,13 +155,10 @@ impl World {
                 self.lose_patience(member, other);
             }
         }
-        let held: Vec<_> = self
-            .network
-            .open_ends()
-            .into_iter()
-            .filter(|end| self.network.half(*end).is_some_and(|half| half.member == member))
-            .collect();
-        for end in held {
+        for end in self.held_by(member) {
+            if manner != Manner::InOrder {
+                self.break_off(end);
+            }
             if vanishes {
                 if let Some((here, _)) = self.network.halves(end) {
                     here.open = false;
@@ -136,6 +171,25 @@ impl World {
         }
         self.resume(member);
         self.look_at(member);
+    }
+
+    /// Who dies while it speaks has said it to some, and not to others.
+    fn break_off(&mut self, end: End) {
+        let in_flight = self.network.half(end).map_or(0, |half| half.in_flight);
+        if in_flight == 0 {
+            return;
+        }
+        let surviving = self.random.between(0, u64::from(in_flight));
+        if let Some((here, _)) = self.network.halves(end) {
+            here.surviving = u32::try_from(surviving).ok();
+        }
+    }
+
+    /// The ends of connections that this member holds.
+    fn held_by(&self, member: usize) -> Vec<End> {
+        let mut ends = self.network.open_ends();
+        ends.retain(|end| self.network.half(*end).is_some_and(|half| half.member == member));
+        ends
     }
 
     fn resume(&mut self, member: usize) {
@@ -157,6 +211,18 @@ impl World {
         for id in ids {
             if let Some(member) = self.place(*id) {
                 deed(self, member);
+            }
+        }
+    }
+
+    fn each_pair(
+        &mut self,
+        pairs: &[(ServerId, ServerId)],
+        mut deed: impl FnMut(&mut Self, usize, usize),
+    ) {
+        for (a, b) in pairs {
+            if let (Some(a), Some(b)) = (self.place(*a), self.place(*b)) {
+                deed(self, a, b);
             }
         }
     }

@@ -23,7 +23,11 @@ pub(in crate::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     isolations: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    blocks: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     one_way_cuts: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    blackouts: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     breaks: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
@@ -32,6 +36,10 @@ pub(in crate::vote_file) struct RawFaults {
     vanish_percent: Percent,
     #[serde(skip_serializing_if = "Percent::is_none")]
     wipe_percent: Percent,
+    #[serde(skip_serializing_if = "Percent::is_none")]
+    move_percent: Percent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names_ms: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_us: Option<(Micros, Micros)>,
     #[serde(skip_serializing_if = "Percent::is_none")]
@@ -100,11 +108,15 @@ impl From<&RawFaults> for Faults {
             pauses: raw.pauses.0,
             cuts: raw.cuts.0,
             isolations: raw.isolations.0,
+            blocks: raw.blocks.0,
             one_way_cuts: raw.one_way_cuts.0,
+            blackouts: raw.blackouts.0,
             breaks: raw.breaks.0,
             hangs: raw.hangs.0,
             vanish_percent: raw.vanish_percent.0,
             wipe_percent: raw.wipe_percent.0,
+            move_percent: raw.move_percent.0,
+            names: raw.names_ms.map_or(default.names, |Millis(names)| names),
             delay: raw.delay_us.map_or(default.delay, |(min, max)| (micros(min), micros(max))),
             slow_percent: raw.slow_percent.0,
             slow: raw.slow_ms.map_or(default.slow, |Millis(slow)| slow),
@@ -124,11 +136,15 @@ impl From<&Faults> for RawFaults {
             pauses: Count(faults.pauses),
             cuts: Count(faults.cuts),
             isolations: Count(faults.isolations),
+            blocks: Count(faults.blocks),
             one_way_cuts: Count(faults.one_way_cuts),
+            blackouts: Count(faults.blackouts),
             breaks: Count(faults.breaks),
             hangs: Count(faults.hangs),
             vanish_percent: Percent(faults.vanish_percent),
             wipe_percent: Percent(faults.wipe_percent),
+            move_percent: Percent(faults.move_percent),
+            names_ms: (whole_millis(faults.names) > 0).then_some(Millis(faults.names)),
             delay_us: (faults.delay != Faults::default().delay).then(|| (micros(min), micros(max))),
             slow_percent: Percent(faults.slow_percent),
             slow_ms: (whole_millis(faults.slow) > 0).then_some(Millis(faults.slow)),
