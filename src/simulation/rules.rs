@@ -2,16 +2,16 @@
 //!
 //! | rule | evaluated |
 //! | --- | --- |
-//! | those of [`invariants`](crate::election::invariants) | whenever an election was told something |
-//! | [at most one link to each peer](ONE_LINK), [dialled by the higher id](HIGHER_DIALS) | whenever a link table was told something |
-//! | [what is kept is bounded](BOUNDED) | the same |
+//! | those of [elections](crate::election::invariants) | whenever an election was told something |
+//! | those of [link tables](ballotbox_actors::links::invariants) | whenever a link table was told something |
+//! | [at most one link to each peer](ONE_LINK), [dialled by the higher id](HIGHER_DIALS) | the same |
 //! | [the newest word is heard](NEWEST_WORD) | when all is quiet |
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
 
 use std::time::Duration;
 
-use ballotbox_actors::{ServerId, links::GUESTS_MAX};
+use ballotbox_actors::ServerId;
 
 use super::{Interregnum, Moment, Setup, World, member::Member, network::End, setup::Candidate};
 use crate::{
@@ -46,8 +46,6 @@ impl Violation {
 pub const ONE_LINK: &str = "at most one link to each peer is open";
 /// Every link was dialled by the higher of its two ids.
 pub const HIGHER_DIALS: &str = "the higher id dials";
-/// Connections that wait, and guests, are limited.
-pub const BOUNDED: &str = "what a link table keeps is bounded";
 /// When nothing is on its way, what a member said last to a linked peer was heard there.
 pub const NEWEST_WORD: &str = "the newest word is heard";
 /// When all faults have ended, all members soon agree on a leader.
@@ -122,10 +120,6 @@ pub(super) fn best_was_elected(world: &World, ended: &Interregnum) -> Option<Vio
 pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static str> {
     let me = &world.members[member];
     let running = me.running.as_ref()?;
-    let peers = world.members.len();
-    if running.open.len() > peers + GUESTS_MAX || running.table.guests() > GUESTS_MAX {
-        return Some(BOUNDED);
-    }
     for (index, (link, end)) in running.open.iter().enumerate() {
         if running.open[index + 1..].iter().any(|(other, _)| other.peer == link.peer) {
             return Some(ONE_LINK);

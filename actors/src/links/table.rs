@@ -1,5 +1,6 @@
 //! [`LinkTable`], the core itself.
 
+pub mod invariants;
 mod peer;
 
 use std::{
@@ -93,6 +94,17 @@ impl LinkTable {
 
     /// Takes in what happened and says what is to be done about it.
     pub fn handle(&mut self, event: Event) -> Vec<Action> {
+        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone()));
+        let actions = self.decide(event);
+        if let Some((before, event)) = before {
+            let step =
+                invariants::Step { before: &before, event: &event, actions: &actions, after: self };
+            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
+        }
+        actions
+    }
+
+    fn decide(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::Start => self.start(),
             Event::Send { to, frame } => self.send(to, frame),

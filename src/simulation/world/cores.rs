@@ -6,6 +6,7 @@ use ballotbox_actors::{
     DialError, Report, ServerId,
     links::{
         Action as LinkAction, Approach, Event as LinkEvent, LinkId, Notice, Timer as LinkTimer,
+        invariants::{self as links, Step as LinkStep},
     },
     wire::Frame,
 };
@@ -203,7 +204,14 @@ impl World {
 
     pub(super) fn link(&mut self, member: usize, event: LinkEvent) {
         let Some(running) = &mut self.members[member].running else { return };
-        for action in running.table.handle(event) {
+        let (before, told) = (running.table.clone(), event.clone());
+        let actions = running.table.handle(event);
+        let after = &running.table;
+        let step = LinkStep { before: &before, event: &told, actions: &actions, after };
+        if let Some(rule) = links::first_broken(step) {
+            self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
+        }
+        for action in actions {
             self.perform_link(member, action);
         }
         if let Some(rule) = rules::broken_by_links(self, member) {

@@ -1,0 +1,289 @@
+//! What holds in every link table, whatever its peers and the network do.
+//!
+//! Each rule is a function of one [`Step`]. They are evaluated as debug assertions in [`LinkTable::handle`], and by whatever
+//! else drives a table: simulation, model checker.
+
+use super::{ATTEMPTS_MAX, GUESTS_MAX, LinkTable, Outbox, PeerState};
+use crate::{
+    ServerId,
+    links::{Action, Approach, Event, Generation, LinkId, Notice, SocketId, Timer},
+};
+
+/// What one event did to a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The table before.
+    pub before: &'a LinkTable,
+    /// What happened.
+    pub event: &'a Event,
+    /// What is to be done about it.
+    pub actions: &'a [Action],
+    /// The table after.
+    pub after: &'a LinkTable,
+}
+
+/// A rule: whether it holds over this step.
+pub type Rule = fn(Step<'_>) -> bool;
+
+/// All rules, by name.
+pub const RULES: [(&str, Rule); 8] = [
+    ("a newer link has a higher generation", generations_grow),
+    ("every link that comes or goes is told", links_are_told),
+    ("the higher id dials, the lower one knocks", higher_dials),
+    ("one frame at a time is written on a link", one_frame_at_a_time),
+    ("a frame waits only behind another", waits_behind_another),
+    ("every connection becomes something or is dropped", sockets_are_accounted_for),
+    ("who has no link will be tried", unlinked_is_tried),
+    ("what a link table keeps is bounded", bounded),
+];
+
+/// The name of the first rule that this step breaks.
+pub fn first_broken(step: Step<'_>) -> Option<&'static str> {
+    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
+}
+
+/// Every link and attempt has a generation of its own, and a later one a higher one.
+pub fn generations_grow(step: Step<'_>) -> bool {
+    let (last, newest) = (step.before.last_generation, step.after.last_generation);
+    let has = |table, generation| generations(table).filter(|one| *one == generation).count();
+    generations(step.after).all(|generation| {
+        let is_new = generation > last || has(step.before, generation) == 1;
+        is_new && generation <= newest && has(step.after, generation) == 1
+    })
+}
+
+/// A link that is gone was said to be down, and one that is there now to be up; not more, and not less.
+pub fn links_are_told(step: Step<'_>) -> bool {
+    let changed = |from: &LinkTable, to: &LinkTable| -> Vec<LinkId> {
+        links(from).filter(|link| outbox(to, *link).is_none()).collect()
+    };
+    let told = |is_about: fn(&Notice) -> Option<LinkId>| -> Vec<LinkId> {
+        let mut told: Vec<_> =
+            step.actions.iter().filter_map(notice).filter_map(is_about).collect();
+        told.sort_unstable();
+        told
+    };
+    let down = told(|notice| if let Notice::LinkDown(link) = notice { Some(*link) } else { None });
+    let up = told(|notice| if let Notice::LinkUp(link) = notice { Some(*link) } else { None });
+    let (mut gone, mut come) = (changed(step.before, step.after), changed(step.after, step.before));
+    gone.sort_unstable();
+    come.sort_unstable();
+    (gone, come) == (down, up)
+}
+
+/// No link is ever made to a higher id.
+pub fn higher_dials(step: Step<'_>) -> bool {
+    step.actions.iter().all(|action| match action {
+        Action::Dial { link, approach: Approach::Connect } => step.after.me > link.peer,
+        Action::Dial { link, approach: Approach::Knock } => step.after.me < link.peer,
+        Action::OpenLink { .. }
+        | Action::CloseLink { .. }
+        | Action::DropSocket(_)
+        | Action::Write { .. }
+        | Action::SetTimer { .. }
+        | Action::ClearTimer(_)
+        | Action::Notify(_) => true,
+    })
+}
+
+/// A frame is handed on only when the one before it was written: so nothing piles up, and the newest waits here.
+pub fn one_frame_at_a_time(step: Step<'_>) -> bool {
+    let written =
+        |action: &Action| if let Action::Write { link, .. } = action { Some(*link) } else { None };
+    step.actions.iter().filter_map(written).all(|link| {
+        let busy = outbox(step.before, link).is_some_and(|outbox| outbox.writing);
+        let was_owed = *step.event == Event::Written { link };
+        let once =
+            step.actions.iter().filter_map(written).filter(|other| *other == link).count() == 1;
+        once && (!busy || was_owed)
+    })
+}
+
+/// What could be written at once does not wait.
+pub fn waits_behind_another(step: Step<'_>) -> bool {
+    outboxes(step.after).all(|(_, outbox)| outbox.writing || outbox.waiting.is_none())
+}
+
+/// A connection that was handed in, or kept for later, is opened, kept or dropped.
+pub fn sockets_are_accounted_for(step: Step<'_>) -> bool {
+    let handed_in = match step.event {
+        Event::Greeted { socket, .. } | Event::Dialed { socket, .. } => Some(*socket),
+        Event::Start
+        | Event::Send { .. }
+        | Event::Reconnect
+        | Event::Knocked { .. }
+        | Event::DialFailed { .. }
+        | Event::Written { .. }
+        | Event::LinkDown { .. }
+        | Event::TimerFired(_) => None,
+    };
+    let used = |action: &Action| match action {
+        Action::OpenLink { socket, .. } | Action::DropSocket(socket) => Some(*socket),
+        Action::Dial { .. }
+        | Action::CloseLink { .. }
+        | Action::Write { .. }
+        | Action::SetTimer { .. }
+        | Action::ClearTimer(_)
+        | Action::Notify(_) => None,
+    };
+    let mut held: Vec<_> = candidates(step.before).chain(handed_in).collect();
+    let mut settled: Vec<_> =
+        candidates(step.after).chain(step.actions.iter().filter_map(used)).collect();
+    held.sort_unstable();
+    settled.sort_unstable();
+    held == settled
+}
+
+/// Who has no link is being tried, or will be: a timer that is armed now was armed before or in this step.
+pub fn unlinked_is_tried(step: Step<'_>) -> bool {
+    let cleared_for = |peer: ServerId| {
+        let mut last = None;
+        for action in step.actions {
+            match action {
+                Action::SetTimer { timer, .. } if *timer == Timer::Redial(peer) => {
+                    last = Some(true);
+                }
+                Action::ClearTimer(timer) if *timer == Timer::Redial(peer) => last = Some(false),
+                Action::SetTimer { .. }
+                | Action::ClearTimer(_)
+                | Action::Dial { .. }
+                | Action::OpenLink { .. }
+                | Action::CloseLink { .. }
+                | Action::DropSocket(_)
+                | Action::Write { .. }
+                | Action::Notify(_) => {}
+            }
+        }
+        last == Some(false)
+    };
+    step.after.peers.iter().all(|(id, peer)| match &peer.state {
+        PeerState::Down { .. } => !cleared_for(*id),
+        PeerState::Dialing { attempts, .. } => !attempts.is_empty(),
+        PeerState::Up { .. } => true,
+    })
+}
+
+/// Peers stay those of the beginning; guests and attempts are few.
+pub fn bounded(step: Step<'_>) -> bool {
+    let LinkTable { me, peers, guests, .. } = step.after;
+    guests.len() <= GUESTS_MAX
+        && guests.iter().all(|guest| guest.id != *me && !peers.contains_key(&guest.id))
+        && peers.keys().eq(step.before.peers.keys())
+        && peers.values().all(|peer| peer.attempts() <= ATTEMPTS_MAX)
+}
+
+fn outboxes(table: &LinkTable) -> impl Iterator<Item = (ServerId, &Outbox)> {
+    let of_peers = table.peers.iter().filter_map(|(id, peer)| match &peer.state {
+        PeerState::Up { outbox, .. } => Some((*id, outbox)),
+        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
+    });
+    of_peers.chain(table.guests.iter().map(|guest| (guest.id, &guest.outbox)))
+}
+
+fn outbox(table: &LinkTable, link: LinkId) -> Option<&Outbox> {
+    let of_peer = table.peers.get(&link.peer).and_then(|peer| match &peer.state {
+        PeerState::Up { outbox, .. } => Some(outbox),
+        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
+    });
+    let guest = || table.guests.iter().find(|guest| guest.id == link.peer);
+    let found = of_peer.or_else(|| guest().map(|guest| &guest.outbox));
+    found.filter(|outbox| outbox.generation == link.generation)
+}
+
+fn links(table: &LinkTable) -> impl Iterator<Item = LinkId> + '_ {
+    outboxes(table).map(|(peer, outbox)| LinkId { peer, generation: outbox.generation })
+}
+
+fn generations(table: &LinkTable) -> impl Iterator<Item = Generation> + '_ {
+    let attempts = table.peers.values().flat_map(|peer| match &peer.state {
+        PeerState::Dialing { attempts, .. } => attempts.as_slice(),
+        PeerState::Down { .. } | PeerState::Up { .. } => &[],
+    });
+    links(table).map(|link| link.generation).chain(attempts.copied())
+}
+
+fn candidates(table: &LinkTable) -> impl Iterator<Item = SocketId> + '_ {
+    table.peers.values().filter_map(|peer| match &peer.state {
+        PeerState::Up { candidate, .. } => *candidate,
+        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
+    })
+}
+
+const fn notice(action: &Action) -> Option<&Notice> {
+    match action {
+        Action::Notify(notice) => Some(notice),
+        Action::Dial { .. }
+        | Action::OpenLink { .. }
+        | Action::CloseLink { .. }
+        | Action::DropSocket(_)
+        | Action::Write { .. }
+        | Action::SetTimer { .. }
+        | Action::ClearTimer(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{links::LinkTiming, wire::Frame};
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    /// Server 5 with a link to 3, generation 2, and none to 8.
+    fn table() -> LinkTable {
+        let mut table = LinkTable::new(id(5), [id(3), id(8)], LinkTiming::default());
+        table.handle(Event::Start);
+        let attempt = LinkId { peer: id(3), generation: Generation(1) };
+        table.handle(Event::Dialed { link: attempt, socket: SocketId(1) });
+        table
+    }
+
+    fn outbox_of_3(table: &mut LinkTable) -> &mut Outbox {
+        match table.peers.values_mut().next().map(|peer| &mut peer.state) {
+            Some(PeerState::Up { outbox, .. }) => outbox,
+            Some(PeerState::Down { .. } | PeerState::Dialing { .. }) | None => {
+                panic!("3 is linked")
+            }
+        }
+    }
+
+    /// Which rule is broken when this event does that.
+    fn broken(
+        event: &Event,
+        actions: &[Action],
+        tamper: impl FnOnce(&mut LinkTable),
+    ) -> Option<&'static str> {
+        let before = table();
+        let mut after = before.clone();
+        tamper(&mut after);
+        first_broken(Step { before: &before, event, actions, after: &after })
+    }
+
+    #[test]
+    fn every_rule_finds_the_table_that_breaks_it() {
+        let link = LinkId { peer: id(3), generation: Generation(2) };
+        let frame = Frame::new(b"vote").unwrap();
+        let write = Action::Write { link, frame: frame.clone() };
+        let quiet = Event::Reconnect;
+        let greeted = Event::Greeted { from: Some(id(8)), socket: SocketId(9) };
+        let knock = Action::Dial { link, approach: Approach::Knock };
+        let found = [
+            broken(&quiet, &[], |table| outbox_of_3(table).generation = Generation(1)),
+            broken(&quiet, &[], |table| {
+                table
+                    .peers
+                    .values_mut()
+                    .for_each(|peer| peer.state = PeerState::Down { hurried: false });
+            }),
+            broken(&quiet, &[knock], |_| {}),
+            broken(&quiet, &[write.clone(), write], |_| {}),
+            broken(&quiet, &[], |table| outbox_of_3(table).waiting = Some(frame)),
+            broken(&greeted, &[], |_| {}),
+            broken(&quiet, &[Action::ClearTimer(Timer::Redial(id(8)))], |_| {}),
+            broken(&quiet, &[], |table| drop(table.peers.remove(&id(8)))),
+        ];
+        assert_eq!(found, RULES.map(|(name, _)| Some(name)));
+    }
+}
