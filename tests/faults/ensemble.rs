@@ -18,8 +18,10 @@ use crate::{
     fault::Fault,
     hosts::{Hosts, address},
     record::{Belief, Record},
-    timed,
 };
+
+/// An agreement counts that has lasted this long.
+const STABLE: Duration = Duration::from_secs(2);
 
 /// So many lines of history are shown when something is wrong.
 const HISTORY_LINES: usize = 300;
@@ -164,28 +166,35 @@ impl<'a> ProcessEnsemble<'a> {
         }
     }
 
-    /// Waits until everybody agrees, and says how long that took.
+    /// Waits until everybody agrees, and has done so for a while. Says how long it took till then, without that while.
     pub(crate) fn until_agreed(&mut self, limit: Duration) -> Duration {
-        let took = timed(|| {
-            let end = clock::now() + limit;
-            while self.agreement().is_none() {
-                let left = end.saturating_duration_since(clock::now());
-                match self.heard.recv_timeout(left) {
-                    Ok(said) => self.take_in(said),
-                    Err(_) => self.fail(&format!("no agreement within {limit:?}")),
+        let began = clock::now();
+        let (mut agreed, mut since) = (self.agreement(), began);
+        loop {
+            let end = if agreed.is_some() { since + STABLE } else { began + limit };
+            let left = end.saturating_duration_since(clock::now());
+            if let Ok(said) = self.heard.recv_timeout(left) {
+                self.take_in(said);
+                let now_agreed = self.agreement();
+                if now_agreed != agreed {
+                    (agreed, since) = (now_agreed, clock::now());
                 }
+            } else if agreed.is_some() {
+                break;
             }
-        });
-        self.agreed = self.agreement();
-        self.note(format!("agreed on {:?} after {took:.0?}", self.agreed));
+            if since > began + limit || (agreed.is_none() && left.is_zero()) {
+                self.fail(&format!("no agreement that lasts within {limit:?}"));
+            }
+        }
+        self.agreed = agreed;
+        let took = since - began;
+        self.note(format!("agreed on {agreed:?} after {took:.0?}"));
         took
     }
 
-    /// Since the last agreement nothing went wrong, so nothing may have changed.
-    pub(crate) fn assert_undisturbed(&mut self) {
-        while let Ok(said) = self.heard.try_recv() {
-            self.take_in(said);
-        }
+    /// Since the last agreement nothing went wrong, and for this long nothing will: so nothing may change.
+    pub(crate) fn assert_undisturbed(&mut self, time: Duration) {
+        self.watch_for(time);
         if self.agreement() != self.agreed {
             self.fail("an agreed leader was disturbed, though nothing had happened");
         }
