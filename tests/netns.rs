@@ -11,7 +11,7 @@ mod hosts;
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -69,6 +69,22 @@ fn zookeeper_1506_a_peer_that_moved_to_another_address_behind_its_name_is_found(
     // 2 has the larger id, so it is 2 that has to find 1, which now lives on the third host.
     names.say(&[("one.test", 2), ("two.test", 1)]);
     let mut one = Process::start(&hosts, 2, 1, &votes);
+    for process in [&mut one, &mut two] {
+        process.until(|event| event["event"] == "elected" && event["leader"] == 2);
+    }
+}
+
+#[test]
+fn zookeeper_3991_a_name_that_is_known_only_later_is_looked_up_again_to_listen() {
+    let Some((_turn, hosts)) = hosts(2) else { return };
+    let names = NamesOf::new(&hosts, 2);
+    names.say(&[("two.test", 1)]);
+    let votes = votes("later", &["one.test".to_owned(), "two.test".to_owned()]);
+    let mut one = Process::start(&hosts, 0, 1, &votes);
+    one.until_remark("cannot listen on one.test:3888");
+    names.say(&[("one.test", 0), ("two.test", 1)]);
+    one.until(|event| event["event"] == "listening");
+    let mut two = Process::start(&hosts, 1, 2, &votes);
     for process in [&mut one, &mut two] {
         process.until(|event| event["event"] == "elected" && event["leader"] == 2);
     }
@@ -161,6 +177,7 @@ struct Process {
     id: u64,
     child: Child,
     events: flume::Receiver<String>,
+    remarks: flume::Receiver<String>,
     heard: Vec<String>,
 }
 
@@ -170,15 +187,23 @@ impl Process {
         command.args(["netns", "exec", &hosts.namespace(Some(host))]);
         command.args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id", &id.to_string()]);
         let command = command.arg("--votes").arg(votes).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (say, events) = flume::unbounded();
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let _ = say.send(line);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let events = lines_of(child.stdout.take().unwrap());
+        let remarks = lines_of(child.stderr.take().unwrap());
+        Self { id, child, events, remarks, heard: Vec::new() }
+    }
+
+    /// Waits for a line on stderr that contains this.
+    fn until_remark(&self, wanted: &str) {
+        let deadline = clock::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(clock::now());
+            match self.remarks.recv_timeout(left) {
+                Ok(line) if line.contains(wanted) => return,
+                Ok(_) => {}
+                Err(_) => panic!("node {} has not said: {wanted}", self.id),
             }
-        });
-        Self { id, child, events, heard: Vec::new() }
+        }
     }
 
     /// Waits for an event like this, behind those waited for before.
@@ -196,6 +221,16 @@ impl Process {
             }
         }
     }
+}
+
+fn lines_of(output: impl Read + Send + 'static) -> flume::Receiver<String> {
+    let (say, lines) = flume::unbounded();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let _ = say.send(line);
+        }
+    });
+    lines
 }
 
 impl Drop for Process {

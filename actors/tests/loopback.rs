@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::{io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use async_std::{
     io::{ReadExt, WriteExt},
@@ -322,6 +322,55 @@ fn of_several_addresses_the_one_that_answers_is_used() {
         let accepted = listener.accept().await;
         assert!(accepted.is_ok());
         two.link_up(1).await;
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn zookeeper_2691_an_address_that_does_not_answer_holds_up_no_other() {
+    block_on(async {
+        // Who connects where the queue is full gets no answer at all; two connections fill a queue for one.
+        let (nowhere, full) = free_port();
+        full.listen(1).unwrap();
+        let address: SocketAddr = nowhere.to_string().parse().unwrap();
+        let _queue = [TcpStream::connect(address).await, TcpStream::connect(address).await];
+        let (listener, endpoint) = raw_peer().await;
+        let mut two = Setup::new(2);
+        two.config.timing.connect = Duration::from_secs(3600);
+        two.config.peers.insert(id(1), vec![nowhere, endpoint]);
+        let mut two = two.start();
+        assert!(listener.accept().await.is_ok());
+        two.link_up(1).await;
+    });
+}
+
+#[test]
+fn nobody_is_served_at_one_address_before_the_server_listens_at_all_of_them() {
+    block_on(async {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let second = taken.local_addr().unwrap();
+        let mut setup = Setup::new(1).peer_at_nowhere(2);
+        setup.config.listen.push(Endpoint::from(second).into());
+        let ms = Duration::from_millis(1);
+        setup.config.timing.rebind = Backoff { min: ms, max: ms, attempts_max: None };
+        let mut one = setup.start();
+        let _socket = greet(&one, 2).await;
+        let what_comes = |report| match report {
+            Report::BindFailed { .. } => Some("bind failed"),
+            Report::LinkUp { .. } => Some("link up"),
+            Report::Listening { address } if address == second => Some("listening"),
+            _ => None,
+        };
+        for _ in 0..20 {
+            assert_eq!(one.until(what_comes).await, "bind failed");
+        }
+        drop(taken);
+        let mut last = "bind failed";
+        while last == "bind failed" {
+            last = one.until(what_comes).await;
+        }
+        assert_eq!(last, "listening");
+        assert_eq!(one.until(what_comes).await, "link up");
     });
 }
 
