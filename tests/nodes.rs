@@ -4,12 +4,12 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::{net::TcpListener, sync::Arc};
 
 use async_std::task::block_on;
 use ballotbox::{
     Ensemble, Epoch, Member, Node, NodeConfig, NodeError, Standing, Zxid,
-    node::{Ended, NodeState},
+    node::{Ended, NodeEvent, NodeState, Occurrence},
 };
 use common::{Lab, elects, id, patiently};
 
@@ -60,6 +60,40 @@ fn a_late_joiner_follows_and_disturbs_nobody() {
         for node in [one, two] {
             let status = node.watch().status().await.unwrap();
             assert_eq!((status.elected(), status.round), (Some(id(2)), round));
+        }
+    });
+}
+
+/// As in an outage of 2017, and as when the ports of one file differ.
+#[test]
+fn members_with_different_lists_elect_though_the_removed_do_not_answer_and_say_that_they_differ() {
+    const OLD: &str =
+        "server.1=h:1:1\nserver.2=h:1:2\nserver.3=h:1:3\nserver.4=h:1:4\nserver.5=h:1:5\nversion=1";
+    const NEW: &str = "server.1=h:1:1\nserver.2=h:1:2\nserver.3=h:1:3\nversion=2";
+    block_on(async {
+        // The sockets of 4 and 5 listen, and nobody ever serves them.
+        let mut lab = Lab::voters(5);
+        let three =
+            Arc::new(Ensemble::new((1..=3).map(|number| Member::voter(id(number)))).unwrap());
+        let mut nodes = Vec::new();
+        for number in 1..=3 {
+            let mut config = lab.config(number);
+            config.config_text = Arc::from(if number == 1 { OLD } else { NEW });
+            if number > 1 {
+                config.ensemble = Arc::clone(&three);
+            }
+            nodes.push(Node::start(config).await.unwrap());
+        }
+        for node in &nodes {
+            elects(&mut node.watch(), 3).await;
+        }
+        let mut watch = nodes[0].watch();
+        loop {
+            let news = patiently(watch.news()).await.unwrap();
+            let differs = |told: &Occurrence| matches!(told.event, NodeEvent::MembersDiffer { .. });
+            if news.events.iter().any(differs) {
+                break;
+            }
         }
     });
 }

@@ -91,6 +91,28 @@ fn every_trace_belongs_to_a_scenario() {
     }
 }
 
+#[test]
+fn the_list_of_known_failures_names_every_scenario_and_only_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = fs::read_to_string(root.join("tests/scenarios/README.md")).unwrap();
+    for path in scenarios() {
+        let name = path.file_name().unwrap().to_string_lossy();
+        assert!(list.contains(&format!("]({name})")), "{name} is not in the list");
+    }
+    for link in list.split("](").skip(1) {
+        let name = link.split(')').next().unwrap();
+        assert!(root.join("tests/scenarios").join(name).exists(), "{name}");
+    }
+    let tests = list.split('`').filter_map(|code| code.split_once("::"));
+    let mut count = 0;
+    for (file, test) in tests {
+        let source = fs::read_to_string(root.join(file)).unwrap_or_default();
+        assert!(source.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        count += 1;
+    }
+    assert!(count > 50, "{count}");
+}
+
 /// The lines in capitals, and the number of the others by what they tell.
 fn digest(trace: &str) -> String {
     let mut digest = String::new();
