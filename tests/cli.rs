@@ -102,6 +102,26 @@ fn check_says_what_a_file_means() {
 }
 
 #[test]
+fn faults_are_told_by_check_and_left_out_by_elect_which_says_so() {
+    let path = file(
+        "with-faults.json",
+        r#"{"members":[{"id":1}],
+            "faults":{"until_ms":900,"kills":1,"one_way_cuts":2,"wipe_percent":20,"drift_ppm":7}}"#,
+    );
+    let path = path.to_str().unwrap();
+    let checked = run(&["check", path]);
+    let told = " 1 kill, 2 one-way cuts, until 900 ms; 20% of restarts without history; \
+                frames take 0.050 to 0.250 ms; clocks drift by up to 7 ppm\n";
+    assert!(text(&checked.stdout).ends_with(told), "{}", text(&checked.stdout));
+    let elected = run(&["elect", path]);
+    assert_eq!(elected.status.code(), Some(0));
+    let told = text(&elected.stderr);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("with-faults.json, faults: left out"), "{told}");
+    assert!(run(&["elect", "examples/two-voters.json"]).stderr.is_empty());
+}
+
+#[test]
 fn elect_tells_people_who_voted_for_whom_and_why_the_leader_won() {
     let output = run(&["elect", "examples/three-voters.json"]);
     assert_eq!(output.status.code(), Some(0));

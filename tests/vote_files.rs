@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use ballotbox::{
     Endpoint, GroupId, Role, ServerId,
@@ -73,6 +73,11 @@ fn expecting(expectation: &str) -> String {
     )
 }
 
+/// A file of two voters, with these faults.
+fn with_faults(faults: &str) -> String {
+    format!(r#"{{"members":[{{"id":1}},{{"id":2}}],"faults":{faults}}}"#)
+}
+
 #[test]
 fn a_file_is_read_into_checked_values() {
     let file = read(STORY);
@@ -137,6 +142,18 @@ fn what_is_written_reads_back_the_same() {
     let text = file.to_json();
     assert_eq!(read(&text), file, "{text}");
     assert!(text.contains(r#""zxid": "0x100000005""#), "{text}");
+}
+
+#[test]
+fn only_a_wrong_path_is_answered_with_what_the_file_should_be() {
+    let error = |kind: ErrorKind| {
+        let file = "votes.json".to_owned();
+        VoteFileError::Unreadable { file, source: kind.into() }.to_string()
+    };
+    assert_eq!(error(ErrorKind::PermissionDenied), "votes.json: permission denied");
+    for kind in [ErrorKind::NotFound, ErrorKind::IsADirectory] {
+        assert!(error(kind).ends_with(": expected a vote file in JSON"));
+    }
 }
 
 #[test]
@@ -307,13 +324,74 @@ fn steps_that_cannot_be_played_are_refused() {
         &then(r#"{"at_ms":10,"cut":[[1,8]]}"#),
         &["steps[1].cut[0][1]: no member has id 8"],
     );
-    refused_with(&then(r#"{"at_ms":10,"cut":[[1,2,3]]}"#), &["steps[1].cut[0]"]);
+    for (pairs, found) in [("[[1,2,3]]", "length 3"), ("[[]]", "length 0"), ("[1,2]", "`1`")] {
+        for deed in ["cut", "block"] {
+            let pair = format!("steps[1].{deed}[0]");
+            let step = format!(r#"{{"at_ms":10,"{deed}":{pairs}}}"#);
+            refused_with(&then(&step), &[&pair, found, "expected a pair of ids, as in [1, 2]"]);
+        }
+    }
     refused_with(&then(r#"{"at_ms":10,"heal":false}"#), &["steps[1].heal: false: expected true"]);
     let pause = r#"{"at_ms":11,"pause":[1]}"#;
     refused_with(&then(&format!("{pause},{pause}")), &["steps[2].pause[0]: 1 is paused already"]);
     // A kill ends a pause; whoever starts again is not paused.
     let again = r#"{"at_ms":12,"kill":[1]},{"at_ms":12,"start":[1]},{"at_ms":12,"pause":[1]}"#;
     read(&then(&format!("{pause},{again}")));
+}
+
+#[test]
+fn delays_are_a_shortest_and_a_longest_one() {
+    for (wrong, found) in
+        [("[1,2,3]", "length 3"), ("[1]", "length 1"), ("500", "`500`"), (r#""1""#, "string")]
+    {
+        let expected = "expected [shortest, longest] in microseconds, as in [50, 250]";
+        let faults = format!(r#"{{"delay_us":{wrong}}}"#);
+        refused_with(&with_faults(&faults), &["faults.delay_us", found, expected]);
+    }
+    refused_with(
+        &with_faults(r#"{"delay_us":[0,5]}"#),
+        &["faults.delay_us[0]: 0: expected at least 1"],
+    );
+    refused_with(
+        &with_faults(r#"{"delay_us":[6,5]}"#),
+        &["faults.delay_us: expected the shortest"],
+    );
+    refused_with(
+        &with_faults(r#"{"delay_us":[1,1000001]}"#),
+        &["faults.delay_us[1]", "microseconds: a whole number from 0 to 1000000"],
+    );
+}
+
+#[test]
+fn faults_that_cannot_happen_are_refused() {
+    for kind in [
+        "kills",
+        "stops",
+        "pauses",
+        "cuts",
+        "isolations",
+        "blocks",
+        "one_way_cuts",
+        "blackouts",
+        "breaks",
+        "hangs",
+    ] {
+        let told = format!("faults.{kind}: 3 has no effect while until_ms is missing or 0");
+        for until in ["", r#","until_ms":0"#] {
+            let faults = format!(r#"{{"{kind}":3{until}}}"#);
+            refused_with(&with_faults(&faults), &[&told, "expected until_ms"]);
+        }
+        read(&with_faults(&format!(r#"{{"{kind}":3,"until_ms":1}}"#)));
+    }
+    for (alone, missing) in
+        [("slow_percent", "slow_ms"), ("slow_ms", "slow_percent"), ("names_ms", "move_percent")]
+    {
+        let told = format!("faults.{alone}: 5 has no effect while {missing} is missing or 0");
+        refused_with(&with_faults(&format!(r#"{{"{alone}":5}}"#)), &[&told]);
+        read(&with_faults(&format!(r#"{{"{alone}":5,"{missing}":5}}"#)));
+    }
+    // The steps may kill.
+    read(&with_faults(r#"{"vanish_percent":1,"wipe_percent":1,"move_percent":1}"#));
 }
 
 #[test]

@@ -80,6 +80,9 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
     for expectation in &file.expectations {
         writeln!(out, " {expectation}")?;
     }
+    if let Some(faults) = &file.faults {
+        writeln!(out, "\n{BOLD}Faults, for simulate only{BOLD:#}\n {faults}")?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
     elect::{self, Happening, MemberReport, Outcome, Report, What, tenths_of_ms},
-    vote_file::{MemberState, VoteFile},
+    vote_file::{Faults, MemberState, VoteFile},
 };
 use structopt::StructOpt;
 
@@ -37,6 +37,10 @@ pub(super) struct ElectArgs {
 
 pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let file = VoteFile::read(&args.file)?;
+    if file.faults.as_ref().is_some_and(Faults::matter) {
+        let path = args.file.display();
+        anstream::eprintln!("ballotbox: {path}, faults: left out, as they are for simulate only");
+    }
     let deadline = args.deadline.unwrap_or_else(|| last_time(&file) + DEADLINE);
     let mut story = Vec::new();
     let mut told = Ok(());

@@ -1,5 +1,7 @@
 //! From what a file says to what it means: every check that needs more than one field.
 
+mod faults;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -8,19 +10,16 @@ use std::{
 use ballotbox_actors::{Endpoint, ServerId};
 
 use super::{
-    Deed, Expectation, ExpectedLeader, Faults, FileTiming, MEMBERS_MAX, STEPS_MAX, Step,
-    TITLE_CHARS_MAX, VoteFile, VoteFileMember,
+    Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,
+    VoteFile, VoteFileMember,
     error::{At, FieldError},
     join,
     raw::{
-        Id, Millis, Object, PositiveMillis, RawExpectation, RawFaults, RawMember, RawRole, RawStep,
+        Id, Millis, Object, PositiveMillis, RawExpectation, RawMember, RawPair, RawRole, RawStep,
         RawTiming, RawVoteFile, StepTime, Whole,
     },
 };
 use crate::{Ensemble, EnsembleError, GroupId, Member, Role};
-
-/// A fault begins, and ends: with a `heal`, after which what still parts members is said again.
-const STEPS_PER_FAULT: usize = 5;
 
 pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let title = raw.title.map(title).transpose()?;
@@ -45,7 +44,7 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let expectations = expectations
         .map(|(n, Object(raw))| expectation(&ensemble, raw, &format!("expect[{n}]")))
         .collect::<Result<_, _>>()?;
-    let faults = raw.faults.as_ref().map(|Object(raw)| faults(raw, &steps)).transpose()?;
+    let faults = raw.faults.as_ref().map(|Object(raw)| faults::check(raw, &steps)).transpose()?;
     Ok(VoteFile { title, members, ensemble, timing, steps, expectations, faults })
 }
 
@@ -156,28 +155,6 @@ fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
         return Err(At::new("timing.resend_max_ms", error));
     }
     Ok(timing)
-}
-
-/// Ranges were checked with the types: what is left is how the fields fit together.
-fn faults(raw: &RawFaults, steps: &[Step]) -> Result<Faults, At> {
-    let faults = Faults::from(raw);
-    let (min, max) = faults.delay;
-    if max < min {
-        return Err(At::new("faults.delay_us", FieldError::DelayOrder));
-    }
-    let last = steps.last().map_or(Duration::ZERO, |step| step.at);
-    if faults.deeds() > 0 && faults.until < last {
-        let error = FieldError::FaultsTooEarly {
-            until_ms: faults.until.as_millis(),
-            last_ms: last.as_millis(),
-        };
-        return Err(At::new("faults.until_ms", error));
-    }
-    let found = steps.len() + faults.deeds() * STEPS_PER_FAULT;
-    if found > STEPS_MAX {
-        return Err(At::new("faults", FieldError::TooManyFaults { found }));
-    }
-    Ok(faults)
 }
 
 fn known(ensemble: &Ensemble, id: ServerId, path: &str) -> Result<ServerId, At> {
@@ -299,10 +276,10 @@ impl<'a> Playbook<'a> {
         Ok(members)
     }
 
-    fn pairs(&self, raw: &[(Id, Id)], path: &str) -> Result<Vec<(ServerId, ServerId)>, At> {
+    fn pairs(&self, raw: &[RawPair], path: &str) -> Result<Vec<(ServerId, ServerId)>, At> {
         at_most(MEMBERS_MAX * MEMBERS_MAX, raw.len(), path)?;
         let mut pairs = Vec::with_capacity(raw.len());
-        for (n, (Id(a), Id(b))) in raw.iter().enumerate() {
+        for (n, RawPair(Id(a), Id(b))) in raw.iter().enumerate() {
             let path = format!("{path}[{n}]");
             let a = known(self.ensemble, *a, &format!("{path}[0]"))?;
             let b = known(self.ensemble, *b, &format!("{path}[1]"))?;

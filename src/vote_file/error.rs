@@ -11,7 +11,7 @@ use crate::EnsembleError;
 #[derive(Debug, thiserror::Error)]
 pub enum VoteFileError {
     /// It could not be read at all.
-    #[error("{file}: {source}: expected a vote file in JSON")]
+    #[error("{file}: {source}{}", if_another_file_helps(source))]
     Unreadable {
         /// The file.
         file: String,
@@ -111,6 +111,17 @@ pub enum FieldError {
     /// The longest delay is shorter than the shortest.
     #[error("expected the shortest delay, then the longest")]
     DelayOrder,
+    /// The shortest delay is none.
+    #[error("0: expected at least 1, as without any delay time stands still")]
+    DelayZero,
+    /// A fault is asked for that cannot happen.
+    #[error("{found} has no effect while {missing} is missing or 0: expected {missing}, too")]
+    NoEffect {
+        /// The value.
+        found: u128,
+        /// The field it needs.
+        missing: &'static str,
+    },
     /// Faults end before the steps of the file do, after which they would begin.
     #[error("{until_ms} is before the last step, at {last_ms}: faults begin after the last step")]
     FaultsTooEarly {
@@ -266,4 +277,10 @@ pub(super) fn one_line(text: &str) -> String {
 
 fn in_field(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!(", {path}") }
+}
+
+/// What to expect instead, if the path leads to nothing or to something else; any other trouble has another remedy.
+fn if_another_file_helps(error: &io::Error) -> &'static str {
+    let wrong_path = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory];
+    if wrong_path.contains(&error.kind()) { ": expected a vote file in JSON" } else { "" }
 }

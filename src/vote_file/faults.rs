@@ -1,6 +1,8 @@
 //! [`Faults`]: what `simulate` may do to an ensemble beyond the steps of its file.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use super::in_millis;
 
 /// Which faults a simulation adds, and how often. Each seed spreads them differently over the time up to
 /// [`until`](Self::until); then everything is healed, and everybody runs.
@@ -90,8 +92,68 @@ impl Faults {
 
     /// Whether frames arrive in time and nothing is ever lost.
     pub fn are_none(&self) -> bool {
-        let counts =
-            [self.one_way_cuts, self.blackouts, self.breaks, self.hangs, self.slow_percent];
-        self.deeds() == 0 && counts.iter().all(|count| *count == 0)
+        self.slow_percent == 0 && self.counts().iter().all(|(_, count)| *count == 0)
     }
+
+    /// Whether a simulation differs from one without any, but for how long it lasts.
+    pub fn matter(&self) -> bool {
+        *self != Self { until: self.until, ..Self::default() }
+    }
+
+    /// How often each fault happens, with the name of its field.
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 10] {
+        [
+            ("kills", self.kills),
+            ("stops", self.stops),
+            ("pauses", self.pauses),
+            ("cuts", self.cuts),
+            ("isolations", self.isolations),
+            ("blocks", self.blocks),
+            ("one_way_cuts", self.one_way_cuts),
+            ("blackouts", self.blackouts),
+            ("breaks", self.breaks),
+            ("hangs", self.hangs),
+        ]
+    }
+}
+
+impl fmt::Display for Faults {
+    /// In one line: `4 kills, 1 cut, until 20000 ms; 20% of restarts without history; frames take 0.05 to 2 ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = self.counts().into_iter().filter(|(_, count)| *count > 0);
+        let counted: Vec<_> = counted.map(|(name, count)| in_words(name, count)).collect();
+        let mut parts = Vec::new();
+        if !counted.is_empty() {
+            parts.push(format!("{}, until {} ms", counted.join(", "), in_millis(self.until)));
+        }
+        for (percent, what) in [
+            (self.vanish_percent, "of kills go unnoticed"),
+            (self.wipe_percent, "of restarts without history"),
+            (self.move_percent, "of restarts at another address"),
+        ] {
+            if percent > 0 {
+                parts.push(format!("{percent}% {what}"));
+            }
+        }
+        if !self.names.is_zero() {
+            parts.push(format!("names follow after {} ms", in_millis(self.names)));
+        }
+        let (min, max) = self.delay;
+        parts.push(format!("frames take {} to {} ms", in_millis(min), in_millis(max)));
+        if self.slow_percent > 0 {
+            let (percent, slow) = (self.slow_percent, in_millis(self.slow));
+            parts.push(format!("{percent}% of them up to {slow} ms more"));
+        }
+        if self.drift_ppm > 0 {
+            parts.push(format!("clocks drift by up to {} ppm", self.drift_ppm));
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// `4 one-way cuts`, `1 kill`.
+fn in_words(name: &str, count: u16) -> String {
+    let name = name.replace("one_way_", "one-way ");
+    let one = if count == 1 { name.strip_suffix('s') } else { None };
+    format!("{count} {}", one.unwrap_or(&name))
 }

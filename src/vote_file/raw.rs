@@ -2,6 +2,7 @@
 
 mod faults;
 mod numbers;
+mod pairs;
 
 use std::{fmt, marker::PhantomData};
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub(super) use faults::RawFaults;
 use numbers::{Bounded, whole_millis};
 pub(super) use numbers::{Id, Millis, PositiveMillis, RawEpoch, RawZxid, StepTime, Whole};
+pub(super) use pairs::RawPair;
+use pairs::TwoOf;
 
 use super::{
     Deed, Expectation, ExpectedLeader, FileTiming, Step, VoteFile, VoteFileError, VoteFileMember,
@@ -101,11 +104,11 @@ pub(super) struct RawStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resume: Option<Vec<Id>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cut: Option<Vec<(Id, Id)>>,
+    pub(super) cut: Option<Vec<RawPair>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) isolate: Option<Vec<Id>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) block: Option<Vec<(Id, Id)>>,
+    pub(super) block: Option<Vec<RawPair>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) heal: Option<bool>,
 }
@@ -279,6 +282,6 @@ fn ids(members: &[ServerId]) -> Vec<Id> {
     members.iter().copied().map(Id).collect()
 }
 
-fn pairs(pairs: &[(ServerId, ServerId)]) -> Vec<(Id, Id)> {
-    pairs.iter().map(|(a, b)| (Id(*a), Id(*b))).collect()
+fn pairs(pairs: &[(ServerId, ServerId)]) -> Vec<RawPair> {
+    pairs.iter().map(|(a, b)| RawPair(Id(*a), Id(*b))).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Bounded, Millis, whole_millis};
+use super::{Bounded, Millis, TwoOf, whole_millis};
 use crate::vote_file::Faults;
 
 /// `faults` of a vote file. What is left out does not happen.
@@ -41,7 +41,7 @@ pub(in crate::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Option::is_none")]
     names_ms: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delay_us: Option<(Micros, Micros)>,
+    delay_us: Option<Delays>,
     #[serde(skip_serializing_if = "Percent::is_none")]
     slow_percent: Percent,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +97,17 @@ whole_number!(
     Drift(u32), "parts per million", DRIFT_MAX
 );
 
+/// The shortest and the longest delay.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Delays(Micros, Micros);
+
+impl<'de> Deserialize<'de> for Delays {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let delays = TwoOf::new("[shortest, longest] in microseconds, as in [50, 250]");
+        json.deserialize_any(delays).map(|(shortest, longest)| Self(shortest, longest))
+    }
+}
+
 impl From<&RawFaults> for Faults {
     fn from(raw: &RawFaults) -> Self {
         let micros = |Micros(micros): Micros| Duration::from_micros(micros);
@@ -117,7 +128,9 @@ impl From<&RawFaults> for Faults {
             wipe_percent: raw.wipe_percent.0,
             move_percent: raw.move_percent.0,
             names: raw.names_ms.map_or(default.names, |Millis(names)| names),
-            delay: raw.delay_us.map_or(default.delay, |(min, max)| (micros(min), micros(max))),
+            delay: raw
+                .delay_us
+                .map_or(default.delay, |Delays(min, max)| (micros(min), micros(max))),
             slow_percent: raw.slow_percent.0,
             slow: raw.slow_ms.map_or(default.slow, |Millis(slow)| slow),
             drift_ppm: raw.drift_ppm.0,
@@ -145,7 +158,8 @@ impl From<&Faults> for RawFaults {
             wipe_percent: Percent(faults.wipe_percent),
             move_percent: Percent(faults.move_percent),
             names_ms: (whole_millis(faults.names) > 0).then_some(Millis(faults.names)),
-            delay_us: (faults.delay != Faults::default().delay).then(|| (micros(min), micros(max))),
+            delay_us: (faults.delay != Faults::default().delay)
+                .then(|| Delays(micros(min), micros(max))),
             slow_percent: Percent(faults.slow_percent),
             slow_ms: (whole_millis(faults.slow) > 0).then_some(Millis(faults.slow)),
             drift_ppm: Drift(faults.drift_ppm),
