@@ -22,12 +22,14 @@ mod check;
 mod error;
 mod expectation;
 mod faults;
+mod layout;
 mod node;
 mod raw;
 
 use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
 
 use ballotbox_actors::{Endpoint, ServerId};
+use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};
 pub(crate) use expectation::Found;
@@ -166,14 +168,17 @@ impl VoteFile {
         check::check(raw).map_err(|error| error.in_file(name))
     }
 
-    /// The file as JSON text, such that reading it gives the same values.
+    /// The file as JSON text, one member, step and expectation a line, such that reading it gives the same values.
     #[allow(
         clippy::missing_panics_doc,
         reason = "there is nothing in a vote file that JSON cannot hold"
     )]
     pub fn to_json(&self) -> String {
         let raw = raw::RawVoteFile::from(self);
-        serde_json::to_string_pretty(&raw).expect("plain values and string keys always serialise")
+        let mut text = Vec::new();
+        let mut json = serde_json::Serializer::with_formatter(&mut text, layout::Layout::default());
+        raw.serialize(&mut json).expect("plain values and string keys always serialise");
+        String::from_utf8(text).expect("JSON is UTF-8")
     }
 
     /// The member with this id.

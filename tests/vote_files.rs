@@ -145,6 +145,31 @@ fn what_is_written_reads_back_the_same() {
 }
 
 #[test]
+fn a_file_is_written_as_people_write_it_one_entry_a_line() {
+    let story = r#"{
+  "title": "Two",
+  "members": [
+    { "id": 1, "vote": { "zxid": "0x5", "epoch": 1 } },
+    { "id": 2, "role": "observer" }
+  ],
+  "steps": [
+    { "at_ms": 0, "start": [1, 2] },
+    { "at_ms": 12.345, "cut": [[1, 2], [2, 1]] },
+    { "at_ms": 20, "heal": true }
+  ],
+  "expect": [
+    { "by_ms": 400, "leader": 1, "observing": [2] }
+  ],
+  "faults": {
+    "until_ms": 100,
+    "breaks": 2,
+    "delay_us": [50, 2000]
+  }
+}"#;
+    assert_eq!(read(story).to_json(), story);
+}
+
+#[test]
 fn only_a_wrong_path_is_answered_with_what_the_file_should_be() {
     let error = |kind: ErrorKind| {
         let file = "votes.json".to_owned();
