@@ -36,6 +36,7 @@
 //! | `link up`, `link down`, `doubts` | the link, as peer and generation |
 //! | `misses`, `cannot dial` | a peer that cannot be reached |
 //! | `timer` | a timer of the election |
+//! | `UNMET` | something that the file expects, and what was found instead |
 //! | `BROKEN` | a [rule](rules) that does not hold: nothing happens after that |
 
 mod chronicle;

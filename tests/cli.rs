@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "cli/simulate.rs"]
+mod simulate;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
@@ -384,64 +387,4 @@ fn a_node_survives_garbage_and_stops_while_someone_is_connected() {
     let hung_up = stranger.read(&mut [0]);
     assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
     assert_eq!(node.end("-TERM"), Some(0));
-}
-
-#[test]
-fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
-    let simulate = |seed| run(&["simulate", "examples/leader-dies.json", "--seed", seed]);
-    let output = simulate("7");
-    assert_eq!(output.status.code(), Some(0));
-    let shown = text(&output.stdout);
-    assert!(shown.contains("DECIDES") && shown.contains("STEP"), "{shown}");
-    assert!(output.stderr.is_empty());
-    assert_eq!(simulate("7").stdout, output.stdout);
-    assert_ne!(simulate("8").stdout, output.stdout);
-}
-
-#[test]
-fn simulate_reports_many_runs_as_one_object() {
-    let output = run(&["simulate", "examples/faults/chaos.json", "--seeds", "50", "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["runs"], &report["failed"]), (&json!(50), &json!(0)));
-    assert!(report["election_ms"]["p99"].as_f64() > Some(0.0), "{report}");
-    assert!(output.stderr.is_empty(), "progress is for terminals only");
-}
-
-#[test]
-fn simulate_names_what_failed_with_the_command_that_shows_it() {
-    let unmet =
-        r#"{ "members": [{ "id": 1 }, { "id": 2 }], "expect": [{ "by_ms": 90, "leader": 1 }] }"#;
-    let path = file("simulate-unmet.json", unmet);
-    let path = path.to_str().unwrap();
-    let output = run(&["simulate", path, "--seeds", "2"]);
-    assert_eq!(output.status.code(), Some(1));
-    let command = format!("ballotbox simulate {path} --seed 1");
-    assert!(text(&output.stdout).contains(&command), "{}", text(&output.stdout));
-    assert_eq!(run(&["simulate", path, "--seed", "1"]).status.code(), Some(1));
-}
-
-#[test]
-fn simulate_saves_the_faults_of_a_seed_as_a_vote_file() {
-    let saved = file("simulate-saved.json", "");
-    let path = saved.to_str().unwrap();
-    let chaos = "examples/faults/chaos.json";
-    let first = run(&["simulate", chaos, "--seed", "3", "--save", path]);
-    assert_eq!(first.status.code(), Some(0));
-    assert_eq!(run(&["check", path]).status.code(), Some(0));
-    assert_eq!(run(&["simulate", path, "--seed", "3"]).stdout, first.stdout);
-    let nowhere = run(&["simulate", chaos, "--save", "/nowhere/saved.json"]);
-    assert_eq!(nowhere.status.code(), Some(3));
-    assert!(text(&nowhere.stderr).contains("/nowhere/saved.json"));
-}
-
-#[test]
-fn simulate_takes_one_seed_or_a_number_of_them() {
-    let chaos = "examples/faults/chaos.json";
-    for args in [
-        &["simulate", chaos, "--seed", "1", "--seeds", "2"][..],
-        &["simulate", chaos, "--seeds", "0"],
-    ] {
-        assert_eq!(run(args).status.code(), Some(2), "{args:?}");
-    }
 }

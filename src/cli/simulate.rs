@@ -3,34 +3,66 @@
 mod many;
 mod one;
 
-use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    num::NonZeroU64,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use ballotbox::{
-    simulation::{Ending, Setup, written_down},
+    ServerId,
+    simulation::{Ending, Setup, Violation, written_down},
     vote_file::VoteFile,
 };
+use serde_json::{Value, json};
 use structopt::StructOpt;
 
 use super::{ExitCode, Failure};
+
+/// The words of the trace, at the end of `--help`.
+const LEGEND: &str = "\
+THE TRACE:
+    STEP                      a step of the file, or one that its faults add
+    BREAK                     the connections between two members break
+    DARK, LIGHT               from one member to another nothing gets through; it does again
+    HANGS, WAKES              the member does nothing; it goes on
+    starts, moves, vanishes   without its history; to another address; without anybody being told
+    looks, DECIDES            a round of the election begins; how it ended
+    says to, hears            what is said, and to or by whom
+    passes over               a frame of a link that was replaced
+    dials, knocks at          an attempt to connect; the higher id dials, the lower knocks to be dialled
+    link up, link down        a link begins; it ends
+    doubts                    the peer seems to miss a link: what was said last is said again
+    misses, cannot dial       a peer that cannot be reached
+    timer                     a timer of the election
+    UNMET                     something expected is not so
+    BROKEN                    a rule does not hold; nothing happens after that
+
+    Words in capitals matter most. `-` instead of a member stands for all. A link, or an attempt
+    at one, is written peer#generation: after 2#1, the next one to member 2 is 2#2.";
 
 /// Plays a vote file in virtual time: one run with its trace, or many
 ///
 /// The trace has four columns: virtual milliseconds, the member, what happens to it, and details.
 #[derive(Debug, StructOpt)]
+#[structopt(after_help = LEGEND)]
 pub(super) struct SimulateArgs {
     /// A vote file; its `faults` say what may go wrong beyond its steps
     #[structopt(name = "VOTES.json", parse(from_os_str))]
     file: PathBuf,
-    /// Plays once, with this seed, and prints what happens [default: 0]
-    #[structopt(long, value_name = "N", conflicts_with = "seeds")]
-    seed: Option<u64>,
-    /// Plays so many times, with the seeds from 0 on, and reports how the elections ended
-    #[structopt(long, value_name = "N")]
-    seeds: Option<std::num::NonZeroU64>,
+    /// Plays once with this seed, and prints what happens; with --seeds, begins with this seed
+    #[structopt(long, value_name = "N", default_value = "0", parse(try_from_str = seed))]
+    seed: u64,
+    /// Plays so many times, with the seeds from that of --seed on, and reports how the elections ended
+    #[structopt(long, value_name = "N", parse(try_from_str = number_of_seeds))]
+    seeds: Option<NonZeroU64>,
     /// Prints one JSON object instead of the trace and the tables
     #[structopt(long)]
     json: bool,
-    /// Writes the steps of this seed to a vote file, those that its faults add among them: `elect` plays it, too
+    /// Writes the steps of this seed to another vote file, those that its faults add among them: `elect` plays it, too
     #[structopt(long, value_name = "FILE", parse(from_os_str), conflicts_with = "seeds")]
     save: Option<PathBuf>,
 }
@@ -38,8 +70,8 @@ pub(super) struct SimulateArgs {
 pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let file = VoteFile::read(&args.file)?;
     let setup = Arc::new(Setup::new(&file));
-    if let Some(seeds) = args.seeds {
-        let tally = many::play(&setup, seeds.get());
+    if let Some(count) = args.seeds {
+        let tally = many::play(&setup, range(args.seed, count)?);
         if args.json {
             writeln!(out, "{}", tally.to_json(&args.file))?;
         } else {
@@ -48,17 +80,39 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
         }
         return Ok(if tally.is_good() { ExitCode::Done } else { ExitCode::No });
     }
-    let seed = args.seed.unwrap_or(0);
     if let Some(path) = &args.save {
-        save(&written_down(&file, seed), path)?;
+        not_onto_itself(&args.file, path)?;
+        save(&written_down(&file, args.seed), path)?;
     }
     let good = if args.json {
-        one::play_silently(&setup, seed, out)?
+        one::play_silently(&setup, args.seed, out)?
     } else {
         title(&file, out)?;
-        one::play(&setup, seed, out)?
+        one::play(&setup, args.seed, out)?
     };
     Ok(if good { ExitCode::Done } else { ExitCode::No })
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let refused = || format!("`{text}` is no seed: expected a whole number from 0 to {}", u64::MAX);
+    text.parse().map_err(|_| refused())
+}
+
+fn number_of_seeds(text: &str) -> Result<NonZeroU64, String> {
+    let refused = || {
+        let max = u64::MAX;
+        format!("`{text}` is no number of seeds: expected a whole number from 1 to {max}")
+    };
+    text.parse().map_err(|_| refused())
+}
+
+/// So many seeds from the first on.
+fn range(first: u64, count: NonZeroU64) -> Result<RangeInclusive<u64>, Failure> {
+    let last = first.checked_add(count.get() - 1).ok_or_else(|| {
+        let max = u64::MAX;
+        Failure::Usage(format!("{count} seeds from {first} on: expected none above {max}"))
+    })?;
+    Ok(first..=last)
 }
 
 fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
@@ -69,7 +123,19 @@ fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
     }
 }
 
-fn save(file: &VoteFile, path: &std::path::Path) -> Result<(), Failure> {
+/// The file that is played holds what no seed can bring back. However it is spelt, it is not written over.
+fn not_onto_itself(played: &Path, saved: &Path) -> Result<(), Failure> {
+    let files = played.canonicalize().ok().zip(saved.canonicalize().ok());
+    if files.is_some_and(|(from, to)| from == to) {
+        let saved = saved.display();
+        return Err(Failure::Usage(format!(
+            "--save {saved}: that is the file to play: expected another one"
+        )));
+    }
+    Ok(())
+}
+
+fn save(file: &VoteFile, path: &Path) -> Result<(), Failure> {
     let text = file.to_json() + "\n";
     std::fs::write(path, text)
         .map_err(|source| Failure::Save { file: path.display().to_string(), source })
@@ -88,4 +154,21 @@ const fn word(ending: Ending) -> &'static str {
 /// Milliseconds, to the microsecond.
 fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A broken rule in words, where no trace shows it: `broken by 3 at 12.5 ms: …`.
+fn broken(violation: &Violation) -> String {
+    let Violation { rule, member, at, details } = violation;
+    let by = member.map_or_else(String::new, |member| format!(" by {member}"));
+    let details = if details.is_empty() { String::new() } else { format!(" ({details})") };
+    format!("broken{by} at {} ms: {rule}{details}", millis(*at))
+}
+
+/// Adds the rule that was broken to an object; every field is null if none was.
+fn add_broken(object: &mut Value, violation: Option<&Violation>) {
+    let by = violation.and_then(|violation| violation.member);
+    object["broken_rule"] = json!(violation.map(|violation| violation.rule));
+    object["broken_by"] = json!(by.map(ServerId::number));
+    object["broken_at_ms"] = json!(violation.map(|violation| millis(violation.at)));
+    object["broken_details"] = json!(violation.map(|violation| &violation.details));
 }

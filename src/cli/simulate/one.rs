@@ -2,13 +2,14 @@
 
 use std::{io::Write, sync::Arc};
 
+use anstyle::Style;
 use ballotbox::{
     Role,
     simulation::{Ending, MemberAtEnd, Run, Setup, play as play_once, play_with_trace},
 };
 use serde_json::{Value, json};
 
-use super::{millis, word};
+use super::{add_broken, broken, millis, word};
 use crate::cli::screen::{self, BAD, Column, GOOD, PLAIN};
 
 /// Plays once and shows everything; whether it ended well.
@@ -63,18 +64,7 @@ fn or_empty(value: Option<impl ToString>) -> String {
 }
 
 fn summary(run: &Run) -> String {
-    let (style, ended) = match run.ending {
-        Ending::Elected => (
-            GOOD,
-            run.leader.map_or_else(
-                || "Nobody leads, as expected".to_owned(),
-                |leader| format!("{leader} leads"),
-            ),
-        ),
-        Ending::NoLeader => (BAD, "Nobody was elected".to_owned()),
-        Ending::Unmet => (BAD, "Not everything went as expected".to_owned()),
-        Ending::Broken => (BAD, "A rule was broken".to_owned()),
-    };
+    let (style, ended) = ended(run);
     let met = run.expectations.iter().filter(|(_, met)| *met).count();
     let expectations = match run.expectations.len() {
         0 => String::new(),
@@ -86,12 +76,29 @@ fn summary(run: &Run) -> String {
         [] => String::new(),
         all => format!("; without a leader for {}", all.join(", ")),
     };
+    // The time is more than an election takes: whoever agrees is watched for a while.
     format!(
-        "{style}{ended}{style:#} with seed {} after {} ms{took}; {} messages{expectations}.",
+        "With seed {}, {style}{ended}{style:#}{took}; {} messages{expectations}. Watched until {} ms.",
         run.seed,
-        millis(run.time),
-        run.messages
+        run.messages,
+        millis(run.time)
     )
+}
+
+/// How it ended, in the middle of a sentence.
+fn ended(run: &Run) -> (Style, String) {
+    match run.ending {
+        Ending::Elected => {
+            let nobody = || "nobody leads, as expected".to_owned();
+            (GOOD, run.leader.map_or_else(nobody, |leader| format!("{leader} leads")))
+        }
+        Ending::NoLeader => (BAD, "nobody leads in the end".to_owned()),
+        Ending::Unmet => (BAD, "not everything went as expected".to_owned()),
+        Ending::Broken => {
+            let how = run.violation.as_ref().map_or_else(|| "broken".to_owned(), broken);
+            (BAD, format!("a rule was {how}"))
+        }
+    }
 }
 
 fn to_json(run: &Run) -> Value {
@@ -117,16 +124,90 @@ fn to_json(run: &Run) -> Value {
     let expectations = run.expectations.iter().map(|(by, met)| {
         json!({ "by_ms": u64::try_from(by.as_millis()).unwrap_or(u64::MAX), "met": met })
     });
-    json!({
+    let mut object = json!({
         "outcome": word(run.ending),
         "seed": run.seed,
         "leader": run.leader.map(ballotbox::ServerId::number),
         "elapsed_ms": millis(run.time),
         "messages": run.messages,
-        "broken_rule": run.violation.as_ref().map(|violation| violation.rule),
         "healed_ms": run.healed_after.map(millis),
         "elections": elections.collect::<Vec<_>>(),
         "members": run.members.iter().map(member).collect::<Vec<_>>(),
         "expectations": expectations.collect::<Vec<_>>(),
-    })
+    });
+    add_broken(&mut object, run.violation.as_ref());
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ballotbox::{ServerId, simulation::Violation};
+
+    use super::*;
+
+    fn run(ending: Ending) -> Run {
+        Run {
+            seed: 7,
+            ending,
+            violation: None,
+            leader: None,
+            elections: Vec::new(),
+            messages: 25,
+            time: Duration::from_micros(20_049_500),
+            healed_after: None,
+            expectations: Vec::new(),
+            members: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn plain(run: &Run) -> String {
+        anstream::adapter::strip_str(&summary(run)).to_string()
+    }
+
+    #[test]
+    fn the_summary_names_the_rule_that_was_broken_by_whom_and_when() {
+        let mut run = run(Ending::Broken);
+        let at = Duration::from_micros(1_203_400);
+        let details = "not by 2".to_owned();
+        run.violation =
+            Some(Violation { rule: "all is well", member: ServerId::new(3), at, details });
+        let told = "With seed 7, a rule was broken by 3 at 1203.4 ms: all is well (not by 2); \
+                    25 messages. Watched until 20049.5 ms.";
+        assert_eq!(plain(&run), told);
+        let object = to_json(&run);
+        assert_eq!(object["broken_rule"], "all is well");
+        assert_eq!(object["broken_by"], 3);
+        assert_eq!(object["broken_at_ms"], 1203.4);
+        assert_eq!(object["broken_details"], "not by 2");
+    }
+
+    #[test]
+    fn what_all_of_them_break_is_broken_by_nobody_and_without_details() {
+        let mut run = run(Ending::Broken);
+        let (at, details) = (Duration::from_millis(5), String::new());
+        run.violation = Some(Violation { rule: "all agree", member: None, at, details });
+        assert!(plain(&run).starts_with("With seed 7, a rule was broken at 5 ms: all agree; 25"));
+        assert_eq!(to_json(&run)["broken_by"], Value::Null);
+    }
+
+    #[test]
+    fn the_summary_is_a_sentence_however_it_ended() {
+        let mut run = run(Ending::Elected);
+        run.expectations = vec![(Duration::from_millis(9), true)];
+        assert!(
+            plain(&run).starts_with("With seed 7, nobody leads, as expected; 25 messages; 1 of 1")
+        );
+        let object = to_json(&run);
+        for field in ["broken_rule", "broken_by", "broken_at_ms", "broken_details"] {
+            assert_eq!(object[field], Value::Null);
+        }
+        run.leader = ServerId::new(3);
+        assert!(plain(&run).starts_with("With seed 7, 3 leads; 25 messages"));
+        run.ending = Ending::Unmet;
+        assert!(plain(&run).starts_with("With seed 7, not everything went as expected; 25"));
+        run.ending = Ending::NoLeader;
+        assert!(plain(&run).starts_with("With seed 7, nobody leads in the end; 25"));
+    }
 }

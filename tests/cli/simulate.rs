@@ -1,0 +1,155 @@
+//! `simulate`: one run, many, and what it saves.
+
+use serde_json::{Value, json};
+
+use super::{file, run, text};
+
+#[test]
+fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
+    let simulate = |seed| run(&["simulate", "examples/leader-dies.json", "--seed", seed]);
+    let output = simulate("7");
+    assert_eq!(output.status.code(), Some(0));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("DECIDES") && shown.contains("STEP"), "{shown}");
+    assert!(output.stderr.is_empty());
+    assert_eq!(simulate("7").stdout, output.stdout);
+    assert_ne!(simulate("8").stdout, output.stdout);
+}
+
+#[test]
+fn simulate_reports_many_runs_as_one_object() {
+    let output = run(&["simulate", "examples/faults/chaos.json", "--seeds", "50", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["runs"], &report["failed"]), (&json!(50), &json!(0)));
+    assert_eq!((&report["well"], &report["first_seed"]), (&json!(50), &json!(0)));
+    assert_eq!((&report["failures"], &report["failures_listed"]), (&json!([]), &json!(0)));
+    assert!(report["election_ms"]["p99"].as_f64() > Some(0.0), "{report}");
+    assert!(output.stderr.is_empty(), "progress is for terminals only");
+}
+
+#[test]
+fn simulate_names_what_failed_with_the_command_that_shows_it() {
+    let unmet =
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }], "expect": [{ "by_ms": 90, "leader": 1 }] }"#;
+    let path = file("simulate-unmet.json", unmet);
+    let path = path.to_str().unwrap();
+    let output = run(&["simulate", path, "--seeds", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    let command = format!("ballotbox simulate {path} --seed 1");
+    assert!(text(&output.stdout).contains(&command), "{}", text(&output.stdout));
+    assert_eq!(run(&["simulate", path, "--seed", "1"]).status.code(), Some(1));
+}
+
+#[test]
+fn simulate_lists_some_failures_and_says_how_many_more_there_are() {
+    let unmet =
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }], "expect": [{ "by_ms": 90, "leader": 1 }] }"#;
+    let path = file("simulate-many-unmet.json", unmet);
+    let path = path.to_str().unwrap();
+    let output = run(&["simulate", path, "--seeds", "23"]);
+    let told = text(&output.stdout);
+    assert!(told.contains("--seed 19\n and 3 more\n"), "{told}");
+    let output = run(&["simulate", path, "--seeds", "23", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["failed"], &report["failures_listed"]), (&json!(23), &json!(20)));
+    assert_eq!(report["failures"][0]["broken_by"], Value::Null);
+}
+
+#[test]
+fn simulate_tells_of_an_ensemble_that_rightly_has_no_leader() {
+    let nobody = r#"{ "members": [{ "id": 1 }, { "id": 2 }],
+        "steps": [{ "at_ms": 0, "start": [1] }], "expect": [{ "by_ms": 90, "leader": null }] }"#;
+    let path = file("simulate-nobody.json", nobody);
+    let path = path.to_str().unwrap();
+    let output = run(&["simulate", path, "--seed", "5"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout).lines().last().unwrap();
+    assert!(
+        told.starts_with("With seed 5, nobody leads, as expected; 0 messages; 1 of 1"),
+        "{told}"
+    );
+    let output = run(&["simulate", path, "--seeds", "4", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["well"], &report["elected"]), (&json!(4), &json!(0)), "{report}");
+}
+
+#[test]
+fn simulate_saves_the_faults_of_a_seed_as_a_vote_file() {
+    let saved = file("simulate-saved.json", "");
+    let path = saved.to_str().unwrap();
+    let chaos = "examples/faults/chaos.json";
+    let first = run(&["simulate", chaos, "--seed", "3", "--save", path]);
+    assert_eq!(first.status.code(), Some(0));
+    assert_eq!(run(&["check", path]).status.code(), Some(0));
+    assert_eq!(run(&["simulate", path, "--seed", "3"]).stdout, first.stdout);
+    let nowhere = run(&["simulate", chaos, "--save", "/nowhere/saved.json"]);
+    assert_eq!(nowhere.status.code(), Some(3));
+    assert!(text(&nowhere.stderr).contains("/nowhere/saved.json"));
+}
+
+#[test]
+fn simulate_never_saves_over_the_file_it_plays() {
+    let content = r#"{ "members": [{ "id": 1 }] }"#;
+    let played = file("simulate-onto-itself.json", content);
+    let folder = played.parent().unwrap();
+    let detour = folder.join("..").join(folder.file_name().unwrap());
+    let detour = detour.join("simulate-onto-itself.json");
+    let output = run(&["simulate", played.to_str().unwrap(), "--save", detour.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.contains("--save") && told.contains("expected another"), "{told}");
+    assert_eq!(std::fs::read_to_string(&played).unwrap(), content);
+}
+
+#[test]
+fn simulate_plays_a_number_of_seeds_from_any_seed_on() {
+    let chaos = "examples/faults/chaos.json";
+    let simulate = |seed, seeds| {
+        let output = run(&["simulate", chaos, "--seed", seed, "--seeds", seeds, "--json"]);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (both, first, second) = (simulate("3", "4"), simulate("3", "2"), simulate("5", "2"));
+    assert_eq!((&both["runs"], &both["first_seed"]), (&json!(4), &json!(3)));
+    let elections = |report: &Value| report["elections"].as_u64().unwrap();
+    assert_eq!(elections(&both), elections(&first) + elections(&second));
+    let max = u64::MAX.to_string();
+    assert_eq!(simulate(&max, "1")["runs"], 1);
+    let told = run(&["simulate", chaos, "--seed", "3", "--seeds", "2"]);
+    let told = text(&told.stdout);
+    assert!(told.contains("All 2 runs, seeds 3 to 4, ended well"), "{told}");
+}
+
+#[test]
+fn simulate_refuses_seeds_that_are_none() {
+    let chaos = "examples/faults/chaos.json";
+    let max = u64::MAX.to_string();
+    for (args, named) in [
+        (&["--seeds", "0"][..], "`0` is no number of seeds: expected a whole number from 1"),
+        (&["--seeds", "many"], "`many` is no number of seeds"),
+        (&["--seed", "x"], "`x` is no seed: expected a whole number from 0"),
+        (&["--seed", &max, "--seeds", "2"], "2 seeds from 18446744073709551615 on: expected"),
+        (&["--seeds", "2", "--save", "x"], "--save"),
+    ] {
+        let output = run(&[&["simulate", chaos], args].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn the_help_of_simulate_explains_every_word_of_a_trace() {
+    let help = run(&["simulate", "--help"]);
+    let legend = text(&help.stdout).split_once("THE TRACE:").unwrap().1;
+    for seed in ["0", "1", "2"] {
+        let output = run(&["simulate", "examples/faults/chaos.json", "--seed", seed]);
+        let (trace, _) = text(&output.stdout).split_once("\n\n  member").unwrap();
+        // Below the title: the time, the member, and then the word.
+        for line in trace.lines().skip(2) {
+            let word = line.get(17..).unwrap();
+            let word = word.get(..11).unwrap_or(word).trim_end();
+            assert!(legend.contains(word), "`{word}` is not explained: {line}");
+        }
+    }
+    assert!(legend.contains("peer#generation"), "{legend}");
+}
