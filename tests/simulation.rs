@@ -2,21 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::{
-    simulation::{Ending, Run, Setup, play, play_with_trace, written_down},
-    vote_file::VoteFile,
+    simulation::{Ending, Run, Setup, World, play, play_with_trace, written_down},
+    vote_file::{Deed, VoteFile},
 };
 
 /// Three voters, and everything that can go wrong.
 const CHAOS: &str = r#"{
     "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
-                "blocks": 3,
-                "one_way_cuts": 3, "breaks": 5, "hangs": 3, "vanish_percent": 30,
-                "wipe_percent": 20, "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300,
-                "drift_ppm": 1000 } }"#;
+                "blocks": 3, "one_way_cuts": 3, "blackouts": 1, "breaks": 5, "hangs": 3,
+                "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
+                "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
 fn examples() -> Vec<(String, VoteFile)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -59,7 +58,7 @@ fn every_example_ends_as_it_expects_whatever_the_seed() {
 #[test]
 fn no_rule_breaks_in_chaos_and_all_agree_when_it_is_over() {
     let setup = setup(&file(CHAOS));
-    for seed in 0..300 {
+    for seed in 0..1000 {
         let run = play(&setup, seed);
         assert_good(&run);
         assert!(run.healed_after.is_some(), "seed {seed}");
@@ -73,6 +72,42 @@ fn no_rule_breaks_in_the_chaos_of_the_examples_either() {
     for seed in 0..50 {
         assert_good(&play(&setup, seed));
     }
+}
+
+#[test]
+fn all_faults_that_are_asked_for_happen_and_half_of_them_close_to_another() {
+    let setup = setup(&file(CHAOS));
+    let (mut close, mut all) = (0, 0);
+    for seed in 0..100 {
+        let world = World::new(&setup, seed);
+        let steps = world.steps();
+        let count = |is: fn(&Deed) -> bool| steps.iter().filter(|step| is(&step.deed)).count();
+        // A cut is said again when something else heals; and it may be that no member is free to die.
+        assert!(count(|deed| matches!(deed, Deed::Cut(_))) >= 4, "seed {seed}");
+        assert!(count(|deed| matches!(deed, Deed::Isolate(_))) >= 2, "seed {seed}");
+        assert!(count(|deed| matches!(deed, Deed::Kill(_))) >= 3, "seed {seed}");
+        for pair in steps.windows(2) {
+            close += usize::from(pair[1].at - pair[0].at < Duration::from_millis(5));
+            all += 1;
+        }
+    }
+    assert!(close * 3 > all, "{close} of {all}");
+}
+
+#[test]
+fn whoever_dies_while_it_speaks_has_said_it_to_some_and_not_to_others() {
+    let text = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+        "faults": { "delay_us": [10000, 10000] },
+        "steps": [{ "at_ms": 0, "start": [1, 2, 3] }, { "at_ms": 25, "kill": [3] }],
+        "expect": [{ "by_ms": 1000, "leader": 2, "following": [1] }] }"#;
+    let setup = setup(&file(text));
+    let heard_by = |seed| {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        [1, 2].map(|who| trace.contains(&format!("  {who}  hears       3: looking, votes 3")))
+    };
+    let outcomes: BTreeSet<_> = (0..100).map(heard_by).collect();
+    assert_eq!(outcomes.len(), 4, "all, none, or either: {outcomes:?}");
 }
 
 #[test]
