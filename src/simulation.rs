@@ -40,6 +40,7 @@
 //! | `BROKEN` | a [rule](rules) that does not hold: nothing happens after that |
 
 mod chronicle;
+mod happening;
 mod member;
 mod moment;
 mod network;

@@ -198,10 +198,11 @@ impl Process {
         let deadline = clock::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(clock::now());
-            match self.remarks.recv_timeout(left) {
-                Ok(line) if line.contains(wanted) => return,
-                Ok(_) => {}
-                Err(_) => panic!("node {} has not said: {wanted}", self.id),
+            let Ok(line) = self.remarks.recv_timeout(left) else {
+                panic!("node {} has not said: {wanted}", self.id);
+            };
+            if line.contains(wanted) {
+                return;
             }
         }
     }

@@ -8,7 +8,7 @@ use ballotbox_actors::{
     wire::Frame,
 };
 
-use super::{Moment, network::End, setup::Setup, world::Happening};
+use super::{Moment, happening::Happening, network::End, setup::Setup};
 use crate::{
     election::{Election, Event as ElectionEvent, Notification, Timer as ElectionTimer},
     present_links::PresentLinks,

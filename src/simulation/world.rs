@@ -9,26 +9,21 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::{
-    ServerId,
-    links::{LinkId, Timer as LinkTimer},
-};
+use ballotbox_actors::ServerId;
 
 use super::{
     Moment, Setup,
     chronicle::Chronicle,
+    happening::Happening,
     member::{Inner, Member},
     network::{Bit, End, Network},
-    plan::{Mishap, Plan},
+    plan::Plan,
     queue::Queue,
     random::Random,
     rules::{self, Violation},
     trace::Trace,
 };
-use crate::{
-    election::Timer as ElectionTimer,
-    vote_file::{Faults, MemberState, Step},
-};
+use crate::vote_file::{Faults, MemberState, Step};
 
 /// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
 /// would do, drawn by lot from a seed.
@@ -59,59 +54,6 @@ pub struct World {
     random: Random,
     trace: Trace,
     violation: Option<Violation>,
-}
-
-/// What is going to happen.
-#[derive(Debug)]
-pub(super) enum Happening {
-    Step(usize),
-    Mishap(Mishap),
-    /// An expectation has to be true from now on.
-    Expected,
-    ElectionTimer {
-        member: usize,
-        life: u32,
-        timer: ElectionTimer,
-    },
-    LinkTimer {
-        member: usize,
-        life: u32,
-        timer: LinkTimer,
-    },
-    /// An attempt to connect reaches its target.
-    Asked {
-        connection: u32,
-    },
-    /// Whoever connected has had time enough to say who it is.
-    Unintroduced {
-        connection: u32,
-    },
-    /// The answer to it is back.
-    Answered {
-        connection: u32,
-        accepted: bool,
-    },
-    Arrived {
-        end: End,
-        bit: Bit,
-    },
-    Written {
-        member: usize,
-        life: u32,
-        link: LinkId,
-    },
-    /// What was put off is to be said.
-    Speak {
-        member: usize,
-        life: u32,
-    },
-    /// Nothing was acknowledged for too long.
-    Impatient {
-        end: End,
-    },
-    ProbeDue {
-        end: End,
-    },
 }
 
 impl World {

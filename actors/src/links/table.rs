@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use self::peer::{Outbox, Peer, PeerState};
+use self::peer::{Guest, Outbox, Peer, PeerState};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
 use crate::{ServerId, kit::Backoff, wire::Frame};
 
@@ -65,12 +65,6 @@ pub struct LinkTable {
     last_generation: Generation,
     unsent: u64,
     actions: Vec<Action>,
-}
-
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Guest {
-    id: ServerId,
-    outbox: Outbox,
 }
 
 impl LinkTable {

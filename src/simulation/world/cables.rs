@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ballotbox_actors::links::{Approach, Event as LinkEvent, LinkId};
 
-use super::{Happening, World};
+use super::World;
 use crate::simulation::{
+    happening::Happening,
     moment::nanos,
     network::{Bit, Connection, End, Side},
 };

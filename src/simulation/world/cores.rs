@@ -11,7 +11,7 @@ use ballotbox_actors::{
     wire::Frame,
 };
 
-use super::{Happening, World};
+use super::World;
 use crate::{
     election::{
         Action as ElectionAction, Event as ElectionEvent, Notification, Timer as ElectionTimer,
@@ -19,6 +19,7 @@ use crate::{
     },
     elector::pace,
     simulation::{
+        happening::Happening,
         member::{Inner, Running},
         network::{Bit, End},
         rules::{self, Violation},

@@ -1,6 +1,8 @@
-//! [`Peer`]: what a [`LinkTable`](super::LinkTable) knows of one peer, and [`Outbox`], the writing side of a link.
+//! [`Peer`] and [`Guest`]: what a [`LinkTable`](super::LinkTable) knows of one server, and [`Outbox`], the writing side of a
+//! link.
 
 use crate::{
+    ServerId,
     links::{Generation, SocketId},
     wire::Frame,
 };
@@ -28,6 +30,13 @@ pub(super) enum PeerState {
     Dialing { attempts: Vec<Generation>, hurried: bool, called: bool, overdue: bool },
     /// There is a link.
     Up { outbox: Outbox, candidate: Option<SocketId> },
+}
+
+/// A stranger that is served for a moment.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Guest {
+    pub(super) id: ServerId,
+    pub(super) outbox: Outbox,
 }
 
 /// The writing side of a link: one frame under way, and the newest one behind it.
