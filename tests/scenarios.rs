@@ -121,7 +121,8 @@ fn digest(trace: &str) -> String {
     for line in trace.lines() {
         // Behind the time and the member stands what happens, in a column of its own.
         let column = line.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(line.len());
-        let what = line[column..].get(..11).unwrap_or(&line[column..]).trim();
+        let rest = &line[column..];
+        let what = rest.get(..11).map_or(rest, str::trim);
         if what.chars().all(|c| c.is_ascii_uppercase()) {
             let _ = writeln!(digest, "{line}");
         } else {
