@@ -1,0 +1,107 @@
+//! Where an election leads if nothing else goes wrong: from every state, all are to agree in the end.
+//!
+//! | when | then |
+//! | --- | --- |
+//! | something is under way | every end hears one thing of it, in turn |
+//! | a voter has crashed | it starts again; or, in the other ending, all hear that it is out of reach |
+//! | a link is missing | it is made |
+//! | nothing is left to be heard | every timer that is armed runs out, in turn, and what follows is heard |
+//!
+//! What comes next depends on the state alone. So ways that meet go on as one, and each is walked once.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use super::voters::{Left, State, VOTERS, ends, fingerprint, pairs};
+
+/// No way is longer.
+const MOVES_MAX: usize = 100;
+
+/// What becomes of a voter that has crashed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Ending {
+    Return,
+    Absence,
+}
+
+thread_local! {
+    /// How long the way is from the states where this thread has walked it.
+    static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
+}
+
+/// Whether all agree in the end, however it comes about.
+pub(super) fn is_agreement(zxids: &[i64; VOTERS], from: &State) -> bool {
+    let mut from = from.clone();
+    from.left = Left::default();
+    let all_run = (0..VOTERS).all(|voter| from.runs(voter));
+    let endings: &[_] =
+        if all_run { &[Ending::Return] } else { &[Ending::Return, Ending::Absence] };
+    endings.iter().all(|ending| walk(zxids, from.clone(), *ending))
+}
+
+fn walk(zxids: &[i64; VOTERS], mut state: State, ending: Ending) -> bool {
+    let mut way = Vec::new();
+    while way.len() <= MOVES_MAX {
+        let print = fingerprint(&(&state, ending, zxids));
+        let known = KNOWN.with_borrow(|known| known.get(&print).copied());
+        if let Some(rest) = known.or_else(|| is_the_end(&state, ending).then_some(0)) {
+            return remember(&way, rest);
+        }
+        way.push(print);
+        go_on(&mut state, zxids, ending);
+    }
+    false
+}
+
+fn remember(way: &[u64], rest: usize) -> bool {
+    KNOWN.with_borrow_mut(|known| {
+        let lengths = (rest + 1..).zip(way.iter().rev());
+        known.extend(lengths.map(|(length, print)| (*print, length)));
+    });
+    rest + way.len() <= MOVES_MAX
+}
+
+/// Nothing moves any more, and all agree.
+fn is_the_end(state: &State, ending: Ending) -> bool {
+    let moves = !state.is_quiet()
+        || !state.armed().is_empty()
+        || pairs().any(|(a, b)| state.may_connect(a, b))
+        || (0..VOTERS).any(|voter| ending == Ending::Return && !state.runs(voter));
+    !moves && state.all_agree()
+}
+
+fn go_on(state: &mut State, zxids: &[i64; VOTERS], ending: Ending) {
+    let gone = (0..VOTERS).find(|voter| !state.runs(*voter));
+    let missing: Vec<_> = pairs().filter(|(a, b)| state.may_connect(*a, *b)).collect();
+    let unaware: Vec<_> = ends().filter(|(a, b)| state.may_miss(*a, *b)).collect();
+    if !state.is_quiet() {
+        hear_in_turn(state);
+    } else if let Some(gone) = gone.filter(|_| ending == Ending::Return) {
+        state.start(gone, zxids[gone]);
+    } else if !missing.is_empty() {
+        for (a, b) in missing {
+            state.connect(a, b);
+        }
+    } else if !unaware.is_empty() {
+        for (voter, peer) in unaware {
+            state.miss(voter, peer);
+        }
+    } else {
+        for (voter, timer) in state.armed() {
+            state.fire(voter, timer);
+            hear_all(state);
+        }
+    }
+}
+
+fn hear_in_turn(state: &mut State) {
+    ends().for_each(|(voter, peer)| state.hear(voter, peer));
+}
+
+fn hear_all(state: &mut State) {
+    for _ in 0..MOVES_MAX {
+        if state.is_quiet() {
+            break;
+        }
+        hear_in_turn(state);
+    }
+}

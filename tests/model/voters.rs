@@ -1,0 +1,369 @@
+//! Three voters, and the links between them as each end hears of them.
+//!
+//! A link is news, frames and news again: that it is up, what the peer says, that it is down. Each end hears that in
+//! this order, and when it likes. So one end may speak while the other does not know of the link yet, or go on
+//! speaking to one that is gone.
+//!
+//! Of what is said over a link, one frame is handed over and arrives; at most one waits behind it, the newest. What was
+//! handed over when the link broke is heard before that, or lost. The higher id dials: there is no new link before it
+//! has heard the end of the old one.
+//!
+//! Left out: a voter that hears several things at once and says only the last of what it would have said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use ballotbox::{
+    Decision, Election, Ensemble, Epoch, Member, ServerId, Standing, Timing, Zxid,
+    election::{Action, Event, Notification, Timer, invariants},
+};
+
+pub(super) const VOTERS: usize = 3;
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct State {
+    /// `None`: crashed.
+    voters: [Option<Arc<Voter>>; VOTERS],
+    /// `inboxes[a][b]`: what a has yet to hear of b and of the link to it, in this order.
+    inboxes: [[VecDeque<Bit>; VOTERS]; VOTERS],
+    /// The links there are, whether or not both ends have heard of them.
+    links: [[bool; VOTERS]; VOTERS],
+    pub(super) left: Left,
+    /// How many frames each direction of a link holds: the one handed over, and the one that waits.
+    frames: usize,
+    broken_rule: Option<&'static str>,
+}
+
+/// What may still go wrong.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Left {
+    /// A link breaks.
+    pub(super) breaks: u8,
+    /// Somebody crashes.
+    pub(super) crashes: u8,
+    /// A voter without a link to a peer that runs is told that it cannot be reached.
+    pub(super) misses: u8,
+    /// A voter with a link is told to speak again: the peer seems to miss its end.
+    pub(super) doubts: u8,
+    /// A timer runs out while something is under way. [`Left::FREE`]: whenever it likes.
+    pub(super) hurries: u8,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Voter {
+    election: Election,
+    armed: BTreeSet<Timer>,
+    /// The peers it knows to be out of reach. It is told once, until there is a link.
+    away: BTreeSet<usize>,
+    /// What its hash is made of: most states differ from the one before in one voter only.
+    print: u64,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Bit {
+    LinkUp,
+    Frame(Notification),
+    LinkDown,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Step {
+    Hear { voter: usize, peer: usize },
+    Lose { voter: usize, peer: usize },
+    Fire { voter: usize, timer: Timer },
+    Break { a: usize, b: usize },
+    Connect { a: usize, b: usize },
+    Crash { voter: usize },
+    Restart { voter: usize },
+    Miss { voter: usize, peer: usize },
+    Doubt { voter: usize, peer: usize },
+}
+
+pub(super) fn id(place: usize) -> ServerId {
+    ServerId::new(place as u64 + 1).unwrap()
+}
+
+fn place(id: ServerId) -> usize {
+    usize::try_from(id.number() - 1).unwrap()
+}
+
+/// Every voter with every other.
+pub(super) fn ends() -> impl Iterator<Item = (usize, usize)> {
+    (0..VOTERS).flat_map(|a| (0..VOTERS).map(move |b| (a, b))).filter(|(a, b)| a != b)
+}
+
+/// The same, each pair once, the higher id last.
+pub(super) fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    ends().filter(|(a, b)| a < b)
+}
+
+fn timing() -> Timing {
+    let wait = Duration::from_millis(200);
+    // No wait grows: else every resend would make a new state.
+    Timing { settle: wait, resend_min: wait, resend_max: wait, grace: wait }
+}
+
+impl Left {
+    pub(super) const FREE: u8 = u8::MAX;
+}
+
+impl Hash for Voter {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.print.hash(hasher);
+    }
+}
+
+impl Voter {
+    fn update_print(&mut self) {
+        self.print = fingerprint(&(&self.election, &self.armed, &self.away));
+    }
+}
+
+pub(super) fn fingerprint(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Bit {
+    const fn is_news(&self) -> bool {
+        match self {
+            Self::LinkUp | Self::LinkDown => true,
+            Self::Frame(_) => false,
+        }
+    }
+}
+
+impl State {
+    /// All have begun, and there are all links: nobody has heard of them yet.
+    pub(super) fn new(zxids: &[i64; VOTERS], frames: usize, left: Left) -> Self {
+        let mut state = Self {
+            voters: Default::default(),
+            inboxes: Default::default(),
+            links: Default::default(),
+            left,
+            frames,
+            broken_rule: None,
+        };
+        for (voter, zxid) in zxids.iter().enumerate() {
+            state.start(voter, *zxid);
+        }
+        for (a, b) in pairs() {
+            state.connect(a, b);
+        }
+        state
+    }
+
+    pub(super) fn start(&mut self, voter: usize, zxid: i64) {
+        let ensemble = Ensemble::new((0..VOTERS).map(|place| Member::voter(id(place)))).unwrap();
+        let election = Election::new(id(voter), Arc::new(ensemble), timing(), Arc::from(""));
+        let (armed, away) = (BTreeSet::new(), BTreeSet::new());
+        self.voters[voter] = Some(Arc::new(Voter { election, armed, away, print: 0 }));
+        self.tell(voter, Event::Begin { zxid: Zxid(zxid), epoch: Epoch(0) });
+    }
+
+    fn tell(&mut self, voter: usize, event: Event) {
+        let Some(running) = &mut self.voters[voter] else { return };
+        let before = Arc::clone(running);
+        let running = Arc::make_mut(running);
+        let Voter { election, armed, .. } = running;
+        // To each peer only the newest of what one event makes us say.
+        let mut said = BTreeMap::new();
+        for action in election.handle(event) {
+            match action {
+                Action::Say { to, notification } => {
+                    said.insert(place(to), notification);
+                }
+                Action::SetTimer { timer, .. } => {
+                    armed.insert(timer);
+                }
+                Action::ClearTimer(timer) => {
+                    armed.remove(&timer);
+                }
+                // Links are made whenever the checker likes.
+                Action::Reconnect | Action::Looking { .. } | Action::Decided(_) => {}
+            }
+        }
+        // In debug builds the core has looked itself.
+        if !cfg!(debug_assertions) {
+            let broken = invariants::first_broken(&before.election, election);
+            self.broken_rule = self.broken_rule.or(broken);
+        }
+        running.update_print();
+        for (to, notification) in said {
+            self.send(voter, to, notification);
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, notification: Notification) {
+        let knows_the_link = !self.inboxes[from][to].iter().any(Bit::is_news);
+        if !self.is_linked(from, to) || !knows_the_link {
+            return;
+        }
+        let inbox = &mut self.inboxes[to][from];
+        let under_way = inbox.iter().rev().take_while(|bit| !bit.is_news()).count();
+        if under_way == self.frames {
+            inbox.pop_back();
+        }
+        inbox.push_back(Bit::Frame(notification));
+    }
+
+    pub(super) fn connect(&mut self, a: usize, b: usize) {
+        self.set_linked(a, b, true);
+        self.inboxes[a][b].push_back(Bit::LinkUp);
+        self.inboxes[b][a].push_back(Bit::LinkUp);
+    }
+
+    pub(super) fn disconnect(&mut self, a: usize, b: usize) {
+        if self.is_linked(a, b) {
+            self.set_linked(a, b, false);
+            self.inboxes[a][b].push_back(Bit::LinkDown);
+            self.inboxes[b][a].push_back(Bit::LinkDown);
+        }
+    }
+
+    fn set_linked(&mut self, a: usize, b: usize, linked: bool) {
+        self.links[a][b] = linked;
+        self.links[b][a] = linked;
+    }
+
+    pub(super) fn crash(&mut self, voter: usize) {
+        self.voters[voter] = None;
+        for other in (0..VOTERS).filter(|other| *other != voter) {
+            self.disconnect(voter, other);
+            self.inboxes[voter][other].clear();
+        }
+    }
+
+    pub(super) fn hear(&mut self, voter: usize, peer: usize) {
+        let event = match self.inboxes[voter][peer].pop_front() {
+            Some(Bit::LinkUp) => {
+                if let Some(voter) = &mut self.voters[voter] {
+                    Arc::make_mut(voter).away.remove(&peer);
+                }
+                Event::LinkUp { peer: id(peer) }
+            }
+            Some(Bit::LinkDown) => Event::LinkDown { peer: id(peer) },
+            Some(Bit::Frame(notification)) => Event::Heard { from: id(peer), notification },
+            None => return,
+        };
+        self.tell(voter, event);
+    }
+
+    /// What was under way when the link broke does not arrive.
+    pub(super) fn lose(&mut self, voter: usize, peer: usize) {
+        let inbox = &mut self.inboxes[voter][peer];
+        let frames = inbox.iter().take_while(|bit| !bit.is_news()).count();
+        inbox.drain(..frames);
+    }
+
+    pub(super) fn fire(&mut self, voter: usize, timer: Timer) {
+        if let Some(running) = &mut self.voters[voter]
+            && Arc::make_mut(running).armed.remove(&timer)
+        {
+            self.tell(voter, Event::TimerFired(timer));
+        }
+    }
+
+    pub(super) fn miss(&mut self, voter: usize, peer: usize) {
+        if let Some(running) = &mut self.voters[voter] {
+            Arc::make_mut(running).away.insert(peer);
+        }
+        self.tell(voter, Event::Unreachable { peer: id(peer) });
+    }
+
+    pub(super) fn doubt(&mut self, voter: usize, peer: usize) {
+        self.tell(voter, Event::LinkUp { peer: id(peer) });
+    }
+
+    pub(super) fn runs(&self, voter: usize) -> bool {
+        self.voters[voter].is_some()
+    }
+
+    pub(super) fn is_linked(&self, a: usize, b: usize) -> bool {
+        self.links[a][b]
+    }
+
+    pub(super) fn may_hear(&self, voter: usize, peer: usize) -> bool {
+        !self.inboxes[voter][peer].is_empty()
+    }
+
+    /// Whether frames come first, and then the end of their link.
+    pub(super) fn may_lose(&self, voter: usize, peer: usize) -> bool {
+        let inbox = &self.inboxes[voter][peer];
+        let frame_first = inbox.front().is_some_and(|bit| !bit.is_news());
+        frame_first && inbox.iter().find(|bit| bit.is_news()) == Some(&Bit::LinkDown)
+    }
+
+    /// Whether both run, and the higher id, which dials, knows that there is no link.
+    pub(super) fn may_connect(&self, lower: usize, higher: usize) -> bool {
+        let runs = self.runs(lower) && self.runs(higher);
+        let noticed = !self.inboxes[higher][lower].contains(&Bit::LinkDown);
+        runs && noticed && !self.is_linked(lower, higher)
+    }
+
+    /// Whether this voter knows of a link to that peer. What it has yet to hear comes later.
+    pub(super) fn knows_link(&self, voter: usize, peer: usize) -> bool {
+        match self.inboxes[voter][peer].iter().find(|bit| bit.is_news()) {
+            Some(Bit::LinkDown) => true,
+            Some(Bit::LinkUp) => false,
+            Some(Bit::Frame(_)) | None => self.is_linked(voter, peer),
+        }
+    }
+
+    /// Whether this voter could be told that the peer is out of reach, and does not know it.
+    pub(super) fn may_miss(&self, voter: usize, peer: usize) -> bool {
+        let is_news = |voter: &Arc<Voter>| !voter.away.contains(&peer);
+        self.voters[voter].as_ref().is_some_and(is_news) && !self.knows_link(voter, peer)
+    }
+
+    pub(super) fn armed(&self) -> Vec<(usize, Timer)> {
+        let running = self.voters.iter().enumerate();
+        let running = running.filter_map(|(place, voter)| Some((place, voter.as_ref()?)));
+        running
+            .flat_map(|(place, voter)| voter.armed.iter().map(move |one| (place, *one)))
+            .collect()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.inboxes.iter().flatten().all(VecDeque::is_empty)
+    }
+
+    pub(super) fn broken_rule(&self) -> Option<&'static str> {
+        self.broken_rule
+    }
+
+    fn elections(&self) -> impl Iterator<Item = &Election> {
+        self.voters.iter().flatten().map(|voter| &voter.election)
+    }
+
+    pub(super) fn decisions(&self) -> impl Iterator<Item = Option<Decision>> + '_ {
+        self.elections().map(Election::decision)
+    }
+
+    pub(super) fn newest_round(&self) -> i64 {
+        self.elections().map(|election| election.round().0).max().unwrap_or_default()
+    }
+
+    /// All that run have the same leader, and it runs and leads.
+    pub(super) fn all_agree(&self) -> bool {
+        let leaders: BTreeSet<_> =
+            self.decisions().map(|decision| decision.map(|one| one.vote.leader)).collect();
+        let mut decisions = self.decisions().flatten();
+        leaders.len() == 1 && decisions.any(|one| one.standing == Standing::Leading)
+    }
+
+    pub(super) fn nobody_settles(&self) -> bool {
+        !self.armed().iter().any(|(_, timer)| *timer == Timer::Settle)
+    }
+
+    pub(super) fn two_lead_one_round(&self) -> bool {
+        let leading = self.decisions().flatten().filter(|one| one.standing == Standing::Leading);
+        let rounds: Vec<_> = leading.map(|decision| decision.round).collect();
+        rounds.iter().enumerate().any(|(index, round)| rounds[index + 1..].contains(round))
+    }
+}
