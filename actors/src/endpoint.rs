@@ -11,17 +11,22 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// Why a text is not an [`Endpoint`].
+/// Why a text is not an [`Endpoint`]. The message is one line, whatever the text holds.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EndpointError {
     /// There is no `:port` at the end.
-    #[error("`{text}` has no port: expected host:port, as in 10.0.0.1:3888 or [::1]:3888")]
+    #[error(
+        "`{}` has no port: expected host:port, as in 10.0.0.1:3888 or [::1]:3888", text.escape_debug()
+    )]
     NoPort {
         /// What was found.
         text: String,
     },
     /// What stands behind the last colon is not a port.
-    #[error("`{port}` in `{text}` is not a port: expected a number from 0 to 65535")]
+    #[error(
+        "`{}` in `{}` is not a port: expected a number from 0 to 65535",
+        port.escape_debug(), text.escape_debug()
+    )]
     BadPort {
         /// What was found.
         text: String,
@@ -30,7 +35,8 @@ pub enum EndpointError {
     },
     /// The part before the port is empty or has unbalanced brackets.
     #[error(
-        "`{host}` in `{text}` is not a host: expected a name, an IPv4 address, or an IPv6 address in brackets"
+        "`{}` in `{}` is not a host: expected a name, an IPv4 address, or an IPv6 address in brackets",
+        host.escape_debug(), text.escape_debug()
     )]
     BadHost {
         /// What was found.
@@ -114,6 +120,10 @@ mod tests {
         }
         for text in [":1", "[::1:1", "::1:1", "[]:1", "[h]:1", "a b:1", "a]:1"] {
             assert!(matches!(refused(text), EndpointError::BadHost { .. }), "{text}");
+        }
+        for text in ["a\nb", "a\nb:1", "h:\n"] {
+            let message = refused(text).to_string();
+            assert!(!message.contains('\n') && message.contains("\\n"), "{message}");
         }
     }
 }
