@@ -1,7 +1,7 @@
 //! How many elections a second the simulation plays on one core.
 //!
 //! One sample is one run: a world is made, three voters (or five) start, dial, vote and decide, every rule is evaluated
-//! after every step, and two virtual seconds of calm are watched. `chaos` is `examples/faults/chaos.json`.
+//! after every step, and twenty virtual seconds of calm are watched. `chaos` is `examples/faults/chaos.json`.
 
 #![allow(
     clippy::unwrap_used,

@@ -2,13 +2,20 @@
 //!
 //! | model | what is free | what must hold |
 //! | --- | --- | --- |
-//! | three voters, timely | the order in which each hears of links and messages | the best vote is elected, and all agree |
-//! | three voters, a link breaks and one is missed, or one crashes and comes back | that as well | the rules; in the end all agree, with the lost one or without |
-//! | three voters, free | that, and when timers run out | the rules; in the end all agree; two leaders in one round *are* found |
-//! | two link tables | who starts when, dials that cross, fail or hang, cuts, timers | never two links for good, never none, no newest frame lost |
+//! | three voters, timely | in which order each end hears of its links and over them | nobody but the best is elected; all agree |
+//! | three voters, told to speak again | that, and when one is told | the same |
+//! | three voters, a peer seems out of reach | that, and whom one cannot reach before there is a link | the invariants; in the end all agree |
+//! | three voters, hasty | the order once all are linked, and some timers that run out early, or all of them | the same; two leaders in one round *are* found |
+//! | three voters, a link breaks, one crashes | that as well, and what is lost | the same; a lost leader is replaced |
+//! | two link tables | when they start, dials that cross, fail or hang, cuts, timers, late reports | never two links for good, never none, no newest frame lost |
 //!
-//! "In the end" is asked in every state: if from there on nothing else goes wrong, where does it lead? What grows without
-//! end is bounded: rounds, breaks, dials. The larger models take minutes: `cargo test --test model -- --ignored`.
+//! What grows without end is bounded: rounds, faults, dials, timers that run out early. Two limits come of it:
+//!
+//! - A direction of a link holds two frames, as in production: one handed over, one behind it. Where all timers are free,
+//!   or one is hasty in company of a crash, it holds one, the newest: there would be too many states.
+//! - Where all timers are free, nothing breaks, and only the first round is looked at.
+//!
+//! The larger models take minutes: `cargo test --test model -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
