@@ -21,7 +21,10 @@ use super::clock;
 /// A mailbox and its first address.
 pub fn mailbox<M: 'static>() -> (Address<M>, Mailbox<M>) {
     let (told, lane) = flume::unbounded();
-    (Address(told), Mailbox { told: Lane::new(lane), inlet: None, alarm: Alarm::default() })
+    (
+        Address(told),
+        Mailbox { told: Lane::new(lane), inlet: None, fed: None, alarm: Alarm::default() },
+    )
 }
 
 /// A mailbox that also has an inlet, with room for `capacity` messages.
@@ -137,6 +140,8 @@ pub enum Raced<T, M> {
 pub struct Mailbox<M: 'static> {
     told: Lane<M>,
     inlet: Option<Lane<M>>,
+    /// Taken from the inlet, and overtaken by what was told.
+    fed: Option<M>,
     alarm: Alarm,
 }
 
@@ -157,13 +162,13 @@ impl<M> Mailbox<M> {
             if let Poll::Ready(told) = self.told.poll(cx) {
                 return Poll::Ready(told.map_or(Wake::Closed, Wake::Told));
             }
-            if let Poll::Ready(fed) =
-                self.inlet.as_mut().map_or(Poll::Pending, |lane| lane.poll(cx))
-            {
-                match fed {
-                    Some(message) => return Poll::Ready(Wake::Told(message)),
-                    None => self.inlet = None,
-                }
+            if let Some(fed) = self.take_fed(cx) {
+                // What was told before this was fed may have come between the two looks.
+                let Poll::Ready(Some(told)) = self.told.poll(cx) else {
+                    return Poll::Ready(Wake::Told(fed));
+                };
+                self.fed = Some(fed);
+                return Poll::Ready(Wake::Told(told));
             }
             match deadline {
                 Some(deadline) => self.alarm.poll(deadline, cx).map(|()| Wake::Due),
@@ -173,9 +178,25 @@ impl<M> Mailbox<M> {
         .await
     }
 
+    fn take_fed(&mut self, cx: &mut Context<'_>) -> Option<M> {
+        if let Some(fed) = self.fed.take() {
+            return Some(fed);
+        }
+        match self.inlet.as_mut()?.poll(cx) {
+            Poll::Ready(Some(fed)) => Some(fed),
+            Poll::Ready(None) => {
+                self.inlet = None;
+                None
+            }
+            Poll::Pending => None,
+        }
+    }
+
     /// Whether nothing waits to be read just now.
     pub fn is_empty(&self) -> bool {
-        self.told.queue.is_empty() && self.inlet.as_ref().is_none_or(|lane| lane.queue.is_empty())
+        self.fed.is_none()
+            && self.told.queue.is_empty()
+            && self.inlet.as_ref().is_none_or(|lane| lane.queue.is_empty())
     }
 
     /// Works, unless a message comes first or the mailbox closes. Work that is done at once wins.
@@ -264,6 +285,35 @@ mod tests {
             drop(address);
             assert_eq!(mailbox.next().await, Wake::Closed);
         });
+    }
+
+    #[test]
+    fn what_was_told_before_something_was_fed_is_read_before_it_whichever_thread_does_it() {
+        const TIMES: u32 = 20_000;
+        let (address, inlet, mut mailbox) = mailbox_with_inlet(1);
+        let (read, all_read) = flume::bounded(1);
+        let speaker = std::thread::spawn(move || {
+            for number in 0..TIMES {
+                address.tell(2 * number).unwrap();
+                block_on(inlet.send(2 * number + 1)).unwrap();
+                all_read.recv().unwrap();
+            }
+        });
+        block_on(async {
+            // It looks again and again without pause, to look while the other thread is between the two.
+            for expected in 0..2 * TIMES {
+                let number = loop {
+                    if let Poll::Ready(wake) = futures::poll!(pin!(mailbox.next())) {
+                        break wake;
+                    }
+                };
+                assert_eq!(number, Wake::Told(expected));
+                if expected % 2 == 1 {
+                    read.send(()).unwrap();
+                }
+            }
+        });
+        speaker.join().unwrap();
     }
 
     #[test]
