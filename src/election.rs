@@ -17,6 +17,7 @@
 //! | | silence | say the vote again, after a wait that doubles |
 //! | settling | a better vote, or the quorum falls apart | looking |
 //! | | the settle timer, or nobody is left who could bring a better vote | decided |
+//! | | the settle timer, and the candidate cannot be reached | next round: looking |
 //! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
 //! | decided | one who looks | answer with the decision |
 //! | | the leader, or as leader the quorum, is gone | next round: looking |

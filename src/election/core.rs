@@ -222,9 +222,8 @@ impl Election {
             return self.unsettle(out);
         }
         let nobody_missing = self
-            .ensemble
-            .voters()
-            .filter(|voter| *voter != self.me && self.reach(*voter) != Some(Reach::Away))
+            .other_voters()
+            .filter(|voter| self.may_be_there(*voter))
             .all(|voter| self.tally.get(voter).is_some_and(|theirs| theirs.agrees_with(&ours)));
         if nobody_missing && self.may_be_there(candidate) {
             self.decide(ours.vote, self.round, out);
