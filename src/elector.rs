@@ -12,7 +12,7 @@ use std::{
 
 use ballotbox_actors::{
     NetworkAddress, Report, ServerId,
-    kit::{Actor, Address, Mailbox, Timers, Wake, clock},
+    kit::{Actor, Address, Mailbox, Sparingly, Timers, Wake, clock},
     links::LinkId,
     wire::Frame,
 };
@@ -57,7 +57,8 @@ pub(crate) struct Elector {
     network: NetworkAddress,
     listeners_pending: usize,
     links: PresentLinks,
-    malformed: BTreeMap<ServerId, u64>,
+    /// Frames that were no notification, by the member that sent them; those of all strangers are counted together.
+    malformed: BTreeMap<Option<ServerId>, Sparingly>,
     /// What is to be said to whom when the present burst has been heard: only the newest word counts.
     unsaid: BTreeMap<ServerId, Notification>,
     /// When the peers are to hear from us again at the earliest.
@@ -154,11 +155,8 @@ impl Elector {
                 self.listeners_pending = self.listeners_pending.checked_sub(1)?;
                 (self.listeners_pending == 0).then(|| self.beginning())
             }
-            Report::LinkDown { link, .. } => {
-                self.malformed.remove(&link.peer);
-                self.links.event_of(report)
-            }
             Report::LinkUp { .. }
+            | Report::LinkDown { .. }
             | Report::Doubted { .. }
             | Report::Unreachable { .. }
             | Report::BindFailed { .. }
@@ -199,10 +197,8 @@ impl Elector {
                 self.decide(Event::Heard { from, notification });
             }
             Err(error) => {
-                let times = self.malformed.entry(from).or_default();
-                *times += 1;
-                let times = *times;
-                if times.is_power_of_two() {
+                let sender = Some(from).filter(|from| self.ensemble.contains(*from));
+                if let Some(times) = self.malformed.entry(sender).or_default().count() {
                     self.journal.note(NodeEvent::Malformed { from, error, times });
                 }
             }

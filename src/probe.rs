@@ -24,6 +24,8 @@ mod report;
 
 use std::{net::SocketAddr, time::Duration};
 
+use ballotbox_actors::kit::Rounded;
+
 pub use self::{
     ask::{Inquirer, ask, ask_all},
     report::{Reading, Report},
@@ -71,13 +73,19 @@ pub enum NoAnswer {
         cause: String,
     },
     /// The connection was not made in time.
-    #[error("no connection in {limit:?}: it may be down, or a firewall drops what we send")]
+    #[error(
+        "no connection in {}: it may be down, or a firewall drops what we send",
+        Rounded(*limit)
+    )]
     NoConnection {
         /// How long we waited.
         limit: Duration,
     },
     /// The connection was made, and then nothing was said.
-    #[error("connected, but no answer in {limit:?}: it may be paused, or this is no election port")]
+    #[error(
+        "connected, but no answer in {}: it may be paused, or this is no election port",
+        Rounded(*limit)
+    )]
     Silent {
         /// How long we waited.
         limit: Duration,

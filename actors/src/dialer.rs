@@ -15,7 +15,7 @@ use futures::future::{join_all, select_ok};
 
 use crate::{
     Endpoint,
-    kit::{Actor, Address, Mailbox, Raced, clock},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     links::{Approach, LinkId},
     manager::ManagerMsg,
     socket,
@@ -55,7 +55,7 @@ pub enum DialError {
         cause: String,
     },
     /// Nothing answered in time.
-    #[error("no answer from {endpoints} in {limit:?}")]
+    #[error("no answer from {endpoints} in {}", Rounded(*limit))]
     TimedOut {
         /// Where it was tried.
         endpoints: String,

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
-    kit::{Actor, Address, Mailbox, Raced, clock},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     manager::ManagerMsg,
     reception::GreeterId,
     wire::{Greeting, GreetingError},
@@ -33,7 +33,7 @@ pub(crate) enum GreeterError {
         cause: String,
     },
     /// It took too long.
-    #[error("no greeting in {limit:?}")]
+    #[error("no greeting in {}", Rounded(*limit))]
     Silent {
         /// How long it was given.
         limit: Duration,

@@ -10,10 +10,14 @@
 mod backoff;
 pub mod clock;
 mod mailbox;
+mod rounded;
+mod sparingly;
 mod task;
 mod timers;
 
 pub use backoff::{Backoff, jittered};
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
+pub use rounded::Rounded;
+pub use sparingly::{RateLimit, Sparingly};
 pub use task::{Actor, Exit, Task, spawn};
 pub use timers::Timers;

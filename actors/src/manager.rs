@@ -27,7 +27,10 @@ pub(crate) use self::message::{ListenerId, ManagerMsg};
 use crate::{
     config::NetworkConfig,
     dialer::DialError,
-    kit::{Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, jittered, mailbox, spawn},
+    kit::{
+        Actor, Address, Exit, Inlet, Mailbox, Sparingly, Task, Timers, Wake, jittered, mailbox,
+        spawn,
+    },
     links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
     listener::ListenError,
     reception::{GreeterId, Reception},
@@ -45,7 +48,7 @@ pub(crate) struct ConnectionManager<U> {
     children: Children<U>,
     user: Address<U>,
     /// How many connections were turned away, by reason.
-    refused: BTreeMap<RefusedBecause, u64>,
+    refused: BTreeMap<RefusedBecause, Sparingly>,
     listeners_pending: usize,
     last_id: u64,
 }
@@ -293,10 +296,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
 
     /// Counts a connection that was turned away; a flood of them makes a handful of reports.
     fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
-        let count = self.refused.entry(reason).or_default();
-        *count += 1;
-        let times = *count;
-        if times.is_power_of_two() {
+        if let Some(times) = self.refused.entry(reason).or_default().count() {
             self.report(Report::Refused { from, reason, times });
         }
     }

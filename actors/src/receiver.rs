@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
-    kit::{Actor, Inlet, Mailbox, Raced, clock},
+    kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock},
     links::LinkId,
     report::Report,
     socket,
@@ -37,7 +37,7 @@ pub(crate) enum ReceiveError {
     #[error("the peer sent {0}")]
     Frame(#[from] FrameError),
     /// A frame began and did not end.
-    #[error("the peer began a frame and did not end it in {limit:?}")]
+    #[error("the peer began a frame and did not end it in {}", Rounded(*limit))]
     Stalled {
         /// How long it was given.
         limit: Duration,

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
-    kit::{Actor, Address, Mailbox, Raced, Wake, clock},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
     links::LinkId,
     manager::ManagerMsg,
     socket,
@@ -38,7 +38,7 @@ pub(crate) enum SendError {
         cause: String,
     },
     /// The peer does not read.
-    #[error("the peer took no bytes for {limit:?}")]
+    #[error("the peer took no bytes for {}", Rounded(*limit))]
     Stuck {
         /// How long it was given.
         limit: Duration,

@@ -13,8 +13,8 @@ use std::{
 use ballotbox_actors::{
     ServerId,
     kit::{
-        Actor, Address, Exit, Inlet, Mailbox, Raced, Wake, clock, mailbox, mailbox_with_inlet,
-        spawn,
+        Actor, Address, Exit, Inlet, Mailbox, Raced, Rounded, Wake, clock, mailbox,
+        mailbox_with_inlet, spawn,
     },
 };
 use futures::future::{join_all, try_join_all};
@@ -80,7 +80,7 @@ pub enum ElectError {
         error: NodeError,
     },
     /// A node does not stop.
-    #[error("member {member} did not stop within {STOP_MAX:?}; please report this")]
+    #[error("member {member} did not stop within {}; please report this", Rounded(STOP_MAX))]
     Stuck {
         /// Whose.
         member: ServerId,

@@ -18,8 +18,8 @@ use ballotbox_actors::{
 use super::MemberListProblem;
 use crate::{Decision, Epoch, Round, Standing, Vote, elector::ElectorMsg};
 
-/// So many events are kept for those who ask late.
-const EVENTS_MAX: usize = 1024;
+/// At most this many events of either lane are kept for readers that ask late.
+const EVENTS_MAX: usize = 512;
 
 /// So many may be waiting for news.
 const READERS_MAX: usize = 1024;
@@ -101,7 +101,7 @@ pub enum NodeEvent {
         from: ServerId,
         /// What is wrong with it.
         error: crate::election::DecodeError,
-        /// How often this peer has done that.
+        /// How often this member, or all strangers together, have done that since the node was started.
         times: u64,
     },
     /// A member has another idea of who the members are. Told once for each list it sends.
@@ -113,6 +113,30 @@ pub enum NodeEvent {
     },
     /// The network reported this.
     Network(Report),
+}
+
+impl NodeEvent {
+    /// Whether others can make this happen without end, members or not, by what they do to our ports. These events are
+    /// kept apart from the others, and whoever prints events should print only a limited number of them.
+    pub fn is_from_outside(&self) -> bool {
+        match self {
+            Self::Listening { .. }
+            | Self::Looking { .. }
+            | Self::Voted { .. }
+            | Self::Elected { .. } => false,
+            Self::Malformed { .. } | Self::MembersDiffer { .. } => true,
+            Self::Network(report) => match report {
+                Report::Listening { .. } | Report::BindFailed { .. } => false,
+                Report::Heard { .. }
+                | Report::LinkUp { .. }
+                | Report::LinkDown { .. }
+                | Report::Doubted { .. }
+                | Report::Unreachable { .. }
+                | Report::CannotDialBack { .. }
+                | Report::Refused { .. } => true,
+            },
+        }
+    }
 }
 
 /// An event and when it happened, since the node was started.
@@ -213,26 +237,34 @@ impl Watch {
     }
 }
 
-/// The elector's side of it: the last events, and those who wait for the next.
+/// The elector's side of it: the last events, and the readers that wait for the next.
+///
+/// What others do to our ports has a lane of its own, so that no flood of it can push out an election.
 #[derive(Debug)]
 pub(crate) struct Journal {
     started: Instant,
-    events: VecDeque<Occurrence>,
+    own: Lane,
+    outside: Lane,
+    /// How many events were noted, which is the number of the last one.
     known: u64,
     readers: VecDeque<(u64, Address<News>)>,
 }
 
 impl Journal {
     pub(crate) fn new() -> Self {
-        Self { started: clock::now(), events: VecDeque::new(), known: 0, readers: VecDeque::new() }
+        Self {
+            started: clock::now(),
+            own: Lane::default(),
+            outside: Lane::default(),
+            known: 0,
+            readers: VecDeque::new(),
+        }
     }
 
     pub(crate) fn note(&mut self, event: NodeEvent) {
-        if self.events.len() >= EVENTS_MAX {
-            self.events.pop_front();
-        }
-        self.events.push_back(Occurrence { at: clock::now() - self.started, event });
         self.known += 1;
+        let lane = if event.is_from_outside() { &mut self.outside } else { &mut self.own };
+        lane.note(self.known, Occurrence { at: clock::now() - self.started, event });
     }
 
     /// Someone wants news beyond what it knows, or the present status at once.
@@ -265,10 +297,103 @@ impl Journal {
     }
 
     fn news_beyond(&self, known: u64, status: Status) -> News {
-        let kept_from = self.known - self.events.len() as u64;
-        let missed = kept_from.saturating_sub(known);
-        let skip = usize::try_from(known.saturating_sub(kept_from)).unwrap_or(usize::MAX);
-        let events = self.events.iter().skip(skip).cloned().collect();
+        let mut events: Vec<_> = self.own.beyond(known).chain(self.outside.beyond(known)).collect();
+        events.sort_by_key(|(number, _)| *number);
+        let missed = self.known.saturating_sub(known) - events.len() as u64;
+        let events = events.into_iter().map(|(_, occurrence)| occurrence.clone()).collect();
         News { known: self.known, status, events, missed }
+    }
+}
+
+/// The last events of one kind, each with its number among all.
+#[derive(Debug, Default)]
+struct Lane(VecDeque<(u64, Occurrence)>);
+
+impl Lane {
+    fn note(&mut self, number: u64, occurrence: Occurrence) {
+        if self.0.len() >= EVENTS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((number, occurrence));
+    }
+
+    fn beyond(&self, known: u64) -> impl Iterator<Item = (u64, &Occurrence)> {
+        let skip = self.0.partition_point(|(number, _)| *number <= known);
+        self.0.iter().skip(skip).map(|(number, occurrence)| (*number, occurrence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_std::task::block_on;
+    use ballotbox_actors::links::{Generation, LinkId};
+
+    use super::*;
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    fn link_up(generation: u64) -> NodeEvent {
+        let link = LinkId { peer: id(2), generation: Generation(generation) };
+        NodeEvent::Network(Report::LinkUp { link })
+    }
+
+    fn news(journal: &mut Journal, known: u64) -> News {
+        let status = Status {
+            me: id(1),
+            state: NodeState::Looking,
+            vote: None,
+            round: Round(1),
+            election_took: None,
+            links: BTreeSet::new(),
+            ballots: BTreeMap::new(),
+        };
+        let (reply, mut answer) = mailbox();
+        journal.ask(Some(known), reply, status);
+        match block_on(answer.next()) {
+            Wake::Told(news) => news,
+            Wake::Due | Wake::Closed => panic!("no answer"),
+        }
+    }
+
+    #[test]
+    fn a_flood_from_outside_pushes_out_no_election_and_is_counted() {
+        let mut journal = Journal::new();
+        journal.note(NodeEvent::Looking { round: Round(1) });
+        for generation in 0..10_000 {
+            journal.note(link_up(generation));
+        }
+        journal.note(NodeEvent::Looking { round: Round(2) });
+        let news = news(&mut journal, 0);
+        let first = news.events.first().map(|occurrence| &occurrence.event);
+        assert_eq!(first, Some(&NodeEvent::Looking { round: Round(1) }));
+        let last = news.events.last().map(|occurrence| &occurrence.event);
+        assert_eq!(last, Some(&NodeEvent::Looking { round: Round(2) }));
+        assert_eq!((news.events.len(), news.missed), (EVENTS_MAX + 2, 10_000 - EVENTS_MAX as u64));
+    }
+
+    #[test]
+    fn a_reader_that_asks_in_time_gets_every_event_once_and_in_order() {
+        let mut journal = Journal::new();
+        let (mut known, mut read) = (0, Vec::new());
+        for number in 0..2000 {
+            journal.note(if number % 3 == 0 {
+                NodeEvent::Looking { round: Round(number) }
+            } else {
+                link_up(number.unsigned_abs())
+            });
+            if number % 7 == 0 {
+                let news = news(&mut journal, known);
+                assert_eq!(news.missed, 0);
+                known = news.known;
+                read.extend(news.events);
+            }
+        }
+        assert_eq!(read.len(), 1996);
+        assert!(read.windows(2).all(|two| two[0].at <= two[1].at));
+        let own = read.iter().filter(|occurrence| !occurrence.event.is_from_outside());
+        let rounds = (0..1996).step_by(3).map(|round| NodeEvent::Looking { round: Round(round) });
+        assert!(own.map(|occurrence| occurrence.event.clone()).eq(rounds));
     }
 }

@@ -9,6 +9,8 @@ use std::{
 
 use futures::poll;
 
+use super::Rounded;
+
 /// The present instant.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Instant {
@@ -17,7 +19,7 @@ pub fn now() -> Instant {
 
 /// The work took longer than it was given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not done after {0:?}")]
+#[error("not done after {}", Rounded(*.0))]
 pub struct Late(pub Duration);
 
 /// Gives `work` this long; when it takes longer it is dropped.
