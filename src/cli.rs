@@ -10,6 +10,7 @@
 //! | 3 | the environment failed: cannot bind, cannot write |
 
 mod check;
+mod completions;
 mod duration;
 mod elect;
 mod exit;
@@ -28,12 +29,20 @@ use structopt::{
 
 pub(crate) use exit::{ExitCode, Failure};
 
+/// The width of the help, whatever the terminal: the same text everywhere.
+const HELP_COLUMNS: usize = 80;
+
 /// Elects a leader among a handful of processes, with nothing else to run.
 #[derive(Debug, StructOpt)]
 #[structopt(
     name = "ballotbox",
-    global_settings = &[AppSettings::VersionlessSubcommands, AppSettings::UnifiedHelpMessage],
+    global_settings = &[
+        AppSettings::VersionlessSubcommands,
+        AppSettings::UnifiedHelpMessage,
+        AppSettings::DeriveDisplayOrder,
+    ],
     settings = &[AppSettings::SubcommandRequired, AppSettings::DisableHelpSubcommand],
+    set_term_width = HELP_COLUMNS,
 )]
 struct Args {
     #[structopt(subcommand)]
@@ -47,6 +56,7 @@ enum Command {
     Node(node::NodeArgs),
     Probe(probe::ProbeArgs),
     Check(check::CheckArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Does what the arguments say, and writes results to `out`.
@@ -73,6 +83,7 @@ pub(crate) fn run(
         Command::Node(args) => node::run(&args, out)?,
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
+        Command::Completions(args) => completions::run(&args, out)?,
     };
     out.flush()?;
     Ok(code)

@@ -4,6 +4,8 @@
 
 #[path = "cli/simulate.rs"]
 mod simulate;
+#[path = "cli/usage.rs"]
+mod usage;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -121,6 +123,10 @@ fn faults_are_told_by_check_and_left_out_by_elect_which_says_so() {
     let told = text(&elected.stderr);
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.contains("with-faults.json, faults: left out"), "{told}");
+    let elected = run(&["elect", "--json", path]);
+    let warning: Value = serde_json::from_slice(&elected.stderr).unwrap();
+    assert_eq!(warning["event"], "warning");
+    assert!(warning["text"].as_str().unwrap().contains("with-faults.json, faults: left out"));
     assert!(run(&["elect", "examples/two-voters.json"]).stderr.is_empty());
 }
 

@@ -39,7 +39,10 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
     let file = VoteFile::read(&args.file)?;
     if file.faults.as_ref().is_some_and(Faults::matter) {
         let path = args.file.display();
-        anstream::eprintln!("ballotbox: {path}, faults: left out, as they are for simulate only");
+        screen::warn(
+            &format!("{path}, faults: left out, as they are for simulate only"),
+            args.json,
+        );
     }
     let deadline = args.deadline.unwrap_or_else(|| last_time(&file) + DEADLINE);
     let mut story = Vec::new();

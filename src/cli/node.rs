@@ -35,19 +35,37 @@ use super::{
 #[derive(Debug, StructOpt)]
 pub(super) struct NodeArgs {
     /// Which member this is; with --config it may be left out, as the file `myid` says it, too
-    #[structopt(long, value_name = "ID", parse(try_from_str = server_id), required_unless = "config")]
+    #[structopt(
+        long,
+        value_name = "ID",
+        env = "BALLOTBOX_NODE_ID",
+        hide_env_values = true,
+        empty_values = false,
+        parse(try_from_str = server_id),
+        required_unless = "config"
+    )]
     id: Option<ServerId>,
     /// A vote file with the election addresses of all members
     #[structopt(
         long,
         value_name = "VOTES.json",
+        env = "BALLOTBOX_NODE_VOTES",
+        hide_env_values = true,
+        empty_values = false,
         parse(from_os_str),
         required_unless = "config",
         conflicts_with = "config"
     )]
     votes: Option<PathBuf>,
     /// The zoo.cfg of the ZooKeeper server whose place this node takes
-    #[structopt(long, value_name = "zoo.cfg", parse(from_os_str))]
+    #[structopt(
+        long,
+        value_name = "zoo.cfg",
+        env = "BALLOTBOX_NODE_CONFIG",
+        hide_env_values = true,
+        empty_values = false,
+        parse(from_os_str)
+    )]
     config: Option<PathBuf>,
     /// Prints one JSON object for each event
     #[structopt(long)]

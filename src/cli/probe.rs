@@ -36,18 +36,18 @@ pub(super) struct ProbeArgs {
     /// The zoo.cfg of a server of the ensemble
     #[structopt(long, value_name = "zoo.cfg", parse(from_os_str))]
     config: Option<PathBuf>,
-    /// Prints JSON
-    #[structopt(long)]
-    json: bool,
-    /// Asks again and again, and prints a line for each change, until SIGINT
-    #[structopt(long)]
-    watch: bool,
     /// Waits for each server no longer than this
     #[structopt(long, value_name = "TIME", default_value = "2s", parse(try_from_str = duration::parse))]
     deadline: Duration,
     /// With --watch, asks this often
     #[structopt(long, value_name = "TIME", default_value = "1s", parse(try_from_str = duration::parse))]
     every: Duration,
+    /// Prints JSON
+    #[structopt(long)]
+    json: bool,
+    /// Asks again and again, and prints a line for each change, until SIGINT
+    #[structopt(long)]
+    watch: bool,
 }
 
 /// Addresses as given.

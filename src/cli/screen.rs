@@ -60,6 +60,16 @@ pub(super) fn table(
     Ok(())
 }
 
+/// Says on stderr what is not as it should be: in words, or as a JSON line.
+pub(super) fn warn(text: &str, json: bool) {
+    if json {
+        let line = serde_json::json!({ "event": "warning", "text": text });
+        anstream::eprintln!("{line}");
+    } else {
+        anstream::eprintln!("ballotbox: {text}");
+    }
+}
+
 /// Milliseconds since the beginning, set so that lines of a story align.
 pub(super) fn at(time: std::time::Duration) -> String {
     format!("{:>8.1} ms", ballotbox::elect::tenths_of_ms(time))

@@ -25,24 +25,29 @@ use super::{ExitCode, Failure};
 /// The words of the trace, at the end of `--help`.
 const LEGEND: &str = "\
 THE TRACE:
-    STEP                      a step of the file, or one that its faults add
-    BREAK                     the connections between two members break
-    DARK, LIGHT               from one member to another nothing gets through; it does again
-    HANGS, WAKES              the member does nothing; it goes on
-    starts, moves, vanishes   without its history; to another address; without anybody being told
-    looks, DECIDES            a round of the election begins; how it ended
-    says to, hears            what is said, and to or by whom
-    passes over               a frame of a link that was replaced
-    dials, knocks at          an attempt to connect; the higher id dials, the lower knocks to be dialled
-    link up, link down        a link begins; it ends
-    doubts                    the peer seems to miss a link: what was said last is said again
-    misses, cannot dial       a peer that cannot be reached
-    timer                     a timer of the election
-    UNMET                     something expected is not so
-    BROKEN                    a rule does not hold; nothing happens after that
+    STEP                     a step of the file, or one that its faults add
+    BREAK                    the connections between two members break
+    DARK, LIGHT              from one member to another nothing gets through;
+                             it does again
+    HANGS, WAKES             the member does nothing; it goes on
+    starts, moves, vanishes  without its history; to another address; without
+                             anybody being told
+    looks, DECIDES           a round of the election begins; how it ended
+    says to, hears           what is said, and to or by whom
+    passes over              a frame of a link that was replaced
+    dials, knocks at         an attempt to connect; the higher id dials, the
+                             lower knocks to be dialled
+    link up, link down       a link begins; it ends
+    doubts                   the peer seems to miss a link: what was said last
+                             is said again
+    misses, cannot dial      a peer that cannot be reached
+    timer                    a timer of the election
+    UNMET                    something expected is not so
+    BROKEN                   a rule does not hold; nothing happens after that
 
-    Words in capitals matter most. `-` instead of a member stands for all. A link, or an attempt
-    at one, is written peer#generation: after 2#1, the next one to member 2 is 2#2.";
+    Words in capitals matter most. `-` instead of a member stands for all.
+    A link, or an attempt at one, is written peer#generation: after 2#1, the
+    next one to member 2 is 2#2.";
 
 /// Plays a vote file in virtual time: one run with its trace, or many
 ///

@@ -1,0 +1,151 @@
+//! What can be typed: help, suggestions, completions, and options from the environment.
+
+use std::process::{Command, Stdio};
+
+use super::{ballotbox, file, run, text, votes};
+
+const COMMANDS: [&str; 6] = ["elect", "simulate", "node", "probe", "check", "completions"];
+
+/// The long options in the help of a command, in the order in which they stand there.
+fn options(help: &str) -> Vec<&str> {
+    help.lines()
+        .map(|line| line.trim_start().trim_start_matches("-h, "))
+        .filter(|line| line.starts_with("--"))
+        .filter_map(|line| line.split(' ').next())
+        .collect()
+}
+
+#[test]
+fn every_help_fits_80_columns() {
+    let mut helps = vec![run(&["--help"])];
+    for command in COMMANDS {
+        helps.extend([run(&[command, "--help"]), run(&[command, "-h"])]);
+    }
+    for output in helps {
+        let help = text(&output.stdout);
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{line:?} in\n{help}");
+        }
+    }
+}
+
+#[test]
+fn options_are_listed_in_their_order() {
+    let listed = |command| {
+        let output = run(&[command, "-h"]);
+        options(text(&output.stdout)).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("elect"), ["--json", "--deadline", "--diagram", "--help"]);
+    assert_eq!(
+        listed("probe"),
+        ["--config", "--deadline", "--every", "--json", "--watch", "--help"]
+    );
+    let output = run(&["--help"]);
+    let help = text(&output.stdout);
+    let places = COMMANDS.map(|command| help.find(&format!("\n    {command} ")).unwrap());
+    assert!(places.is_sorted(), "{help}");
+}
+
+#[test]
+fn a_misspelt_word_is_answered_with_the_right_one() {
+    for (args, meant) in [
+        (&["elct", "x"][..], "'elect'"),
+        (&["elect", "--deadlin", "30s", "x"], "--deadline"),
+        (&["node", "--vote", "x"], "--votes"),
+        (&["completions", "bsh"], "'bash'"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("Did you mean {meant}?")), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn completions_are_scripts_that_the_shell_can_read() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        let script = text(&output.stdout);
+        for word in COMMANDS.iter().chain(&["deadline", "seeds", "votes", "watch"]) {
+            assert!(script.contains(word), "{shell}: no `{word}`");
+        }
+    }
+    assert_eq!(run(&["completions", "tcsh"]).status.code(), Some(2));
+    assert_eq!(run(&["completions"]).status.code(), Some(2));
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let output = run(&["completions", "bash"]);
+    let script = file("completions.bash", text(&output.stdout));
+    let complete = |words: &str, cword: usize| {
+        let line = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD={cword}; _ballotbox; echo ${{COMPREPLY[@]}}",
+            script.display()
+        );
+        Command::new("bash").args(["-c", &line]).output()
+    };
+    let Ok(commands) = complete("ballotbox el", 1) else {
+        println!("left out: no bash here");
+        return;
+    };
+    assert_eq!(text(&commands.stdout).trim(), "elect", "{}", text(&commands.stderr));
+    let options = complete("ballotbox elect --de", 2).unwrap();
+    assert_eq!(text(&options.stdout).trim(), "--deadline");
+}
+
+#[test]
+fn a_reader_of_completions_that_hangs_up_has_seen_enough() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output =
+        ballotbox(&["completions", "zsh"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
+
+#[test]
+fn options_of_node_can_come_from_the_environment() {
+    let told = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr).to_owned()
+    };
+    let node = |args: &[&str]| ballotbox(&[&["node"], args].concat());
+    // A member that the file does not have shows that both were read.
+    let votes = votes("environment.json", 1);
+    let unknown = told(node(&[]).env("BALLOTBOX_NODE_ID", "7").env("BALLOTBOX_NODE_VOTES", &votes));
+    assert!(unknown.contains("environment.json") && unknown.contains("id 7"), "{unknown}");
+    let config = told(node(&[]).env("BALLOTBOX_NODE_CONFIG", "/nowhere/zoo.cfg"));
+    assert!(config.contains("/nowhere/zoo.cfg"), "{config}");
+    // The command line comes first.
+    let first = told(
+        node(&["--id", "8"]).env("BALLOTBOX_NODE_ID", "7").env("BALLOTBOX_NODE_VOTES", &votes),
+    );
+    assert!(first.contains("id 8"), "{first}");
+    let bad = told(node(&[]).env("BALLOTBOX_NODE_ID", "x").env("BALLOTBOX_NODE_VOTES", &votes));
+    assert!(bad.contains("--id <ID>") && bad.contains("`x` is no server id"), "{bad}");
+    let empty = told(node(&["--id", "1"]).env("BALLOTBOX_NODE_VOTES", ""));
+    assert!(
+        empty.contains("--votes <VOTES.json>") && empty.contains("requires a value"),
+        "{empty}"
+    );
+    let both = told(node(&["--id", "1", "--config", "x"]).env("BALLOTBOX_NODE_VOTES", &votes));
+    assert!(both.contains("--config <zoo.cfg>") && both.contains("--votes <VOTES.json>"), "{both}");
+}
+
+#[test]
+fn the_help_of_node_names_the_variable_of_each_option_with_a_value() {
+    let output = run(&["node", "--help"]);
+    let help = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, listed) = help.split_once("OPTIONS:").unwrap();
+    let mut with_value = 0;
+    for (option, value) in listed.split(" --").filter_map(|option| option.split_once(' ')) {
+        if value.starts_with('<') {
+            let name = option.replace('-', "_").to_uppercase();
+            assert!(value.contains(&format!("[env: BALLOTBOX_NODE_{name}]")), "--{option} {value}");
+            with_value += 1;
+        }
+    }
+    assert!(with_value >= 3, "{help}");
+}
