@@ -24,6 +24,7 @@ mod report;
 mod sender;
 mod server_id;
 mod socket;
+mod untrusted_text;
 pub mod wire;
 
 pub use config::{Listen, NetworkConfig, NetworkTiming};
@@ -35,3 +36,4 @@ pub use reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 pub use report::{RefusedBecause, Report};
 pub use server_id::ServerId;
 pub use socket::Liveness;
+pub use untrusted_text::UntrustedText;
