@@ -20,7 +20,7 @@ mod server_line;
 
 use std::{collections::BTreeMap, fmt};
 
-use ballotbox_actors::ServerId;
+use ballotbox_actors::{ServerId, UntrustedText};
 
 pub use self::{
     difference::{Difference, Disagreement, PortKind},
@@ -93,7 +93,7 @@ pub enum LineError {
     #[error("`{key}` has no valid number: expected {kind}.N with N from 0 to {}", ServerId::MAX)]
     Key {
         /// The key as found.
-        key: String,
+        key: UntrustedText,
         /// `server`, `group` or `weight`.
         kind: &'static str,
     },
@@ -109,7 +109,7 @@ pub enum LineError {
     #[error("`{key}` repeats an earlier line in other digits: expected every number once")]
     Repeated {
         /// The key as found.
-        key: String,
+        key: UntrustedText,
     },
     /// A group names what is no id.
     #[error("group {group} names `{found}`, which is no server id: expected ids as in 1:2:3")]
@@ -117,7 +117,7 @@ pub enum LineError {
         /// The number of the group.
         group: u64,
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// Two groups claim a server.
     #[error("server {id} is in group {first} and in group {second}: expected one group")]
@@ -135,13 +135,13 @@ pub enum LineError {
         /// The server.
         id: ServerId,
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// The version is no hexadecimal number.
     #[error("the version is `{found}`: expected a hexadecimal number from 0 to {:x}", i64::MAX)]
     Version {
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// There are too many members.
     #[error("more than {MEMBERS_MAX} servers, groups or weights: expected at most {MEMBERS_MAX}")]
@@ -205,7 +205,7 @@ impl ConfigText {
             self.apply_weight(key, value)?;
         } else if key == "version" {
             self.version = ConfigVersion::from_hex(value)
-                .ok_or_else(|| LineError::Version { found: value.clone() })?;
+                .ok_or_else(|| LineError::Version { found: value.as_str().into() })?;
         } else {
             return Ok(false);
         }
@@ -221,7 +221,7 @@ impl ConfigText {
         let line = value.parse().map_err(|error| LineError::Server { id, error })?;
         match self.servers.insert(id, line) {
             None => Ok(()),
-            Some(_) => Err(LineError::Repeated { key: key.to_owned() }),
+            Some(_) => Err(LineError::Repeated { key: key.into() }),
         }
     }
 
@@ -232,7 +232,7 @@ impl ConfigText {
             .ok_or_else(|| bad_key(key, "group"))?;
         for found in value.split(':') {
             let id = parse_id(found.trim())
-                .ok_or_else(|| LineError::GroupMember { group, found: found.to_owned() })?;
+                .ok_or_else(|| LineError::GroupMember { group, found: found.into() })?;
             if let Some(GroupId(first)) = self.groups.insert(id, GroupId(group)) {
                 return Err(LineError::TwoGroups { id, first, second: group });
             }
@@ -244,10 +244,10 @@ impl ConfigText {
         let id =
             key.strip_prefix("weight.").and_then(parse_id).ok_or_else(|| bad_key(key, "weight"))?;
         let weight =
-            parse_number(value).ok_or_else(|| LineError::Weight { id, found: value.to_owned() })?;
+            parse_number(value).ok_or_else(|| LineError::Weight { id, found: value.into() })?;
         match self.weights.insert(id, weight) {
             None => Ok(()),
-            Some(_) => Err(LineError::Repeated { key: key.to_owned() }),
+            Some(_) => Err(LineError::Repeated { key: key.into() }),
         }
     }
 
@@ -299,7 +299,7 @@ fn parse_id(text: &str) -> Option<ServerId> {
 }
 
 fn bad_key(key: &str, kind: &'static str) -> LineError {
-    LineError::Key { key: key.to_owned(), kind }
+    LineError::Key { key: key.into(), kind }
 }
 
 /// Numbers in the order in which a `java.util.HashMap` with these keys is walked: by bucket.

@@ -67,7 +67,7 @@ mod timing;
 pub mod vote_file;
 pub mod zoo_cfg;
 
-pub use ballotbox_actors::{Endpoint, EndpointError, ServerId};
+pub use ballotbox_actors::{Endpoint, EndpointError, ServerId, UntrustedText};
 pub use election::{Decision, Election, Epoch, Round, Standing, Vote, Zxid};
 pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, Role};
 pub use node::{Node, NodeConfig, NodeError};

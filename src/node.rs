@@ -17,7 +17,7 @@ mod news;
 mod supervisor;
 
 use ballotbox_actors::{
-    NetworkError,
+    NetworkError, UntrustedText,
     kit::{Address, Mailbox, Wake, mailbox, spawn},
 };
 
@@ -54,7 +54,7 @@ pub enum NodeError {
         /// Which one.
         actor: &'static str,
         /// What it said.
-        message: String,
+        message: UntrustedText,
     },
 }
 
@@ -70,7 +70,7 @@ impl Node {
             Ok(_) => Ok(node),
             Err(Ended) => Err(node.ended().await.err().unwrap_or_else(|| NodeError::Panicked {
                 actor: "the node",
-                message: "it ended without a reason".to_owned(),
+                message: "it ended without a reason".into(),
             })),
         }
     }

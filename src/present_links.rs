@@ -70,7 +70,7 @@ mod tests {
         assert!(links.contains(older));
         links.event_of(&Report::LinkUp { link: newer });
         assert!(links.contains(newer) && !links.contains(older));
-        links.event_of(&Report::LinkDown { link: newer, cause: String::new() });
+        links.event_of(&Report::LinkDown { link: newer, cause: "".into() });
         assert!(!links.contains(newer) && !links.contains(older));
     }
 }

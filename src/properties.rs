@@ -7,6 +7,8 @@
 
 use std::str::Chars;
 
+use ballotbox_actors::UntrustedText;
+
 /// What counts as blank; a line end is none.
 const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
 
@@ -30,7 +32,7 @@ pub struct SyntaxError {
     /// The line, from 1.
     pub line: usize,
     /// What stands behind the `\u`.
-    pub found: String,
+    pub found: UntrustedText,
 }
 
 /// The text of a file, and what was peculiar about its bytes.
@@ -80,7 +82,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
             continue;
         }
         let (key, value) = split(&logical);
-        let plain = |text| unescape(text).map_err(|found| SyntaxError { line, found });
+        let plain =
+            |text| unescape(text).map_err(|found| SyntaxError { line, found: found.into() });
         entries.push(Entry {
             key: plain(key)?,
             value: plain(value)?,

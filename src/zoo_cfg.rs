@@ -40,7 +40,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_actors::{ServerId, UntrustedText};
 
 pub use self::error::{Caveat, Place, Problem, Warning, ZooCfgError};
 use self::{
@@ -112,7 +112,7 @@ pub struct ZooCfg {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ignored {
     /// The key.
-    pub key: String,
+    pub key: UntrustedText,
     /// Its line.
     pub line: usize,
 }
@@ -256,13 +256,13 @@ impl ZooCfg {
         match found.parse().ok().and_then(ServerId::new) {
             Some(id) if plain => Ok(id),
             _ => Err(Place::line(&self.my_id_file(), 1)
-                .error(Problem::MyIdNotANumber { found: shortened(found), known: self.known() })),
+                .error(Problem::MyIdNotANumber { found: found.into(), known: self.known() })),
         }
     }
 
-    fn known(&self) -> String {
+    fn known(&self) -> UntrustedText {
         let ids: Vec<String> = self.config.servers.keys().map(ServerId::to_string).collect();
-        ids.join(", ")
+        ids.join(", ").into()
     }
 }
 
@@ -318,7 +318,7 @@ fn open_some(
     let problem = match open(path) {
         Ok(Some(bytes)) if bytes.len() > FILE_LEN_MAX => Problem::TooLong,
         Ok(found) => return Ok(found),
-        Err(error) => Problem::Unreadable { why: error.to_string() },
+        Err(error) => Problem::Unreadable { why: error.into() },
     };
     Err(Place::file(path).error(problem))
 }
@@ -332,13 +332,4 @@ fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
-}
-
-/// What was found, short enough for a message.
-fn shortened(found: &str) -> String {
-    const SHOWN_MAX: usize = 80;
-    match found.char_indices().nth(SHOWN_MAX) {
-        None => found.to_owned(),
-        Some((end, _)) => format!("{}…", &found[..end]),
-    }
 }

@@ -14,7 +14,7 @@ use async_std::{
 use futures::future::{join_all, select_ok};
 
 use crate::{
-    Endpoint,
+    Endpoint, UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     links::{Approach, LinkId},
     manager::ManagerMsg,
@@ -42,9 +42,9 @@ pub enum DialError {
     #[error("cannot resolve {endpoint}: {cause}")]
     Unresolved {
         /// The endpoint, the last one if there are several.
-        endpoint: String,
+        endpoint: UntrustedText,
         /// What the resolver said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// No address could be connected to.
     #[error("cannot connect to {address}: {cause}")]
@@ -52,13 +52,13 @@ pub enum DialError {
         /// The address, one of them if there are several.
         address: SocketAddr,
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// Nothing answered in time.
     #[error("no answer from {endpoints} in {}", Rounded(*limit))]
     TimedOut {
         /// Where it was tried.
-        endpoints: String,
+        endpoints: UntrustedText,
         /// How long.
         limit: Duration,
     },
@@ -66,13 +66,13 @@ pub enum DialError {
     #[error("connected, but cannot say who we are: {cause}")]
     NotGreeted {
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// The dialler itself failed.
     #[error("the dialler panicked: {message}")]
     Panicked {
         /// What it said.
-        message: String,
+        message: UntrustedText,
     },
     /// Nobody said why.
     #[error("for a reason nobody gave")]
@@ -89,7 +89,8 @@ impl Actor for Dialer {
             Raced::Done(Ok(Err(error))) => return Err(error),
             Raced::Done(Err(clock::Late(limit))) => {
                 let endpoints: Vec<_> = self.endpoints.iter().map(Endpoint::to_string).collect();
-                return Err(DialError::TimedOut { endpoints: endpoints.join(", "), limit });
+                let endpoints = endpoints.join(", ").into();
+                return Err(DialError::TimedOut { endpoints, limit });
             }
             Raced::Woken(_) => {}
         }
@@ -102,7 +103,7 @@ impl Dialer {
         let addresses = resolve_all(&self.endpoints).await?;
         let attempts = addresses.into_iter().map(|address| Box::pin(connect(address)));
         let (mut socket, _) = select_ok(attempts).await?;
-        let not_greeted = |error: io::Error| DialError::NotGreeted { cause: error.to_string() };
+        let not_greeted = |error: io::Error| DialError::NotGreeted { cause: error.into() };
         socket.write_all(&self.greeting).await.map_err(not_greeted)?;
         Ok(socket)
     }
@@ -119,7 +120,7 @@ impl Dialer {
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, DialError> {
-    let refused = |error: io::Error| DialError::Refused { address, cause: error.to_string() };
+    let refused = |error: io::Error| DialError::Refused { address, cause: error.into() };
     let socket = TcpStream::connect(address).await.map_err(refused)?;
     if socket::is_own_end(&socket) {
         return Err(refused(io::ErrorKind::ConnectionRefused.into()));
@@ -135,12 +136,12 @@ async fn resolve_all(endpoints: &[Endpoint]) -> Result<Vec<SocketAddr>, DialErro
     {
         match resolved {
             Ok(found) => addresses.extend(found),
-            Err(error) => failure = Some((endpoint.to_string(), error.to_string())),
+            Err(error) => failure = Some((UntrustedText::new(endpoint), error.into())),
         }
     }
     if addresses.is_empty() {
         let (endpoint, cause) =
-            failure.unwrap_or_else(|| ("the peer".to_owned(), "it has no address".to_owned()));
+            failure.unwrap_or_else(|| ("the peer".into(), "it has no address".into()));
         return Err(DialError::Unresolved { endpoint, cause });
     }
     addresses.truncate(ADDRESSES_MAX);

@@ -2,6 +2,11 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
+use crate::UntrustedText;
+
+/// At most this many bytes in a host: no name of the DNS is longer, and Java reads none either.
+const HOST_LEN_MAX: usize = 255;
+
 /// A host and a port, not yet resolved: names are looked up anew at each attempt to use them.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Endpoint {
@@ -11,38 +16,33 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// Why a text is not an [`Endpoint`]. The message is one line, whatever the text holds.
+/// Why a text is not an [`Endpoint`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EndpointError {
     /// There is no `:port` at the end.
-    #[error(
-        "`{}` has no port: expected host:port, as in 10.0.0.1:3888 or [::1]:3888", text.escape_debug()
-    )]
+    #[error("`{text}` has no port: expected host:port, as in 10.0.0.1:3888 or [::1]:3888")]
     NoPort {
         /// What was found.
-        text: String,
+        text: UntrustedText,
     },
     /// What stands behind the last colon is not a port.
-    #[error(
-        "`{}` in `{}` is not a port: expected a number from 0 to 65535",
-        port.escape_debug(), text.escape_debug()
-    )]
+    #[error("`{port}` in `{text}` is not a port: expected a number from 0 to 65535")]
     BadPort {
         /// What was found.
-        text: String,
+        text: UntrustedText,
         /// The part that should have been the port.
-        port: String,
+        port: UntrustedText,
     },
     /// The part before the port is empty or has unbalanced brackets.
     #[error(
-        "`{}` in `{}` is not a host: expected a name, an IPv4 address, or an IPv6 address in brackets",
-        host.escape_debug(), text.escape_debug()
+        "`{host}` in `{text}` is not a host: expected a name of at most {HOST_LEN_MAX} bytes, an IPv4 address, or an \
+         IPv6 address in brackets"
     )]
     BadHost {
         /// What was found.
-        text: String,
+        text: UntrustedText,
         /// The part that should have been the host.
-        host: String,
+        host: UntrustedText,
     },
 }
 
@@ -51,9 +51,9 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let Some((host, port)) = text.rsplit_once(':') else {
-            return Err(EndpointError::NoPort { text: text.to_owned() });
+            return Err(EndpointError::NoPort { text: text.into() });
         };
-        let bad_host = || EndpointError::BadHost { text: text.to_owned(), host: host.to_owned() };
+        let bad_host = || EndpointError::BadHost { text: text.into(), host: host.into() };
         let bare = match host.strip_prefix('[') {
             Some(rest) => {
                 let literal = rest.strip_suffix(']').ok_or_else(bad_host)?;
@@ -64,18 +64,19 @@ impl FromStr for Endpoint {
             None => host,
         };
         let bracketed = host.starts_with('[');
-        let misplaced = |c: char| c.is_whitespace() || c.is_control() || "[]/|;".contains(c);
-        if bare.is_empty() || bare.contains(misplaced) || (!bracketed && bare.contains(':')) {
+        let misplaced = |c: char| c == ' ' || UntrustedText::is_escaped(c) || "[]/|;".contains(c);
+        let length = 1..=HOST_LEN_MAX;
+        if !length.contains(&bare.len())
+            || bare.contains(misplaced)
+            || (!bracketed && bare.contains(':'))
+        {
             return Err(bad_host());
         }
         let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
         let port = match port.parse() {
             Ok(number) if digits => number,
             _ => {
-                return Err(EndpointError::BadPort {
-                    text: text.to_owned(),
-                    port: port.to_owned(),
-                });
+                return Err(EndpointError::BadPort { text: text.into(), port: port.into() });
             }
         };
         Ok(Self { host: bare.to_owned(), port })
@@ -85,10 +86,12 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     /// `host:port`, an IPv6 literal in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was read has nothing to escape in it; one that a program made may.
+        let host = UntrustedText::new(&self.host);
         if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
+            write!(f, "[{host}]:{}", self.port)
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            write!(f, "{host}:{}", self.port)
         }
     }
 }
@@ -121,9 +124,23 @@ mod tests {
         for text in [":1", "[::1:1", "::1:1", "[]:1", "[h]:1", "a b:1", "a]:1"] {
             assert!(matches!(refused(text), EndpointError::BadHost { .. }), "{text}");
         }
+        for text in ["a\u{202e}b:1", "zoo\u{200b}1:1", "a\u{a0}b:1", "\u{feff}a:1"] {
+            let error = refused(text);
+            assert!(matches!(error, EndpointError::BadHost { .. }), "{text:?}");
+            assert!(error.to_string().contains("\\u{"), "{error}");
+        }
         for text in ["a\nb", "a\nb:1", "h:\n"] {
             let message = refused(text).to_string();
             assert!(!message.contains('\n') && message.contains("\\n"), "{message}");
         }
+    }
+
+    #[test]
+    fn no_host_is_longer_than_a_name_can_be() {
+        let host = |len: usize| format!("{}:1", "a".repeat(len));
+        assert_eq!(host(255).parse::<Endpoint>().unwrap().to_string(), host(255));
+        let error = host(500_000).parse::<Endpoint>().unwrap_err();
+        assert!(matches!(error, EndpointError::BadHost { .. }));
+        assert!(error.to_string().len() < 1000);
     }
 }

@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
+    UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     manager::ManagerMsg,
     reception::GreeterId,
@@ -30,7 +31,7 @@ pub(crate) enum GreeterError {
     #[error("the connection ended before the greeting: {cause}")]
     Broken {
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// It took too long.
     #[error("no greeting in {}", Rounded(*limit))]
@@ -60,7 +61,7 @@ impl Actor for Greeter {
 
 impl Greeter {
     async fn read(&self) -> Result<Greeting, GreeterError> {
-        let broken = |error: std::io::Error| GreeterError::Broken { cause: error.to_string() };
+        let broken = |error: std::io::Error| GreeterError::Broken { cause: error.into() };
         let mut bytes = Vec::new();
         loop {
             let held = bytes.len();

@@ -6,7 +6,7 @@ use async_std::net::TcpListener;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    Endpoint,
+    Endpoint, UntrustedText,
     dialer::resolve,
     kit::{Actor, Address, Backoff, Mailbox, Raced, Wake, clock, jittered},
     manager::{ListenerId, ManagerMsg},
@@ -52,7 +52,7 @@ pub struct ListenError {
     /// Where.
     pub endpoint: Endpoint,
     /// What the system said last.
-    pub cause: String,
+    pub cause: UntrustedText,
     /// How often it was tried.
     pub attempts: u32,
 }
@@ -84,8 +84,8 @@ impl Listener {
             let cause = match mailbox.race(clock::within(RESOLVE_LIMIT, bind(&self.endpoint))).await
             {
                 Raced::Done(Ok(Ok(listener))) => return Ok(Some(listener)),
-                Raced::Done(Ok(Err(error))) => error.to_string(),
-                Raced::Done(Err(late)) => late.to_string(),
+                Raced::Done(Ok(Err(error))) => error.into(),
+                Raced::Done(Err(late)) => UntrustedText::new(late),
                 Raced::Woken(_) => return Ok(None),
             };
             let Some(delay) = self.rebind.delay(attempts) else {

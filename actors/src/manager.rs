@@ -25,6 +25,7 @@ use self::children::Children;
 pub use self::message::NetworkAddress;
 pub(crate) use self::message::{ListenerId, ManagerMsg};
 use crate::{
+    UntrustedText,
     config::NetworkConfig,
     dialer::DialError,
     kit::{
@@ -58,7 +59,7 @@ pub(crate) struct ConnectionManager<U> {
 struct Details {
     from: Option<IpAddr>,
     dial_error: Option<DialError>,
-    cause: Option<String>,
+    cause: Option<UntrustedText>,
 }
 
 /// Why the network gave up.
@@ -71,9 +72,9 @@ pub enum NetworkError {
     #[error("the listener on {endpoint} ended: {exit}")]
     Listener {
         /// Where it listened.
-        endpoint: String,
+        endpoint: UntrustedText,
         /// How it ended.
-        exit: String,
+        exit: UntrustedText,
     },
 }
 
@@ -182,8 +183,12 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             ManagerMsg::Knocked { link } => self.decide(Event::Knocked { link }),
             ManagerMsg::DialerEnded { link, exit } => self.dialer_ended(link, exit),
             ManagerMsg::Written { link } => self.decide(Event::Written { link }),
-            ManagerMsg::SenderEnded { link, exit } => self.link_ended(link, exit.to_string()),
-            ManagerMsg::ReceiverEnded { link, exit } => self.link_ended(link, exit.to_string()),
+            ManagerMsg::SenderEnded { link, exit } => {
+                self.link_ended(link, UntrustedText::new(exit));
+            }
+            ManagerMsg::ReceiverEnded { link, exit } => {
+                self.link_ended(link, UntrustedText::new(exit));
+            }
         }
         Ok(())
     }
@@ -203,8 +208,8 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             Exit::Failed(error) => error.into(),
             Exit::Stopped | Exit::Panicked(_) => {
                 let endpoint = self.children.endpoint(listener);
-                let endpoint = endpoint.map_or_else(String::new, |endpoint| endpoint.to_string());
-                NetworkError::Listener { endpoint, exit: exit.to_string() }
+                let endpoint = endpoint.map(UntrustedText::new).unwrap_or_default();
+                NetworkError::Listener { endpoint, exit: UntrustedText::new(exit) }
             }
         }
     }
@@ -237,7 +242,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.decide_with(Event::DialFailed { link }, &details);
     }
 
-    fn link_ended(&mut self, link: LinkId, cause: String) {
+    fn link_ended(&mut self, link: LinkId, cause: UntrustedText) {
         // The first half to end names the cause; the second one finds the link closed.
         if self.children.close_link(link) {
             let details = Details { cause: Some(cause), ..Details::default() };
@@ -281,7 +286,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         let report = match notice {
             Notice::LinkUp(link) => Report::LinkUp { link },
             Notice::LinkDown(link) => {
-                let cause = details.cause.clone().unwrap_or_else(|| "closed by us".to_owned());
+                let cause = details.cause.clone().unwrap_or_else(|| "closed by us".into());
                 Report::LinkDown { link, cause }
             }
             Notice::Doubted(link) => Report::Doubted { link },

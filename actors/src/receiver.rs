@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
+    UntrustedText,
     kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock},
     links::LinkId,
     report::Report,
@@ -31,7 +32,7 @@ pub(crate) enum ReceiveError {
     #[error("cannot read: {cause}")]
     Broken {
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// What came is no frame.
     #[error("the peer sent {0}")]
@@ -85,7 +86,7 @@ impl<U: From<Report>> Receiver<U> {
                 buffer.filled(count);
                 Ok(())
             }
-            Err(error) => Err(ReceiveError::Broken { cause: error.to_string() }),
+            Err(error) => Err(ReceiveError::Broken { cause: error.into() }),
         }
     }
 

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{Endpoint, ServerId, dialer::DialError, links::LinkId, links::Refusal, wire::Frame};
+use crate::{
+    Endpoint, ServerId, UntrustedText, dialer::DialError, links::LinkId, links::Refusal,
+    wire::Frame,
+};
 
 /// What the network has to say. Frames come through the user's inlet, everything else is told.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,7 +23,7 @@ pub enum Report {
         /// Where.
         endpoint: Endpoint,
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
         /// When the listener tries again.
         retry_after: Duration,
     },
@@ -41,7 +44,7 @@ pub enum Report {
         /// The link.
         link: LinkId,
         /// Why, in words for people.
-        cause: String,
+        cause: UntrustedText,
     },
     /// The peer seems to miss its link to us: say the present state again, which shows whether the link works.
     Doubted {

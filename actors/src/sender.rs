@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
+    UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
     links::LinkId,
     manager::ManagerMsg,
@@ -35,7 +36,7 @@ pub(crate) enum SendError {
     #[error("cannot write: {cause}")]
     Broken {
         /// What the system said.
-        cause: String,
+        cause: UntrustedText,
     },
     /// The peer does not read.
     #[error("the peer took no bytes for {}", Rounded(*limit))]
@@ -85,8 +86,6 @@ impl Sender {
             Raced::Done(Err(clock::Late(limit))) => return Err(SendError::Stuck { limit }),
             Raced::Woken(_) => return Ok(false),
         };
-        written
-            .map(|()| true)
-            .map_err(|error: io::Error| SendError::Broken { cause: error.to_string() })
+        written.map(|()| true).map_err(|error: io::Error| SendError::Broken { cause: error.into() })
     }
 }

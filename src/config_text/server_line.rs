@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use ballotbox_actors::{Endpoint, EndpointError};
+use ballotbox_actors::{Endpoint, EndpointError, UntrustedText};
 
 use crate::ensemble::Role;
 
@@ -37,13 +37,13 @@ pub enum ServerLineError {
     #[error("`{address}` has no ports: expected host:quorumPort:electionPort")]
     NoPorts {
         /// What was found.
-        address: String,
+        address: UntrustedText,
     },
     /// There is only one port.
     #[error("`{address}` has no election port: expected host:quorumPort:electionPort")]
     NoElectionPort {
         /// What was found.
-        address: String,
+        address: UntrustedText,
     },
     /// There are too many colons.
     #[error(
@@ -51,13 +51,13 @@ pub enum ServerLineError {
     )]
     TooManyParts {
         /// What was found.
-        address: String,
+        address: UntrustedText,
     },
     /// A bracket is opened and not closed.
     #[error("`{address}` has no closing bracket: expected [address]:quorumPort:electionPort")]
     OpenBracket {
         /// What was found.
-        address: String,
+        address: UntrustedText,
     },
     /// A host or a port is none.
     #[error(transparent)]
@@ -66,7 +66,7 @@ pub enum ServerLineError {
     #[error("`{found}` is not a role: expected participant or observer")]
     Role {
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// Two addresses come with different roles.
     #[error("its addresses have different roles: expected the same role for all of them")]
@@ -77,7 +77,7 @@ pub enum ServerLineError {
     )]
     TooManyClientParts {
         /// What was found.
-        text: String,
+        text: UntrustedText,
     },
 }
 
@@ -107,7 +107,7 @@ impl FromStr for ServerLine {
         let client = client_endpoint(parts.next())?;
         let secure_client = client_endpoint(parts.next())?;
         if parts.next().is_some() {
-            return Err(ServerLineError::TooManyClientParts { text: text.to_owned() });
+            return Err(ServerLineError::TooManyClientParts { text: text.into() });
         }
         let (mut quorum, mut election, mut said) = (Vec::new(), Vec::new(), None);
         for address in addresses.split('|') {
@@ -154,7 +154,7 @@ impl fmt::Display for ServerLine {
 }
 
 fn parse_address(text: &str) -> Result<(Endpoint, Endpoint, Option<Role>), ServerLineError> {
-    let address = || text.to_owned();
+    let address = || UntrustedText::new(text);
     let host_end = if text.starts_with('[') {
         let bracket = text.find(']');
         bracket.ok_or_else(|| ServerLineError::OpenBracket { address: address() })? + 1
@@ -183,7 +183,7 @@ fn parse_role(text: &str) -> Result<Role, ServerLineError> {
     } else if word.eq_ignore_ascii_case("observer") {
         Ok(Role::Observer)
     } else {
-        Err(ServerLineError::Role { found: text.to_owned() })
+        Err(ServerLineError::Role { found: text.into() })
     }
 }
 

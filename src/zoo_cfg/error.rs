@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ballotbox_actors::{Endpoint, ServerId};
+use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
 
 use super::FILE_LEN_MAX;
 use crate::{
@@ -24,7 +24,7 @@ pub struct Place {
 
 /// Why a file is not the configuration of a server we could stand in for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{}", one_line(format!("{place}: {problem}")))]
+#[error("{place}: {problem}")]
 pub struct ZooCfgError {
     /// Where.
     pub place: Place,
@@ -42,7 +42,7 @@ pub enum Problem {
     #[error("it cannot be read: {why}")]
     Unreadable {
         /// What the system said.
-        why: String,
+        why: UntrustedText,
     },
     /// It is too long.
     #[error("it is longer than {FILE_LEN_MAX} bytes: expected a configuration file")]
@@ -57,9 +57,9 @@ pub enum Problem {
     #[error("{key} is `{found}`: expected a number from {min} to {max}")]
     Number {
         /// The key.
-        key: String,
+        key: UntrustedText,
         /// What was found.
-        found: String,
+        found: UntrustedText,
         /// The smallest valid number.
         min: i64,
         /// The largest valid number.
@@ -69,15 +69,15 @@ pub enum Problem {
     #[error("{key} is `{found}`: expected true or false")]
     Boolean {
         /// The key.
-        key: String,
+        key: UntrustedText,
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// `peerType` is no role.
     #[error("peerType is `{found}`: expected participant or observer")]
     PeerType {
         /// What was found.
-        found: String,
+        found: UntrustedText,
     },
     /// A key that is needed is missing or empty.
     #[error("{key} is not set: {why}")]
@@ -102,9 +102,9 @@ pub enum Problem {
     #[error("{key}={value} is not supported: {why}; expected {expected}")]
     Unsupported {
         /// The key.
-        key: String,
+        key: UntrustedText,
         /// Its value.
-        value: String,
+        value: UntrustedText,
         /// Why it cannot be ignored.
         why: &'static str,
         /// What would do.
@@ -187,13 +187,13 @@ pub enum Problem {
     #[error("{key} stands beside dynamicConfigFile: expected it in the dynamic file")]
     BesideDynamicFile {
         /// The key.
-        key: String,
+        key: UntrustedText,
     },
     /// The dynamic file holds something else than members.
     #[error("{key} stands in the dynamic file: expected only server.N, group.N and weight.N there")]
     InDynamicFile {
         /// The key.
-        key: String,
+        key: UntrustedText,
     },
     /// The dynamic file holds a version.
     #[error("version stands in the dynamic file: expected it as the suffix of the file's name")]
@@ -213,15 +213,15 @@ pub enum Problem {
     #[error("there is no such file: expected the id of this server in it, one of {known}")]
     MyIdMissing {
         /// The ids of the members.
-        known: String,
+        known: UntrustedText,
     },
     /// `myid` holds no id.
     #[error("`{found}` is not a server id: expected one of {known}")]
     MyIdNotANumber {
         /// What was found.
-        found: String,
+        found: UntrustedText,
         /// The ids of the members.
-        known: String,
+        known: UntrustedText,
     },
     /// `myid` holds the id of nobody.
     #[error("server {id} is not in the member list: expected one of {known}")]
@@ -229,13 +229,13 @@ pub enum Problem {
         /// What was found.
         id: ServerId,
         /// The ids of the members.
-        known: String,
+        known: UntrustedText,
     },
 }
 
 /// Something to look at, though it is no error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{}", one_line(format!("{place}: {caveat}")))]
+#[error("{place}: {caveat}")]
 pub struct Warning {
     /// Where.
     pub place: Place,
@@ -256,7 +256,7 @@ pub enum Caveat {
     #[error("{key} was set in line {earlier} already: the last one counts")]
     Repeated {
         /// The key.
-        key: String,
+        key: UntrustedText,
         /// The line that does not count.
         earlier: usize,
     },
@@ -264,7 +264,7 @@ pub enum Caveat {
     #[error("`{key}` looks like a server and is ignored: a server is server.N")]
     LooksLikeServer {
         /// The key.
-        key: String,
+        key: UntrustedText,
     },
     /// The number of attempts to bind is negative.
     #[error("electionPortBindRetry is {found}: using 3, as ZooKeeper does; 0 means without end")]
@@ -332,21 +332,12 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = UntrustedText::path(&self.file);
         match self.line {
-            Some(line) => write!(f, "{}:{line}", self.file.display()),
-            None => write!(f, "{}", self.file.display()),
+            Some(line) => write!(f, "{file}:{line}"),
+            None => file.fmt(f),
         }
     }
-}
-
-/// Values may hold line ends, written as escapes: a message stays one line all the same.
-fn one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let escaped =
-        |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escaped).collect()
 }
 
 const fn word(role: Role) -> &'static str {

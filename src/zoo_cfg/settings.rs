@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Caveat, Ignored, Place, Problem, Warning, ZooCfgError, open_some, shortened};
+use super::{Caveat, Ignored, Place, Problem, Warning, ZooCfgError, open_some};
 use crate::{
     ensemble::Role,
     properties::{self, Entry, Source},
@@ -100,8 +100,10 @@ impl Settings {
                     vacant.insert(entry);
                 }
                 btree_map::Entry::Occupied(mut occupied) => {
-                    let caveat =
-                        Caveat::Repeated { key: entry.key.clone(), earlier: occupied.get().line };
+                    let caveat = Caveat::Repeated {
+                        key: entry.key.as_str().into(),
+                        earlier: occupied.get().line,
+                    };
                     warnings.push(Place::line(&file, entry.line).warn(caveat));
                     occupied.insert(entry);
                 }
@@ -202,7 +204,7 @@ impl Settings {
         } else if entry.value.eq_ignore_ascii_case("observer") {
             Ok((Some(Role::Observer), place))
         } else {
-            let found = shortened(&entry.value);
+            let found = entry.value.into();
             Err(place.error(Problem::PeerType { found }))
         }
     }
@@ -247,9 +249,9 @@ impl Settings {
     pub(super) fn refuse_members(&self) -> Result<(), ZooCfgError> {
         match self.first(is_member) {
             None => Ok(()),
-            Some(entry) => {
-                Err(self.at(entry).error(Problem::BesideDynamicFile { key: entry.key.clone() }))
-            }
+            Some(entry) => Err(self
+                .at(entry)
+                .error(Problem::BesideDynamicFile { key: entry.key.as_str().into() })),
         }
     }
 
@@ -258,7 +260,7 @@ impl Settings {
         match self.first(|_| true) {
             None => Ok(()),
             Some(entry) => {
-                Err(self.at(entry).error(Problem::InDynamicFile { key: shortened(&entry.key) }))
+                Err(self.at(entry).error(Problem::InDynamicFile { key: entry.key.as_str().into() }))
             }
         }
     }
@@ -277,10 +279,10 @@ impl Settings {
         for (key, entry) in self.left {
             let place = Place::line(&self.file, entry.line);
             if looks_like_server(&key) {
-                let key = shortened(&key);
+                let key = key.as_str().into();
                 warnings.push(place.warn(Caveat::LooksLikeServer { key }));
             }
-            ignored.push(Ignored { key, line: entry.line });
+            ignored.push(Ignored { key: key.into(), line: entry.line });
         }
         ignored.sort_by_key(|ignored| ignored.line);
         Ok(ignored)
@@ -293,8 +295,8 @@ impl Settings {
         match entry.value.parse::<i64>() {
             Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
             _ => Err(self.at(&entry).error(Problem::Number {
-                found: shortened(&entry.value),
-                key: entry.key,
+                found: entry.value.as_str().into(),
+                key: entry.key.as_str().into(),
                 min,
                 max,
             })),
@@ -307,16 +309,17 @@ impl Settings {
         } else if entry.value.eq_ignore_ascii_case("false") {
             Ok(false)
         } else {
-            Err(self
-                .at(entry)
-                .error(Problem::Boolean { key: entry.key.clone(), found: shortened(&entry.value) }))
+            Err(self.at(entry).error(Problem::Boolean {
+                key: entry.key.as_str().into(),
+                found: entry.value.as_str().into(),
+            }))
         }
     }
 
     fn unsupported(&self, entry: &Entry, why: &'static str, expected: &'static str) -> ZooCfgError {
         self.at(entry).error(Problem::Unsupported {
-            key: entry.key.clone(),
-            value: shortened(&entry.value),
+            key: entry.key.as_str().into(),
+            value: entry.value.as_str().into(),
             why,
             expected,
         })

@@ -5,6 +5,7 @@ use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe};
 use futures::FutureExt;
 
 use super::{Address, Mailbox};
+use crate::UntrustedText;
 
 /// Something with a mailbox and a loop of its own.
 pub trait Actor: Send + Sized + 'static {
@@ -28,7 +29,7 @@ pub enum Exit<E> {
     /// It could not go on.
     Failed(E),
     /// It has a bug; this is what the panic said.
-    Panicked(String),
+    Panicked(UntrustedText),
 }
 
 impl<E: fmt::Display> fmt::Display for Exit<E> {
@@ -72,10 +73,11 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     }))
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+/// What the panic said. It may quote what came from outside.
+fn panic_message(panic: &(dyn Any + Send)) -> UntrustedText {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    UntrustedText::new(text.unwrap_or("no message"))
 }
 
 #[cfg(test)]
@@ -128,6 +130,6 @@ mod tests {
     fn an_end_an_error_and_a_panic_all_reach_the_parent() {
         assert_eq!(exit_after(None), Exit::Stopped);
         assert_eq!(exit_after(Some(Order::Fail)), Exit::Failed(CannotGoOn));
-        assert_eq!(exit_after(Some(Order::Panic)), Exit::Panicked("as told".to_owned()));
+        assert_eq!(exit_after(Some(Order::Panic)), Exit::Panicked("as told".into()));
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use async_std::net::TcpStream;
 
 use crate::{
-    ServerId,
+    ServerId, UntrustedText,
     dialer::DialError,
     kit::{Address, Exit},
     links::LinkId,
@@ -29,7 +29,7 @@ pub(crate) enum ManagerMsg {
     Stop,
     // By its children.
     Listening { address: SocketAddr },
-    BindFailed { listener: ListenerId, cause: String, retry_after: Duration },
+    BindFailed { listener: ListenerId, cause: UntrustedText, retry_after: Duration },
     Accepted { listener: ListenerId, socket: TcpStream, from: SocketAddr },
     ListenerEnded { listener: ListenerId, exit: Exit<ListenError> },
     Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },

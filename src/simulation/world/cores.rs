@@ -267,7 +267,7 @@ impl World {
             }
             Notice::LinkDown(link) => {
                 self.note(member, "link down", format_args!("{link}"));
-                Report::LinkDown { link, cause: String::new() }
+                Report::LinkDown { link, cause: "".into() }
             }
             Notice::Doubted(link) => {
                 self.note(member, "doubts", format_args!("{link}"));
