@@ -22,7 +22,9 @@ mod ask;
 mod judge;
 mod report;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
+
+use ballotbox_actors::socket::ConnectError;
 
 use ballotbox_actors::kit::Rounded;
 
@@ -58,20 +60,9 @@ pub struct Answer {
 /// Why a server did not answer.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NoAnswer {
-    /// The name has no address.
-    #[error("cannot resolve {endpoint}: {cause}")]
-    Unresolved {
-        /// The name and port.
-        endpoint: String,
-        /// What the resolver said.
-        cause: String,
-    },
-    /// Nothing listens there, or the network does not go there.
-    #[error("cannot connect: {cause}")]
-    NotConnected {
-        /// What the system said.
-        cause: String,
-    },
+    /// There is no connection, for a reason that was told.
+    #[error(transparent)]
+    NotConnected(#[from] ConnectError),
     /// The connection was not made in time.
     #[error(
         "no connection in {}: it may be down, or a firewall drops what we send",
@@ -113,8 +104,12 @@ impl NoAnswer {
     /// A word for scripts.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Unresolved { .. } => "unresolved",
-            Self::NotConnected { .. } => "refused",
+            Self::NotConnected(ConnectError::NoAddress | ConnectError::Lookup(_)) => "unresolved",
+            Self::NotConnected(ConnectError::NotConnected {
+                kind: io::ErrorKind::ConnectionRefused,
+                ..
+            }) => "refused",
+            Self::NotConnected(_) => "not-connected",
             Self::NoConnection { .. } => "no-connection",
             Self::Silent { .. } => "silent",
             Self::Closed => "closed",

@@ -1,28 +1,16 @@
 //! [`Dialer`]: one attempt to reach one peer.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use async_std::{
-    io::WriteExt,
-    net::{TcpStream, ToSocketAddrs},
-};
-use futures::future::{join_all, select_ok};
+use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
     Endpoint, UntrustedText,
-    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
+    kit::{Actor, Address, Mailbox, Raced, clock},
     links::{Approach, LinkId},
     manager::ManagerMsg,
-    socket,
+    socket::{self, ConnectError},
 };
-
-/// No more addresses than this are tried at once, whatever the resolver says.
-const ADDRESSES_MAX: usize = 16;
 
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.
 #[derive(Debug)]
@@ -31,6 +19,9 @@ pub(crate) struct Dialer {
     pub(crate) approach: Approach,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) greeting: Vec<u8>,
+    /// Where we listen ourselves.
+    pub(crate) listening: Vec<SocketAddr>,
+    /// To look up names and connect; and again to write the greeting, which no system holds up that is there.
     pub(crate) limit: Duration,
     pub(crate) manager: Address<ManagerMsg>,
 }
@@ -38,38 +29,29 @@ pub(crate) struct Dialer {
 /// Why a peer was not reached.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum DialError {
-    /// No endpoint has an address.
-    #[error("cannot resolve {endpoint}: {cause}")]
-    Unresolved {
-        /// The endpoint, the last one if there are several.
-        endpoint: UntrustedText,
-        /// What the resolver said.
-        cause: UntrustedText,
-    },
-    /// No address could be connected to.
-    #[error("cannot connect to {address}: {cause}")]
-    Refused {
-        /// The address, one of them if there are several.
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Its address leads back to us.
+    #[error(
+        "its address leads to {address}, where this server itself listens: give each server its own address, and look whether the ids of two servers are swapped (myid, --id)"
+    )]
+    Ourselves {
+        /// Where we were found.
         address: SocketAddr,
-        /// What the system said.
-        cause: UntrustedText,
-    },
-    /// Nothing answered in time.
-    #[error("no answer from {endpoints} in {}", Rounded(*limit))]
-    TimedOut {
-        /// Where it was tried.
-        endpoints: UntrustedText,
-        /// How long.
-        limit: Duration,
     },
     /// The connection was made, but did not take our greeting.
-    #[error("connected, but cannot say who we are: {cause}")]
+    #[error("connected to {address}, but cannot say who we are: {text}")]
     NotGreeted {
+        /// The address.
+        address: SocketAddr,
+        /// What kind of failure that was.
+        kind: io::ErrorKind,
         /// What the system said.
-        cause: UntrustedText,
+        text: UntrustedText,
     },
     /// The dialler itself failed.
-    #[error("the dialler panicked: {message}")]
+    #[error("the dialler panicked: {message}; please report this")]
     Panicked {
         /// What it said.
         message: UntrustedText,
@@ -84,14 +66,8 @@ impl Actor for Dialer {
     type Error = DialError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), DialError> {
-        match mailbox.race(clock::within(self.limit, self.dial())).await {
-            Raced::Done(Ok(Ok(socket))) => self.report(socket),
-            Raced::Done(Ok(Err(error))) => return Err(error),
-            Raced::Done(Err(clock::Late(limit))) => {
-                let endpoints: Vec<_> = self.endpoints.iter().map(Endpoint::to_string).collect();
-                let endpoints = endpoints.join(", ").into();
-                return Err(DialError::TimedOut { endpoints, limit });
-            }
+        match mailbox.race(self.dial()).await {
+            Raced::Done(dialed) => self.report(dialed?),
             Raced::Woken(_) => {}
         }
         Ok(())
@@ -100,11 +76,18 @@ impl Actor for Dialer {
 
 impl Dialer {
     async fn dial(&self) -> Result<TcpStream, DialError> {
-        let addresses = resolve_all(&self.endpoints).await?;
-        let attempts = addresses.into_iter().map(|address| Box::pin(connect(address)));
-        let (mut socket, _) = select_ok(attempts).await?;
-        let not_greeted = |error: io::Error| DialError::NotGreeted { cause: error.into() };
-        socket.write_all(&self.greeting).await.map_err(not_greeted)?;
+        let (mut socket, address) = socket::connect(&self.endpoints, self.limit).await?;
+        if self.listening.iter().any(|own| socket::leads_to(&socket, *own)) {
+            return Err(DialError::Ourselves { address });
+        }
+        let not_greeted = |error: io::Error| {
+            let (kind, text) = (error.kind(), UntrustedText::from(error));
+            DialError::NotGreeted { address, kind, text }
+        };
+        let greeted = clock::within(self.limit, socket.write_all(&self.greeting)).await;
+        greeted
+            .unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+            .map_err(not_greeted)?;
         Ok(socket)
     }
 
@@ -117,42 +100,4 @@ impl Dialer {
         };
         let _ = self.manager.tell(reached);
     }
-}
-
-async fn connect(address: SocketAddr) -> Result<TcpStream, DialError> {
-    let refused = |error: io::Error| DialError::Refused { address, cause: error.into() };
-    let socket = TcpStream::connect(address).await.map_err(refused)?;
-    if socket::is_own_end(&socket) {
-        return Err(refused(io::ErrorKind::ConnectionRefused.into()));
-    }
-    Ok(socket)
-}
-
-/// The addresses of all endpoints, looked up now: names move.
-async fn resolve_all(endpoints: &[Endpoint]) -> Result<Vec<SocketAddr>, DialError> {
-    let mut addresses = Vec::new();
-    let mut failure = None;
-    for (endpoint, resolved) in endpoints.iter().zip(join_all(endpoints.iter().map(resolve)).await)
-    {
-        match resolved {
-            Ok(found) => addresses.extend(found),
-            Err(error) => failure = Some((UntrustedText::new(endpoint), error.into())),
-        }
-    }
-    if addresses.is_empty() {
-        let (endpoint, cause) =
-            failure.unwrap_or_else(|| ("the peer".into(), "it has no address".into()));
-        return Err(DialError::Unresolved { endpoint, cause });
-    }
-    addresses.truncate(ADDRESSES_MAX);
-    Ok(addresses)
-}
-
-/// The addresses of one endpoint. A literal needs no resolver, and so no thread.
-pub(crate) async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
-    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, endpoint.port)]);
-    }
-    let found = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().await?;
-    Ok(found.collect())
 }

@@ -27,11 +27,13 @@ pub(crate) enum GreeterError {
     /// It said something else.
     #[error(transparent)]
     Greeting(#[from] GreetingError),
-    /// It ended before the greeting did.
-    #[error("the connection ended before the greeting: {cause}")]
+    /// It ended within the greeting.
+    #[error("the connection ended after {read} bytes of a greeting: {text}")]
     Broken {
+        /// How many had come.
+        read: usize,
         /// What the system said.
-        cause: UntrustedText,
+        text: UntrustedText,
     },
     /// It took too long.
     #[error("no greeting in {}", Rounded(*limit))]
@@ -47,10 +49,11 @@ impl Actor for Greeter {
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), GreeterError> {
         match mailbox.race(clock::within(self.limit, self.read())).await {
-            Raced::Done(Ok(greeting)) => {
-                let greeting = greeting?;
-                let Self { id, socket, manager, .. } = self;
-                let _ = manager.tell(ManagerMsg::Greeted { greeter: id, socket, greeting });
+            Raced::Done(Ok(read)) => {
+                if let Some(greeting) = read? {
+                    let Self { id, socket, manager, .. } = self;
+                    let _ = manager.tell(ManagerMsg::Greeted { greeter: id, socket, greeting });
+                }
                 Ok(())
             }
             Raced::Done(Err(clock::Late(limit))) => Err(GreeterError::Silent { limit }),
@@ -60,18 +63,29 @@ impl Actor for Greeter {
 }
 
 impl Greeter {
-    async fn read(&self) -> Result<Greeting, GreeterError> {
-        let broken = |error: std::io::Error| GreeterError::Broken { cause: error.into() };
+    /// The greeting, or `None` from someone who hangs up without a word, as health checks do.
+    async fn read(&self) -> Result<Option<Greeting>, GreeterError> {
+        let mut socket = &self.socket;
         let mut bytes = Vec::new();
         loop {
             let held = bytes.len();
             match Greeting::missing(&bytes)? {
-                0 => return Ok(Greeting::decode(&bytes)?),
+                0 => return Ok(Some(Greeting::decode(&bytes)?)),
                 // At most the head and the longest address: `missing` has checked the length.
                 missing => bytes.resize(held + missing, 0),
             }
-            let mut socket = &self.socket;
-            socket.read_exact(&mut bytes[held..]).await.map_err(broken)?;
+            let text = match socket.read(&mut bytes[held..]).await {
+                Ok(0) => UntrustedText::from("closed by the other end"),
+                Ok(count) => {
+                    bytes.truncate(held + count);
+                    continue;
+                }
+                Err(error) => error.into(),
+            };
+            if held == 0 {
+                return Ok(None);
+            }
+            return Err(GreeterError::Broken { read: held, text });
         }
     }
 }

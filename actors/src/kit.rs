@@ -19,5 +19,6 @@ pub use backoff::{Backoff, jittered};
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
 pub use rounded::Rounded;
 pub use sparingly::{RateLimit, Sparingly};
+pub(crate) use task::off_thread;
 pub use task::{Actor, Exit, Task, spawn};
 pub use timers::Timers;

@@ -8,6 +8,7 @@
 //! | [`kit`] | actors, mailboxes, timers: the ground everything stands on |
 //! | [`wire`] | the bytes: greetings and frames |
 //! | [`links`] | the core that decides which links to open, keep and close |
+//! | [`socket`] | names to addresses, and addresses to connections |
 //! | the rest | the actors: `ConnectionManager`, and the `Listener`, `Greeter`, `Dialer`, `Sender`, `Receiver` it supervises |
 
 mod config;
@@ -23,7 +24,7 @@ mod reception;
 mod report;
 mod sender;
 mod server_id;
-mod socket;
+pub mod socket;
 mod untrusted_text;
 pub mod wire;
 

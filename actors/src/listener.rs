@@ -7,9 +7,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
     Endpoint, UntrustedText,
-    dialer::resolve,
     kit::{Actor, Address, Backoff, Mailbox, Raced, Wake, clock, jittered},
     manager::{ListenerId, ManagerMsg},
+    socket::resolve,
 };
 
 /// Looking up our own name may take so long.
@@ -81,11 +81,9 @@ impl Listener {
             return Ok(Some(TcpListener::from(ready)));
         }
         for attempts in 1.. {
-            let cause = match mailbox.race(clock::within(RESOLVE_LIMIT, bind(&self.endpoint))).await
-            {
-                Raced::Done(Ok(Ok(listener))) => return Ok(Some(listener)),
-                Raced::Done(Ok(Err(error))) => error.into(),
-                Raced::Done(Err(late)) => UntrustedText::new(late),
+            let cause = match mailbox.race(bind(&self.endpoint)).await {
+                Raced::Done(Ok(listener)) => return Ok(Some(listener)),
+                Raced::Done(Err(error)) => UntrustedText::from(error),
                 Raced::Woken(_) => return Ok(None),
             };
             let Some(delay) = self.rebind.delay(attempts) else {
@@ -156,7 +154,7 @@ async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> Option<usi
 /// Binds to the first address of the endpoint that allows it.
 async fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in resolve(endpoint).await? {
+    for address in resolve(endpoint, RESOLVE_LIMIT).await.map_err(io::Error::other)? {
         match listen_at(address) {
             Ok(listener) => return Ok(TcpListener::from(listener)),
             Err(error) => failure = error,

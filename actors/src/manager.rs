@@ -35,7 +35,7 @@ use crate::{
     links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
     listener::ListenError,
     reception::{GreeterId, Reception},
-    report::{RefusedBecause, Report},
+    report::{RefusalKind, RefusedBecause, Report},
     wire::Greeting,
 };
 
@@ -48,8 +48,8 @@ pub(crate) struct ConnectionManager<U> {
     parked: BTreeMap<SocketId, TcpStream>,
     children: Children<U>,
     user: Address<U>,
-    /// How many connections were turned away, by reason.
-    refused: BTreeMap<RefusedBecause, Sparingly>,
+    /// How many connections were turned away, by the kind of reason.
+    refused: BTreeMap<RefusalKind, Sparingly>,
     listeners_pending: usize,
     last_id: u64,
 }
@@ -169,10 +169,11 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             ManagerMsg::Greeted { greeter, socket, greeting } => {
                 self.greeted(greeter, socket, &greeting);
             }
-            ManagerMsg::GreeterEnded { greeter, silent, failed } => {
-                if let Some(from) = self.reception.leave(greeter).filter(|_| failed) {
-                    let reason =
-                        if silent { RefusedBecause::Silence } else { RefusedBecause::NoGreeting };
+            ManagerMsg::GreeterEnded { greeter, exit } => {
+                // Whoever greeted has left already, and so has whoever had to make room.
+                if let Some(from) = self.reception.leave(greeter)
+                    && let Some(reason) = RefusedBecause::of(exit)
+                {
                     self.refuse(reason, Some(from));
                 }
             }
@@ -195,6 +196,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
 
     fn listening(&mut self, address: SocketAddr) {
         self.report(Report::Listening { address });
+        self.children.note_listening(address);
         self.listeners_pending = self.listeners_pending.saturating_sub(1);
         if self.listeners_pending == 0 {
             // Nobody is dialled before we can be dialled back, and nobody is served by half a server.
@@ -301,7 +303,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
 
     /// Counts a connection that was turned away; a flood of them makes a handful of reports.
     fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
-        if let Some(times) = self.refused.entry(reason).or_default().count() {
+        if let Some(times) = self.refused.entry(reason.kind()).or_default().count() {
             self.report(Report::Refused { from, reason, times });
         }
     }

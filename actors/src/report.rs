@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Endpoint, ServerId, UntrustedText, dialer::DialError, links::LinkId, links::Refusal,
-    wire::Frame,
+    Endpoint, ServerId, UntrustedText, dialer::DialError, greeter::GreeterError, kit::Exit,
+    links::LinkId, links::Refusal, wire::Frame, wire::GreetingError,
 };
 
 /// What the network has to say. Frames come through the user's inlet, everything else is told.
@@ -71,18 +71,57 @@ pub enum Report {
         from: Option<IpAddr>,
         /// Why.
         reason: RefusedBecause,
-        /// How often this reason has turned one away.
+        /// How often this kind of reason has turned one away.
         times: u64,
     },
 }
 
 /// Why a connection was turned away.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RefusedBecause {
     /// Its greeting named an id it cannot have.
     Id(Refusal),
     /// It said something that is no greeting.
-    NoGreeting,
+    NoGreeting(GreetingError),
+    /// It ended within its greeting; in words for people.
+    Broken(UntrustedText),
     /// It said nothing in time, or had to make room for others.
     Silence,
+    /// The actor that read its greeting has a bug; this is what the panic said.
+    Panicked(UntrustedText),
+}
+
+/// What refusals are counted by.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum RefusalKind {
+    Id(Refusal),
+    NoGreeting,
+    Broken,
+    Silence,
+    Panicked,
+}
+
+impl RefusedBecause {
+    pub(crate) const fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Id(refusal) => RefusalKind::Id(*refusal),
+            Self::NoGreeting(_) => RefusalKind::NoGreeting,
+            Self::Broken(_) => RefusalKind::Broken,
+            Self::Silence => RefusalKind::Silence,
+            Self::Panicked(_) => RefusalKind::Panicked,
+        }
+    }
+
+    /// What the end of a greeter means, if it turned somebody away.
+    pub(crate) fn of(exit: Exit<GreeterError>) -> Option<Self> {
+        Some(match exit {
+            Exit::Stopped => return None,
+            Exit::Failed(GreeterError::Greeting(error)) => Self::NoGreeting(error),
+            Exit::Failed(error @ GreeterError::Broken { .. }) => {
+                Self::Broken(UntrustedText::new(error))
+            }
+            Exit::Failed(GreeterError::Silent { .. }) => Self::Silence,
+            Exit::Panicked(message) => Self::Panicked(message),
+        })
+    }
 }

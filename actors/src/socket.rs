@@ -1,4 +1,6 @@
-//! What every connection of the network is set to, so that a dead peer is noticed without the operator's help.
+//! Sockets: how one is connected, and what each is set to, so that a dead peer is noticed without the operator's help.
+
+mod connect;
 
 use std::{
     io,
@@ -8,6 +10,8 @@ use std::{
 
 use async_std::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
+
+pub use self::connect::{ConnectError, LookupError, connect, resolve};
 
 /// How soon the kernel gives up a connection whose other end has vanished.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,6 +51,15 @@ pub(crate) fn tune(socket: &TcpStream, liveness: Liveness) -> io::Result<()> {
 pub(crate) fn shut(socket: &TcpStream) {
     // It may be closed already, which is what was wanted.
     let _ = socket.shutdown(Shutdown::Both);
+}
+
+/// Whether a connection leads to a socket of this machine that listens at `listening`.
+pub(crate) fn leads_to(socket: &TcpStream, listening: SocketAddr) -> bool {
+    let (Ok(here), Ok(there)) = (socket.local_addr(), socket.peer_addr()) else { return false };
+    // Who listens at all addresses of the machine does so at those it connects from.
+    let is_local = there.ip().is_loopback() || there.ip() == here.ip();
+    let same_host = there.ip() == listening.ip() || (listening.ip().is_unspecified() && is_local);
+    same_host && there.port() == listening.port()
 }
 
 /// Whether a connection has met itself: dialling a free port of this host can do that.

@@ -16,10 +16,10 @@ use async_std::{
     task::block_on,
 };
 use ballotbox_actors::{
-    Endpoint, GREETINGS_OPEN_MAX, ListenError, NetworkError, RefusedBecause, Report,
+    DialError, Endpoint, GREETINGS_OPEN_MAX, ListenError, NetworkError, RefusedBecause, Report,
     kit::{Backoff, Exit},
     links::{GUESTS_MAX, Refusal},
-    wire::{Frame, Greeting, GreetingForm},
+    wire::{Frame, Greeting, GreetingError, GreetingForm},
 };
 use futures::future::join_all;
 
@@ -140,7 +140,9 @@ fn what_is_no_greeting_is_closed_and_the_next_peer_is_served() {
             Report::Refused { reason, times: 8, .. } => Some(reason),
             _ => None,
         };
-        assert_eq!(one.until(refused).await, RefusedBecause::NoGreeting);
+        let reason = one.until(refused).await;
+        // The one of the eight that was dealt with last.
+        assert!(matches!(reason, RefusedBecause::NoGreeting(_)), "{reason:?}");
         greet(&one, 2).await;
         one.link_up(2).await;
     });
@@ -287,6 +289,53 @@ fn our_own_id_is_turned_away_and_reported() {
         let (reason, from) = one.until(refused).await;
         assert_eq!(reason, RefusedBecause::Id(Refusal::OwnId));
         assert_eq!(from, Some("127.0.0.1".parse().unwrap()));
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_greeting_is_told_and_hanging_up_without_a_word_is_nothing_to_tell() {
+    block_on(async {
+        let mut one = Setup::new(1).start();
+        let refused = |report| match report {
+            Report::Refused { reason, .. } => Some(reason),
+            _ => None,
+        };
+        drop(one.connect().await);
+        let mut socket = one.connect().await;
+        socket.write_all(&greeting(2)[..7]).await.unwrap();
+        drop(socket);
+        let text = "the connection ended after 7 bytes of a greeting: closed by the other end";
+        assert_eq!(one.until(refused).await, RefusedBecause::Broken(text.into()));
+        let mut socket = one.connect().await;
+        socket.write_all(&(-65537i64).to_be_bytes()).await.unwrap();
+        let error = GreetingError::Version { version: -65537 };
+        assert_eq!(one.until(refused).await, RefusedBecause::NoGreeting(error));
+    });
+}
+
+#[test]
+fn a_peer_whose_address_leads_back_to_us_is_told_as_such_and_nothing_else_happens() {
+    block_on(async {
+        // The larger id connects, the smaller one knocks.
+        for peer in [1, 3] {
+            for listen in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
+                let ready = std::net::TcpListener::bind(listen).unwrap();
+                let port = ready.local_addr().unwrap().port();
+                let address = SocketAddr::from(([127, 0, 0, 1], port));
+                let mut setup = Setup::new(2);
+                setup.config.listen[0].ready = Some(ready);
+                setup.peer(peer, address.into());
+                let mut two = setup.start();
+                let what_comes = |report| match report {
+                    Report::Listening { .. } => None,
+                    other => Some(other),
+                };
+                let error = DialError::Ourselves { address };
+                let expected = Report::Unreachable { peer: id(peer), error };
+                assert_eq!(two.until(what_comes).await, expected);
+                two.stop().await;
+            }
+        }
     });
 }
 

@@ -16,6 +16,7 @@ use ballotbox_actors::{
         Actor, Address, Exit, Inlet, Mailbox, Raced, Rounded, Wake, clock, mailbox,
         mailbox_with_inlet, spawn,
     },
+    socket::LookupError,
 };
 use futures::future::{join_all, try_join_all};
 
@@ -53,6 +54,14 @@ pub enum ElectError {
         address: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A member's address is a name that leads nowhere.
+    #[error("cannot listen for member {member}: {error}")]
+    Lookup {
+        /// The member.
+        member: ServerId,
+        /// Why.
+        error: LookupError,
     },
     /// There is no port for a cable between two members.
     #[error("cannot reserve a loopback port for a cable: {source}")]
@@ -93,6 +102,7 @@ impl ElectError {
         match self {
             Self::TooManyCables { .. } => true,
             Self::Bind { .. }
+            | Self::Lookup { .. }
             | Self::Cable { .. }
             | Self::CableEnded(_)
             | Self::Node { .. }

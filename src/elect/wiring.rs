@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use async_std::net::ToSocketAddrs;
 use ballotbox_actors::{
     Endpoint, ServerId,
-    kit::{Address, Exit, Wake, clock, mailbox, spawn},
+    kit::{Address, Exit, Wake, mailbox, spawn},
+    socket::resolve,
 };
 
 use super::{
@@ -107,20 +107,16 @@ impl Wiring {
 }
 
 async fn reserve(member: ServerId, at: Option<&Endpoint>) -> Result<ReservedPort, ElectError> {
+    let cannot_bind = |address: &str, source| {
+        let address = address.to_owned();
+        ElectError::Bind { member, address, source }
+    };
     let Some(endpoint) = at else {
-        return ReservedPort::free().map_err(|source| ElectError::Bind {
-            member,
-            address: "a free loopback port".to_owned(),
-            source,
-        });
+        return ReservedPort::free().map_err(|source| cannot_bind("a free loopback port", source));
     };
-    let bound = async {
-        let name = (endpoint.host.as_str(), endpoint.port);
-        let found = clock::within(RESOLVE_MAX, name.to_socket_addrs()).await;
-        let mut found =
-            found.map_err(|late| std::io::Error::new(std::io::ErrorKind::TimedOut, late))??;
-        let none = || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-        ReservedPort::at(found.next().ok_or_else(none)?)
-    };
-    bound.await.map_err(|source| ElectError::Bind { member, address: endpoint.to_string(), source })
+    let found = resolve(endpoint, RESOLVE_MAX).await;
+    let found = found.map_err(|error| ElectError::Lookup { member, error })?;
+    let none = || std::io::ErrorKind::NotFound.into();
+    let reserved = found.first().ok_or_else(none).and_then(|address| ReservedPort::at(*address));
+    reserved.map_err(|source| cannot_bind(&endpoint.to_string(), source))
 }

@@ -1,33 +1,27 @@
 //! [`ask`]: one server, one answer, or why there is none. [`Inquirer`]: the same again and again.
 
 use std::{
-    io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_std::{
     io::{ReadExt, WriteExt},
-    net::{TcpStream, ToSocketAddrs},
+    net::TcpStream,
 };
 use ballotbox_actors::{
     kit::clock,
+    socket::{self, ConnectError},
     wire::{Frame, FrameError, Greeting, GreetingForm},
 };
-use futures::{
-    FutureExt,
-    future::{join_all, select_ok},
-};
+use futures::{FutureExt, future::join_all};
 
 use super::{Answer, NoAnswer, PROBE_ID, Target, judge::Judge};
 use crate::{
-    Endpoint, Round,
+    Round,
     election::{Format, Notification, PeerState},
 };
-
-/// No more addresses than this are tried at once, whatever the resolver says.
-const ADDRESSES_MAX: usize = 16;
 
 /// More than this a server has not said unasked; one that never ends is not to keep us here.
 const LEFTOVERS_MAX: usize = 64;
@@ -157,9 +151,7 @@ struct Inquiry {
 
 impl Inquiry {
     async fn attempt(self, target: &Target) -> Result<(Line, Notification), NoAnswer> {
-        let connected = clock::within(self.left(), connect(&target.endpoints)).await;
-        let no_connection = |_| NoAnswer::NoConnection { limit: self.limit };
-        let (socket, from) = connected.map_err(no_connection)??;
+        let (socket, from) = self.connect(target).await?;
         let mut line = Line { socket, from, judge: Judge::default(), list: Arc::from("") };
         let mut heard = None;
         let talked = clock::within(self.left(), open(&mut line, &mut heard)).await;
@@ -177,7 +169,7 @@ impl Inquiry {
     /// whether that is answered.
     async fn wants_tls(self, target: &Target) -> bool {
         let hello = async {
-            let (mut socket, _) = connect(&target.endpoints).await?;
+            let (mut socket, _) = self.connect(target).await?;
             let _ = socket.write_all(&CLIENT_HELLO).await;
             let mut judge = Judge::default();
             match socket.read(judge.room()).await {
@@ -186,6 +178,18 @@ impl Inquiry {
             }
         };
         clock::within(self.left(), hello).await == Ok(Err(NoAnswer::WantsTls))
+    }
+
+    async fn connect(self, target: &Target) -> Result<(TcpStream, SocketAddr), NoAnswer> {
+        match socket::connect(&target.endpoints, self.left()).await {
+            Ok((socket, from)) => {
+                // A question that has to wait for an acknowledgement is only late.
+                let _ = socket.set_nodelay(true);
+                Ok((socket, from))
+            }
+            Err(ConnectError::NoAnswer { .. }) => Err(NoAnswer::NoConnection { limit: self.limit }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn left(self) -> Duration {
@@ -225,54 +229,4 @@ fn question(list: &Arc<str>) -> Result<Frame, FrameError> {
     let question =
         Notification { state: PeerState::Looking, vote: None, round: Round::default(), format };
     Frame::new(&question.encode())
-}
-
-/// Connects to whichever address of these answers first.
-async fn connect(endpoints: &[Endpoint]) -> Result<(TcpStream, SocketAddr), NoAnswer> {
-    let mut addresses = Vec::new();
-    let mut failure = NoAnswer::Unresolved {
-        endpoint: "the server".to_owned(),
-        cause: "it has no address".to_owned(),
-    };
-    for (endpoint, found) in endpoints.iter().zip(join_all(endpoints.iter().map(resolve)).await) {
-        match found {
-            Ok(found) => addresses.extend(found),
-            Err(error) => {
-                let (endpoint, cause) = (endpoint.to_string(), error.to_string());
-                failure = NoAnswer::Unresolved { endpoint, cause };
-            }
-        }
-    }
-    addresses.truncate(ADDRESSES_MAX);
-    if addresses.is_empty() {
-        return Err(failure);
-    }
-    let attempts = addresses.into_iter().map(|address| Box::pin(connect_to(address)));
-    let (connected, _) = select_ok(attempts).await?;
-    Ok(connected)
-}
-
-async fn connect_to(address: SocketAddr) -> Result<(TcpStream, SocketAddr), NoAnswer> {
-    let refused = |error: io::Error| {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            return NoAnswer::NotConnected { cause: "connection refused".to_owned() };
-        }
-        NoAnswer::NotConnected { cause: error.to_string() }
-    };
-    let socket = TcpStream::connect(address).await.map_err(refused)?;
-    // Dialling a free port of this host can meet itself.
-    if socket.local_addr().is_ok_and(|own| own == address) {
-        return Err(refused(io::ErrorKind::ConnectionRefused.into()));
-    }
-    socket.set_nodelay(true).map_err(refused)?;
-    Ok((socket, address))
-}
-
-/// The addresses of one endpoint. A literal needs no resolver, and so no thread.
-pub(super) async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
-    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, endpoint.port)]);
-    }
-    let found = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().await?;
-    Ok(found.collect())
 }

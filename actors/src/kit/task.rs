@@ -73,6 +73,12 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     }))
 }
 
+/// Does work that blocks, such as asking the system's resolver, on a thread of its own. When nobody waits for it any
+/// more, the thread ends once the work does.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    async_std::task::spawn_blocking(work).await
+}
+
 /// What the panic said. It may quote what came from outside.
 fn panic_message(panic: &(dyn Any + Send)) -> UntrustedText {
     let text = panic.downcast_ref::<&str>().copied();

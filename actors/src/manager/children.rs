@@ -1,6 +1,6 @@
 //! [`Children`]: the actors a manager has started, by what they are for.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
 use async_std::net::TcpStream;
 
@@ -9,8 +9,8 @@ use crate::{
     Endpoint,
     config::{Listen, NetworkConfig},
     dialer::Dialer,
-    greeter::{Greeter, GreeterError},
-    kit::{Address, Exit, Inlet, mailbox, spawn},
+    greeter::Greeter,
+    kit::{Address, Inlet, mailbox, spawn},
     links::{Approach, LinkId},
     listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
     receiver::Receiver,
@@ -28,6 +28,8 @@ pub(super) struct Children<U> {
     greeting: Vec<u8>,
     inlet: Inlet<U>,
     manager: Address<ManagerMsg>,
+    /// Where the listeners that are bound listen.
+    listening: Vec<SocketAddr>,
     listeners: BTreeMap<ListenerId, Address<ListenerMsg>>,
     greeters: BTreeMap<GreeterId, Address<Infallible>>,
     dialers: BTreeMap<LinkId, Address<Infallible>>,
@@ -46,6 +48,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             config,
             inlet,
             manager,
+            listening: Vec::new(),
             listeners: BTreeMap::new(),
             greeters: BTreeMap::new(),
             dialers: BTreeMap::new(),
@@ -78,6 +81,11 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         }
     }
 
+    /// One of the listeners is bound.
+    pub(super) fn note_listening(&mut self, address: SocketAddr) {
+        self.listening.push(address);
+    }
+
     /// Lets all listeners accept what comes.
     pub(super) fn open_listeners(&self) {
         for address in self.listeners.values() {
@@ -102,8 +110,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         };
         spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
             greeter: id,
-            silent: matches!(exit, Exit::Failed(GreeterError::Silent { .. })),
-            failed: exit != Exit::Stopped,
+            exit,
         });
         self.greeters.insert(id, address);
         self.running += 1;
@@ -120,6 +127,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             approach,
             endpoints: self.config.peers.get(&link.peer).cloned().unwrap_or_default(),
             greeting: self.greeting.clone(),
+            listening: self.listening.clone(),
             limit: self.config.timing.connect,
             manager: self.manager.clone(),
         };

@@ -7,6 +7,7 @@ use async_std::net::TcpStream;
 use crate::{
     ServerId, UntrustedText,
     dialer::DialError,
+    greeter::GreeterError,
     kit::{Address, Exit},
     links::LinkId,
     listener::ListenError,
@@ -33,7 +34,7 @@ pub(crate) enum ManagerMsg {
     Accepted { listener: ListenerId, socket: TcpStream, from: SocketAddr },
     ListenerEnded { listener: ListenerId, exit: Exit<ListenError> },
     Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
-    GreeterEnded { greeter: GreeterId, silent: bool, failed: bool },
+    GreeterEnded { greeter: GreeterId, exit: Exit<GreeterError> },
     Dialed { link: LinkId, socket: TcpStream },
     Knocked { link: LinkId },
     DialerEnded { link: LinkId, exit: Exit<DialError> },

@@ -126,20 +126,25 @@ fn said_of(report: &Report) -> Said {
         }
         Report::Refused { from, reason, times } => {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
-            let why = why_refused(*reason);
+            let why = why_refused(reason);
             Said::Remark(format!("a connection{from} was turned away: {why} (time {times})"))
         }
         Report::Heard { .. } | Report::Doubted { .. } => Said::Nothing,
     }
 }
 
-fn why_refused(reason: RefusedBecause) -> &'static str {
+fn why_refused(reason: &RefusedBecause) -> String {
     match reason {
-        RefusedBecause::Id(Refusal::OwnId) => {
-            "it has our own id; is another server configured with it?"
+        RefusedBecause::Id(Refusal::OwnId) => "it has our own id: another server is configured with \
+            it, or an address in the list of members leads back to this one; look at the ids of both \
+            (myid, --id)"
+            .to_owned(),
+        RefusedBecause::Id(Refusal::NoId) => "it has no id".to_owned(),
+        RefusedBecause::NoGreeting(error) => format!("what it said is no greeting: {error}"),
+        RefusedBecause::Broken(text) => text.to_string(),
+        RefusedBecause::Silence => "it said nothing".to_owned(),
+        RefusedBecause::Panicked(message) => {
+            format!("we have a bug, please report it: the greeter panicked: {message}")
         }
-        RefusedBecause::Id(Refusal::NoId) => "it has no id",
-        RefusedBecause::NoGreeting => "what it said is no greeting",
-        RefusedBecause::Silence => "it said nothing",
     }
 }

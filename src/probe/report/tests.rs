@@ -1,6 +1,8 @@
 //! What answers amount to.
 
-use std::time::Duration;
+use std::{io, time::Duration};
+
+use ballotbox_actors::socket::ConnectError;
 
 use super::*;
 use crate::{
@@ -37,8 +39,9 @@ fn says(
 }
 
 fn is_down(port: u16) -> (Target, Result<Answer, NoAnswer>) {
-    let cause = "connection refused".to_owned();
-    (target(port), Err(NoAnswer::NotConnected { cause }))
+    let (address, kind) = (([127, 0, 0, 1], port).into(), io::ErrorKind::ConnectionRefused);
+    let refused = ConnectError::NotConnected { address, kind, text: "refused".into() };
+    (target(port), Err(NoAnswer::NotConnected(refused)))
 }
 
 fn report(answers: Vec<(Target, Result<Answer, NoAnswer>)>) -> Report {
