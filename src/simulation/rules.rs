@@ -120,10 +120,10 @@ pub(super) fn best_was_elected(world: &World, ended: &Interregnum) -> Option<Vio
 pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static str> {
     let me = &world.members[member];
     let running = me.running.as_ref()?;
-    for (index, (link, end)) in running.open.iter().enumerate() {
-        if running.open[index + 1..].iter().any(|(other, _)| other.peer == link.peer) {
-            return Some(ONE_LINK);
-        }
+    if any_twice(running.open.iter().map(|(link, _)| link.peer)) {
+        return Some(ONE_LINK);
+    }
+    for (_, end) in &running.open {
         let connection = world.network.connections.get(end.connection as usize)?;
         let [dialer, acceptor] =
             [&connection.dialer, &connection.acceptor].map(|half| world.members[half.member].id);
@@ -132,6 +132,23 @@ pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static s
         }
     }
     None
+}
+
+/// Whether an id comes twice. While they are few, looking at all pairs is quicker than any order.
+fn any_twice(ids: impl ExactSizeIterator<Item = ServerId> + Clone) -> bool {
+    const FEW: usize = 16;
+    if ids.len() <= FEW {
+        let mut rest = ids;
+        while let Some(id) = rest.next() {
+            if rest.clone().any(|other| other == id) {
+                return true;
+            }
+        }
+        return false;
+    }
+    let mut sorted: Vec<_> = ids.collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// Whether nothing is under way on any open link.
@@ -201,4 +218,21 @@ fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
         && here.in_flight + there.in_flight == 0
         && there.unread.is_empty();
     calm.then_some(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_comes_twice_is_found_among_few_and_among_many() {
+        for count in [1, 2, 3, 16, 17, 255] {
+            let ids: Vec<_> = (0..count).rev().filter_map(ServerId::new).collect();
+            assert!(!any_twice(ids.iter().copied()), "{count}");
+            for twin in [0, count / 2, count - 1] {
+                let twice = ids.iter().copied().chain(ServerId::new(twin)).collect::<Vec<_>>();
+                assert!(any_twice(twice.into_iter()), "{twin} of {count}");
+            }
+        }
+    }
 }
