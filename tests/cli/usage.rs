@@ -137,15 +137,19 @@ fn options_of_node_can_come_from_the_environment() {
 #[test]
 fn the_help_of_node_names_the_variable_of_each_option_with_a_value() {
     let output = run(&["node", "--help"]);
-    let help = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    let (_, listed) = help.split_once("OPTIONS:").unwrap();
-    let mut with_value = 0;
-    for (option, value) in listed.split(" --").filter_map(|option| option.split_once(' ')) {
-        if value.starts_with('<') {
-            let name = option.replace('-', "_").to_uppercase();
-            assert!(value.contains(&format!("[env: BALLOTBOX_NODE_{name}]")), "--{option} {value}");
-            with_value += 1;
+    let mut options = Vec::<String>::new();
+    for line in text(&output.stdout).lines() {
+        match (line.strip_prefix("        --"), options.last_mut()) {
+            (Some(option), _) => options.push(option.to_owned()),
+            (None, Some(option)) => option.extend([" ", line.trim()]),
+            (None, None) => {}
         }
     }
-    assert!(with_value >= 3, "{help}");
+    let with_value = options.iter().filter_map(|option| option.split_once(" <"));
+    assert!(with_value.clone().count() >= 3, "{options:?}");
+    for (name, help) in with_value {
+        let variable = format!("BALLOTBOX_NODE_{}", name.replace('-', "_").to_uppercase());
+        let named = help.split_whitespace().any(|word| word.trim_end_matches(']') == variable);
+        assert!(named, "--{name} <{help}");
+    }
 }
