@@ -14,6 +14,7 @@
 mod diagram;
 mod faults;
 mod judge;
+mod last_election;
 mod ports;
 mod relay;
 mod report;
@@ -25,7 +26,7 @@ mod wiring;
 pub use self::{
     diagram::{DIAGRAM_ROWS_MAX, diagram},
     judge::Verdict,
-    report::{ExpectationReport, MemberReport, Outcome, Report, tenths_of_ms},
+    report::{ExpectationReport, MemberReport, Report, tenths_of_ms},
     runner::{ElectError, play},
     story::{Because, Happening, What, Won},
 };

@@ -57,6 +57,6 @@ pub use chronicle::Interregnum;
 use moment::Moment;
 pub use plan::written_down;
 pub use rules::Violation;
-pub use run::{Ending, MemberAtEnd, Run, play, play_with_trace};
+pub use run::{Ending, MemberAtEnd, Run, play, play_watched, play_with_trace};
 pub use setup::Setup;
 pub use world::World;

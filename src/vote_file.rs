@@ -24,6 +24,7 @@ mod expectation;
 mod faults;
 mod layout;
 mod node;
+mod outcome;
 mod raw;
 
 use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
@@ -35,6 +36,8 @@ pub use error::{FieldError, VoteFileError};
 pub(crate) use expectation::Found;
 pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
+pub use outcome::Outcome;
+pub(crate) use outcome::leader_among;
 
 use crate::{
     Ensemble, Member, Timing,

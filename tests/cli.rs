@@ -143,8 +143,9 @@ fn elect_tells_people_who_voted_for_whom_and_why_the_leader_won() {
         "3 follows 2",
         "as expected by 2000 ms: 2 leads; 1, 3 following",
         "member  state      leader  round",
-        "2 was elected in round 1",
-        "1 of 1 expectations came true",
+        "2 was elected in round 1 in ",
+        " ms; the play took ",
+        " ms; 1 of 1 expectations came true",
     ] {
         assert!(told.contains(part), "`{part}` is missing:\n{told}");
     }
@@ -163,7 +164,10 @@ fn elect_prints_one_json_object_of_the_documented_shape() {
         assert!(member["decided_ms"].is_f64());
         member["decided_ms"] = json!(0.0);
     }
-    report["elapsed_ms"] = json!(0.0);
+    let (election, play) = (&report["election_ms"], &report["elapsed_ms"]);
+    let took = |time: &Value| time.as_f64().unwrap();
+    assert!(0.0 < took(election) && took(election) <= took(play), "{report}");
+    (report["election_ms"], report["elapsed_ms"]) = (json!(0.0), json!(0.0));
     let member = |id: u64, state: &str| {
         json!({
             "id": id, "role": "voter", "state": state, "leader": 2, "round": 1,
@@ -171,7 +175,7 @@ fn elect_prints_one_json_object_of_the_documented_shape() {
         })
     };
     let expected = json!({
-        "outcome": "elected", "leader": 2, "round": 1, "elapsed_ms": 0.0,
+        "outcome": "elected", "leader": 2, "round": 1, "election_ms": 0.0, "elapsed_ms": 0.0,
         "members": [member(1, "following"), member(2, "leading"), member(3, "following")],
         "expectations": [{ "by_ms": 2000, "met": true }],
     });
@@ -194,7 +198,7 @@ fn elect_exits_with_1_when_an_expectation_is_not_met_and_says_what_was_found() {
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["outcome"], "unmet");
-    assert_eq!(report["leader"], Value::Null);
+    assert_eq!((&report["leader"], &report["election_ms"]), (&Value::Null, &Value::Null));
     assert_eq!(report["expectations"], json!([{ "by_ms": 50, "met": false }]));
 }
 

@@ -1,6 +1,10 @@
-//! Every example is played over real sockets, and what it expects comes true.
+//! Every example is played over real sockets and in virtual time: what it expects comes true in both, and the outcome is
+//! the same.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
+
+#[path = "common/worlds.rs"]
+mod worlds;
 
 use std::{fmt::Write, path::Path, time::Duration};
 
@@ -50,6 +54,8 @@ async fn play(path: &Path) -> Option<String> {
         writeln!(story, "{at:>8.1} ms  {}", happening.what).unwrap();
     };
     let report = elect::play(&file, DEADLINE, &mut tell).await.unwrap();
-    let failed = format!("{}\n{}\n{story}", path.display(), report.to_json());
-    (!report.is_good()).then_some(failed)
+    let simulated = worlds::simulated(&file);
+    let failed = format!("{}\n{}\n{simulated:?}\n{story}", path.display(), report.to_json());
+    let same = simulated.iter().all(|ended| *ended == worlds::ended(&report));
+    (!report.is_good() || !same).then_some(failed)
 }

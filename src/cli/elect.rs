@@ -5,8 +5,8 @@ use std::{io::Write, path::PathBuf, time::Duration};
 use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
-    elect::{self, Happening, MemberReport, Outcome, Report, What, tenths_of_ms},
-    vote_file::{Faults, MemberState, VoteFile},
+    elect::{self, Happening, MemberReport, Report, What, tenths_of_ms},
+    vote_file::{Faults, MemberState, Outcome, VoteFile},
 };
 use structopt::StructOpt;
 
@@ -156,7 +156,10 @@ fn summary(report: &Report) -> String {
     let style = if report.is_good() { GOOD } else { BAD };
     let outcome = match (report.outcome, report.leader) {
         (Outcome::Elected, Some((leader, round))) => {
-            format!("{leader} was elected in round {round}")
+            let took = report
+                .election
+                .map_or_else(String::new, |took| format!(" in {:.1} ms", tenths_of_ms(took)));
+            format!("{leader} was elected in round {round}{took}")
         }
         (Outcome::Elected | Outcome::NoLeader, _) => "Nobody was elected".to_owned(),
         (Outcome::Unmet, _) => "Not everything went as expected".to_owned(),
@@ -167,5 +170,5 @@ fn summary(report: &Report) -> String {
         all => format!("; {met} of {all} expectations came true"),
     };
     let elapsed = tenths_of_ms(report.elapsed);
-    format!("{style}{outcome}{style:#} after {elapsed:.1} ms{expectations}.")
+    format!("{style}{outcome}{style:#}; the play took {elapsed:.1} ms{expectations}.")
 }

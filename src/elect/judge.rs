@@ -1,8 +1,9 @@
 //! [`Judge`]: which expectations have come true.
 //!
 //! An expectation has to be true at its time, and from then on until the next step. After the last step it is enough
-//! that it has become true: then nothing else is to come, and nobody has to wait. Only what speaks of something that
-//! stays away (nobody leads, somebody looks) has to be waited for, as it is true before anything has happened.
+//! that it has become true: then nothing else is to come, and nobody has to wait. What was true already when that step
+//! came has to be waited for, as the step may yet change it; and so has what speaks of something that stays away (nobody
+//! leads, somebody looks), as it is true before anything has happened.
 //!
 //! A pure value: it is told the time and the states, and knows no clock.
 
@@ -47,6 +48,8 @@ struct Case {
     /// The next step, if there is one.
     until: Option<Duration>,
     verdict: Verdict,
+    /// It was not true at some time since the last step came.
+    became: bool,
 }
 
 impl Judge {
@@ -55,6 +58,7 @@ impl Judge {
             expectation: expectation.clone(),
             until: file.window_end(expectation),
             verdict: Verdict::Pending,
+            became: false,
         };
         Self {
             cases: file.expectations.iter().map(case).collect(),
@@ -67,8 +71,10 @@ impl Judge {
     /// It has to be asked at every [deadline](Self::next_deadline), and before a step is played.
     pub(super) fn look(&mut self, now: Duration, states: &States) -> Vec<(usize, Verdict)> {
         let mut news = Vec::new();
+        let all_played = now >= self.last_step;
         for (n, case) in self.cases.iter_mut().enumerate() {
-            let verdict = case.judge(now, states, now >= self.last_step);
+            case.became |= all_played && !case.expectation.holds(states);
+            let verdict = case.judge(now, states);
             if verdict != case.verdict {
                 case.verdict = verdict.clone();
                 if verdict != Verdict::Holding {
@@ -101,7 +107,7 @@ impl Judge {
 }
 
 impl Case {
-    fn judge(&self, now: Duration, states: &States, all_played: bool) -> Verdict {
+    fn judge(&self, now: Duration, states: &States) -> Verdict {
         let holds = self.expectation.holds(states);
         let due = now >= self.expectation.by;
         let over = self.until.is_none_or(|until| now >= until);
@@ -109,7 +115,7 @@ impl Case {
             Verdict::Met | Verdict::Unmet { .. } => self.verdict.clone(),
             Verdict::Pending if !due => {
                 let early =
-                    all_played && self.until.is_none() && !self.expectation.needs_patience();
+                    self.became && self.until.is_none() && !self.expectation.needs_patience();
                 if holds && early { Verdict::Met } else { Verdict::Pending }
             }
             Verdict::Pending | Verdict::Holding if !holds => {
@@ -173,6 +179,17 @@ mod tests {
         assert_eq!(judge.look(ms(90), &states(LOOKING, LEADING)), [], "a step is still to come");
         assert_eq!(judge.look(ms(120), &states(LOOKING, LOOKING)), []);
         assert_eq!(judge.look(ms(130), &states(LOOKING, LEADING)), [(0, Verdict::Met)]);
+    }
+
+    #[test]
+    fn what_the_last_step_found_true_may_be_what_it_changes() {
+        let mut judge = judge(r#"{"by_ms":500,"leader":1}"#);
+        let before = states(LEADING, MemberState::Following(id(1)));
+        assert_eq!(judge.look(ms(100), &before), [], "1 is killed now");
+        let found = states(MemberState::Down, LOOKING);
+        assert_eq!(judge.look(ms(110), &found), []);
+        let unmet = Verdict::Unmet { at: ms(500), found: found.clone() };
+        assert_eq!(judge.look(ms(500), &found), [(0, unmet)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! [`Report`]: how a play ended, for people and for programs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use ballotbox_actors::ServerId;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::judge::Verdict;
 use crate::{
     Role, Round, Vote,
-    vote_file::{Expectation, MemberState},
+    vote_file::{Expectation, MemberState, Outcome, leader_among},
 };
 
 /// How a play ended.
@@ -18,24 +18,14 @@ pub struct Report {
     pub outcome: Outcome,
     /// Who was elected in the end, and in which round.
     pub leader: Option<(ServerId, Round)>,
-    /// How long it took, from the first step.
+    /// How long the election of that leader took, from the first voter that looked to the last one that decided.
+    pub election: Option<Duration>,
+    /// How long the whole play took, from the first step.
     pub elapsed: Duration,
     /// What became of the members, in the order of the file.
     pub members: Vec<MemberReport>,
     /// What became of the expectations, in the order of the file.
     pub expectations: Vec<ExpectationReport>,
-}
-
-/// How it ended, in one word.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Somebody was elected, and everything expected came true.
-    Elected,
-    /// Nobody was.
-    NoLeader,
-    /// Something that was expected did not come true.
-    Unmet,
 }
 
 /// What became of one member.
@@ -74,11 +64,7 @@ impl ExpectationReport {
 impl Report {
     /// Whether everything went as it should: what was expected came true, or, if nothing was, somebody was elected.
     pub fn is_good(&self) -> bool {
-        match self.outcome {
-            Outcome::Elected => true,
-            Outcome::NoLeader => !self.expectations.is_empty(),
-            Outcome::Unmet => false,
-        }
+        self.outcome.is_good(self.expectations.len())
     }
 
     /// The report as one line of JSON.
@@ -87,33 +73,19 @@ impl Report {
     }
 
     pub(super) fn new(
+        election: Option<Duration>,
         elapsed: Duration,
         members: Vec<MemberReport>,
         expectations: Vec<ExpectationReport>,
     ) -> Self {
-        let leader = leader(&members);
-        let outcome = if !expectations.iter().all(ExpectationReport::met) {
-            Outcome::Unmet
-        } else if leader.is_some() {
-            Outcome::Elected
-        } else {
-            Outcome::NoLeader
-        };
-        Self { outcome, leader, elapsed, members, expectations }
+        let leader =
+            leader_among(&members.iter().map(|member| (member.id, member.state)).collect());
+        let outcome = Outcome::of(leader, expectations.iter().map(ExpectationReport::met));
+        let leading = members.iter().find(|member| Some(member.id) == leader);
+        let leader = leading.map(|member| (member.id, member.round.unwrap_or_default()));
+        let election = election.filter(|_| leader.is_some());
+        Self { outcome, leader, election, elapsed, members, expectations }
     }
-}
-
-/// The one that leads; if several claim to, the one that most believe in.
-fn leader(members: &[MemberReport]) -> Option<(ServerId, Round)> {
-    let mut believers = BTreeMap::<ServerId, usize>::new();
-    for member in members {
-        if let Some(leader) = member.state.leader_of(member.id) {
-            *believers.entry(leader).or_default() += 1;
-        }
-    }
-    let leading = members.iter().filter(|member| member.state == MemberState::Leading);
-    let leader = leading.max_by_key(|member| believers.get(&member.id))?;
-    Some((leader.id, leader.round.unwrap_or_default()))
 }
 
 #[derive(Serialize)]
@@ -121,6 +93,7 @@ struct Json {
     outcome: Outcome,
     leader: Option<u64>,
     round: Option<i64>,
+    election_ms: Option<f64>,
     elapsed_ms: f64,
     members: Vec<JsonMember>,
     expectations: Vec<JsonExpectation>,
@@ -154,6 +127,7 @@ impl From<&Report> for Json {
             outcome: report.outcome,
             leader: report.leader.map(|(leader, _)| leader.number()),
             round: report.leader.map(|(_, round)| round.0),
+            election_ms: report.election.map(tenths_of_ms),
             elapsed_ms: tenths_of_ms(report.elapsed),
             members: report.members.iter().map(JsonMember::from).collect(),
             expectations: report.expectations.iter().map(expectation).collect(),
@@ -224,8 +198,8 @@ mod tests {
                 ..member(3, MemberState::Down)
             },
         ];
-        let elapsed = Duration::from_micros(2444);
-        let report = Report::new(elapsed, members, vec![expectation(Verdict::Met)]);
+        let (election, elapsed) = (Duration::from_micros(612), Duration::from_micros(2444));
+        let report = Report::new(Some(election), elapsed, members, vec![expectation(Verdict::Met)]);
         let follower = concat!(
             r#"{"id":1,"role":"voter","state":"following","leader":2,"round":1,"#,
             r#""zxid":"0x100000005","epoch":1,"decided_ms":2.1}"#
@@ -238,7 +212,7 @@ mod tests {
         assert_eq!(
             report.to_json(),
             format!(
-                r#"{{"outcome":"elected","leader":2,"round":1,"elapsed_ms":2.4,"members":[{follower},{leader},{down}],"expectations":[{{"by_ms":1000,"met":true}}]}}"#
+                r#"{{"outcome":"elected","leader":2,"round":1,"election_ms":0.6,"elapsed_ms":2.4,"members":[{follower},{leader},{down}],"expectations":[{{"by_ms":1000,"met":true}}]}}"#
             )
         );
     }
@@ -246,22 +220,12 @@ mod tests {
     #[test]
     fn nobody_elected_is_good_only_if_that_was_expected() {
         let looking = || vec![member(1, MemberState::Looking)];
-        let report = |expectations| Report::new(Duration::ZERO, looking(), expectations);
+        let report = |expectations| Report::new(None, Duration::ZERO, looking(), expectations);
         assert_eq!(report(vec![]).outcome, Outcome::NoLeader);
         assert!(!report(vec![]).is_good());
         assert!(report(vec![expectation(Verdict::Met)]).is_good());
         let pending = report(vec![expectation(Verdict::Pending)]);
         assert_eq!(pending.outcome, Outcome::Unmet);
         assert!(!pending.is_good());
-    }
-
-    #[test]
-    fn of_two_that_claim_to_lead_the_one_that_is_followed_counts() {
-        let members = [
-            member(1, MemberState::Leading),
-            member(2, MemberState::Leading),
-            member(3, MemberState::Following(id(1))),
-        ];
-        assert_eq!(leader(&members).map(|(leader, _)| leader), Some(id(1)));
     }
 }

@@ -23,6 +23,7 @@ use futures::future::{join_all, try_join_all};
 use super::{
     faults::Faults,
     judge::{Judge, States},
+    last_election::{LastElection, Span},
     relay::RelayError,
     report::{ExpectationReport, MemberReport, Report},
     story::{Happening, What, Won},
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     Node, NodeConfig, NodeError, Standing,
     node::{News, NodeEvent, NodeState, Status, Watch},
-    vote_file::{Deed, MemberState, VoteFile},
+    vote_file::{Deed, MemberState, VoteFile, leader_among},
 };
 
 /// News of the members may wait for the loop, so many; then their reporters wait.
@@ -133,6 +134,7 @@ pub async fn play(
         wiring,
         faults: Faults::default(),
         judge: Judge::new(file),
+        last_election: LastElection::default(),
         seats: BTreeMap::new(),
         lives: 0,
         cables_ended: 0,
@@ -165,6 +167,7 @@ struct Runner<'a> {
     wiring: Wiring,
     faults: Faults,
     judge: Judge,
+    last_election: LastElection,
     /// The members that run.
     seats: BTreeMap<ServerId, Seat>,
     /// How many nodes were started, to tell the news of one life of a member from another's.
@@ -234,18 +237,39 @@ impl Runner<'_> {
 
     /// Whether nothing is left to wait for, once all steps were played.
     fn is_over(&self) -> bool {
-        if self.file.expectations.is_empty() { self.voters_agree() } else { self.judge.is_done() }
+        let decided = if self.file.expectations.is_empty() {
+            self.voters_agree()
+        } else {
+            self.judge.is_done()
+        };
+        decided && !self.is_being_elected()
     }
 
-    /// Whether all running voters believe in one leader, which leads. If none runs, nothing can change any more.
+    /// Whether a leader is just being elected: a member follows it that has not said so itself, or its word is still on
+    /// the way to us. Without this the outcome would depend on which of the two is heard first.
+    fn is_being_elected(&self) -> bool {
+        let states = self.states();
+        match leader_among(&states) {
+            Some(leader) => !self.last_election.is_of(leader),
+            None => states.iter().any(|(id, state)| {
+                let leader = state.leader_of(*id);
+                leader.and_then(|leader| states.get(&leader)) == Some(&MemberState::Looking)
+            }),
+        }
+    }
+
+    /// Whether all running voters are a quorum that believes in one leader, which leads. If none runs, nothing can change
+    /// any more.
     fn voters_agree(&self) -> bool {
         let states = self.states();
         let mut voters = states.iter().filter(|(id, state)| {
             self.file.ensemble.is_voter(**id) && **state != MemberState::Down
         });
+        let running = voters.clone().map(|(id, _)| *id).collect();
         let Some((id, state)) = voters.next() else { return true };
         let leader = state.leader_of(*id);
-        leader.is_some_and(|leader| states.get(&leader) == Some(&MemberState::Leading))
+        self.file.ensemble.is_quorum(&running)
+            && leader.is_some_and(|leader| states.get(&leader) == Some(&MemberState::Leading))
             && voters.all(|(id, state)| state.leader_of(*id) == leader)
     }
 
@@ -347,8 +371,13 @@ impl Runner<'_> {
                 NodeEvent::Looking { round } => self.happened(at, What::Looking { member, round }),
                 NodeEvent::Voted { vote } => self.happened(at, What::Voted { member, vote }),
                 NodeEvent::Elected { decision, took } => {
-                    let won = (decision.standing == Standing::Leading)
-                        .then(|| Won::of(self.file, decision.vote, &news.status.ballots));
+                    let leads = decision.standing == Standing::Leading;
+                    if self.file.ensemble.is_voter(member) {
+                        let span = Span { looked: at.saturating_sub(took), decided: at };
+                        self.last_election.note(member, span, leads);
+                    }
+                    let won =
+                        leads.then(|| Won::of(self.file, decision.vote, &news.status.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
                 NodeEvent::Listening { .. }
@@ -413,7 +442,9 @@ impl Runner<'_> {
             expectation: expectation.clone(),
             verdict: verdict.clone(),
         });
-        Report::new(self.now(), members.collect(), expectations.collect())
+        let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
+        let election = self.last_election.took(next_step);
+        Report::new(election, self.now(), members.collect(), expectations.collect())
     }
 
     /// Stops what still runs, and waits until nothing is left.

@@ -88,11 +88,6 @@ impl Chronicle {
         ended
     }
 
-    /// Whoever is elected, and followed by a quorum.
-    pub(super) const fn established(&self) -> Option<ServerId> {
-        self.established
-    }
-
     /// The states have been what they are until now: which expectations that disappoints, in words.
     pub(super) fn weigh_expectations(&mut self, now: Moment) -> Vec<String> {
         let (from, to) = (self.states_since, now);

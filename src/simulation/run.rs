@@ -13,24 +13,46 @@ use super::{
 use crate::{
     Role,
     election::{Round, Timer, Vote},
-    vote_file::{Deed, MemberState},
+    vote_file::{Deed, MemberState, Outcome, leader_among},
 };
 
 /// How long an ensemble is watched after it agrees, to see that it stays so: longer than any wait of a node that could
 /// yet end.
 const CALM: Duration = Duration::from_secs(20);
 
-/// How a run ended.
+/// How a run ended: an [`Outcome`], or with a broken rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ending {
-    /// Somebody was elected, and everything expected was so.
+    /// A member leads, and everything expected was so.
     Elected,
-    /// Nobody was elected, though nothing else was expected.
+    /// No member leads, and everything expected was so.
     NoLeader,
     /// Something expected was not so.
     Unmet,
     /// A rule was broken.
     Broken,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Elected => Self::Elected,
+            Outcome::NoLeader => Self::NoLeader,
+            Outcome::Unmet => Self::Unmet,
+        }
+    }
+}
+
+impl Ending {
+    /// The outcome, unless a rule was broken: then what came of it means nothing.
+    pub const fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Elected => Some(Outcome::Elected),
+            Self::NoLeader => Some(Outcome::NoLeader),
+            Self::Unmet => Some(Outcome::Unmet),
+            Self::Broken => None,
+        }
+    }
 }
 
 /// What came of one run.
@@ -42,7 +64,7 @@ pub struct Run {
     pub ending: Ending,
     /// The rule that was broken, if one was.
     pub violation: Option<Violation>,
-    /// The leader that a quorum follows at the end.
+    /// The member that leads at the end.
     pub leader: Option<ServerId>,
     /// The elections: from when no leader had a quorum until one had.
     pub elections: Vec<Interregnum>,
@@ -56,6 +78,14 @@ pub struct Run {
     pub expectations: Vec<(Duration, bool)>,
     /// What the members were in the end.
     pub members: BTreeMap<ServerId, MemberAtEnd>,
+}
+
+impl Run {
+    /// Whether everything went as it should: no rule was broken, and what was expected came true, or, if nothing was, a
+    /// member was elected.
+    pub fn is_good(&self) -> bool {
+        self.ending.outcome().is_some_and(|outcome| outcome.is_good(self.expectations.len()))
+    }
 }
 
 /// What became of one member.
@@ -73,24 +103,40 @@ pub struct MemberAtEnd {
 
 /// Plays a vote file with this seed.
 pub fn play(setup: &Arc<Setup>, seed: u64) -> Run {
-    let mut world = World::new(setup, seed);
-    let (_, run) = finish(&mut world, seed);
+    let (_, run) = play_watched(setup, seed, false, |_| {});
     run
 }
 
 /// The same, and writes down what happens.
 pub fn play_with_trace(setup: &Arc<Setup>, seed: u64) -> (String, Run) {
-    let mut world = World::new(setup, seed);
-    world.start_trace();
-    finish(&mut world, seed)
+    play_watched(setup, seed, true, |_| {})
 }
 
-fn finish(world: &mut World, seed: u64) -> (String, Run) {
+/// The same, with a trace or without (then it is empty); after each step the world can be looked at, as long runs go on
+/// for minutes.
+pub fn play_watched(
+    setup: &Arc<Setup>,
+    seed: u64,
+    with_trace: bool,
+    watch: impl FnMut(&World),
+) -> (String, Run) {
+    let mut world = World::new(setup, seed);
+    if with_trace {
+        world.start_trace();
+    }
+    finish(&mut world, seed, watch)
+}
+
+fn finish(world: &mut World, seed: u64, mut watch: impl FnMut(&World)) -> (String, Run) {
     let schedule = Schedule::of(world);
-    world.play_until(schedule.last.max(schedule.last_expectation));
+    let end = schedule.last.max(schedule.last_expectation);
+    while world.step(end) {
+        watch(world);
+    }
+    world.play_until(end);
     let mut healed_after = None;
     if world.violation().is_none() && !schedule.expects_disagreement {
-        healed_after = settle_down(world, &schedule);
+        healed_after = settle_down(world, &schedule, &mut watch);
     }
     if world.violation().is_none() {
         world.check_quiet();
@@ -100,10 +146,16 @@ fn finish(world: &mut World, seed: u64) -> (String, Run) {
 }
 
 /// Waits until all agree, and then some more. Says how long it took them.
-fn settle_down(world: &mut World, schedule: &Schedule) -> Option<Duration> {
+fn settle_down(
+    world: &mut World,
+    schedule: &Schedule,
+    watch: &mut impl FnMut(&World),
+) -> Option<Duration> {
     let begin = world.now().max(schedule.last);
     let limit = begin + schedule.patience;
-    while !is_settled(world) && world.step(limit) {}
+    while !is_settled(world) && world.step(limit) {
+        watch(world);
+    }
     if !is_settled(world) {
         if schedule.fair && world.violation().is_none() {
             let at = world.now();
@@ -115,6 +167,7 @@ fn settle_down(world: &mut World, schedule: &Schedule) -> Option<Duration> {
     let settled = world.now().max(begin);
     let end = settled + CALM;
     while world.step(end) {
+        watch(world);
         if schedule.fair && agreement(&world.members) != leader {
             let at = world.now();
             world.break_rule(Violation::of_all(AGREEMENT_LASTS, at));
@@ -196,18 +249,13 @@ impl Schedule {
 
 fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
     world.weigh_expectations();
-    let leader = world.chronicle.established();
+    let leader = leader_among(&world.states());
     let setup = &world.setup;
     let by = setup.expectations.iter().map(|expectation| expectation.by);
     let expectations: Vec<_> = by.zip(world.chronicle.met.iter().copied()).collect();
-    let ending = if world.violation().is_some() {
-        Ending::Broken
-    } else if expectations.iter().any(|(_, met)| !met) {
-        Ending::Unmet
-    } else if leader.is_none() && expectations.is_empty() {
-        Ending::NoLeader
-    } else {
-        Ending::Elected
+    let ending = match world.violation() {
+        Some(_) => Ending::Broken,
+        None => Outcome::of(leader, expectations.iter().map(|(_, met)| *met)).into(),
     };
     let roles: BTreeMap<_, _> = setup.ensemble.members().collect();
     let at_end = |member: &Member| {
