@@ -64,6 +64,9 @@ pub(crate) enum Failure {
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
+    /// There is no thread for a job.
+    #[error("cannot start a thread: {0}: expected fewer --jobs, or more threads for this user")]
+    Jobs(io::Error),
     /// A file could not be written.
     #[error("cannot write {file}: {source}")]
     Save {
@@ -90,6 +93,7 @@ impl Failure {
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Signals(_)
+            | Self::Jobs(_)
             | Self::Save { .. }
             | Self::Output(_) => Some(self.to_string()),
         }
@@ -109,6 +113,7 @@ impl Failure {
             | Self::Diagram { .. }
             | Self::Node(_)
             | Self::Signals(_)
+            | Self::Jobs(_)
             | Self::Save { .. }
             | Self::Output(_) => ExitCode::Environment,
         }

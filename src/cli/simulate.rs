@@ -1,11 +1,13 @@
 //! `ballotbox simulate`: elections in virtual time, one to look at or many to be sure.
 
+mod jobs;
 mod many;
 mod one;
+mod progress;
 
 use std::{
     io::Write,
-    num::NonZeroU64,
+    num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
@@ -58,12 +60,15 @@ pub(super) struct SimulateArgs {
     /// A vote file; its `faults` say what may go wrong beyond its steps
     #[structopt(name = "VOTES.json", parse(from_os_str))]
     file: PathBuf,
-    /// Plays once with this seed, and prints what happens; with --seeds, begins with this seed
+    /// Plays once with this seed, and prints what happens; with --seeds, the first of them
     #[structopt(long, value_name = "N", default_value = "0", parse(try_from_str = seed))]
     seed: u64,
-    /// Plays so many times, with the seeds from that of --seed on, and reports how the elections ended
+    /// Plays with this many seeds, and reports how the elections ended; Ctrl-C reports those played so far
     #[structopt(long, value_name = "N", parse(try_from_str = number_of_seeds))]
     seeds: Option<NonZeroU64>,
+    /// With --seeds, plays on this many threads; if left out, on every processor. The report is the same
+    #[structopt(long, value_name = "N", requires = "seeds", parse(try_from_str = number_of_jobs))]
+    jobs: Option<NonZeroUsize>,
     /// Prints one JSON object instead of the trace and the tables
     #[structopt(long)]
     json: bool,
@@ -76,12 +81,18 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
     let file = VoteFile::read(&args.file)?;
     let setup = Arc::new(Setup::new(&file));
     if let Some(count) = args.seeds {
-        let tally = many::play(&setup, range(args.seed, count)?);
+        let jobs = args.jobs.unwrap_or_else(processors);
+        let seeds = range(args.seed, count)?;
+        let stop = many::stop_on_signal()?;
+        if !args.json {
+            title(&file, out)?;
+            out.flush()?;
+        }
+        let tally = many::play(&setup, seeds, jobs, &stop)?;
         if args.json {
             writeln!(out, "{}", tally.to_json(&args.file))?;
         } else {
-            title(&file, out)?;
-            tally.tell(&args.file, out)?;
+            tally.tell(&args.file, &file.expectations, out)?;
         }
         return Ok(if tally.is_good() { ExitCode::Done } else { ExitCode::No });
     }
@@ -109,6 +120,18 @@ fn number_of_seeds(text: &str) -> Result<NonZeroU64, String> {
         format!("`{text}` is no number of seeds: expected a whole number from 1 to {max}")
     };
     text.parse().map_err(|_| refused())
+}
+
+fn number_of_jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= jobs::JOBS_MAX);
+    count.ok_or_else(|| {
+        let max = jobs::JOBS_MAX;
+        format!("`{text}` is no number of jobs: expected a whole number from 1 to {max}")
+    })
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// So many seeds from the first on.
@@ -148,11 +171,9 @@ fn save(file: &VoteFile, path: &Path) -> Result<(), Failure> {
 
 /// How a run ended, as in JSON.
 const fn word(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Elected => "elected",
-        Ending::NoLeader => "no-leader",
-        Ending::Unmet => "unmet",
-        Ending::Broken => "broken",
+    match ending.outcome() {
+        Some(outcome) => outcome.word(),
+        None => "broken",
     }
 }
 
@@ -163,10 +184,15 @@ fn millis(time: Duration) -> f64 {
 
 /// A broken rule in words, where no trace shows it: `broken by 3 at 12.5 ms: …`.
 fn broken(violation: &Violation) -> String {
-    let Violation { rule, member, at, details } = violation;
-    let by = member.map_or_else(String::new, |member| format!(" by {member}"));
+    let (rule, details) = (violation.rule, &violation.details);
     let details = if details.is_empty() { String::new() } else { format!(" ({details})") };
-    format!("broken{by} at {} ms: {rule}{details}", millis(*at))
+    format!("broken{}: {rule}{details}", by_and_at(violation))
+}
+
+/// By whom and when a rule was broken: ` by 3 at 12.5 ms`.
+fn by_and_at(violation: &Violation) -> String {
+    let by = violation.member.map_or_else(String::new, |member| format!(" by {member}"));
+    format!("{by} at {} ms", millis(violation.at))
 }
 
 /// Adds the rule that was broken to an object; every field is null if none was.

@@ -1,8 +1,13 @@
 //! `simulate`: one run, many, and what it saves.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
 use serde_json::{Value, json};
 
-use super::{file, run, text};
+use super::{ballotbox, file, run, text};
 
 #[test]
 fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
@@ -36,24 +41,73 @@ fn simulate_names_what_failed_with_the_command_that_shows_it() {
     let path = path.to_str().unwrap();
     let output = run(&["simulate", path, "--seeds", "2"]);
     assert_eq!(output.status.code(), Some(1));
-    let command = format!("ballotbox simulate {path} --seed 1");
-    assert!(text(&output.stdout).contains(&command), "{}", text(&output.stdout));
+    let group =
+        format!("      2  unmet by 90 ms: 1 leads\n         ballotbox simulate {path} --seed 0\n");
+    assert!(text(&output.stdout).contains(&group), "{}", text(&output.stdout));
     assert_eq!(run(&["simulate", path, "--seed", "1"]).status.code(), Some(1));
 }
 
 #[test]
-fn simulate_lists_some_failures_and_says_how_many_more_there_are() {
-    let unmet =
-        r#"{ "members": [{ "id": 1 }, { "id": 2 }], "expect": [{ "by_ms": 90, "leader": 1 }] }"#;
-    let path = file("simulate-many-unmet.json", unmet);
+fn simulate_groups_failures_with_their_number_and_the_lowest_seed() {
+    // The second expectation fails sometimes, the third always.
+    let unmet = r#"{ "members": [{ "id": 1 }, { "id": 2 }], "faults": { "until_ms": 900, "kills": 1 },
+        "expect": [{ "by_ms": 5, "following": [1] }, { "by_ms": 300, "leader": 2 },
+                   { "by_ms": 2000, "leader": 1 }] }"#;
+    let path = file("simulate-groups.json", unmet);
     let path = path.to_str().unwrap();
-    let output = run(&["simulate", path, "--seeds", "23"]);
-    let told = text(&output.stdout);
-    assert!(told.contains("--seed 19\n and 3 more\n"), "{told}");
-    let output = run(&["simulate", path, "--seeds", "23", "--json"]);
+    let output = run(&["simulate", path, "--seed", "3", "--seeds", "23", "--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["failed"], &report["failures_listed"]), (&json!(23), &json!(20)));
     assert_eq!(report["failures"][0]["broken_by"], Value::Null);
+    assert_eq!(report["failures"][0]["seed"], 3);
+    let output = run(&["simulate", path, "--seed", "3", "--seeds", "23"]);
+    let told = text(&output.stdout);
+    let counts = told.lines().filter_map(|line| line.trim().split_once("  unmet by "));
+    let counts: Vec<u64> = counts.map(|(count, _)| count.parse().unwrap()).collect();
+    assert_eq!(counts.iter().sum::<u64>(), 23, "{told}");
+    assert!(counts.len() >= 2, "{told}");
+    assert_eq!(told.matches("ballotbox simulate ").count(), counts.len(), "one seed each: {told}");
+    assert!(told.contains(" --seed 3\n"), "{told}");
+}
+
+#[test]
+fn the_report_is_the_same_byte_for_byte_whatever_the_number_of_jobs() {
+    let unmet = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+        "faults": { "until_ms": 900, "kills": 1, "pauses": 1, "slow_percent": 5, "slow_ms": 100 },
+        "expect": [{ "by_ms": 400, "leader": 3 }] }"#;
+    let path = file("simulate-jobs.json", unmet);
+    let path = path.to_str().unwrap();
+    for json in [&[][..], &["--json"]] {
+        let simulate = |jobs: &[&str]| {
+            run(&[&["simulate", path, "--seed", "7", "--seeds", "150"], json, jobs].concat())
+        };
+        let one = simulate(&["--jobs", "1"]);
+        assert_eq!(one.status.code(), Some(1), "{}", text(&one.stdout));
+        for jobs in [&[][..], &["--jobs", "2"], &["--jobs", "7"], &["--jobs", "256"]] {
+            let output = simulate(jobs);
+            assert_eq!(text(&output.stdout), text(&one.stdout), "{jobs:?}");
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+}
+
+#[test]
+fn simulate_reports_the_runs_so_far_when_a_signal_comes() {
+    let count = u64::MAX.to_string();
+    for signal in ["-INT", "-TERM"] {
+        let args = ["simulate", "examples/three-voters.json", "--seeds", &count];
+        let mut child = ballotbox(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // When the title is there, signals are heeded.
+        assert_eq!(lines.next().unwrap().unwrap(), "Three voters: the newest history wins");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let stopped = lines.last().unwrap().unwrap();
+        assert!(stopped.starts_with("Stopped after "), "{stopped}");
+        assert!(stopped.contains(&format!(" of {count} runs with ")), "{stopped}");
+        assert!(stopped.ends_with(": 0 failed."), "{stopped}");
+        assert_eq!(child.wait().unwrap().code(), Some(1), "not all were played");
+    }
 }
 
 #[test]
@@ -69,6 +123,10 @@ fn simulate_tells_of_an_ensemble_that_rightly_has_no_leader() {
         told.starts_with("With seed 5, nobody leads, as expected; 0 messages; 1 of 1"),
         "{told}"
     );
+    let output = run(&["simulate", path, "--seed", "5", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["outcome"], &report["leader"]), (&json!("no-leader"), &Value::Null));
     let output = run(&["simulate", path, "--seeds", "4", "--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["well"], &report["elected"]), (&json!(4), &json!(0)), "{report}");
@@ -130,6 +188,12 @@ fn simulate_refuses_seeds_that_are_none() {
         (&["--seed", "x"], "`x` is no seed: expected a whole number from 0"),
         (&["--seed", &max, "--seeds", "2"], "2 seeds from 18446744073709551615 on: expected"),
         (&["--seeds", "2", "--save", "x"], "--save"),
+        (
+            &["--seeds", "2", "--jobs", "0"],
+            "`0` is no number of jobs: expected a whole number from 1",
+        ),
+        (&["--seeds", "2", "--jobs", "257"], "`257` is no number of jobs"),
+        (&["--jobs", "2"], "--seeds"),
     ] {
         let output = run(&[&["simulate", chaos], args].concat());
         assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -2,66 +2,104 @@
 
 use std::{
     collections::BTreeMap,
-    io::{IsTerminal, Write},
+    io::Write,
+    num::NonZeroUsize,
     ops::RangeInclusive,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use ballotbox::simulation::{Ending, Run, Setup, play as play_once};
+use ballotbox::{
+    simulation::{Run, Setup},
+    vote_file::Expectation,
+};
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{add_broken, broken, millis, word};
-use crate::cli::screen::{self, BAD, Column, GOOD, PLAIN};
+use super::{add_broken, by_and_at, jobs::Jobs, millis, progress, progress::Progress, word};
+use crate::cli::{
+    Failure,
+    screen::{self, BAD, Column, GOOD, PLAIN},
+};
 
-/// So many failures are listed; they tend to be alike.
+/// At most this many failures are in the JSON report; they tend to be alike.
 const FAILURES_MAX: usize = 20;
-/// Progress is told so many times.
-const TOLD: u64 = 200;
+/// How often it looks for a signal while no run ends, and shows that time passes.
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
 /// What came of many runs.
 ///
-/// In JSON: `runs` were played, from `first_seed` on; each ended `well`, as expected, or `failed`. In `elected` of them
-/// somebody leads at the end: fewer than ended well, where nobody is expected to lead. Of the failures, the first are in
-/// `failures`, and `failures_listed` says how many those are.
+/// In JSON: `runs` were played of those `asked` for, from `first_seed` on; fewer only if a signal came. Each ended `well`,
+/// as expected, or `failed`. In `elected` of them a member leads at the end: fewer than ended well, where none is
+/// expected to lead. Of the failures, the first are in `failures`, and `failures_listed` says how many those are.
 pub(super) struct Tally {
     seeds: RangeInclusive<u64>,
     well: u64,
     elected: u64,
     failed: u64,
-    /// How many runs failed in each way.
-    kinds: BTreeMap<Kind, u64>,
-    /// The first of them.
+    groups: BTreeMap<What, Group>,
+    /// The first failures.
     failures: Vec<Run>,
     took: Vec<Duration>,
     messages: Vec<u64>,
     healed: Vec<Duration>,
 }
 
-/// A way to fail: how the run ended, and which rule was broken, if one was.
-type Kind = (&'static str, Option<&'static str>);
+/// What failed.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum What {
+    /// This rule was broken.
+    Rule(&'static str),
+    /// This expectation, by its place in the file, was the first that did not come true.
+    Expectation(usize),
+    /// Nothing was expected, and no member leads.
+    NoLeader,
+}
 
-/// Plays with these seeds. On a terminal, stderr shows how far it is.
-pub(super) fn play(setup: &Arc<Setup>, seeds: RangeInclusive<u64>) -> Tally {
-    let mut tally = Tally::new(seeds.clone());
-    let shows = std::io::stderr().is_terminal();
-    let count = (seeds.end() - seeds.start()).saturating_add(1);
-    let often = (count / TOLD).max(1);
-    for seed in seeds {
-        tally.add(play_once(setup, seed));
-        let runs = tally.runs();
-        if shows && runs.is_multiple_of(often) {
-            eprint!("\r{runs} of {count} runs, {} failed", tally.failed);
+/// Runs that failed in the same way.
+struct Group {
+    count: u64,
+    /// The one with the lowest seed.
+    first: Run,
+}
+
+/// Plays with these seeds, until `stop` is set: then the report is of the runs so far. On a terminal, stderr shows how far
+/// it is.
+pub(super) fn play(
+    setup: &Arc<Setup>,
+    seeds: RangeInclusive<u64>,
+    jobs: NonZeroUsize,
+    stop: &AtomicBool,
+) -> Result<Tally, Failure> {
+    let mut jobs = Jobs::start(setup, &seeds, jobs).map_err(Failure::Jobs)?;
+    let mut tally = Tally::new(seeds);
+    let mut progress = Progress::new();
+    while !tally.is_complete() && !stop.load(Ordering::Relaxed) {
+        if let Some(run) = jobs.next(LOOKS_EVERY) {
+            tally.add(run);
         }
-    }
-    if shows {
-        eprint!("\r\x1b[K");
+        progress
+            .tell(|elapsed| progress::of_many(tally.runs(), tally.asked(), tally.failed, elapsed));
     }
     tally.took.sort_unstable();
     tally.messages.sort_unstable();
     tally.healed.sort_unstable();
-    tally
+    Ok(tally)
+}
+
+/// Set by the first SIGINT or SIGTERM; the second does what it does to any process.
+pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(Failure::Signals)?;
+    }
+    Ok(stop)
 }
 
 impl Tally {
@@ -71,7 +109,7 @@ impl Tally {
             well: 0,
             elected: 0,
             failed: 0,
-            kinds: BTreeMap::new(),
+            groups: BTreeMap::new(),
             failures: Vec::new(),
             took: Vec::new(),
             messages: Vec::new(),
@@ -84,13 +122,14 @@ impl Tally {
         self.messages.extend(run.elections.iter().map(|election| election.messages));
         self.healed.extend(run.healed_after);
         self.elected += u64::from(run.leader.is_some());
-        if run.ending == Ending::Elected {
+        let Some(what) = What::failed(&run) else {
             self.well += 1;
             return;
-        }
+        };
         self.failed += 1;
-        let rule = run.violation.as_ref().map(|violation| violation.rule);
-        *self.kinds.entry((word(run.ending), rule)).or_default() += 1;
+        let group =
+            self.groups.entry(what).or_insert_with(|| Group { count: 0, first: run.clone() });
+        group.count += 1;
         if self.failures.len() < FAILURES_MAX {
             self.failures.push(run);
         }
@@ -100,25 +139,46 @@ impl Tally {
         self.well + self.failed
     }
 
+    /// How many runs were asked for. All seeds there are would be one more than can be asked for.
+    const fn asked(&self) -> u64 {
+        (*self.seeds.end() - *self.seeds.start()).saturating_add(1)
+    }
+
+    const fn is_complete(&self) -> bool {
+        self.runs() == self.asked()
+    }
+
+    /// Whether all were played, and ended well.
     pub(super) const fn is_good(&self) -> bool {
-        self.failed == 0
+        self.failed == 0 && self.is_complete()
     }
 
     /// Tables for people.
-    pub(super) fn tell(&self, file: &Path, out: &mut dyn Write) -> std::io::Result<()> {
+    pub(super) fn tell(
+        &self,
+        file: &Path,
+        expectations: &[Expectation],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
         self.figures(out)?;
         writeln!(out)?;
-        self.list_failures(file, out)?;
-        let (runs, elections) = (self.runs(), self.took.len());
+        self.list_failures(file, expectations, out)?;
+        let (runs, failed) = (self.runs(), self.failed);
         let which = match (self.seeds.start(), self.seeds.end()) {
             (0, _) => String::new(),
             (first, last) => format!(", seeds {first} to {last},"),
         };
-        if self.is_good() {
-            let elections = format!("with {elections} elections");
+        let elections = format!("with {} elections", self.took.len());
+        if !self.is_complete() {
+            let asked = self.asked();
+            writeln!(
+                out,
+                "{BAD}Stopped after {runs} of {asked} runs{which}{BAD:#} {elections}: {failed} failed."
+            )
+        } else if failed == 0 {
             writeln!(out, "{GOOD}All {runs} runs{which} ended well{GOOD:#}, {elections}.")
         } else {
-            writeln!(out, "{BAD}{} of {runs} runs{which} failed{BAD:#}.", self.failed)
+            writeln!(out, "{BAD}{failed} of {runs} runs{which} failed{BAD:#}.")
         }
     }
 
@@ -143,23 +203,21 @@ impl Tally {
         screen::table(out, &columns, &rows)
     }
 
-    fn list_failures(&self, file: &Path, out: &mut dyn Write) -> std::io::Result<()> {
-        if self.kinds.len() > 1 {
-            for ((word, rule), count) in &self.kinds {
-                let rule = rule.map_or_else(String::new, |rule| format!(": {rule}"));
-                writeln!(out, " {count:>6}  {BAD}{word}{BAD:#}{rule}")?;
-            }
-            writeln!(out)?;
+    /// What failed, how often, and how to see it: in the order of the first seeds.
+    fn list_failures(
+        &self,
+        file: &Path,
+        expectations: &[Expectation],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by_key(|(_, group)| group.first.seed);
+        for (what, Group { count, first }) in groups {
+            let what = what.in_words(first, expectations);
+            writeln!(out, " {count:>6}  {BAD}{what}{BAD:#}")?;
+            writeln!(out, "         {}", replay(file, first.seed))?;
         }
-        for run in &self.failures {
-            let violation = run.violation.as_ref();
-            let what = violation.map_or_else(|| word(run.ending).to_owned(), broken);
-            writeln!(out, " {BAD}{what}{BAD:#}\n   {}", replay(file, run.seed))?;
-        }
-        match self.failed - self.listed() {
-            0 => Ok(()),
-            more => writeln!(out, " and {more} more\n"),
-        }
+        if self.groups.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
     /// How many failures are listed.
@@ -183,6 +241,7 @@ impl Tally {
         let counts = spread(&self.messages);
         json!({
             "first_seed": self.seeds.start(),
+            "asked": self.asked(),
             "runs": self.runs(),
             "well": self.well,
             "elected": self.elected,
@@ -194,6 +253,35 @@ impl Tally {
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "failures_listed": self.listed(),
         })
+    }
+}
+
+impl What {
+    /// What failed in this run, if anything did.
+    fn failed(run: &Run) -> Option<Self> {
+        if run.is_good() {
+            return None;
+        }
+        if let Some(violation) = &run.violation {
+            return Some(Self::Rule(violation.rule));
+        }
+        let unmet = run.expectations.iter().position(|(_, met)| !met);
+        Some(unmet.map_or(Self::NoLeader, Self::Expectation))
+    }
+
+    fn in_words(self, first: &Run, expectations: &[Expectation]) -> String {
+        let ending = word(first.ending);
+        match self {
+            Self::Rule(rule) => {
+                let first = first.violation.as_ref().map(by_and_at).unwrap_or_default();
+                format!("{ending}: {rule}, first{first}")
+            }
+            Self::Expectation(n) => match expectations.get(n) {
+                Some(expectation) => format!("{ending} {expectation}"),
+                None => ending.to_owned(),
+            },
+            Self::NoLeader => ending.to_owned(),
+        }
     }
 }
 
@@ -215,7 +303,11 @@ fn spread<T: Copy>(sorted: &[T]) -> Option<[T; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use ballotbox::{ServerId, simulation::Violation};
+    use ballotbox::{
+        ServerId,
+        simulation::{Ending, Violation},
+        vote_file::VoteFile,
+    };
 
     use super::*;
 
@@ -238,20 +330,27 @@ mod tests {
     }
 
     fn told(tally: &Tally) -> String {
+        let text = r#"{ "members": [{ "id": 1 }], "expect": [{ "by_ms": 90, "leader": 1 }] }"#;
+        let file = VoteFile::parse("votes.json", text).unwrap();
         let mut out = Vec::new();
-        tally.tell(Path::new("votes.json"), &mut out).unwrap();
+        tally.tell(Path::new("votes.json"), &file.expectations, &mut out).unwrap();
         anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
+    }
+
+    /// A run that did not meet its only expectation.
+    fn unmet(seed: u64) -> Run {
+        let expectations = vec![(Duration::from_millis(90), false)];
+        Run { expectations, ..run(seed, Ending::Unmet, None) }
     }
 
     #[test]
     fn a_failure_names_the_rule_the_member_and_the_time() {
         let mut tally = Tally::new(7..=7);
         tally.add(run(7, Ending::Broken, Some("all is well")));
-        let listed =
-            " broken by 3 at 12.5 ms: all is well\n   ballotbox simulate votes.json --seed 7\n";
+        let listed = "      1  broken: all is well, first by 3 at 12.5 ms\n         \
+                      ballotbox simulate votes.json --seed 7\n";
         let told = told(&tally);
         assert!(told.contains(listed), "{told}");
-        assert!(!told.contains("      1  broken"), "one kind needs no count:\n{told}");
         let failure = &tally.to_json(Path::new("votes.json"))["failures"][0];
         assert_eq!(
             (&failure["broken_rule"], &failure["broken_by"]),
@@ -264,29 +363,35 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_failures_that_is_cut_says_so_and_counts_every_kind() {
-        let mut tally = Tally::new(0..=29);
-        for seed in 0..25 {
-            tally.add(run(seed, Ending::Unmet, None));
-        }
-        for seed in 25..30 {
-            tally.add(run(seed, Ending::Broken, Some("all is well")));
-        }
+    fn failures_are_grouped_by_what_failed_each_with_its_lowest_seed() {
+        let mut tally = Tally::new(0..=30);
+        tally.add(run(0, Ending::NoLeader, None));
+        (1..25).for_each(|seed| tally.add(unmet(seed)));
+        (25..30).for_each(|seed| tally.add(run(seed, Ending::Broken, Some("all is well"))));
+        tally.add(run(30, Ending::Broken, Some("all agree")));
         let told = told(&tally);
-        for part in
-            ["      5  broken: all is well\n", "     25  unmet\n", " and 10 more\n", "30 of 30"]
-        {
-            assert!(told.contains(part), "`{part}` is missing:\n{told}");
-        }
-        assert_eq!(told.matches("--seed").count(), FAILURES_MAX);
+        let listed: Vec<_> = told.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let groups = [
+            "1  no-leader",
+            "ballotbox simulate votes.json --seed 0",
+            "24  unmet by 90 ms: 1 leads",
+            "ballotbox simulate votes.json --seed 1",
+            "5  broken: all is well, first by 3 at 12.5 ms",
+            "ballotbox simulate votes.json --seed 25",
+            "1  broken: all agree, first by 3 at 12.5 ms",
+            "ballotbox simulate votes.json --seed 30",
+            "31 of 31 runs failed.",
+        ];
+        assert!(listed.ends_with(&groups), "{told}");
         let object = tally.to_json(Path::new("votes.json"));
-        assert_eq!((&object["failed"], &object["failures_listed"]), (&json!(30), &json!(20)));
+        assert_eq!((&object["failed"], &object["failures_listed"]), (&json!(31), &json!(20)));
     }
 
     #[test]
-    fn whoever_is_elected_is_counted_apart_from_what_ended_well() {
+    fn runs_with_a_leader_are_counted_apart_from_those_that_ended_well() {
         let mut tally = Tally::new(5..=7);
-        tally.add(run(5, Ending::Elected, None));
+        let nobody = vec![(Duration::from_millis(90), true)];
+        tally.add(Run { expectations: nobody, ..run(5, Ending::NoLeader, None) });
         tally.add(Run { leader: ServerId::new(3), ..run(6, Ending::Elected, None) });
         tally.add(run(7, Ending::NoLeader, None));
         let object = tally.to_json(Path::new("votes.json"));
@@ -294,6 +399,17 @@ mod tests {
         assert_eq!((&object["well"], &object["elected"]), (&json!(2), &json!(1)));
         let told = told(&tally);
         assert!(told.contains("1 of 3 runs, seeds 5 to 7, failed."), "{told}");
+    }
+
+    #[test]
+    fn fewer_runs_than_asked_for_are_said_and_are_no_success() {
+        let mut tally = Tally::new(0..=9);
+        tally.add(run(0, Ending::Elected, None));
+        assert!(!tally.is_good());
+        let stopped = "Stopped after 1 of 10 runs with 0 elections: 0 failed.";
+        assert!(told(&tally).contains(stopped), "{}", told(&tally));
+        let object = tally.to_json(Path::new("votes.json"));
+        assert_eq!((&object["runs"], &object["asked"]), (&json!(1), &json!(10)));
     }
 
     #[test]

@@ -5,21 +5,21 @@ use std::{io::Write, sync::Arc};
 use anstyle::Style;
 use ballotbox::{
     Role,
-    simulation::{Ending, MemberAtEnd, Run, Setup, play as play_once, play_with_trace},
+    simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched},
 };
 use serde_json::{Value, json};
 
-use super::{add_broken, broken, millis, word};
+use super::{add_broken, broken, millis, progress, progress::Progress, word};
 use crate::cli::screen::{self, BAD, Column, GOOD, PLAIN};
 
 /// Plays once and shows everything; whether it ended well.
 pub(super) fn play(setup: &Arc<Setup>, seed: u64, out: &mut dyn Write) -> std::io::Result<bool> {
-    let (trace, run) = play_with_trace(setup, seed);
+    let (trace, run) = play_with_progress(setup, seed, true);
     out.write_all(trace.as_bytes())?;
     writeln!(out)?;
     members(&run, out)?;
     writeln!(out, "\n{}", summary(&run))?;
-    Ok(run.ending == Ending::Elected)
+    Ok(run.is_good())
 }
 
 /// Plays once and prints one JSON object; whether it ended well.
@@ -28,9 +28,22 @@ pub(super) fn play_silently(
     seed: u64,
     out: &mut dyn Write,
 ) -> std::io::Result<bool> {
-    let run = play_once(setup, seed);
+    let (_, run) = play_with_progress(setup, seed, false);
     writeln!(out, "{}", to_json(&run))?;
-    Ok(run.ending == Ending::Elected)
+    Ok(run.is_good())
+}
+
+/// Plays once; on a terminal, stderr shows that it goes on.
+fn play_with_progress(setup: &Arc<Setup>, seed: u64, with_trace: bool) -> (String, Run) {
+    /// To read the clock at every step would take longer than most steps.
+    const EVERY: u32 = 64;
+    let (mut progress, mut steps) = (Progress::new(), 0_u32);
+    play_watched(setup, seed, with_trace, |world: &World| {
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(EVERY) {
+            progress.tell(|elapsed| progress::of_one(world.now(), world.messages(), elapsed));
+        }
+    })
 }
 
 fn members(run: &Run, out: &mut dyn Write) -> std::io::Result<()> {
@@ -89,9 +102,9 @@ fn summary(run: &Run) -> String {
 fn ended(run: &Run) -> (Style, String) {
     match run.ending {
         Ending::Elected => {
-            let nobody = || "nobody leads, as expected".to_owned();
-            (GOOD, run.leader.map_or_else(nobody, |leader| format!("{leader} leads")))
+            (GOOD, run.leader.map_or_else(String::new, |leader| format!("{leader} leads")))
         }
+        Ending::NoLeader if run.is_good() => (GOOD, "nobody leads, as expected".to_owned()),
         Ending::NoLeader => (BAD, "nobody leads in the end".to_owned()),
         Ending::Unmet => (BAD, "not everything went as expected".to_owned()),
         Ending::Broken => {
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_summary_is_a_sentence_however_it_ended() {
-        let mut run = run(Ending::Elected);
+        let mut run = run(Ending::NoLeader);
         run.expectations = vec![(Duration::from_millis(9), true)];
         assert!(
             plain(&run).starts_with("With seed 7, nobody leads, as expected; 25 messages; 1 of 1")
@@ -203,11 +216,12 @@ mod tests {
         for field in ["broken_rule", "broken_by", "broken_at_ms", "broken_details"] {
             assert_eq!(object[field], Value::Null);
         }
-        run.leader = ServerId::new(3);
+        (run.ending, run.leader) = (Ending::Elected, ServerId::new(3));
         assert!(plain(&run).starts_with("With seed 7, 3 leads; 25 messages"));
         run.ending = Ending::Unmet;
         assert!(plain(&run).starts_with("With seed 7, not everything went as expected; 25"));
-        run.ending = Ending::NoLeader;
+        (run.ending, run.leader) = (Ending::NoLeader, None);
+        run.expectations.clear();
         assert!(plain(&run).starts_with("With seed 7, nobody leads in the end; 25"));
     }
 }
