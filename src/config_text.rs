@@ -156,7 +156,9 @@ impl ConfigText {
     /// [`ConfigTextError`], naming the line.
     pub fn parse(text: &str) -> Result<Self, ConfigTextError> {
         let mut config = Self::default();
-        for entry in properties::parse(text)? {
+        // One line at a time: what is kept are members, not what else a peer may have written.
+        for entry in properties::entries(text) {
+            let entry = entry?;
             let line = entry.line;
             config.apply(&entry).map_err(|error| ConfigTextError::Line { line, error })?;
         }
@@ -231,6 +233,9 @@ impl ConfigText {
             .and_then(parse_number)
             .ok_or_else(|| bad_key(key, "group"))?;
         for found in value.split(':') {
+            if self.groups.len() > MEMBERS_MAX {
+                return Err(LineError::TooMany);
+            }
             let id = parse_id(found.trim())
                 .ok_or_else(|| LineError::GroupMember { group, found: found.into() })?;
             if let Some(GroupId(first)) = self.groups.insert(id, GroupId(group)) {
@@ -356,6 +361,7 @@ mod tests {
         assert!(refused("server.1=h:1:2\ngroup.1=1:x").contains("`x`, which is no server id"));
         assert!(refused("group.1=1\ngroup.2=1").contains("in group 1 and in group 2"));
         assert!(refused("weight.1=-1").contains("weight of server 1 is `-1`"));
+        assert!(refused(&format!("group.1={}", ["x"; 9].join(":"))).contains("`x`"));
         assert!(refused("version=zz").contains("version is `zz`"));
         assert!(refused("version=ffffffffffffffff").contains("hexadecimal"));
         let many: Vec<String> = (0..=MEMBERS_MAX).map(|n| format!("server.{n}=h{n}:1:2")).collect();

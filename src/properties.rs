@@ -64,9 +64,20 @@ impl Source {
 
 /// All entries, in the order of the text; a key may come more than once.
 pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
-    let mut entries = Vec::new();
+    entries(text).collect()
+}
+
+/// The same one by one, for texts of others: no more than one of them need be kept at a time.
+pub(crate) fn entries(text: &str) -> impl Iterator<Item = Result<Entry, SyntaxError>> {
     let mut lines = natural_lines(text);
-    while let Some((line, natural)) = lines.next() {
+    std::iter::from_fn(move || next_entry(&mut lines))
+}
+
+fn next_entry<'a>(
+    lines: &mut impl Iterator<Item = (usize, &'a str)>,
+) -> Option<Result<Entry, SyntaxError>> {
+    loop {
+        let (line, natural) = lines.next()?;
         let mut logical = String::new();
         let mut rest = natural;
         // A line that begins with nothing but a backslash has not begun yet, so it may still be a comment.
@@ -78,20 +89,16 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
                 None => break,
             }
         }
-        if logical.is_empty() {
-            continue;
+        if !logical.is_empty() {
+            return Some(entry_of(&logical, line));
         }
-        let (key, value) = split(&logical);
-        let plain =
-            |text| unescape(text).map_err(|found| SyntaxError { line, found: found.into() });
-        entries.push(Entry {
-            key: plain(key)?,
-            value: plain(value)?,
-            line,
-            ascii: logical.is_ascii(),
-        });
     }
-    Ok(entries)
+}
+
+fn entry_of(logical: &str, line: usize) -> Result<Entry, SyntaxError> {
+    let (key, value) = split(logical);
+    let plain = |text| unescape(text).map_err(|found| SyntaxError { line, found: found.into() });
+    Ok(Entry { key: plain(key)?, value: plain(value)?, line, ascii: logical.is_ascii() })
 }
 
 /// The lines with their numbers from 1, without their ends and leading blanks.

@@ -5,19 +5,26 @@ use std::{
     fmt,
 };
 
-use ballotbox_actors::{Endpoint, ServerId};
+use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
 
 use super::{ConfigText, ConfigVersion, ServerLine};
 use crate::ensemble::{GroupId, Role};
 
-/// How many disagreements are written out; the others are counted.
-const SHOWN_MAX: usize = 8;
+/// At most this many bytes are written out; the disagreements that do not fit are counted.
+const SHOWN_MAX: usize = 400;
 
-/// In what two member lists do not mean the same, ours and that of somebody else. Never empty.
+/// At most this many bytes are shown of what a list says of one server.
+const SIDE_SHOWN_MAX: usize = 80;
+
+/// In what two member lists do not mean the same, ours and that of somebody else. Never empty, and never large, whatever
+/// the lists hold.
 ///
 /// Two differences are equal if they say the same, so whoever reports them can stay silent until something changes.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Difference(Vec<Disagreement>);
+pub struct Difference {
+    shown: Vec<Disagreement>,
+    more: usize,
+}
 
 /// One point in which two member lists do not mean the same.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -39,7 +46,7 @@ pub enum Disagreement {
         /// The server.
         id: ServerId,
         /// What they say of it.
-        line: ServerLine,
+        line: UntrustedText,
     },
     /// The role of a server differs.
     Role {
@@ -57,9 +64,9 @@ pub enum Disagreement {
         /// Which of its ports.
         port: PortKind,
         /// Ours.
-        ours: Vec<Endpoint>,
+        ours: UntrustedText,
         /// Theirs.
-        theirs: Vec<Endpoint>,
+        theirs: UntrustedText,
     },
     /// The group of a voter differs.
     Group {
@@ -108,28 +115,48 @@ impl Difference {
                 }
                 (_, None) => found.push(Disagreement::OnlyOurs { id }),
                 (None, Some(line)) => {
-                    found.push(Disagreement::OnlyTheirs { id, line: line.clone() });
+                    let line = UntrustedText::shortened(line, SIDE_SHOWN_MAX);
+                    found.push(Disagreement::OnlyTheirs { id, line });
                 }
             }
         }
-        (!found.is_empty()).then_some(Self(found))
+        (!found.is_empty()).then(|| Self::shortened(found))
     }
 
-    /// The points of disagreement: the version first, then by server.
-    pub fn disagreements(&self) -> &[Disagreement] {
-        &self.0
+    /// Keeps the first of these: at least one, and as many as may be shown.
+    fn shortened(mut found: Vec<Disagreement>) -> Self {
+        let mut len = 0;
+        let fitting = found.iter().take_while(|disagreement| {
+            len += disagreement.to_string().len();
+            len <= SHOWN_MAX
+        });
+        let shown = fitting.count().max(1);
+        let more = found.len().saturating_sub(shown);
+        found.truncate(shown);
+        found.shrink_to_fit();
+        Self { shown: found, more }
+    }
+
+    /// The points of disagreement that are shown: the version first, then by server.
+    pub fn shown(&self) -> &[Disagreement] {
+        &self.shown
+    }
+
+    /// How many points of disagreement there are.
+    pub const fn count(&self) -> usize {
+        self.shown.len() + self.more
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, disagreement) in self.0.iter().take(SHOWN_MAX).enumerate() {
+        for (index, disagreement) in self.shown.iter().enumerate() {
             let separator = if index > 0 { "; " } else { "" };
             write!(f, "{separator}{disagreement}")?;
         }
-        match self.0.len().checked_sub(SHOWN_MAX) {
-            None | Some(0) => Ok(()),
-            Some(more) => write!(f, "; and {more} more"),
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
         }
     }
 }
@@ -151,7 +178,6 @@ impl fmt::Display for Disagreement {
                     PortKind::Election => "election",
                     PortKind::Quorum => "quorum",
                 };
-                let (ours, theirs) = (joined(ours), joined(theirs));
                 write!(f, "server {id} {port} address: ours {ours}, theirs {theirs}")
             }
             Self::Group { id, ours, theirs } => {
@@ -185,8 +211,8 @@ fn compare_lines(
             found.push(Disagreement::Addresses {
                 id,
                 port,
-                ours: ours.clone(),
-                theirs: theirs.clone(),
+                ours: joined(ours),
+                theirs: joined(theirs),
             });
         }
     }
@@ -262,14 +288,14 @@ const fn role_word(role: Role) -> &'static str {
     }
 }
 
-fn joined(endpoints: &[Endpoint]) -> String {
+fn joined(endpoints: &[Endpoint]) -> UntrustedText {
     let texts: Vec<String> = endpoints.iter().map(Endpoint::to_string).collect();
-    texts.join("|")
+    UntrustedText::shortened(texts.join("|"), SIDE_SHOWN_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::server_line::ADDRESSES_MAX, *};
 
     fn difference(ours: &str, theirs: &str) -> Option<String> {
         let parse = |text: &str| ConfigText::parse(text).unwrap();
@@ -277,7 +303,7 @@ mod tests {
         let told = ours.difference(&theirs);
         // Both sides see the same points.
         let turned = theirs.difference(&ours);
-        let points = |side: &Option<Difference>| side.as_ref().map(|d| d.disagreements().len());
+        let points = |side: &Option<Difference>| side.as_ref().map(Difference::count);
         assert_eq!(points(&told), points(&turned));
         told.map(|difference| difference.to_string())
     }
@@ -347,6 +373,19 @@ mod tests {
     fn a_long_difference_is_cut() {
         let theirs: Vec<String> = (1..=12).map(|n| format!("server.{n}=h:1:2")).collect();
         let told = difference("server.1=h:1:2", &theirs.join("\n")).unwrap();
-        assert!(told.ends_with("; and 3 more"), "{told}");
+        assert!(told.ends_with("; and 2 more"), "{told}");
+    }
+
+    #[test]
+    fn no_list_makes_a_difference_large() {
+        let name = "n".repeat(255);
+        let addresses = |n: usize| vec![format!("{name}:{n}:{}", n + 1); ADDRESSES_MAX].join("|");
+        let theirs: Vec<String> =
+            (1..=255).map(|n| format!("server.{n}={}", addresses(n))).collect();
+        for ours in ["server.1=10.0.0.1:1:2".to_owned(), format!("server.1={}", addresses(7))] {
+            let told = difference(&ours, &theirs.join("\n")).unwrap();
+            assert!(told.len() < 800, "{} bytes", told.len());
+            assert!(told.contains("more bytes") && told.ends_with(" more"), "{told}");
+        }
     }
 }

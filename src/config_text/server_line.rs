@@ -10,6 +10,9 @@ use ballotbox_actors::{Endpoint, EndpointError, UntrustedText};
 
 use crate::ensemble::Role;
 
+/// At most this many addresses of one server: no machine has more networks that others would try.
+pub(super) const ADDRESSES_MAX: usize = 64;
+
 /// What a member list says of one server:
 /// `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;[host:]securePort]]`, where several addresses of one
 /// server are joined by a vertical bar.
@@ -68,6 +71,9 @@ pub enum ServerLineError {
         /// What was found.
         found: UntrustedText,
     },
+    /// There are too many addresses.
+    #[error("more than {ADDRESSES_MAX} addresses: expected at most {ADDRESSES_MAX}")]
+    TooManyAddresses,
     /// Two addresses come with different roles.
     #[error("its addresses have different roles: expected the same role for all of them")]
     MixedRoles,
@@ -111,6 +117,9 @@ impl FromStr for ServerLine {
         }
         let (mut quorum, mut election, mut said) = (Vec::new(), Vec::new(), None);
         for address in addresses.split('|') {
+            if election.len() == ADDRESSES_MAX {
+                return Err(ServerLineError::TooManyAddresses);
+            }
             let (quorum_endpoint, election_endpoint, role) = parse_address(address.trim())?;
             quorum.push(quorum_endpoint);
             election.push(election_endpoint);
@@ -277,5 +286,8 @@ mod tests {
         }
         assert!(refused("a:1:2:observer|b:1:2:participant").contains("different roles"));
         assert!(refused("h:1:2;1;2;3").contains("too many parts behind a semicolon"));
+        let addresses = |count| vec!["h:1:2"; count].join("|");
+        assert!(refused(&addresses(ADDRESSES_MAX + 1)).contains("at most 64"));
+        assert_eq!(addresses(ADDRESSES_MAX).parse::<ServerLine>().unwrap().election.len(), 64);
     }
 }

@@ -3,17 +3,29 @@
 //! Two ensembles by accident, because one file on one machine differs, is a failure nobody notices. Every notification
 //! carries its sender's member list, so we can compare; we never take a list over.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use ballotbox_actors::ServerId;
 
 use crate::config_text::{ConfigText, ConfigTextError, Difference};
 
-/// Our list, and the last one heard from each member.
+/// Our list, and what was found out about the last one of each member. Nothing of what a member sends is kept but that.
 #[derive(Debug, Default)]
 pub(crate) struct MemberLists {
     ours: Option<ConfigText>,
-    heard: BTreeMap<ServerId, Arc<str>>,
+    heard: BTreeMap<ServerId, Heard>,
+}
+
+/// A list that was heard, without the list.
+#[derive(Debug)]
+struct Heard {
+    /// Tells the same text from another one. A sender that makes two texts with one digest hides its own list only.
+    digest: u64,
+    told: Option<MemberListProblem>,
 }
 
 /// What is wrong with a member list, seen from ours.
@@ -41,19 +53,29 @@ impl MemberLists {
         Self { ours, heard: BTreeMap::new() }
     }
 
-    /// Compares what a member sent; says something only when that changed, and is not the same as ours.
+    /// Compares what a member sent. Returns what is wrong with it, unless that is what was wrong with its last list.
     pub(crate) fn compare(&mut self, from: ServerId, text: &str) -> Option<MemberListProblem> {
         let ours = self.ours.as_ref()?;
+        let digest = digest(text);
+        let last = self.heard.get(&from);
         // 3.4 sends no list.
-        if text.is_empty() || self.heard.get(&from).is_some_and(|last| **last == *text) {
+        if text.is_empty() || last.is_some_and(|last| last.digest == digest) {
             return None;
         }
-        self.heard.insert(from, text.into());
-        match ConfigText::parse(text) {
+        let problem = match ConfigText::parse(text) {
             Ok(theirs) => ours.difference(&theirs).map(MemberListProblem::Differs),
             Err(error) => Some(MemberListProblem::Unreadable(error)),
-        }
+        };
+        let is_news = last.is_none_or(|last| last.told != problem);
+        self.heard.insert(from, Heard { digest, told: problem.clone() });
+        problem.filter(|_| is_news)
     }
+}
+
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -72,9 +94,35 @@ mod tests {
         let told = lists.compare(two, &moved).unwrap().to_string();
         assert!(told.contains("3888") && told.contains("4888"), "{told}");
         assert_eq!(lists.compare(two, &moved), None);
+        let with_a_comment = format!("# the same in other words\n{moved}");
+        assert_eq!(lists.compare(two, &with_a_comment), None);
         let problem = lists.compare(two, "server.1=nonsense");
         assert!(matches!(problem, Some(MemberListProblem::Unreadable(_))), "{problem:?}");
         assert_eq!(lists.compare(two, ""), None);
+        assert_eq!(lists.compare(two, OURS), None);
+        assert!(lists.compare(two, &moved).is_some(), "it was in order in between");
+    }
+
+    #[test]
+    fn no_list_decides_how_much_is_kept_or_told() {
+        let two = ServerId::new(2).unwrap();
+        let mut lists = MemberLists::new(OURS);
+        let long = "A".repeat(500_000);
+        for text in [
+            format!("server.{long}=h:1:2"),
+            format!("server.2={long}:1:2"),
+            format!("server.2=h:1:2:{long}"),
+            format!("server.2={}", vec!["h:1:2"; 80_000].join("|")),
+            format!("server.2=h:1:2\ngroup.1={}", vec!["7"; 200_000].join(":")),
+            format!("server.2=h:1:2\nweight.2={long}"),
+            format!("server.2=h:1:2\nversion={long}"),
+            format!("{long}=\\u{long}"),
+        ] {
+            let told = lists.compare(two, &text).unwrap().to_string();
+            assert!(told.len() < 1000, "{} bytes of {}", told.len(), &text[..20]);
+            let kept = format!("{:?}", lists.heard);
+            assert!(kept.len() < 1000, "{} bytes of {}", kept.len(), &text[..20]);
+        }
     }
 
     #[test]
