@@ -68,13 +68,14 @@ pub(crate) fn run(
     args: impl Iterator<Item = OsString>,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
-    let args = match Args::from_iter_safe(args) {
+    let given: Vec<OsString> = args.collect();
+    let args = match Args::from_iter_safe(&given) {
         Ok(args) => args,
         Err(error) if asked_for(&error) => {
             writeln!(out, "{}", error.message)?;
             return Ok(ExitCode::Done);
         }
-        Err(error) => return Err(Failure::Usage(exit::usage_text(&error))),
+        Err(error) => return Err(exit::UsageError::new(&error, &given, objection).into()),
     };
     one_runtime_thread();
     let code = match args.command {
@@ -87,6 +88,11 @@ pub(crate) fn run(
     };
     out.flush()?;
     Ok(code)
+}
+
+/// What the parser has against these arguments.
+fn objection(args: Vec<String>) -> Option<clap::Error> {
+    Args::from_iter_safe(args).err().filter(|error| !asked_for(error))
 }
 
 /// Whether the "error" is the help or the version the user asked for.

@@ -32,7 +32,7 @@ pub use self::{
     ask::{Inquirer, ask, ask_all},
     report::{Reading, Report},
 };
-use crate::{Endpoint, ServerId, election::Notification};
+use crate::{Endpoint, ServerId, UntrustedText, election::Notification};
 
 /// Under this id we ask. It is always the same, as a real server keeps a queue for every id it ever met.
 pub const PROBE_ID: ServerId = ServerId::MAX;
@@ -92,8 +92,8 @@ pub enum NoAnswer {
     /// The answer is no frame.
     #[error("this is another program: its answer begins with `{found}`")]
     AnotherProgram {
-        /// How it begins, printable.
-        found: String,
+        /// How it begins.
+        found: UntrustedText,
     },
     /// The answer is a frame, but no notification.
     #[error("the answer makes no sense: {0}")]

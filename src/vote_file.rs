@@ -29,7 +29,7 @@ mod raw;
 
 use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
 
-use ballotbox_actors::{Endpoint, ServerId};
+use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
 use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};
@@ -55,11 +55,14 @@ pub const TIME_MAX: Duration = Duration::from_secs(3600);
 /// A title has so many characters at most: it is one line.
 pub const TITLE_CHARS_MAX: usize = 200;
 
+/// How a text in UTF-16 begins, in both orders of its bytes.
+const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+
 /// A vote file, read and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VoteFile {
     /// The story in one line.
-    pub title: Option<String>,
+    pub title: Option<Title>,
     /// The members, in the order of the file.
     pub members: Vec<VoteFileMember>,
     /// The same members, as far as quorums are concerned.
@@ -72,6 +75,24 @@ pub struct VoteFile {
     pub expectations: Vec<Expectation>,
     /// What a simulation may add.
     pub faults: Option<Faults>,
+}
+
+/// The title of a vote file: one line, not longer than [`TITLE_CHARS_MAX`]. `Display` escapes what cannot be seen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Title(String);
+
+impl Title {
+    /// The title as it stands in the file, to be written into another one; not to be shown.
+    pub fn as_written(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its length was checked: all of it is shown.
+        UntrustedText::shortened(&self.0, usize::MAX).fmt(f)
+    }
 }
 
 /// One member of a vote file.
@@ -144,15 +165,19 @@ impl VoteFile {
     ///
     /// [`VoteFileError`], one line that names the file, the field, what was found and what was expected.
     pub fn read(path: &Path) -> Result<Self, VoteFileError> {
-        let file = error::one_line(&path.display().to_string());
+        let file = UntrustedText::path(path);
         let mut bytes = Vec::new();
         let read = File::open(path)
             .and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-        if let Err(source) = read {
-            return Err(VoteFileError::Unreadable { file, source });
+        if let Err(error) = read {
+            let kind = error.kind();
+            return Err(VoteFileError::Unreadable { file, cause: error.into(), kind });
         }
         match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(&file, text),
+            Ok(text) => Self::parse_text(file, text),
+            Err(_) if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) => {
+                Err(VoteFileError::Utf16 { file })
+            }
             Err(_) if bytes.len() > FILE_BYTES_MAX => Err(VoteFileError::TooLarge { file }),
             Err(error) => Err(VoteFileError::NotUtf8 { file, at: error.valid_up_to() }),
         }
@@ -164,11 +189,15 @@ impl VoteFile {
     ///
     /// As for [`VoteFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, VoteFileError> {
+        Self::parse_text(name.into(), text)
+    }
+
+    fn parse_text(file: UntrustedText, text: &str) -> Result<Self, VoteFileError> {
         if text.len() > FILE_BYTES_MAX {
-            return Err(VoteFileError::TooLarge { file: name.to_owned() });
+            return Err(VoteFileError::TooLarge { file });
         }
-        let raw = raw::read(name, text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        check::check(raw).map_err(|error| error.in_file(name))
+        let raw = raw::read(&file, text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        check::check(raw).map_err(|error| error.in_file(file))
     }
 
     /// The file as JSON text, one member, step and expectation a line, such that reading it gives the same values.

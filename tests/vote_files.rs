@@ -81,7 +81,8 @@ fn with_faults(faults: &str) -> String {
 #[test]
 fn a_file_is_read_into_checked_values() {
     let file = read(STORY);
-    assert_eq!(file.title.as_deref(), Some("The most recent history wins; then the leader dies"));
+    let title = file.title.unwrap();
+    assert_eq!(title.as_written(), "The most recent history wins; then the leader dies");
     let [first, second, third, fourth] = file.members.as_slice() else {
         panic!("{:?}", file.members)
     };
@@ -170,10 +171,21 @@ fn a_file_is_written_as_people_write_it_one_entry_a_line() {
 }
 
 #[test]
+fn what_cannot_be_seen_in_a_title_is_shown_and_saved_in_digits() {
+    let title = "right\u{202e}to left\u{2028}and \u{e0041}a tag";
+    let file = read(&format!(r#"{{"title":"{title}","members":[{{"id":1}}]}}"#));
+    let shown = file.title.as_ref().unwrap().to_string();
+    assert_eq!(shown, r"right\u{202e}to left\u{2028}and \u{e0041}a tag");
+    let saved = file.to_json();
+    assert!(saved.contains(r"right\u202eto left\u2028and \udb40\udc41a tag"), "{saved}");
+    assert_eq!(read(&saved).title.unwrap().as_written(), title);
+}
+
+#[test]
 fn only_a_wrong_path_is_answered_with_what_the_file_should_be() {
     let error = |kind: ErrorKind| {
-        let file = "votes.json".to_owned();
-        VoteFileError::Unreadable { file, source: kind.into() }.to_string()
+        let cause = std::io::Error::from(kind).into();
+        VoteFileError::Unreadable { file: "votes.json".into(), cause, kind }.to_string()
     };
     assert_eq!(error(ErrorKind::PermissionDenied), "votes.json: permission denied");
     for kind in [ErrorKind::NotFound, ErrorKind::IsADirectory] {

@@ -1,12 +1,9 @@
 //! `ballotbox check`: is this file good, and what does it say?
 
+mod kind;
 mod zoo_cfg;
 
-use std::{
-    fs::File,
-    io::{Read, Write},
-    path::{Path, PathBuf},
-};
+use std::{io::Write, path::PathBuf};
 
 use ballotbox::{
     Ensemble, Role,
@@ -15,6 +12,7 @@ use ballotbox::{
 };
 use structopt::StructOpt;
 
+use self::kind::Kind;
 use super::{
     ExitCode, Failure,
     screen::{self, BOLD, Column, FAINT, PLAIN},
@@ -29,27 +27,12 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    if is_zoo_cfg(&args.file) {
-        zoo_cfg::print(&ZooCfg::read(&args.file)?, out)?;
-    } else {
-        vote_file(&VoteFile::read(&args.file)?, out)?;
+    match Kind::of(&args.file) {
+        Kind::ZooCfg => zoo_cfg::print(&ZooCfg::read(&args.file)?, out)?,
+        Kind::VoteFile => vote_file(&VoteFile::read(&args.file)?, out)?,
+        Kind::Neither(found) => return Err(kind::neither(&args.file, found)),
     }
     Ok(ExitCode::Done)
-}
-
-/// Whether this is a zoo.cfg and not a vote file: by its extension, and else because it does not begin as JSON does.
-fn is_zoo_cfg(path: &Path) -> bool {
-    /// How far to look for what is not blank.
-    const LOOK_AT: u64 = 4096;
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => return false,
-        Some("cfg") => return true,
-        _ => {}
-    }
-    let mut bytes = Vec::new();
-    let begin = File::open(path).and_then(|file| file.take(LOOK_AT).read_to_end(&mut bytes));
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    begin.is_ok() && text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{')
 }
 
 fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ballotbox::UntrustedText;
+
 /// No deadline is longer than a day.
 const MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -10,11 +12,11 @@ const MAX: Duration = Duration::from_secs(24 * 3600);
 #[error(
     "`{0}` is no time from 1ms to 24h: expected a whole number and a unit, as in 500ms, 30s, 2m or 1h"
 )]
-pub(super) struct DurationError(String);
+pub(super) struct DurationError(UntrustedText);
 
 /// Reads a whole number with the unit `ms`, `s`, `m` or `h`.
 pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
-    let refused = || DurationError(text.to_owned());
+    let refused = || DurationError(text.into());
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let millis = match unit {
@@ -45,7 +47,7 @@ mod tests {
     fn anything_else_is_refused() {
         for text in ["", "30", "s", "-1s", "1.5s", "0s", "25h", "1 s", "99999999999999999999s", "é"]
         {
-            assert_eq!(parse(text), Err(DurationError(text.to_owned())));
+            assert_eq!(parse(text), Err(DurationError(text.into())));
         }
         assert!(parse("18446744073709551615h").is_err());
     }

@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
+    UntrustedText,
     elect::{self, Happening, MemberReport, Report, What, tenths_of_ms},
     vote_file::{Faults, MemberState, Outcome, VoteFile},
 };
@@ -38,7 +39,7 @@ pub(super) struct ElectArgs {
 pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let file = VoteFile::read(&args.file)?;
     if file.faults.as_ref().is_some_and(Faults::matter) {
-        let path = args.file.display();
+        let path = UntrustedText::path(&args.file);
         screen::warn(
             &format!("{path}, faults: left out, as they are for simulate only"),
             args.json,
@@ -70,8 +71,10 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         writeln!(out, "\n{}", summary(&report))?;
     }
     if let Some(path) = &args.diagram {
-        std::fs::write(path, elect::diagram(&file, &story))
-            .map_err(|source| Failure::Diagram { path: path.display().to_string(), source })?;
+        std::fs::write(path, elect::diagram(&file, &story)).map_err(|error| Failure::Diagram {
+            path: UntrustedText::path(path),
+            cause: error.into(),
+        })?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }

@@ -1,9 +1,10 @@
 //! [`ExitCode`] and [`Failure`]: how a command ended.
 
-use std::io;
+use std::{ffi::OsString, io};
 
 use ballotbox::{
-    NodeError, elect::ElectError, node::ConfigError, vote_file::VoteFileError, zoo_cfg::ZooCfgError,
+    NodeError, UntrustedText, elect::ElectError, node::ConfigError, vote_file::VoteFileError,
+    zoo_cfg::ZooCfgError,
 };
 use structopt::clap;
 
@@ -30,9 +31,12 @@ impl From<ExitCode> for std::process::ExitCode {
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line makes no sense; the text of the argument parser.
+    /// The command line makes no sense.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// An argument cannot be used.
     #[error("{0}")]
-    Usage(String),
+    Argument(UntrustedText),
     /// The vote file cannot be used.
     #[error(transparent)]
     VoteFile(#[from] VoteFileError),
@@ -43,18 +47,18 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Elect(#[from] ElectError),
     /// The picture could not be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {cause}")]
     Diagram {
         /// Where to.
-        path: String,
+        path: UntrustedText,
         /// What the system said.
-        source: io::Error,
+        cause: UntrustedText,
     },
     /// The file says too little for a node, or does not know it.
     #[error("{file}: {error}")]
     NodeConfig {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// What is missing.
         error: ConfigError,
     },
@@ -63,20 +67,20 @@ pub(crate) enum Failure {
     Node(#[from] NodeError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
-    Signals(io::Error),
+    Signals(UntrustedText),
     /// There is no thread for a job.
     #[error("cannot start a thread: {0}: expected fewer --jobs, or more threads for this user")]
-    Jobs(io::Error),
+    Jobs(UntrustedText),
     /// A file could not be written.
-    #[error("cannot write {file}: {source}")]
+    #[error("cannot write {file}: {cause}")]
     Save {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// What the system said.
-        source: io::Error,
+        cause: UntrustedText,
     },
     /// The results could not be written.
-    #[error("cannot write to stdout: {0}")]
+    #[error("cannot write to stdout: {}", UntrustedText::new(.0))]
     Output(#[from] io::Error),
 }
 
@@ -86,6 +90,7 @@ impl Failure {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Self::Usage(_)
+            | Self::Argument(_)
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::Elect(_)
@@ -102,6 +107,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_)
+            | Self::Argument(_)
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::NodeConfig { .. }
@@ -120,8 +126,29 @@ impl Failure {
     }
 }
 
-/// The parser's text, without the `error:` in front that ours replaces.
-pub(super) fn usage_text(error: &clap::Error) -> String {
-    let text = error.message.trim_end();
-    text.strip_prefix("error: ").unwrap_or(text).to_owned()
+/// What the parser of the arguments has to say. It has several lines, and quotes arguments only as they may be shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(String);
+
+impl UsageError {
+    /// The words for what `parse` found wrong with these arguments.
+    ///
+    /// A parser quotes arguments as they are, in the midst of lines of its own. So it is asked again, about arguments
+    /// that look like these.
+    pub(super) fn new(
+        error: &clap::Error,
+        args: &[OsString],
+        parse: impl Fn(Vec<String>) -> Option<clap::Error>,
+    ) -> Self {
+        let shown = args.iter().map(|arg| UntrustedText::os(arg).to_string()).collect();
+        let text = match parse(shown) {
+            Some(again) => again.message,
+            // It has no objection to those: then what it said of the others is told in one line.
+            None => UntrustedText::new(&error.message).to_string(),
+        };
+        let text = text.trim_end();
+        // Ours stands in front instead.
+        Self(text.strip_prefix("error: ").unwrap_or(text).to_owned())
+    }
 }

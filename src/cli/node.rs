@@ -11,7 +11,7 @@ use std::{
 
 use async_std::task::block_on;
 use ballotbox::{
-    Node, NodeConfig, NodeError, ServerId,
+    Node, NodeConfig, NodeError, ServerId, UntrustedText,
     node::{Occurrence, Watch},
     vote_file::VoteFile,
     zoo_cfg::ZooCfg,
@@ -75,20 +75,22 @@ pub(super) struct NodeArgs {
 fn server_id(text: &str) -> Result<ServerId, String> {
     let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     number.and_then(ServerId::new).ok_or_else(|| {
-        format!("`{text}` is no server id: expected a whole number from 0 to {}", ServerId::MAX)
+        let (text, max) = (UntrustedText::new(text), ServerId::MAX);
+        format!("`{text}` is no server id: expected a whole number from 0 to {max}")
     })
 }
 
 pub(super) fn run(args: &NodeArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let config = config(args)?;
     // Before anything else, so that no signal finds us without a handler.
-    let signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::Signals)?;
+    let signals =
+        Signals::new([SIGINT, SIGTERM]).map_err(|error| Failure::Signals(error.into()))?;
     let voice = Voice { me: config.me, json: args.json, began: clock::now(), out };
     match block_on(serve(config, signals, voice)) {
         Ok(()) => Ok(ExitCode::Done),
         Err(Failure::Node(NodeError::Config(error))) => {
             let file = args.config.as_ref().or(args.votes.as_ref());
-            let file = file.map_or_else(String::new, |file| file.display().to_string());
+            let file = file.map(|file| UntrustedText::path(file)).unwrap_or_default();
             Err(Failure::NodeConfig { file, error })
         }
         Err(failure) => Err(failure),
@@ -106,7 +108,7 @@ fn config(args: &NodeArgs) -> Result<NodeConfig, Failure> {
         }
         (None, Some(path), Some(id)) => Ok(VoteFile::read(path)?.node_config(id)),
         (None, None, _) | (None, _, None) => {
-            Err(Failure::Usage("--id and --votes are needed, or --config".to_owned()))
+            Err(Failure::Argument("--id and --votes are needed, or --config".into()))
         }
     }
 }

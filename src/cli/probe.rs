@@ -7,7 +7,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use async_std::task::block_on;
 use ballotbox::{
-    Endpoint,
+    Endpoint, EndpointError,
     config_text::ConfigText,
     probe::{Answer, NoAnswer, Report, Target, ask_all},
     zoo_cfg::ZooCfg,
@@ -57,7 +57,8 @@ struct Endpoints(Vec<Endpoint>);
 fn endpoints(text: &str) -> Result<Endpoints, String> {
     let mut found = Vec::new();
     for part in text.split(',') {
-        let endpoint: Endpoint = part.trim().parse().map_err(|error| format!("{error}"))?;
+        let endpoint: Endpoint =
+            part.trim().parse().map_err(|error: EndpointError| error.to_string())?;
         if !found.contains(&endpoint) {
             found.push(endpoint);
         }

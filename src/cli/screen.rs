@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use ballotbox::UntrustedText;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 /// Headings.
@@ -60,8 +61,12 @@ pub(super) fn table(
     Ok(())
 }
 
+/// At most this many bytes of a warning.
+const WARNING_SHOWN_MAX: usize = 4096;
+
 /// Says on stderr what is not as it should be: in words, or as a JSON line.
 pub(super) fn warn(text: &str, json: bool) {
+    let text = UntrustedText::shortened(text, WARNING_SHOWN_MAX).to_string();
     if json {
         let line = serde_json::json!({ "event": "warning", "text": text });
         anstream::eprintln!("{line}");

@@ -15,7 +15,7 @@ use std::{
 };
 
 use ballotbox::{
-    ServerId,
+    ServerId, UntrustedText,
     simulation::{Ending, Setup, Violation, written_down},
     vote_file::VoteFile,
 };
@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 use structopt::StructOpt;
 
 use super::{ExitCode, Failure};
+
+/// At most this many bytes of a message that names a file.
+const MESSAGE_SHOWN_MAX: usize = 2 * UntrustedText::PATH_SHOWN_MAX;
 
 /// The words of the trace, at the end of `--help`.
 const LEGEND: &str = "\
@@ -110,13 +113,16 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    let refused = || format!("`{text}` is no seed: expected a whole number from 0 to {}", u64::MAX);
+    let refused = || {
+        let text = UntrustedText::new(text);
+        format!("`{text}` is no seed: expected a whole number from 0 to {}", u64::MAX)
+    };
     text.parse().map_err(|_| refused())
 }
 
 fn number_of_seeds(text: &str) -> Result<NonZeroU64, String> {
     let refused = || {
-        let max = u64::MAX;
+        let (text, max) = (UntrustedText::new(text), u64::MAX);
         format!("`{text}` is no number of seeds: expected a whole number from 1 to {max}")
     };
     text.parse().map_err(|_| refused())
@@ -138,7 +144,8 @@ fn processors() -> NonZeroUsize {
 fn range(first: u64, count: NonZeroU64) -> Result<RangeInclusive<u64>, Failure> {
     let last = first.checked_add(count.get() - 1).ok_or_else(|| {
         let max = u64::MAX;
-        Failure::Usage(format!("{count} seeds from {first} on: expected none above {max}"))
+        let text = format!("{count} seeds from {first} on: expected none above {max}");
+        Failure::Argument(text.into())
     })?;
     Ok(first..=last)
 }
@@ -155,10 +162,9 @@ fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
 fn not_onto_itself(played: &Path, saved: &Path) -> Result<(), Failure> {
     let files = played.canonicalize().ok().zip(saved.canonicalize().ok());
     if files.is_some_and(|(from, to)| from == to) {
-        let saved = saved.display();
-        return Err(Failure::Usage(format!(
-            "--save {saved}: that is the file to play: expected another one"
-        )));
+        let saved = UntrustedText::path(saved);
+        let text = format!("--save {saved}: that is the file to play: expected another one");
+        return Err(Failure::Argument(UntrustedText::shortened(text, MESSAGE_SHOWN_MAX)));
     }
     Ok(())
 }
@@ -166,7 +172,7 @@ fn not_onto_itself(played: &Path, saved: &Path) -> Result<(), Failure> {
 fn save(file: &VoteFile, path: &Path) -> Result<(), Failure> {
     let text = file.to_json() + "\n";
     std::fs::write(path, text)
-        .map_err(|source| Failure::Save { file: path.display().to_string(), source })
+        .map_err(|error| Failure::Save { file: UntrustedText::path(path), cause: error.into() })
 }
 
 /// How a run ended, as in JSON.

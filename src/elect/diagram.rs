@@ -136,7 +136,8 @@ impl Picture {
     fn new(file: &VoteFile, shown: &[Happening], left_out: usize) -> Self {
         let rows = shown.len();
         let texts = shown.iter().map(|happening| happening.what.to_string().chars().count());
-        let title = file.title.as_deref().unwrap_or("An election");
+        let title =
+            file.title.as_ref().map_or_else(|| "An election".to_owned(), ToString::to_string);
         let chars = texts.chain([title.chars().count()]).max().unwrap_or_default();
         let ids: BTreeSet<_> = file.ensemble.members().map(|(id, _)| id).collect();
         let lanes: BTreeMap<_, _> =
@@ -151,7 +152,7 @@ impl Picture {
              markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#555555\"/>\
              </marker></defs>\n"
         );
-        let title = escaped(title);
+        let title = escaped(&title);
         let _ = writeln!(head, "<text x=\"16\" y=\"28\" font-size=\"17\">{title}</text>");
         for (id, x) in &lanes {
             let role = if file.ensemble.is_voter(*id) { "" } else { " (observer)" };

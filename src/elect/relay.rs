@@ -23,7 +23,10 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, Wake, clock, mailbox, spawn};
+use ballotbox_actors::{
+    UntrustedText,
+    kit::{Actor, Address, Exit, Mailbox, Raced, Wake, clock, mailbox, spawn},
+};
 use futures::{
     future::{self, Either},
     io::{AsyncReadExt, AsyncWriteExt},
@@ -71,10 +74,10 @@ pub(super) enum RelayMsg {
 
 /// Why a relay gave up.
 #[derive(Debug, thiserror::Error)]
-#[error("the relay at {address} cannot go on: {source}")]
+#[error("the relay at {address} cannot go on: {cause}")]
 pub(crate) struct RelayError {
     address: SocketAddr,
-    source: io::Error,
+    cause: UntrustedText,
 }
 
 /// The actor.
@@ -178,7 +181,7 @@ impl Actor for Relay {
                 Wake::Closed => break,
             }
         }
-        served.map_err(|source| RelayError { address: self.port.address(), source })
+        served.map_err(|error| RelayError { address: self.port.address(), cause: error.into() })
     }
 }
 

@@ -6,12 +6,11 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    io,
     time::{Duration, Instant},
 };
 
 use ballotbox_actors::{
-    ServerId,
+    ServerId, UntrustedText,
     kit::{
         Actor, Address, Exit, Inlet, Mailbox, Raced, Rounded, Wake, clock, mailbox,
         mailbox_with_inlet, spawn,
@@ -47,14 +46,14 @@ const REDIAL_MAX: Duration = Duration::from_millis(250);
 #[derive(Debug, thiserror::Error)]
 pub enum ElectError {
     /// A member's address cannot be used.
-    #[error("cannot listen on {address} for member {member}: {source}")]
+    #[error("cannot listen on {address} for member {member}: {cause}")]
     Bind {
         /// The member.
         member: ServerId,
         /// Its address.
-        address: String,
+        address: UntrustedText,
         /// What the system said.
-        source: io::Error,
+        cause: UntrustedText,
     },
     /// A member's address is a name that leads nowhere.
     #[error("cannot listen for member {member}: {error}")]
@@ -65,10 +64,10 @@ pub enum ElectError {
         error: LookupError,
     },
     /// There is no port for a cable between two members.
-    #[error("cannot reserve a loopback port for a cable: {source}")]
+    #[error("cannot reserve a loopback port for a cable: {cause}")]
     Cable {
         /// What the system said.
-        source: io::Error,
+        cause: UntrustedText,
     },
     /// Too many pairs of members can be parted.
     #[error(
@@ -80,7 +79,7 @@ pub enum ElectError {
     },
     /// A cable broke that should not have.
     #[error("{0}")]
-    CableEnded(String),
+    CableEnded(UntrustedText),
     /// A node failed.
     #[error("member {member} failed: {error}")]
     Node {
@@ -352,7 +351,7 @@ impl Runner<'_> {
             }
             RunnerMsg::CableEnded(exit) => {
                 self.cables_ended += 1;
-                return Err(ElectError::CableEnded(exit.to_string()));
+                return Err(ElectError::CableEnded(UntrustedText::new(exit)));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ballotbox_actors::{
-    Endpoint, ServerId,
+    Endpoint, ServerId, UntrustedText,
     kit::{Address, Exit, Wake, mailbox, spawn},
     socket::resolve,
 };
@@ -58,7 +58,8 @@ impl Wiring {
         let mut wiring = Self { ports, relays: BTreeMap::new() };
         for (from, to) in cables {
             let Some(target) = wiring.ports.get(&to).map(ReservedPort::address) else { continue };
-            let port = ReservedPort::free().map_err(|source| ElectError::Cable { source })?;
+            let port =
+                ReservedPort::free().map_err(|error| ElectError::Cable { cause: error.into() })?;
             let address = port.address();
             let (relay, orders) = mailbox();
             spawn(Relay::new(port, target, relay.clone()), orders, parent.clone(), report);
@@ -79,9 +80,9 @@ impl Wiring {
     /// Opens the port of a member.
     pub(super) fn listen(&self, member: ServerId) -> Result<Option<TcpListener>, ElectError> {
         let Some(port) = self.ports.get(&member) else { return Ok(None) };
-        let address = port.address().to_string();
+        let address = UntrustedText::new(port.address());
         let opened = port.listen();
-        opened.map(Some).map_err(|source| ElectError::Bind { member, address, source })
+        opened.map(Some).map_err(|error| ElectError::Bind { member, address, cause: error.into() })
     }
 
     /// Puts every cable into its condition, and waits until it is.
@@ -107,16 +108,15 @@ impl Wiring {
 }
 
 async fn reserve(member: ServerId, at: Option<&Endpoint>) -> Result<ReservedPort, ElectError> {
-    let cannot_bind = |address: &str, source| {
-        let address = address.to_owned();
-        ElectError::Bind { member, address, source }
-    };
+    let cannot_bind =
+        |address, error: std::io::Error| ElectError::Bind { member, address, cause: error.into() };
     let Some(endpoint) = at else {
-        return ReservedPort::free().map_err(|source| cannot_bind("a free loopback port", source));
+        return ReservedPort::free()
+            .map_err(|error| cannot_bind("a free loopback port".into(), error));
     };
     let found = resolve(endpoint, RESOLVE_MAX).await;
     let found = found.map_err(|error| ElectError::Lookup { member, error })?;
     let none = || std::io::ErrorKind::NotFound.into();
     let reserved = found.first().ok_or_else(none).and_then(|address| ReservedPort::at(*address));
-    reserved.map_err(|source| cannot_bind(&endpoint.to_string(), source))
+    reserved.map_err(|error| cannot_bind(UntrustedText::new(endpoint), error))
 }

@@ -1,6 +1,6 @@
 //! [`Judge`]: what the bytes that come back are.
 
-use ballotbox_actors::wire::FrameBuffer;
+use ballotbox_actors::{UntrustedText, wire::FrameBuffer};
 
 use super::NoAnswer;
 use crate::election::Notification;
@@ -69,9 +69,9 @@ impl Judge {
     }
 }
 
-/// Bytes of a stranger, safe to print.
-fn printable(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+/// How bytes of a stranger look. They may be no text at all.
+fn printable(bytes: &[u8]) -> UntrustedText {
+    UntrustedText::new(bytes.escape_ascii())
 }
 
 #[cfg(test)]
@@ -97,10 +97,10 @@ mod tests {
         let refused = |bytes: &[u8]| judge(bytes).unwrap_err();
         assert_eq!(refused(b""), NoAnswer::Closed);
         assert_eq!(refused(&[0x15, 3, 3, 0, 2, 2, 10]), NoAnswer::WantsTls);
-        let found = "HTTP/1.1 400 Bad Request".to_owned();
+        let found = "HTTP/1.1 400 Bad Request".into();
         let page = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>";
         assert_eq!(refused(page), NoAnswer::AnotherProgram { found });
-        let found = "\\x00\\x00\\x00\\thalf".to_owned();
+        let found = "\\x00\\x00\\x00\\thalf".into();
         assert_eq!(refused(b"\0\0\0\x09half"), NoAnswer::AnotherProgram { found });
         let error = refused(b"\0\0\0\x05hello");
         assert_eq!(error.kind(), "malformed");

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::{Endpoint, ServerId};
+use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
 
 use super::{
     Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,
-    VoteFile, VoteFileMember,
+    Title, VoteFile, VoteFileMember,
     error::{At, FieldError},
     join,
     raw::{
@@ -48,11 +48,11 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     Ok(VoteFile { title, members, ensemble, timing, steps, expectations, faults })
 }
 
-fn title(text: String) -> Result<String, At> {
+fn title(text: String) -> Result<Title, At> {
     if text.chars().any(char::is_control) || text.chars().nth(TITLE_CHARS_MAX).is_some() {
         return Err(At::new("title", FieldError::Title));
     }
-    Ok(text)
+    Ok(Title(text))
 }
 
 fn at_most(max: usize, found: usize, path: &str) -> Result<(), At> {
@@ -127,7 +127,7 @@ fn distinct_addresses(members: &[VoteFileMember]) -> Result<(), At> {
             let Some(address) = address else { continue };
             let path = format!("members[{n}].{field}");
             if let Some(other) = seen.insert(address, path.clone()) {
-                let address = address.to_string();
+                let (address, other) = (UntrustedText::new(address), other.into());
                 return Err(At::new(path, FieldError::SharedAddress { address, other }));
             }
         }
@@ -161,7 +161,7 @@ fn known(ensemble: &Ensemble, id: ServerId, path: &str) -> Result<ServerId, At> 
     if ensemble.contains(id) {
         return Ok(id);
     }
-    let known = join(ensemble.members().map(|(id, _)| id));
+    let known = join(ensemble.members().map(|(id, _)| id)).into();
     Err(At::new(path, FieldError::UnknownId { id, known }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use ballotbox_actors::{EndpointError, ServerId};
+use ballotbox_actors::{EndpointError, ServerId, UntrustedText};
 
 use super::{FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
 use crate::EnsembleError;
@@ -11,24 +11,34 @@ use crate::EnsembleError;
 #[derive(Debug, thiserror::Error)]
 pub enum VoteFileError {
     /// It could not be read at all.
-    #[error("{file}: {source}{}", if_another_file_helps(source))]
+    #[error("{file}: {cause}{}", if_another_file_helps(*kind))]
     Unreadable {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// What the system said.
-        source: io::Error,
+        cause: UntrustedText,
+        /// The same for programs.
+        kind: io::ErrorKind,
     },
     /// It is too large to be a vote file.
     #[error("{file}: more than {FILE_BYTES_MAX} bytes: expected a smaller file")]
     TooLarge {
         /// The file.
-        file: String,
+        file: UntrustedText,
+    },
+    /// It is text in another encoding.
+    #[error(
+        "{file}: this is UTF-16: expected a vote file in JSON, in UTF-8; save it in that encoding"
+    )]
+    Utf16 {
+        /// The file.
+        file: UntrustedText,
     },
     /// It is not text.
     #[error("{file}: not UTF-8 from byte {at} on: expected a vote file in JSON")]
     NotUtf8 {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// The first byte that is wrong, counted from 0.
         at: usize,
     },
@@ -36,23 +46,23 @@ pub enum VoteFileError {
     #[error("{file}, line {line}, column {column}{}: {what}", in_field(path))]
     Json {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// The line, counted from 1.
         line: usize,
         /// The column, counted from 1.
         column: usize,
         /// The field, as in `members[1].vote.zxid`; empty for the whole.
-        path: String,
+        path: UntrustedText,
         /// What was found and what was expected.
-        what: String,
+        what: UntrustedText,
     },
     /// A field has a value that cannot be.
     #[error("{file}, {path}: {error}")]
     Field {
         /// The file.
-        file: String,
+        file: UntrustedText,
         /// The field, as in `steps[0].kill[1]`.
-        path: String,
+        path: UntrustedText,
         /// What is wrong with it.
         error: FieldError,
     },
@@ -74,9 +84,9 @@ pub enum FieldError {
     #[error("{address} is also {other}: expected every address once")]
     SharedAddress {
         /// The address.
-        address: String,
+        address: UntrustedText,
         /// The other field.
-        other: String,
+        other: UntrustedText,
     },
     /// An observer has a weight or a group.
     #[error("{id} is an observer and never votes: expected no weight and no group")]
@@ -142,7 +152,7 @@ pub enum FieldError {
         /// The id.
         id: ServerId,
         /// The ids there are.
-        known: String,
+        known: UntrustedText,
     },
     /// A list names a member twice.
     #[error("{id} stands here twice: expected every member once")]
@@ -243,44 +253,26 @@ pub enum FieldError {
 /// A field and what is wrong with it, before the file's name is known.
 #[derive(Debug)]
 pub(super) struct At {
-    pub(super) path: String,
+    pub(super) path: UntrustedText,
     pub(super) error: FieldError,
 }
 
 impl At {
-    pub(super) fn new(path: impl Into<String>, error: FieldError) -> Self {
+    pub(super) fn new(path: impl Into<UntrustedText>, error: FieldError) -> Self {
         Self { path: path.into(), error }
     }
 
-    pub(super) fn in_file(self, file: &str) -> VoteFileError {
-        VoteFileError::Field { file: file.to_owned(), path: self.path, error: self.error }
+    pub(super) fn in_file(self, file: UntrustedText) -> VoteFileError {
+        VoteFileError::Field { file, path: self.path, error: self.error }
     }
 }
 
-/// Someone else's text, made fit for one line of a terminal: no control characters, and not endless.
-pub(super) fn one_line(text: &str) -> String {
-    const CHARS_MAX: usize = 400;
-    let mut line = String::new();
-    for (n, c) in text.chars().enumerate() {
-        if n == CHARS_MAX {
-            line.push('…');
-            break;
-        }
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
-}
-
-fn in_field(path: &str) -> String {
+fn in_field(path: &UntrustedText) -> String {
     if path.is_empty() { String::new() } else { format!(", {path}") }
 }
 
 /// What to expect instead, if the path leads to nothing or to something else; any other trouble has another remedy.
-fn if_another_file_helps(error: &io::Error) -> &'static str {
+fn if_another_file_helps(kind: io::ErrorKind) -> &'static str {
     let wrong_path = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory];
-    if wrong_path.contains(&error.kind()) { ": expected a vote file in JSON" } else { "" }
+    if wrong_path.contains(&kind) { ": expected a vote file in JSON" } else { "" }
 }

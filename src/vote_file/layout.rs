@@ -2,6 +2,7 @@
 
 use std::io::{Result, Write};
 
+use ballotbox_actors::UntrustedText;
 use serde_json::ser::Formatter;
 
 /// The file itself and its fields are broken into lines; whatever is deeper stays on one.
@@ -49,6 +50,23 @@ impl Layout {
 }
 
 impl Formatter for Layout {
+    /// What cannot be seen is written in digits: the value is the same, and nothing hides from who reads the file.
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> Result<()> {
+        for c in fragment.chars() {
+            if UntrustedText::is_escaped(c) {
+                let units = c.encode_utf16(&mut [0; 2]).to_vec();
+                units.iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+            } else {
+                out.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
     fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
         self.open(out, b"[")
     }

@@ -6,7 +6,7 @@ mod pairs;
 
 use std::{fmt, marker::PhantomData};
 
-use ballotbox_actors::ServerId;
+use ballotbox_actors::{ServerId, UntrustedText};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub(super) use faults::RawFaults;
@@ -17,7 +17,6 @@ use pairs::TwoOf;
 
 use super::{
     Deed, Expectation, ExpectedLeader, FileTiming, Step, VoteFile, VoteFileError, VoteFileMember,
-    error::one_line,
 };
 use crate::Role;
 
@@ -138,7 +137,7 @@ pub(super) struct RawLeader(pub(super) Option<Id>);
 pub(super) struct Object<T>(pub(super) T);
 
 /// Reads the JSON of a file.
-pub(super) fn read(file: &str, text: &str) -> Result<RawVoteFile, VoteFileError> {
+pub(super) fn read(file: &UntrustedText, text: &str) -> Result<RawVoteFile, VoteFileError> {
     let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut json);
     let Object(raw) = read.map_err(|error| {
@@ -149,22 +148,25 @@ pub(super) fn read(file: &str, text: &str) -> Result<RawVoteFile, VoteFileError>
     Ok(raw)
 }
 
-fn json_error(file: &str, path: &str, error: &serde_json::Error) -> VoteFileError {
+/// At most this many bytes are shown of what is wrong with the JSON: it may quote the file.
+const WHAT_SHOWN_MAX: usize = 512;
+
+fn json_error(file: &UntrustedText, path: &str, error: &serde_json::Error) -> VoteFileError {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
     let place = format!(" at line {line} column {column}");
-    let what = one_line(text.strip_suffix(&place).unwrap_or(&text));
+    let what = text.strip_suffix(&place).unwrap_or(&text);
     let expected = match error.classify() {
         serde_json::error::Category::Data => "",
         serde_json::error::Category::Eof => ": the file ends too early for JSON",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => ": not JSON",
     };
     VoteFileError::Json {
-        file: file.to_owned(),
+        file: file.clone(),
         line,
         column,
-        path: if path == "." { String::new() } else { one_line(path) },
-        what: what + expected,
+        path: if path == "." { "".into() } else { path.into() },
+        what: UntrustedText::shortened(format_args!("{what}{expected}"), WHAT_SHOWN_MAX),
     }
 }
 
@@ -207,7 +209,7 @@ fn leader_or_null<'de, D: Deserializer<'de>>(json: D) -> Result<Option<RawLeader
 impl From<&VoteFile> for RawVoteFile {
     fn from(file: &VoteFile) -> Self {
         Self {
-            title: file.title.clone(),
+            title: file.title.as_ref().map(|title| title.as_written().to_owned()),
             members: file.members.iter().map(|member| Object(member.into())).collect(),
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),

@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use ballotbox::{
-    Endpoint, ServerId,
+    Endpoint, ServerId, UntrustedText,
     config_text::ServerLine,
     zoo_cfg::{Ignored, ZooCfg},
 };
@@ -30,8 +30,7 @@ pub(super) fn print(cfg: &ZooCfg, out: &mut dyn Write) -> Result<(), Failure> {
     let rows: Vec<_> = servers.map(|(id, line)| (PLAIN, row(cfg, *id, line))).collect();
     screen::table(out, &columns, &rows)?;
     writeln!(out, "\n{}", quorum(&cfg.ensemble, !cfg.config.groups.is_empty()))?;
-    let my_id_file = cfg.my_id_file();
-    let my_id_file = my_id_file.display();
+    let my_id_file = UntrustedText::path(&cfg.my_id_file());
     match cfg.me {
         Some(me) => writeln!(out, "This server is member {me}, says {my_id_file}.")?,
         None => writeln!(out, "Which member this server is would stand in {my_id_file}.")?,

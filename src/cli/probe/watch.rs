@@ -45,7 +45,8 @@ pub(super) fn run(
     args: &ProbeArgs,
     out: &mut dyn Write,
 ) -> Result<Report, Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::Signals)?;
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM]).map_err(|error| Failure::Signals(error.into()))?;
     block_on(async {
         let began = clock::now();
         let mut inquirers: Vec<_> = ensemble.targets.iter().cloned().map(Inquirer::new).collect();

@@ -14,6 +14,7 @@ use std::{
 };
 
 use ballotbox::{
+    UntrustedText,
     simulation::{Run, Setup},
     vote_file::Expectation,
 };
@@ -75,7 +76,7 @@ pub(super) fn play(
     jobs: NonZeroUsize,
     stop: &AtomicBool,
 ) -> Result<Tally, Failure> {
-    let mut jobs = Jobs::start(setup, &seeds, jobs).map_err(Failure::Jobs)?;
+    let mut jobs = Jobs::start(setup, &seeds, jobs).map_err(|error| Failure::Jobs(error.into()))?;
     let mut tally = Tally::new(seeds);
     let mut progress = Progress::new();
     while !tally.is_complete() && !stop.load(Ordering::Relaxed) {
@@ -97,7 +98,7 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(Failure::Signals)?;
+            .map_err(|error| Failure::Signals(error.into()))?;
     }
     Ok(stop)
 }
@@ -287,7 +288,7 @@ impl What {
 
 /// The command that shows what happened.
 fn replay(file: &Path, seed: u64) -> String {
-    let file = file.display().to_string();
+    let file = UntrustedText::path(file).to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@%:".contains(c);
     let file =
         if file.chars().all(plain) { file } else { format!("'{}'", file.replace('\'', r"'\''")) };
