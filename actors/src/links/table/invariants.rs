@@ -45,13 +45,21 @@ pub fn first_broken(step: Step<'_>) -> Option<&'static str> {
 /// Every link and attempt has a generation of its own, and a later one a higher one.
 pub fn generations_grow(step: Step<'_>) -> bool {
     let (last, newest) = (step.before.last_generation, step.after.last_generation);
-    generations(step.after).enumerate().all(|(index, generation)| {
-        if generation <= last {
-            return generations(step.before).any(|old| old == generation);
-        }
-        let is_another = || generations(step.after).take(index).all(|other| other != generation);
-        generation <= newest && is_another()
-    })
+    // Most events change none of them, and a table may have hundreds.
+    if generations(step.after).eq(generations(step.before)) {
+        return true;
+    }
+    let sorted = |table| {
+        let mut generations: Vec<_> = generations(table).collect();
+        generations.sort_unstable();
+        generations
+    };
+    let (before, after) = (sorted(step.before), sorted(step.after));
+    let is_known = |generation| before.binary_search(generation).is_ok();
+    let (old, new) = after.split_at(after.partition_point(|generation| *generation <= last));
+    old.iter().all(is_known)
+        && new.windows(2).all(|pair| pair[0] != pair[1])
+        && new.last().is_none_or(|generation| *generation <= newest)
 }
 
 /// A link that is gone was said to be down, and one that is there now to be up; not more, and not less.
