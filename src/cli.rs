@@ -81,7 +81,8 @@ pub(crate) fn run(
     let code = match args.command {
         Command::Elect(args) => elect::run(&args, out)?,
         Command::Simulate(args) => simulate::run(&args, out)?,
-        Command::Node(args) => node::run(&args, out)?,
+        // It has its own way to stdout, which may be full: nothing here may wait for that.
+        Command::Node(args) => return node::run(&args),
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
         Command::Completions(args) => completions::run(&args, out)?,

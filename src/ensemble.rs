@@ -4,7 +4,10 @@
 //! more than half of the groups, each with more than half of its weight; groups without any weight are left out.
 //! So losing a whole site does not cost the quorum, and a server of weight 0 votes for others but never counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use ballotbox_actors::ServerId;
 
@@ -175,19 +178,67 @@ impl Ensemble {
                 ids.iter().filter(|id| self.is_voter(**id)).count() > voters / 2
             }
             Quorums::Hierarchical { weights, groups, totals } => {
-                let mut present = BTreeMap::<GroupId, u64>::new();
-                for id in ids {
-                    if let (Some(weight), Some(group)) = (weights.get(id), groups.get(id)) {
-                        *present.entry(*group).or_default() += weight;
-                    }
-                }
-                // More than half, written so that large weights cannot overflow.
-                let won = |group: &GroupId, weight: u64| weight > totals[group] - weight;
-                present.iter().filter(|(group, weight)| won(group, **weight)).count()
-                    > totals.len() / 2
+                groups_won(ids, weights, groups, totals) > totals.len() / 2
             }
         }
     }
+
+    /// What these ids amount to, and what a quorum takes.
+    pub fn count(&self, ids: &BTreeSet<ServerId>) -> QuorumCount {
+        let here = ids.iter().filter(|id| self.is_voter(**id)).count();
+        let voters = self.voters().count();
+        match &self.quorums {
+            Quorums::Majority { .. } => QuorumCount { here, voters, groups: None },
+            Quorums::Hierarchical { weights, groups, totals } => {
+                let won = groups_won(ids, weights, groups, totals);
+                QuorumCount { here, voters, groups: Some((won, totals.len())) }
+            }
+        }
+    }
+}
+
+/// How far some members are from a quorum. `Display` says it: `1 of 3 voters here, 2 needed`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct QuorumCount {
+    /// How many of them are voters.
+    pub here: usize,
+    /// How many voters there are in all.
+    pub voters: usize,
+    /// In a hierarchical quorum: how many groups they have more than half of the weight of, and how many groups with any
+    /// weight there are.
+    pub groups: Option<(usize, usize)>,
+}
+
+impl fmt::Display for QuorumCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { here, voters, groups } = self;
+        match groups {
+            None => write!(f, "{here} of {voters} voters here, {} needed", voters / 2 + 1),
+            Some((won, all)) => write!(
+                f,
+                "{here} of {voters} voters here, more than half of the weight of {won} of {all} groups, {} needed",
+                all / 2 + 1
+            ),
+        }
+    }
+}
+
+/// In how many groups these ids have more than half of the weight.
+fn groups_won(
+    ids: &BTreeSet<ServerId>,
+    weights: &BTreeMap<ServerId, u64>,
+    groups: &BTreeMap<ServerId, GroupId>,
+    totals: &BTreeMap<GroupId, u64>,
+) -> usize {
+    let mut present = BTreeMap::<GroupId, u64>::new();
+    for id in ids {
+        if let (Some(weight), Some(group)) = (weights.get(id), groups.get(id)) {
+            *present.entry(*group).or_default() += weight;
+        }
+    }
+    // More than half, written so that large weights cannot overflow.
+    let won = |group: &GroupId, weight: u64| weight > totals[group] - weight;
+    present.iter().filter(|(group, weight)| won(group, **weight)).count()
 }
 
 fn hierarchical(voters: &[Member]) -> Result<Quorums, EnsembleError> {
@@ -253,6 +304,16 @@ mod tests {
         assert!(ensemble.is_quorum(&ids([0, 1, 3, 4])));
         assert!(!ensemble.is_quorum(&ids([0, 1, 6, 7, 8])));
         assert!(ensemble.may_lead(id(5)) && !ensemble.may_lead(id(6)));
+    }
+
+    #[test]
+    fn what_is_missing_to_a_quorum_is_said_in_voters_or_in_groups() {
+        let flat = Ensemble::new((1..=4).map(|n| Member::voter(id(n)))).unwrap();
+        assert_eq!(flat.count(&ids([1, 9])).to_string(), "1 of 4 voters here, 3 needed");
+        let members = (0..9).map(|n| grouped(n, n / 3, u64::from(n < 6)));
+        let grouped = Ensemble::new(members).unwrap();
+        let told = "4 of 9 voters here, more than half of the weight of 1 of 2 groups, 2 needed";
+        assert_eq!(grouped.count(&ids([0, 1, 3, 8])).to_string(), told);
     }
 
     #[test]

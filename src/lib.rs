@@ -69,6 +69,6 @@ pub mod zoo_cfg;
 
 pub use ballotbox_actors::{Endpoint, EndpointError, ServerId, UntrustedText};
 pub use election::{Decision, Election, Epoch, Round, Standing, Vote, Zxid};
-pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, Role};
+pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role};
 pub use node::{Node, NodeConfig, NodeError};
 pub use timing::Timing;

@@ -35,6 +35,9 @@ impl Record {
         ensure(event["id"] == self.id, "it speaks for another id")?;
         ensure(event["at_ms"].is_number(), "an event has no time")?;
         ensure(!self.stopped, "something happened after it stopped")?;
+        if event["again"] == true {
+            return self.again(&event);
+        }
         match event["event"].as_str() {
             Some("looking") => self.looking(&event),
             Some("elected") => self.elected(&event),
@@ -45,6 +48,18 @@ impl Record {
             Some(_) => Ok(()),
             None => Err("an event has no name".to_owned()),
         }
+    }
+
+    /// After lines that were left out, how things stand is said again: elections are never left out.
+    fn again(&self, event: &Value) -> Result<(), String> {
+        let same = match self.belief {
+            Belief::Nothing => false,
+            Belief::Looking { round } => event["event"] == "looking" && event["round"] == round,
+            Belief::Elected { leader, .. } => {
+                event["event"] == "elected" && event["leader"] == leader
+            }
+        };
+        ensure(same, "what it says again is not what it said")
     }
 
     fn looking(&mut self, event: &Value) -> Result<(), String> {

@@ -1,10 +1,10 @@
-//! The one clock, monotonic: nothing here knows the time of day.
+//! The one clock, monotonic. The time of day is there only to be shown.
 
 use std::{
     future::Future,
     pin::pin,
     task::Poll,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures::poll;
@@ -15,6 +15,12 @@ use super::Rounded;
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day, to be shown to people. It may jump: nothing is decided by it.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn time_of_day() -> SystemTime {
+    SystemTime::now()
 }
 
 /// The work took longer than it was given.

@@ -27,7 +27,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// At most `max` within any `period`.
+    /// At most `max`, at least one, within any `period`.
     pub const fn new(max: usize, period: Duration) -> Self {
         Self { max, period, admitted: VecDeque::new() }
     }
@@ -42,6 +42,13 @@ impl RateLimit {
             self.admitted.push_back(at);
         }
         admitted
+    }
+
+    /// From when on another one is admitted: from the beginning, if nothing is in the way.
+    pub fn next_admitted(&self) -> Duration {
+        let full = self.admitted.len() >= self.max;
+        let first = self.admitted.front().filter(|_| full);
+        first.map_or(Duration::ZERO, |first| *first + self.period)
     }
 }
 
@@ -74,8 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_none_admits_none() {
-        let mut limit = RateLimit::new(0, Duration::from_secs(60));
-        assert!(!limit.admit(Duration::ZERO) && !limit.admit(Duration::from_secs(600)));
+    fn the_next_one_is_admitted_when_the_limit_says_so() {
+        let mut limit = RateLimit::new(2, Duration::from_secs(60));
+        let seconds = Duration::from_secs;
+        assert!(limit.admit(seconds(1)) && limit.next_admitted() <= seconds(1));
+        assert!(limit.admit(seconds(5)) && !limit.admit(seconds(60)));
+        assert_eq!(limit.next_admitted(), seconds(61));
+        assert!(limit.admit(limit.next_admitted()));
     }
 }

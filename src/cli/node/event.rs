@@ -1,57 +1,133 @@
 //! The events of a node, as lines for people and for programs.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt, io,
+    time::{Duration, SystemTime},
+};
 
-use ballotbox::{Decision, ServerId, Standing, elect::tenths_of_ms, node::NodeEvent};
-use ballotbox_actors::{RefusedBecause, Report, links::Refusal};
+use ballotbox::{
+    Decision, ServerId, Standing,
+    elect::tenths_of_ms,
+    node::{NodeEvent, NodeState, Status},
+};
+use ballotbox_actors::{
+    DialError, RefusedBecause, Report, kit::Rounded, links::Refusal, socket::ConnectError,
+};
 use serde::Serialize;
 
-/// What there is to say about something that happened.
-pub(super) enum Said {
-    /// An event, for stdout.
-    Event(Event),
-    /// Something seems wrong; for stderr.
-    Remark(String),
-    /// Nothing.
-    Nothing,
-}
+use super::gate::Kind;
 
 /// One line of `node --json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Line {
+pub(super) struct Line<'a> {
     event: &'static str,
     id: u64,
     at_ms: f64,
+    time: String,
     #[serde(flatten)]
-    details: Event,
+    details: &'a Event,
 }
 
 /// An event with what belongs to it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Event {
     /// The node listens for its peers.
     Listening { election: String },
     /// It looks for a leader.
-    Looking { round: i64 },
+    Looking {
+        round: i64,
+        #[serde(skip_serializing_if = "is_false")]
+        again: bool,
+    },
     /// An election has ended.
-    Elected { state: &'static str, leader: u64, round: i64, elapsed_ms: f64 },
+    Elected {
+        state: &'static str,
+        leader: u64,
+        round: i64,
+        elapsed_ms: f64,
+        #[serde(skip_serializing_if = "is_false")]
+        again: bool,
+    },
     /// A link has come up or gone down.
     Link { peer: u64, up: bool },
+    /// Something seems wrong.
+    Warning {
+        text: String,
+        /// The voters that are missing, if that is what is wrong.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<Missing>,
+    },
+    /// Events were left out. How things stand is told again behind it, beginning with the links.
+    Missed { events: u64, links: Vec<u64> },
     /// The node has ended in good order.
     Stopped {},
 }
 
-impl Line {
-    pub(super) fn new(me: ServerId, at: Duration, details: Event) -> Self {
+/// A voter that is missing, and why.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Missing {
+    pub(super) id: u64,
+    pub(super) reason: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(me: ServerId, at: Duration, time: SystemTime, details: &'a Event) -> Self {
         let event = match details {
             Event::Listening { .. } => "listening",
             Event::Looking { .. } => "looking",
             Event::Elected { .. } => "elected",
             Event::Link { .. } => "link",
+            Event::Warning { .. } => "warning",
+            Event::Missed { .. } => "missed",
             Event::Stopped {} => "stopped",
         };
-        Self { event, id: me.number(), at_ms: tenths_of_ms(at), details }
+        Self { event, id: me.number(), at_ms: tenths_of_ms(at), time: rfc3339(time), details }
+    }
+}
+
+/// `2026-11-25T13:55:21.123Z`. A clock that is out of all bounds is shown at their edge.
+pub(super) fn rfc3339(time: SystemTime) -> String {
+    const YEAR_9999_ENDS: Duration = Duration::from_millis(253_402_300_799_999);
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let shown = SystemTime::UNIX_EPOCH + since.min(YEAR_9999_ENDS);
+    humantime::format_rfc3339_millis(shown).to_string()
+}
+
+impl Event {
+    pub(super) const fn warning(text: String) -> Self {
+        Self::Warning { text, missing: Vec::new() }
+    }
+
+    /// The same, with how often it was noticed, if it is a warning.
+    pub(super) fn times(mut self, times: u64) -> Self {
+        if let Self::Warning { text, .. } = &mut self {
+            *text = format!("{text} (time {times})");
+        }
+        self
+    }
+
+    /// How things stand, as the event that brought it about; nothing before the node listens.
+    pub(super) fn present(status: &Status) -> Option<Self> {
+        let standing = match status.state {
+            NodeState::Starting => return None,
+            NodeState::Looking => {
+                return Some(Self::Looking { round: status.round.0, again: true });
+            }
+            NodeState::Decided(standing) => standing,
+        };
+        Some(Self::Elected {
+            state: state_word(standing),
+            leader: status.elected()?.number(),
+            round: status.round.0,
+            elapsed_ms: tenths_of_ms(status.election_took.unwrap_or_default()),
+            again: true,
+        })
     }
 }
 
@@ -59,77 +135,148 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening { election } => write!(f, "listening for elections on {election}"),
-            Self::Looking { round } => write!(f, "looking for a leader, round {round}"),
-            Self::Elected { state: "leading", round, elapsed_ms, .. } => {
-                write!(f, "elected, round {round}, after {elapsed_ms:.1} ms")
+            Self::Looking { round, again: false } => {
+                write!(f, "looking for a leader, round {round}")
             }
-            Self::Elected { state, leader, round, elapsed_ms } => {
-                write!(f, "{state} {leader}, round {round}, after {elapsed_ms:.1} ms")
+            Self::Looking { round, again: true } => {
+                write!(f, "at present: looking for a leader, round {round}")
+            }
+            Self::Elected { state, leader, round, elapsed_ms, again } => {
+                f.write_str(if *again { "at present: " } else { "" })?;
+                match *state {
+                    "leading" => f.write_str("elected")?,
+                    state => write!(f, "{state} {leader}")?,
+                }
+                let took = Rounded(Duration::from_secs_f64(elapsed_ms / 1000.0));
+                write!(f, ", round {round}, after {took}")
             }
             Self::Link { peer, up: true } => write!(f, "linked to {peer}"),
             Self::Link { peer, up: false } => write!(f, "lost the link to {peer}"),
+            Self::Warning { text, .. } => write!(f, "warning: {text}"),
+            Self::Missed { events, links } if links.is_empty() => {
+                write!(f, "{events} events were left out; no links")
+            }
+            Self::Missed { events, links } => {
+                let links: Vec<_> = links.iter().map(u64::to_string).collect();
+                write!(f, "{events} events were left out; links to {}", links.join(", "))
+            }
             Self::Stopped {} => f.write_str("stopped"),
         }
     }
+}
+
+/// An event to be told, and how often it may be.
+pub(super) enum Said {
+    /// Nothing.
+    Nothing,
+    /// This, always.
+    Always(Event),
+    /// This, as far as the gate lets it through: outsiders can cause it. With the member it is about, if it is one.
+    Limited(Kind, Option<ServerId>, Event),
 }
 
 /// What there is to say about an event.
 pub(super) fn said(event: &NodeEvent) -> Said {
     match event {
         NodeEvent::Listening { election } => {
-            Said::Event(Event::Listening { election: election.to_string() })
+            Said::Always(Event::Listening { election: election.to_string() })
         }
-        NodeEvent::Looking { round } => Said::Event(Event::Looking { round: round.0 }),
+        NodeEvent::Looking { round } => {
+            Said::Always(Event::Looking { round: round.0, again: false })
+        }
         NodeEvent::Voted { .. } => Said::Nothing,
-        NodeEvent::Elected { decision, took } => Said::Event(elected(decision, *took)),
+        NodeEvent::Elected { decision, took } => Said::Always(elected(decision, *took)),
         NodeEvent::Malformed { from, error, times } => {
-            Said::Remark(format!("{from} sent what is no notification: {error} (time {times})"))
+            let text = format!("{from} sent what is no notification: {error} (time {times})");
+            Said::Limited(Kind::Counted("malformed"), Some(*from), Event::warning(text))
         }
         NodeEvent::MembersDiffer { from, problem } => {
-            Said::Remark(format!("{from} has another idea of the members: {problem}"))
+            let text = format!("{from} has another idea of the members: {problem}");
+            Said::Limited(Kind::Remark("members differ"), Some(*from), Event::warning(text))
         }
         NodeEvent::Network(report) => said_of(report),
     }
 }
 
 fn elected(decision: &Decision, took: Duration) -> Event {
-    let state = match decision.standing {
-        Standing::Leading => "leading",
-        Standing::Following => "following",
-        Standing::Observing => "observing",
-    };
     Event::Elected {
-        state,
+        state: state_word(decision.standing),
         leader: decision.vote.leader.number(),
         round: decision.round.0,
         elapsed_ms: tenths_of_ms(took),
+        again: false,
+    }
+}
+
+const fn state_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Leading => "leading",
+        Standing::Following => "following",
+        Standing::Observing => "observing",
     }
 }
 
 fn said_of(report: &Report) -> Said {
     match report {
         Report::Listening { address } => {
-            Said::Event(Event::Listening { election: address.to_string() })
+            Said::Always(Event::Listening { election: address.to_string() })
         }
-        Report::LinkUp { link } => Said::Event(Event::Link { peer: link.peer.number(), up: true }),
+        Report::LinkUp { link } => {
+            let event = Event::Link { peer: link.peer.number(), up: true };
+            Said::Limited(Kind::LinkUp, Some(link.peer), event)
+        }
         Report::LinkDown { link, .. } => {
-            Said::Event(Event::Link { peer: link.peer.number(), up: false })
+            let event = Event::Link { peer: link.peer.number(), up: false };
+            Said::Limited(Kind::LinkDown, Some(link.peer), event)
         }
-        Report::BindFailed { endpoint, cause, retry_after } => Said::Remark(format!(
-            "cannot listen on {endpoint}: {cause}; the next attempt is in {retry_after:?}"
-        )),
+        Report::BindFailed { endpoint, cause, retry_after } => {
+            Said::Always(Event::warning(format!(
+                "cannot listen on {endpoint}: {cause}; the next attempt is in {}",
+                Rounded(*retry_after)
+            )))
+        }
         Report::Unreachable { peer, error } => {
-            Said::Remark(format!("{peer} is out of reach: {error}"))
+            let text = format!("{peer} is out of reach: {error}");
+            Said::Limited(Kind::Remark("unreachable"), Some(*peer), Event::warning(text))
         }
         Report::CannotDialBack { peer, error } => {
-            Said::Remark(format!("{peer} asked to be dialled, which failed: {error}"))
+            let text = format!("{peer} asked to be dialled, which failed: {error}");
+            Said::Limited(Kind::Counted("dial back"), Some(*peer), Event::warning(text))
         }
         Report::Refused { from, reason, times } => {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
             let why = why_refused(reason);
-            Said::Remark(format!("a connection{from} was turned away: {why} (time {times})"))
+            let text = format!("a connection{from} was turned away: {why} (time {times})");
+            Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
         }
         Report::Heard { .. } | Report::Doubted { .. } => Said::Nothing,
+    }
+}
+
+/// Why a peer could not be reached, in a few words.
+pub(super) fn why_unreachable(error: &DialError) -> String {
+    let words = match error {
+        DialError::Connect(error) => return why_not_connected(error),
+        DialError::Ourselves { .. } => "its address leads back to us",
+        DialError::NotGreeted { .. } => "it broke the connection off",
+        DialError::Panicked { .. } | DialError::Unknown => "unknown",
+    };
+    words.to_owned()
+}
+
+fn why_not_connected(error: &ConnectError) -> String {
+    match error {
+        ConnectError::NoAddress => "no address known".to_owned(),
+        ConnectError::Lookup(error) if error.kind == io::ErrorKind::TimedOut => {
+            "no answer from a name server".to_owned()
+        }
+        ConnectError::Lookup(_) => "name not found".to_owned(),
+        ConnectError::NotConnected { text, .. } => {
+            // The system's words, without their number.
+            text.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
+        ConnectError::NoAnswer { limit, .. } => format!("no answer in {}", Rounded(*limit)),
+        ConnectError::NoDescriptors { .. } => "this process may open no more sockets".to_owned(),
     }
 }
 

@@ -1,0 +1,179 @@
+//! [`Stream`]: lines on their way to stdout or stderr.
+//!
+//! A terminal that was stopped, a pager, a full pipe: whoever reads us can let a write wait for ever. So each stream is
+//! written by a thread of its own, one line at a time, and the process can end and leave that thread behind.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
+    thread,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use ballotbox_actors::kit::Address;
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// At most this many lines wait for a reader of stderr; of later ones it learns only the number.
+const REMARKS_WAITING_MAX: usize = 256;
+
+/// Which stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Which {
+    Stdout,
+    Stderr,
+}
+
+/// What becomes of a stream.
+#[derive(Debug)]
+pub(super) enum StreamMsg {
+    /// A line was written: the next one may follow.
+    Written(Which),
+    /// Nothing can be written any more.
+    Ended(Which, io::Error),
+}
+
+/// Lines that wait to be written, and the thread that writes them.
+#[derive(Debug)]
+pub(super) struct Stream {
+    which: Which,
+    waiting: VecDeque<String>,
+    /// To the thread; `None` when nothing can be written any more.
+    writer: Option<flume::Sender<String>>,
+    /// Whether the thread has a line.
+    busy: bool,
+    left_out: u64,
+    colours: bool,
+}
+
+impl Stream {
+    /// Starts the thread of a stream, and for stdout another one that notices when nobody reads it any more.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no descriptor or no thread.
+    pub(super) fn start(which: Which, report: Address<StreamMsg>) -> io::Result<Self> {
+        // Our own descriptors: no lock of the standard library is held while a write waits.
+        let (file, colours) = match which {
+            Which::Stdout => (own(&io::stdout())?, AutoStream::choice(&io::stdout())),
+            Which::Stderr => (own(&io::stderr())?, AutoStream::choice(&io::stderr())),
+        };
+        if which == Which::Stdout {
+            let (file, report) = (file.try_clone()?, report.clone());
+            let name = "ballotbox-reader".to_owned();
+            thread::Builder::new().name(name).spawn(move || {
+                let _ = report.tell(StreamMsg::Ended(which, until_unread(&file)));
+            })?;
+        }
+        let (writer, lines) = flume::bounded::<String>(1);
+        let name = "ballotbox-writer".to_owned();
+        thread::Builder::new().name(name).spawn(move || {
+            for line in lines {
+                let message = match write(&file, line.as_bytes()) {
+                    Ok(()) => StreamMsg::Written(which),
+                    Err(error) => StreamMsg::Ended(which, error),
+                };
+                if report.tell(message).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self {
+            which,
+            waiting: VecDeque::new(),
+            writer: Some(writer),
+            busy: false,
+            left_out: 0,
+            colours: colours != ColorChoice::Never,
+        })
+    }
+
+    /// Puts a line behind those that wait.
+    pub(super) fn push(&mut self, line: &str) {
+        let full = self.which == Which::Stderr && self.waiting.len() >= REMARKS_WAITING_MAX;
+        if self.writer.is_none() {
+            return;
+        }
+        if full {
+            self.left_out += 1;
+            return;
+        }
+        let line = if self.colours {
+            format!("{line}\n")
+        } else {
+            format!("{}\n", anstream::adapter::strip_str(line))
+        };
+        self.waiting.push_back(line);
+        self.hand_over();
+    }
+
+    /// A line was written.
+    pub(super) fn written(&mut self) {
+        self.busy = false;
+        if self.waiting.is_empty() && self.left_out > 0 {
+            let left_out = std::mem::take(&mut self.left_out);
+            self.waiting.push_back(format!("ballotbox: {left_out} warnings were left out here\n"));
+        }
+        self.hand_over();
+    }
+
+    /// Nothing can be written any more: what waits is dropped, and what comes.
+    pub(super) fn end(&mut self) {
+        self.writer = None;
+        self.waiting.clear();
+        self.busy = false;
+    }
+
+    /// Whether everything was written, or nothing can be.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.busy && self.waiting.is_empty()
+    }
+
+    fn hand_over(&mut self) {
+        let Some(writer) = self.writer.as_ref().filter(|_| !self.busy) else { return };
+        if let Some(line) = self.waiting.pop_front() {
+            // There is room for one, and the last one was written.
+            self.busy = writer.try_send(line).is_ok();
+        }
+    }
+}
+
+fn own(stream: &impl AsFd) -> io::Result<File> {
+    stream.as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// Writes all of it, however long that takes.
+fn write(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Whoever shares the stream with us may have made it so that no write waits.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait(file, PollFlags::OUT)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until nobody can read any more what we write; what can always be written, as a file, never gets there.
+fn until_unread(file: &File) -> io::Error {
+    match wait(file, PollFlags::empty()) {
+        Ok(()) => io::ErrorKind::BrokenPipe.into(),
+        Err(error) => error,
+    }
+}
+
+fn wait(file: &File, flags: PollFlags) -> io::Result<()> {
+    loop {
+        match poll(&mut [PollFd::new(file, flags)], None) {
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
