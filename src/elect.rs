@@ -18,6 +18,7 @@ mod last_election;
 mod ports;
 mod relay;
 mod report;
+mod reporter;
 mod runner;
 mod story;
 mod teller;

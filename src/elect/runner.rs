@@ -12,8 +12,7 @@ use std::{
 use ballotbox_actors::{
     ServerId, UntrustedText,
     kit::{
-        Actor, Address, Exit, Inlet, Mailbox, Raced, Rounded, Wake, clock, mailbox,
-        mailbox_with_inlet, spawn,
+        Address, Exit, Inlet, Mailbox, Rounded, Wake, clock, mailbox, mailbox_with_inlet, spawn,
     },
     socket::LookupError,
 };
@@ -25,13 +24,14 @@ use super::{
     last_election::{LastElection, Span},
     relay::RelayError,
     report::{ExpectationReport, MemberReport, Report},
+    reporter::Reporter,
     story::{Happening, What, Won},
     teller::Teller,
     wiring::{CABLES_MAX, Wiring},
 };
 use crate::{
     Node, NodeConfig, NodeError, Standing,
-    node::{News, NodeEvent, NodeState, Status, Watch},
+    node::{News, NodeEvent, NodeState, Status},
     vote_file::{Deed, MemberState, VoteFile, leader_among},
 };
 
@@ -153,7 +153,7 @@ pub async fn play(
 
 /// What the loop can be told.
 #[derive(Debug)]
-enum RunnerMsg {
+pub(super) enum RunnerMsg {
     News { member: ServerId, life: u64, news: News },
     ReporterEnded { member: ServerId, life: u64 },
     CableEnded(Exit<RelayError>),
@@ -480,29 +480,5 @@ fn state_of(status: Option<&Status>) -> MemberState {
         (NodeState::Starting | NodeState::Looking | NodeState::Decided(_), _) => {
             MemberState::Looking
         }
-    }
-}
-
-/// Carries the news of one node to the loop, until the node ends.
-#[derive(Debug)]
-struct Reporter {
-    member: ServerId,
-    life: u64,
-    watch: Watch,
-    inlet: Inlet<RunnerMsg>,
-}
-
-impl Actor for Reporter {
-    type Msg = Infallible;
-    type Error = Infallible;
-
-    async fn run(mut self, mut orders: Mailbox<Infallible>) -> Result<(), Infallible> {
-        while let Raced::Done(Ok(news)) = orders.race(self.watch.news()).await {
-            let message = RunnerMsg::News { member: self.member, life: self.life, news };
-            if !matches!(orders.race(self.inlet.send(message)).await, Raced::Done(Ok(()))) {
-                break;
-            }
-        }
-        Ok(())
     }
 }
