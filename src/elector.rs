@@ -55,7 +55,6 @@ pub(crate) struct Elector {
     history: (Zxid, Epoch),
     timers: Timers<Timer>,
     network: NetworkAddress,
-    listeners_pending: usize,
     links: PresentLinks,
     /// Frames that were no notification, by the member that sent them; those of all strangers are counted together.
     malformed: BTreeMap<Option<ServerId>, Sparingly>,
@@ -87,7 +86,6 @@ impl Elector {
             history: (config.zxid, config.epoch),
             timers: Timers::new(),
             network,
-            listeners_pending: config.listen().len(),
             links: PresentLinks::default(),
             malformed: BTreeMap::new(),
             unsaid: BTreeMap::new(),
@@ -151,15 +149,16 @@ impl Elector {
     /// What a report means for the election, if anything.
     fn event_of(&mut self, report: &Report) -> Option<Event> {
         match *report {
-            Report::Listening { .. } => {
-                self.listeners_pending = self.listeners_pending.checked_sub(1)?;
-                (self.listeners_pending == 0).then(|| self.beginning())
-            }
+            Report::Started => Some(self.beginning()),
             Report::LinkUp { .. }
             | Report::LinkDown { .. }
             | Report::Doubted { .. }
             | Report::Unreachable { .. }
+            | Report::Listening { .. }
             | Report::BindFailed { .. }
+            | Report::NotHere { .. }
+            | Report::LoopbackOnly { .. }
+            | Report::NoDescriptors { .. }
             | Report::CannotDialBack { .. }
             | Report::Refused { .. }
             | Report::Heard { .. } => self.links.event_of(report),
@@ -173,7 +172,11 @@ impl Elector {
                 !self.ensemble.contains(link.peer)
             }
             Report::Listening { .. }
+            | Report::Started
             | Report::BindFailed { .. }
+            | Report::NotHere { .. }
+            | Report::LoopbackOnly { .. }
+            | Report::NoDescriptors { .. }
             | Report::Heard { .. }
             | Report::Unreachable { .. }
             | Report::CannotDialBack { .. }

@@ -29,7 +29,11 @@ impl PresentLinks {
             Report::Doubted { link } => Some(Event::LinkUp { peer: link.peer }),
             Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
             Report::Listening { .. }
+            | Report::Started
             | Report::BindFailed { .. }
+            | Report::NotHere { .. }
+            | Report::LoopbackOnly { .. }
+            | Report::NoDescriptors { .. }
             | Report::CannotDialBack { .. }
             | Report::Refused { .. }
             | Report::Heard { .. } => None,

@@ -61,6 +61,17 @@ pub enum DialError {
     Unknown,
 }
 
+impl DialError {
+    /// The address of the peer that was tried, if it came that far.
+    pub const fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Connect(error) => error.address(),
+            Self::Ourselves { address } | Self::NotGreeted { address, .. } => Some(*address),
+            Self::Panicked { .. } | Self::Unknown => None,
+        }
+    }
+}
+
 impl Actor for Dialer {
     type Msg = Infallible;
     type Error = DialError;
@@ -75,7 +86,7 @@ impl Actor for Dialer {
 }
 
 impl Dialer {
-    async fn dial(&self) -> Result<TcpStream, DialError> {
+    async fn dial(&self) -> Result<(TcpStream, SocketAddr), DialError> {
         let (mut socket, address) = socket::connect(&self.endpoints, self.limit).await?;
         if self.listening.iter().any(|own| socket::leads_to(&socket, *own)) {
             return Err(DialError::Ourselves { address });
@@ -88,15 +99,15 @@ impl Dialer {
         greeted
             .unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
             .map_err(not_greeted)?;
-        Ok(socket)
+        Ok((socket, address))
     }
 
-    fn report(self, socket: TcpStream) {
+    fn report(self, (socket, address): (TcpStream, SocketAddr)) {
         let link = self.link;
         let reached = match self.approach {
-            Approach::Connect => ManagerMsg::Dialed { link, socket },
+            Approach::Connect => ManagerMsg::Dialed { link, socket, address },
             // Hanging up is part of a knock.
-            Approach::Knock => ManagerMsg::Knocked { link },
+            Approach::Knock => ManagerMsg::Knocked { link, address },
         };
         let _ = self.manager.tell(reached);
     }

@@ -23,4 +23,4 @@ mod event;
 mod table;
 
 pub use event::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
-pub use table::{GUESTS_MAX, LinkTable, LinkTiming, invariants};
+pub use table::{ATTEMPTS_MAX, GUESTS_MAX, LinkTable, LinkTiming, invariants};

@@ -1,46 +1,40 @@
-//! [`Listener`]: accepts connections at one address. It never reads from a socket.
+//! [`Listener`]: accepts connections at all addresses of a server. It never reads from a socket.
 
-use std::{io, net::SocketAddr, time::Duration};
+mod bind;
 
-use async_std::net::TcpListener;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::{io, time::Duration};
 
+use async_std::net::{TcpListener, TcpStream};
+use futures::future::select_all;
+
+use self::bind::Binder;
+pub(crate) use self::bind::Elsewhere;
 use crate::{
     Endpoint, UntrustedText,
+    config::Listen,
     kit::{Actor, Address, Backoff, Mailbox, Raced, Wake, clock, jittered},
-    manager::{ListenerId, ManagerMsg},
-    socket::resolve,
+    manager::ManagerMsg,
+    socket::is_out_of_descriptors,
 };
-
-/// Looking up our own name may take so long.
-const RESOLVE_LIMIT: Duration = Duration::from_secs(5);
-
-/// So many connections may wait to be accepted: a large ensemble that starts at once must not overflow it, as then the
-/// kernel lets whoever comes wait for a second.
-const BACKLOG: i32 = 1024;
 
 /// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
 const ACCEPT_REST: Backoff =
     Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
 
-/// So many connections may be accepted before the manager has dealt with the first of them.
+/// At most this many connections are accepted before the manager has dealt with the first of them.
 pub(crate) const ACCEPTS_AHEAD_MAX: usize = 16;
 
 /// What a [`Listener`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ListenerMsg {
-    /// So many more connections may be accepted. To begin with it is none: a server is not to be reached at one
-    /// address before it is at all of them.
+    /// So many more connections may be accepted; to begin with it is none.
     Accept(usize),
 }
 
 /// Binds, as often as it takes, and accepts a few connections ahead of what the manager deals with.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) id: ListenerId,
-    pub(crate) endpoint: Endpoint,
-    /// A socket that listens already, for the first time; later ones are bound to the endpoint.
-    pub(crate) ready: Option<std::net::TcpListener>,
+    pub(crate) listen: Vec<Listen>,
     pub(crate) rebind: Backoff,
     pub(crate) manager: Address<ManagerMsg>,
 }
@@ -61,81 +55,102 @@ impl Actor for Listener {
     type Msg = ListenerMsg;
     type Error = ListenError;
 
-    async fn run(mut self, mut mailbox: Mailbox<ListenerMsg>) -> Result<(), ListenError> {
-        if let Some(listener) = self.listen(&mut mailbox).await? {
-            self.accept(&listener, &mut mailbox).await;
+    async fn run(self, mut mailbox: Mailbox<ListenerMsg>) -> Result<(), ListenError> {
+        let Self { listen, rebind, manager } = self;
+        if let Some(sockets) = bind_all(Binder::new(listen), rebind, &manager, &mut mailbox).await?
+        {
+            accept(sockets, &manager, &mut mailbox).await;
         }
         Ok(())
     }
 }
 
-impl Listener {
-    /// Binds, resolving the name anew each time; `None` when the mailbox closed meanwhile.
-    async fn listen(
-        &mut self,
-        mailbox: &mut Mailbox<ListenerMsg>,
-    ) -> Result<Option<TcpListener>, ListenError> {
-        if let Some(ready) = self.ready.take() {
-            // Whoever made the socket may have thought of fewer peers. If this fails, theirs is good enough.
-            let _ = SockRef::from(&ready).listen(BACKLOG);
-            return Ok(Some(TcpListener::from(ready)));
-        }
-        for attempts in 1.. {
-            let cause = match mailbox.race(bind(&self.endpoint)).await {
-                Raced::Done(Ok(listener)) => return Ok(Some(listener)),
-                Raced::Done(Err(error)) => UntrustedText::from(error),
-                Raced::Woken(_) => return Ok(None),
-            };
-            let Some(delay) = self.rebind.delay(attempts) else {
-                let endpoint = self.endpoint.clone();
-                return Err(ListenError { endpoint, cause, attempts });
-            };
-            let retry_after = jittered(delay);
-            let failed = ManagerMsg::BindFailed { listener: self.id, cause, retry_after };
-            if self.manager.tell(failed).is_err() || rest(mailbox, retry_after).await.is_none() {
-                return Ok(None);
+/// Binds all that can be bound, and tells where that is; `None` when the mailbox closed meanwhile.
+async fn bind_all(
+    mut binder: Binder,
+    rebind: Backoff,
+    manager: &Address<ManagerMsg>,
+    mailbox: &mut Mailbox<ListenerMsg>,
+) -> Result<Option<Vec<TcpListener>>, ListenError> {
+    for attempts in 1.. {
+        let failures = match mailbox.race(binder.attempt()).await {
+            Raced::Done(Ok(elsewhere)) => {
+                let sockets: Vec<_> =
+                    binder.into_sockets().into_iter().map(TcpListener::from).collect();
+                let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
+                let addresses = addresses.collect();
+                let told = manager.tell(ManagerMsg::Listening { addresses, elsewhere });
+                return Ok(told.is_ok().then_some(sockets));
             }
-        }
-        Ok(None)
-    }
-
-    async fn accept(&self, listener: &TcpListener, mailbox: &mut Mailbox<ListenerMsg>) {
-        let Ok(address) = listener.local_addr() else {
-            return;
+            Raced::Done(Err(failures)) => failures,
+            Raced::Woken(_) => return Ok(None),
         };
-        if self.manager.tell(ManagerMsg::Listening { address }).is_err() {
-            return;
+        let Some(delay) = rebind.delay(attempts) else {
+            return failures.into_iter().next().map_or(Ok(None), |failure| {
+                let (endpoint, cause) = (failure.endpoint, failure.cause);
+                Err(ListenError { endpoint, cause, attempts })
+            });
+        };
+        let retry_after = jittered(delay);
+        for failure in failures {
+            let (endpoint, cause) = (failure.endpoint, failure.cause);
+            let _ = manager.tell(ManagerMsg::BindFailed { endpoint, cause, retry_after });
         }
-        let (mut failures, mut credit) = (0, 0);
-        loop {
-            if credit == 0 {
-                match mailbox.next().await {
-                    Wake::Told(ListenerMsg::Accept(more)) => credit += more,
-                    Wake::Due | Wake::Closed => return,
-                }
-            }
-            match mailbox.race(listener.accept()).await {
-                Raced::Done(Ok((socket, from))) => {
-                    (failures, credit) = (0, credit - 1);
-                    let accepted = ManagerMsg::Accepted { listener: self.id, socket, from };
-                    if self.manager.tell(accepted).is_err() {
-                        return;
-                    }
-                }
-                // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
-                Raced::Done(Err(_)) => {
-                    failures += 1;
-                    let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
-                    match rest(mailbox, delay).await {
-                        Some(more) => credit += more,
-                        None => return,
-                    }
-                }
-                Raced::Woken(Wake::Told(ListenerMsg::Accept(more))) => credit += more,
-                Raced::Woken(Wake::Due | Wake::Closed) => return,
-            }
+        if rest(mailbox, retry_after).await.is_none() {
+            return Ok(None);
         }
     }
+    Ok(None)
+}
+
+async fn accept(
+    mut sockets: Vec<TcpListener>,
+    manager: &Address<ManagerMsg>,
+    mailbox: &mut Mailbox<ListenerMsg>,
+) {
+    let (mut failures, mut credit) = (0, 0);
+    loop {
+        if credit == 0 {
+            match mailbox.next().await {
+                Wake::Told(ListenerMsg::Accept(more)) => credit += more,
+                Wake::Due | Wake::Closed => return,
+            }
+        }
+        match mailbox.race(accept_any(&mut sockets)).await {
+            Raced::Done(Ok((socket, from))) => {
+                (failures, credit) = (0, credit - 1);
+                if manager.tell(ManagerMsg::Accepted { socket, from }).is_err() {
+                    return;
+                }
+            }
+            // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
+            Raced::Done(Err(error)) => {
+                if is_out_of_descriptors(&error) {
+                    let _ = manager.tell(ManagerMsg::AcceptFailed { cause: error.into() });
+                }
+                failures += 1;
+                let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
+                match rest(mailbox, delay).await {
+                    Some(more) => credit += more,
+                    None => return,
+                }
+            }
+            Raced::Woken(Wake::Told(ListenerMsg::Accept(more))) => credit += more,
+            Raced::Woken(Wake::Due | Wake::Closed) => return,
+        }
+    }
+}
+
+/// The next connection at any of the sockets.
+async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+    if sockets.is_empty() {
+        return std::future::pending().await;
+    }
+    let (accepted, index, _) =
+        select_all(sockets.iter().map(|socket| Box::pin(socket.accept()))).await;
+    // Behind the others next time: a flood at one address holds up nobody at another.
+    sockets[index..].rotate_left(1);
+    accepted
 }
 
 /// Waits, and says how many more may be accepted; `None` when the mailbox closed meanwhile.
@@ -149,29 +164,4 @@ async fn rest(mailbox: &mut Mailbox<ListenerMsg>, delay: Duration) -> Option<usi
             Wake::Closed => return None,
         }
     }
-}
-
-/// Binds to the first address of the endpoint that allows it.
-async fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in resolve(endpoint, RESOLVE_LIMIT).await.map_err(io::Error::other)? {
-        match listen_at(address) {
-            Ok(listener) => return Ok(TcpListener::from(listener)),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-fn listen_at(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Connections of our last life may linger; they must not keep us from listening again.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // The wildcard of IPv6 takes in IPv4 as well, as in Java.
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }

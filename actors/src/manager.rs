@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 ConnectionManager ── LinkTable, Reception, the sockets that wait for a decision
-//!   Listener          │   one per address; accepts, a few connections ahead
+//!   Listener          │   binds all our addresses; accepts, a few connections ahead
 //!   Greeter           │   one per incoming connection, until it has said who it is
 //!   Dialer            │   one per attempt to reach a peer
 //!   Sender, Receiver  │   one pair per link
@@ -22,8 +22,8 @@ use std::{
 use async_std::net::TcpStream;
 
 use self::children::Children;
+pub(crate) use self::message::ManagerMsg;
 pub use self::message::NetworkAddress;
-pub(crate) use self::message::{ListenerId, ManagerMsg};
 use crate::{
     UntrustedText,
     config::NetworkConfig,
@@ -33,9 +33,10 @@ use crate::{
         spawn,
     },
     links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
-    listener::ListenError,
+    listener::{Elsewhere, ListenError},
     reception::{GreeterId, Reception},
     report::{RefusalKind, RefusedBecause, Report},
+    socket::ConnectError,
     wire::Greeting,
 };
 
@@ -50,7 +51,9 @@ pub(crate) struct ConnectionManager<U> {
     user: Address<U>,
     /// How many connections were turned away, by the kind of reason.
     refused: BTreeMap<RefusalKind, Sparingly>,
-    listeners_pending: usize,
+    no_descriptors: Sparingly,
+    /// Whether it was told that no other machine can reach us.
+    told_loopback_only: bool,
     last_id: u64,
 }
 
@@ -68,11 +71,9 @@ pub enum NetworkError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A listener ended though nobody asked it to.
-    #[error("the listener on {endpoint} ended: {exit}")]
+    /// The listener ended though nobody asked it to.
+    #[error("the listener ended: {exit}")]
     Listener {
-        /// Where it listened.
-        endpoint: UntrustedText,
         /// How it ended.
         exit: UntrustedText,
     },
@@ -100,10 +101,11 @@ where
         timers: Timers::new(),
         reception: Reception::default(),
         parked: BTreeMap::new(),
-        listeners_pending: config.listen.len(),
         children: Children::new(config, inlet, address.clone()),
         user,
         refused: BTreeMap::new(),
+        no_descriptors: Sparingly::default(),
+        told_loopback_only: false,
         last_id: 0,
     };
     let task = spawn(manager, mailbox, parent, report);
@@ -115,10 +117,7 @@ impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
     type Error = NetworkError;
 
     async fn run(mut self, mut mailbox: Mailbox<ManagerMsg>) -> Result<(), NetworkError> {
-        self.children.start_listeners();
-        if self.listeners_pending == 0 {
-            self.decide(Event::Start);
-        }
+        self.children.start_listener();
         let outcome = loop {
             match mailbox.next_until(self.timers.next_deadline()).await {
                 Wake::Told(ManagerMsg::Stop) | Wake::Closed => break Ok(()),
@@ -154,18 +153,13 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             ManagerMsg::Reconnect => self.decide(Event::Reconnect),
             // `run` looks for it first.
             ManagerMsg::Stop => {}
-            ManagerMsg::Listening { address } => self.listening(address),
-            ManagerMsg::BindFailed { listener, cause, retry_after } => {
-                if let Some(endpoint) = self.children.endpoint(listener) {
-                    self.report(Report::BindFailed { endpoint, cause, retry_after });
-                }
+            ManagerMsg::Listening { addresses, elsewhere } => self.listening(addresses, elsewhere),
+            ManagerMsg::BindFailed { endpoint, cause, retry_after } => {
+                self.report(Report::BindFailed { endpoint, cause, retry_after });
             }
-            ManagerMsg::Accepted { listener, socket, from } => {
-                self.accepted(listener, socket, from);
-            }
-            ManagerMsg::ListenerEnded { listener, exit } => {
-                return Err(self.listener_error(listener, exit));
-            }
+            ManagerMsg::Accepted { socket, from } => self.accepted(socket, from),
+            ManagerMsg::AcceptFailed { cause } => self.out_of_descriptors(cause),
+            ManagerMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
             ManagerMsg::Greeted { greeter, socket, greeting } => {
                 self.greeted(greeter, socket, &greeting);
             }
@@ -177,11 +171,15 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
                     self.refuse(reason, Some(from));
                 }
             }
-            ManagerMsg::Dialed { link, socket } => {
+            ManagerMsg::Dialed { link, socket, address } => {
+                self.note_peer_at(address);
                 let socket = self.park(socket);
                 self.decide(Event::Dialed { link, socket });
             }
-            ManagerMsg::Knocked { link } => self.decide(Event::Knocked { link }),
+            ManagerMsg::Knocked { link, address } => {
+                self.note_peer_at(address);
+                self.decide(Event::Knocked { link });
+            }
             ManagerMsg::DialerEnded { link, exit } => self.dialer_ended(link, exit),
             ManagerMsg::Written { link } => self.decide(Event::Written { link }),
             ManagerMsg::SenderEnded { link, exit } => {
@@ -194,36 +192,44 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         Ok(())
     }
 
-    fn listening(&mut self, address: SocketAddr) {
-        self.report(Report::Listening { address });
-        self.children.note_listening(address);
-        self.listeners_pending = self.listeners_pending.saturating_sub(1);
-        if self.listeners_pending == 0 {
-            // Nobody is dialled before we can be dialled back, and nobody is served by half a server.
-            self.decide(Event::Start);
-            self.children.open_listeners();
+    fn listening(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
+        for Elsewhere { endpoint, address } in elsewhere {
+            self.report(Report::NotHere { endpoint, address });
+        }
+        for address in &addresses {
+            self.report(Report::Listening { address: *address });
+        }
+        self.children.open_listener(addresses);
+        self.report(Report::Started);
+        // Nobody is dialled before we can be dialled back.
+        self.decide(Event::Start);
+    }
+
+    /// A peer is at this address, whether or not it answers there.
+    fn note_peer_at(&mut self, there: SocketAddr) {
+        if self.told_loopback_only || there.ip().is_loopback() {
+            return;
+        }
+        if let Some(here) = self.children.listening_only_on_loopback() {
+            self.told_loopback_only = true;
+            self.report(Report::LoopbackOnly { here, there });
         }
     }
 
-    fn listener_error(&self, listener: ListenerId, exit: Exit<ListenError>) -> NetworkError {
-        match exit {
-            Exit::Failed(error) => error.into(),
-            Exit::Stopped | Exit::Panicked(_) => {
-                let endpoint = self.children.endpoint(listener);
-                let endpoint = endpoint.map(UntrustedText::new).unwrap_or_default();
-                NetworkError::Listener { endpoint, exit: UntrustedText::new(exit) }
-            }
+    fn out_of_descriptors(&mut self, cause: UntrustedText) {
+        if let Some(times) = self.no_descriptors.count() {
+            self.report(Report::NoDescriptors { cause, times });
         }
     }
 
-    fn accepted(&mut self, listener: ListenerId, socket: TcpStream, from: SocketAddr) {
+    fn accepted(&mut self, socket: TcpStream, from: SocketAddr) {
         let greeter = GreeterId(self.next_id());
         if let Some(silent) = self.reception.admit(greeter, from.ip()) {
             self.children.end_greeter(silent);
             self.refuse(RefusedBecause::Silence, None);
         }
         self.children.start_greeter(greeter, socket);
-        self.children.resume(listener);
+        self.children.resume();
     }
 
     fn greeted(&mut self, greeter: GreeterId, socket: TcpStream, greeting: &Greeting) {
@@ -240,6 +246,12 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             Exit::Failed(error) => error,
             Exit::Panicked(message) => DialError::Panicked { message },
         };
+        if let Some(address) = error.address() {
+            self.note_peer_at(address);
+        }
+        if let DialError::Connect(ConnectError::NoDescriptors { text }) = &error {
+            self.out_of_descriptors(text.clone());
+        }
         let details = Details { dial_error: Some(error), ..Details::default() };
         self.decide_with(Event::DialFailed { link }, &details);
     }
@@ -284,6 +296,10 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
     }
 
     fn notify(&mut self, notice: Notice, details: &Details) {
+        if let Some(DialError::Connect(ConnectError::NoDescriptors { .. })) = details.dial_error {
+            // It says nothing about the peer, and was reported as what it is.
+            return;
+        }
         let error = || details.dial_error.clone().unwrap_or(DialError::Unknown);
         let report = match notice {
             Notice::LinkUp(link) => Report::LinkUp { link },
@@ -322,5 +338,14 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+}
+
+fn listener_error(exit: Exit<ListenError>) -> NetworkError {
+    match exit {
+        Exit::Failed(error) => error.into(),
+        Exit::Stopped | Exit::Panicked(_) => {
+            NetworkError::Listener { exit: UntrustedText::new(exit) }
+        }
     }
 }

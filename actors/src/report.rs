@@ -27,6 +27,29 @@ pub enum Report {
         /// When the listener tries again.
         retry_after: Duration,
     },
+    /// We listen wherever we can, and dial from now on.
+    Started,
+    /// An own address is none of this machine, or of a family that it does not have. We listen at the others.
+    NotHere {
+        /// What leads there.
+        endpoint: Endpoint,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// We listen at loopback addresses only, and a peer is on another machine: it cannot reach us.
+    LoopbackOnly {
+        /// Where we listen, one of them if there are several.
+        here: SocketAddr,
+        /// Where a peer is.
+        there: SocketAddr,
+    },
+    /// This process may open no more files and sockets. Said the first, second, fourth, eighth … time.
+    NoDescriptors {
+        /// What the system said.
+        cause: UntrustedText,
+        /// How often that happened.
+        times: u64,
+    },
     /// A frame came.
     Heard {
         /// Over this link; its peer is the sender.

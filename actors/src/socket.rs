@@ -11,6 +11,7 @@ use std::{
 use async_std::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
 
+pub(crate) use self::connect::is_out_of_descriptors;
 pub use self::connect::{ConnectError, LookupError, connect, resolve};
 
 /// How soon the kernel gives up a connection whose other end has vanished.

@@ -327,7 +327,7 @@ fn a_peer_whose_address_leads_back_to_us_is_told_as_such_and_nothing_else_happen
                 setup.peer(peer, address.into());
                 let mut two = setup.start();
                 let what_comes = |report| match report {
-                    Report::Listening { .. } => None,
+                    Report::Listening { .. } | Report::Started => None,
                     other => Some(other),
                 };
                 let error = DialError::Ourselves { address };
@@ -420,6 +420,51 @@ fn nobody_is_served_at_one_address_before_the_server_listens_at_all_of_them() {
         }
         assert_eq!(last, "listening");
         assert_eq!(one.until(what_comes).await, "link up");
+    });
+}
+
+#[test]
+fn an_own_address_of_another_machine_is_told_and_the_others_are_served() {
+    block_on(async {
+        let mut setup = Setup::new(1).peer_at_nowhere(2);
+        // Set aside for documentation: nobody has it.
+        let away: Endpoint = "192.0.2.1:3888".parse().unwrap();
+        setup.config.listen.insert(0, away.clone().into());
+        setup.config.listen.push("127.0.0.1:0".parse::<Endpoint>().unwrap().into());
+        let mut one = setup.start();
+        let what_comes = |report| match report {
+            Report::NotHere { endpoint, .. } => Some(Err(endpoint)),
+            Report::Listening { address } => Some(Ok(address)),
+            _ => None,
+        };
+        assert_eq!(one.until(what_comes).await, Err(away));
+        let first = one.until(what_comes).await.unwrap();
+        let second = one.until(what_comes).await.unwrap();
+        for address in [first, second] {
+            let mut socket = TcpStream::connect(address).await.unwrap();
+            socket.write_all(&greeting(2)).await.unwrap();
+            one.link_up(2).await;
+            drop(socket);
+            one.link_down().await;
+        }
+    });
+}
+
+#[test]
+fn who_listens_on_loopback_only_is_told_so_when_a_peer_is_elsewhere() {
+    block_on(async {
+        for peer in [1, 3] {
+            let mut setup = Setup::new(2);
+            setup.config.timing.connect = Duration::from_millis(1);
+            setup.peer(peer, "192.0.2.1:3888".parse().unwrap());
+            let mut two = setup.start();
+            let told = |report| match report {
+                Report::LoopbackOnly { here, there } => Some((here, there)),
+                _ => None,
+            };
+            let expected = (two.address(), "192.0.2.1:3888".parse().unwrap());
+            assert_eq!(two.until(told).await, expected);
+        }
     });
 }
 

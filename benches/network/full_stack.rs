@@ -47,7 +47,8 @@ impl Node {
         while up < links {
             match self.reports.next().await {
                 Wake::Told(Report::LinkUp { .. }) => up += 1,
-                Wake::Told(Report::Listening { .. } | Report::Doubted { .. }) => {}
+                Wake::Told(Report::Listening { .. } | Report::Started | Report::Doubted { .. }) => {
+                }
                 unexpected @ (Wake::Told(_) | Wake::Due | Wake::Closed) => {
                     panic!("node {}: {unexpected:?}", self.me)
                 }

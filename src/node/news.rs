@@ -126,8 +126,13 @@ impl NodeEvent {
             | Self::Elected { .. } => false,
             Self::Malformed { .. } | Self::MembersDiffer { .. } => true,
             Self::Network(report) => match report {
-                Report::Listening { .. } | Report::BindFailed { .. } => false,
+                Report::Listening { .. }
+                | Report::Started
+                | Report::BindFailed { .. }
+                | Report::NotHere { .. }
+                | Report::LoopbackOnly { .. } => false,
                 Report::Heard { .. }
+                | Report::NoDescriptors { .. }
                 | Report::LinkUp { .. }
                 | Report::LinkDown { .. }
                 | Report::Doubted { .. }

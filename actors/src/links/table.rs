@@ -16,7 +16,7 @@ use crate::{ServerId, kit::Backoff, wire::Frame};
 pub const GUESTS_MAX: usize = 8;
 
 /// So many attempts to reach one peer are under way at the same time: each looks its name up anew.
-const ATTEMPTS_MAX: usize = 5;
+pub const ATTEMPTS_MAX: usize = 5;
 
 /// The waits of the table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
 use async_std::net::TcpStream;
 
-use super::{ListenerId, ManagerMsg};
+use super::ManagerMsg;
 use crate::{
-    Endpoint,
-    config::{Listen, NetworkConfig},
+    config::NetworkConfig,
     dialer::Dialer,
     greeter::Greeter,
     kit::{Address, Inlet, mailbox, spawn},
@@ -28,9 +27,9 @@ pub(super) struct Children<U> {
     greeting: Vec<u8>,
     inlet: Inlet<U>,
     manager: Address<ManagerMsg>,
-    /// Where the listeners that are bound listen.
+    /// Where the listener listens.
     listening: Vec<SocketAddr>,
-    listeners: BTreeMap<ListenerId, Address<ListenerMsg>>,
+    listener: Option<Address<ListenerMsg>>,
     greeters: BTreeMap<GreeterId, Address<Infallible>>,
     dialers: BTreeMap<LinkId, Address<Infallible>>,
     links: BTreeMap<LinkId, (Address<SenderMsg>, Address<Infallible>)>,
@@ -49,7 +48,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             inlet,
             manager,
             listening: Vec::new(),
-            listeners: BTreeMap::new(),
+            listener: None,
             greeters: BTreeMap::new(),
             dialers: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -57,46 +56,38 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         }
     }
 
-    pub(super) fn endpoint(&self, listener: ListenerId) -> Option<Endpoint> {
-        self.config.listen.get(listener.0).map(|listen| listen.endpoint.clone())
+    pub(super) fn start_listener(&mut self) {
+        let (address, mailbox) = mailbox();
+        let listener = Listener {
+            listen: std::mem::take(&mut self.config.listen),
+            rebind: self.config.timing.rebind,
+            manager: self.manager.clone(),
+        };
+        spawn(listener, mailbox, self.manager.clone(), |exit| ManagerMsg::ListenerEnded { exit });
+        self.listener = Some(address);
+        self.running += 1;
     }
 
-    pub(super) fn start_listeners(&mut self) {
-        for (index, Listen { endpoint, ready }) in self.config.listen.iter_mut().enumerate() {
-            let id = ListenerId(index);
-            let (address, mailbox) = mailbox();
-            let listener = Listener {
-                id,
-                endpoint: endpoint.clone(),
-                ready: ready.take(),
-                rebind: self.config.timing.rebind,
-                manager: self.manager.clone(),
-            };
-            spawn(listener, mailbox, self.manager.clone(), move |exit| ManagerMsg::ListenerEnded {
-                listener: id,
-                exit,
-            });
-            self.listeners.insert(id, address);
-            self.running += 1;
-        }
+    /// The listener has bound these addresses: now it may accept what comes.
+    pub(super) fn open_listener(&mut self, listening: Vec<SocketAddr>) {
+        self.listening = listening;
+        self.tell_listener(ACCEPTS_AHEAD_MAX);
     }
 
-    /// One of the listeners is bound.
-    pub(super) fn note_listening(&mut self, address: SocketAddr) {
-        self.listening.push(address);
+    /// A connection was dealt with: one more may be accepted.
+    pub(super) fn resume(&self) {
+        self.tell_listener(1);
     }
 
-    /// Lets all listeners accept what comes.
-    pub(super) fn open_listeners(&self) {
-        for address in self.listeners.values() {
-            let _ = address.tell(ListenerMsg::Accept(ACCEPTS_AHEAD_MAX));
-        }
+    /// Where we listen, if no other machine can reach us there.
+    pub(super) fn listening_only_on_loopback(&self) -> Option<SocketAddr> {
+        let only = self.listening.iter().all(|address| address.ip().is_loopback());
+        self.listening.first().copied().filter(|_| only)
     }
 
-    /// A connection was dealt with: this listener may accept one more.
-    pub(super) fn resume(&self, listener: ListenerId) {
-        if let Some(address) = self.listeners.get(&listener) {
-            let _ = address.tell(ListenerMsg::Accept(1));
+    fn tell_listener(&self, more: usize) {
+        if let Some(listener) = &self.listener {
+            let _ = listener.tell(ListenerMsg::Accept(more));
         }
     }
 
@@ -183,8 +174,8 @@ impl<U: From<Report> + Send + 'static> Children<U> {
     /// Keeps count of the children that have ended.
     pub(super) fn note_end(&mut self, message: &ManagerMsg) {
         match message {
-            ManagerMsg::ListenerEnded { listener, .. } => {
-                self.listeners.remove(listener);
+            ManagerMsg::ListenerEnded { .. } => {
+                self.listener = None;
             }
             ManagerMsg::GreeterEnded { greeter, .. } => {
                 self.greeters.remove(greeter);
@@ -199,6 +190,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             | ManagerMsg::Listening { .. }
             | ManagerMsg::BindFailed { .. }
             | ManagerMsg::Accepted { .. }
+            | ManagerMsg::AcceptFailed { .. }
             | ManagerMsg::Greeted { .. }
             | ManagerMsg::Dialed { .. }
             | ManagerMsg::Knocked { .. }
@@ -213,7 +205,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
 
     /// Asks all of them to end.
     pub(super) fn end_all(&mut self) {
-        self.listeners.clear();
+        self.listener = None;
         self.greeters.clear();
         self.dialers.clear();
         self.links.clear();

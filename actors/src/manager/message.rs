@@ -5,21 +5,17 @@ use std::{net::SocketAddr, time::Duration};
 use async_std::net::TcpStream;
 
 use crate::{
-    ServerId, UntrustedText,
+    Endpoint, ServerId, UntrustedText,
     dialer::DialError,
     greeter::GreeterError,
     kit::{Address, Exit},
     links::LinkId,
-    listener::ListenError,
+    listener::{Elsewhere, ListenError},
     receiver::ReceiveError,
     reception::GreeterId,
     sender::SendError,
     wire::{Frame, Greeting},
 };
-
-/// One of the addresses a server listens at.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ListenerId(pub(crate) usize);
 
 /// Everything the manager can be told.
 #[derive(Debug)]
@@ -29,14 +25,15 @@ pub(crate) enum ManagerMsg {
     Reconnect,
     Stop,
     // By its children.
-    Listening { address: SocketAddr },
-    BindFailed { listener: ListenerId, cause: UntrustedText, retry_after: Duration },
-    Accepted { listener: ListenerId, socket: TcpStream, from: SocketAddr },
-    ListenerEnded { listener: ListenerId, exit: Exit<ListenError> },
+    Listening { addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere> },
+    BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
+    Accepted { socket: TcpStream, from: SocketAddr },
+    AcceptFailed { cause: UntrustedText },
+    ListenerEnded { exit: Exit<ListenError> },
     Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
     GreeterEnded { greeter: GreeterId, exit: Exit<GreeterError> },
-    Dialed { link: LinkId, socket: TcpStream },
-    Knocked { link: LinkId },
+    Dialed { link: LinkId, socket: TcpStream, address: SocketAddr },
+    Knocked { link: LinkId, address: SocketAddr },
     DialerEnded { link: LinkId, exit: Exit<DialError> },
     Written { link: LinkId },
     SenderEnded { link: LinkId, exit: Exit<SendError> },

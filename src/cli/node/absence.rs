@@ -73,6 +73,10 @@ impl Absence {
             }
             NodeEvent::Network(
                 Report::Listening { .. }
+                | Report::Started
+                | Report::NotHere { .. }
+                | Report::LoopbackOnly { .. }
+                | Report::NoDescriptors { .. }
                 | Report::BindFailed { .. }
                 | Report::Heard { .. }
                 | Report::LinkDown { .. }

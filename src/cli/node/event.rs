@@ -235,6 +235,21 @@ fn said_of(report: &Report) -> Said {
                 Rounded(*retry_after)
             )))
         }
+        Report::NotHere { endpoint, address } => Said::Always(Event::warning(format!(
+            "{address}, one of the addresses to listen at ({endpoint}), is no address of this machine: left out; \
+             a peer that looks it up first cannot reach us"
+        ))),
+        Report::LoopbackOnly { here, there } => Said::Always(Event::warning(format!(
+            "we listen at {here} only, where no other machine can reach us, and a peer is at {there}: let our own \
+             name in the list of members lead to the address that the others use (/etc/hosts, DNS), or listen \
+             everywhere (0.0.0.0, or quorumListenOnAllIPs=true)"
+        ))),
+        Report::NoDescriptors { cause, times } => {
+            let text = format!(
+                "no more files and sockets can be opened: {cause} (time {times}); raise the limit (ulimit -n)"
+            );
+            Said::Limited(Kind::Counted("descriptors"), None, Event::warning(text))
+        }
         Report::Unreachable { peer, error } => {
             let text = format!("{peer} is out of reach: {error}");
             Said::Limited(Kind::Remark("unreachable"), Some(*peer), Event::warning(text))
@@ -249,7 +264,7 @@ fn said_of(report: &Report) -> Said {
             let text = format!("a connection{from} was turned away: {why} (time {times})");
             Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
         }
-        Report::Heard { .. } | Report::Doubted { .. } => Said::Nothing,
+        Report::Started | Report::Heard { .. } | Report::Doubted { .. } => Said::Nothing,
     }
 }
 
