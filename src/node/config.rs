@@ -1,10 +1,13 @@
 //! [`NodeConfig`]: everything a node has to be told.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod waits;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ballotbox_actors::{
-    Endpoint, Listen, Liveness, NetworkConfig, NetworkTiming, ServerId, links::LinkTiming,
-    wire::Frame, wire::Greeting, wire::GreetingForm,
+    Endpoint, GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, ServerId,
+    links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
+    wire::{Frame, Greeting, GreetingForm},
 };
 
 use crate::{Ensemble, Epoch, Timing, Zxid};
@@ -57,6 +60,28 @@ pub enum ConfigError {
         /// The member.
         id: ServerId,
     },
+    /// A wait is too short or too long to be meant.
+    #[error("{field} is {found:?}: expected {min:?} to {max:?}")]
+    Wait {
+        /// Which one.
+        field: &'static str,
+        /// How long it is.
+        found: Duration,
+        /// The shortest there may be.
+        min: Duration,
+        /// The longest there may be.
+        max: Duration,
+    },
+    /// The shortest wait is longer than the longest.
+    #[error("{} is {min:?}, above {} of {max:?}: expected at most that", fields.0, fields.1)]
+    WaitOrder {
+        /// Which two.
+        fields: (&'static str, &'static str),
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
     /// The member list does not fit into a notification, so no vote could be said.
     #[error("a member list of {len} bytes: expected at most {}", CONFIG_TEXT_LEN_MAX)]
     MemberListTooLong {
@@ -67,6 +92,9 @@ pub enum ConfigError {
 
 /// What is left of a frame for the member list, behind the fixed fields of a notification.
 const CONFIG_TEXT_LEN_MAX: usize = Frame::LEN_MAX - 44;
+
+/// Beside sockets: the standard streams, the runtime's, a file or two, and some to spare.
+const OTHER_DESCRIPTORS: u64 = 64;
 
 impl NodeConfig {
     /// A node of this ensemble, with an empty history and default timings.
@@ -102,10 +130,22 @@ impl NodeConfig {
             return Err(ConfigError::MemberListTooLong { len });
         }
         let without_address = |id: &ServerId| self.election.get(id).is_none_or(Vec::is_empty);
-        match self.ensemble.members().map(|(id, _)| id).find(without_address) {
-            Some(id) => Err(ConfigError::NoAddress { id }),
-            None => Ok(()),
+        if let Some(id) = self.ensemble.members().map(|(id, _)| id).find(without_address) {
+            return Err(ConfigError::NoAddress { id });
         }
+        waits::check(self)
+    }
+
+    /// How many descriptors a node needs that everybody is connected to, and as many strangers as it admits.
+    pub fn descriptors_needed(&self) -> u64 {
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        let peers = count(self.ensemble.peers_of(self.me).count());
+        // A name may have several addresses.
+        let listeners = 4 * count(self.election.get(&self.me).map_or(0, Vec::len));
+        let strangers = count(GREETINGS_OPEN_MAX + GUESTS_MAX);
+        // For each peer its link, one that may replace it, and attempts at another one.
+        let links = peers * (2 + count(ATTEMPTS_MAX));
+        OTHER_DESCRIPTORS + listeners + strangers + links
     }
 
     /// Where this node listens.
@@ -114,8 +154,7 @@ impl NodeConfig {
         let bound = |endpoint: &Endpoint| {
             let host = match endpoint.host.as_str() {
                 host if !self.listen_on_all_interfaces => host,
-                // The wildcard of IPv6 takes in both kinds.
-                host if host.contains(':') => "::",
+                // Of either family, it takes in both.
                 _ => "0.0.0.0",
             };
             Endpoint { host: host.to_owned(), port: endpoint.port }

@@ -1,0 +1,155 @@
+//! [`check`]: whether every wait can be meant.
+//!
+//! Zero, where something is done again and again, is a loop without rest, and with a deadline nothing is ever done in
+//! time; a wait of centuries overflows when it is added to a moment.
+
+use std::time::Duration;
+
+use super::{ConfigError, NodeConfig};
+
+/// The longest wait of a real server: milliseconds in a Java `int`.
+const MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// What waits for something, or is done again.
+const SOME: Duration = Duration::from_millis(1);
+
+/// The kernel counts these in seconds, in 15 bits.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(32_767));
+
+/// Checks every wait of a node.
+///
+/// # Errors
+///
+/// [`ConfigError::Wait`] or [`ConfigError::WaitOrder`], with the first field that is wrong.
+pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
+    let NodeConfig { timing, network, links, liveness, .. } = config;
+    let some = (SOME, MAX);
+    let any = (Duration::ZERO, MAX);
+    for (field, found, (min, max)) in [
+        ("timing.settle", timing.settle, any),
+        ("timing.resend_min", timing.resend_min, some),
+        ("timing.resend_max", timing.resend_max, some),
+        ("timing.grace", timing.grace, any),
+        ("network.connect", network.connect, some),
+        ("network.greeting", network.greeting, some),
+        ("network.write", network.write, some),
+        ("network.frame", network.frame, some),
+        ("network.rebind.min", network.rebind.min, some),
+        ("network.rebind.max", network.rebind.max, some),
+        ("links.redial.min", links.redial.min, some),
+        ("links.redial.max", links.redial.max, some),
+        ("links.overdue", links.overdue, any),
+        ("links.knock", links.knock, any),
+        ("links.dial_back", links.dial_back, some),
+        ("links.steady", links.steady, any),
+        ("links.candidate", links.candidate, some),
+        ("links.guest", links.guest, some),
+        ("liveness.unacknowledged", liveness.unacknowledged, some),
+        ("liveness.idle", liveness.idle, KEEPALIVE),
+        ("liveness.probe", liveness.probe, KEEPALIVE),
+    ] {
+        if found < min || found > max {
+            return Err(ConfigError::Wait { field, found, min, max });
+        }
+    }
+    let (rebind, redial) = (network.rebind, links.redial);
+    for (fields, min, max) in [
+        (("timing.resend_min", "timing.resend_max"), timing.resend_min, timing.resend_max),
+        (("network.rebind.min", "network.rebind.max"), rebind.min, rebind.max),
+        (("links.redial.min", "links.redial.max"), redial.min, redial.max),
+    ] {
+        if min > max {
+            return Err(ConfigError::WaitOrder { fields, min, max });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{Ensemble, Member, ServerId};
+
+    /// Changes one wait of a configuration.
+    type Set = fn(&mut NodeConfig, Duration);
+
+    /// Every wait by its name, and whether it may be zero.
+    const WAITS: [(&str, bool, Set); 21] = [
+        ("timing.settle", true, |c, to| c.timing.settle = to),
+        ("timing.resend_min", false, |c, to| c.timing.resend_min = to),
+        ("timing.resend_max", false, |c, to| c.timing.resend_max = to),
+        ("timing.grace", true, |c, to| c.timing.grace = to),
+        ("network.connect", false, |c, to| c.network.connect = to),
+        ("network.greeting", false, |c, to| c.network.greeting = to),
+        ("network.write", false, |c, to| c.network.write = to),
+        ("network.frame", false, |c, to| c.network.frame = to),
+        ("network.rebind.min", false, |c, to| c.network.rebind.min = to),
+        ("network.rebind.max", false, |c, to| c.network.rebind.max = to),
+        ("links.redial.min", false, |c, to| c.links.redial.min = to),
+        ("links.redial.max", false, |c, to| c.links.redial.max = to),
+        ("links.overdue", true, |c, to| c.links.overdue = to),
+        ("links.knock", true, |c, to| c.links.knock = to),
+        ("links.dial_back", false, |c, to| c.links.dial_back = to),
+        ("links.steady", true, |c, to| c.links.steady = to),
+        ("links.candidate", false, |c, to| c.links.candidate = to),
+        ("links.guest", false, |c, to| c.links.guest = to),
+        ("liveness.unacknowledged", false, |c, to| c.liveness.unacknowledged = to),
+        ("liveness.idle", false, |c, to| c.liveness.idle = to),
+        ("liveness.probe", false, |c, to| c.liveness.probe = to),
+    ];
+
+    fn config() -> NodeConfig {
+        let me = ServerId::new(1).unwrap();
+        let ensemble = Ensemble::new([Member::voter(me)]).unwrap();
+        NodeConfig::new(me, ensemble, BTreeMap::from([(me, vec!["h:1".parse().unwrap()])]))
+    }
+
+    fn with(set: Set, to: Duration) -> Result<(), ConfigError> {
+        let mut config = config();
+        set(&mut config, to);
+        config.check()
+    }
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert_eq!(config().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_wait_that_cannot_be_meant_is_refused_with_the_name_of_its_field() {
+        for (name, may_be_zero, set) in WAITS {
+            let refused = |to| match with(set, to) {
+                Err(ConfigError::Wait { field, found, .. }) => (field, found) == (name, to),
+                Ok(()) | Err(_) => false,
+            };
+            assert!(refused(Duration::MAX), "{name}");
+            assert!(refused(MAX + Duration::from_nanos(1)), "{name}");
+            assert_eq!(refused(Duration::ZERO), !may_be_zero, "{name}");
+            if may_be_zero {
+                assert_eq!(with(set, Duration::ZERO), Ok(()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shortest_wait_is_not_above_the_longest() {
+        for pair in [1, 8, 10].map(|at| &WAITS[at..at + 2]) {
+            let [(min, _, set_min), (max, _, set_max)] = pair else { unreachable!() };
+            let mut config = config();
+            set_min(&mut config, Duration::from_millis(2));
+            set_max(&mut config, Duration::from_millis(1));
+            let error = config.check().unwrap_err();
+            assert!(matches!(error, ConfigError::WaitOrder { .. }));
+            let expected = format!("{min} is 2ms, above {max} of 1ms: expected at most that");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_was_found_and_expected() {
+        let error = with(WAITS[1].2, Duration::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), "timing.resend_min is 0ns: expected 1ms to 2147483.647s");
+    }
+}
