@@ -11,10 +11,12 @@
 
 mod check;
 mod completions;
+mod descriptors;
 mod duration;
 mod elect;
 mod exit;
 mod node;
+mod output_file;
 mod probe;
 mod screen;
 mod simulate;

@@ -11,6 +11,7 @@
 //!
 //! Members that no step parts from each other connect directly. A file without faults has no relays at all.
 
+mod descriptors;
 mod diagram;
 mod faults;
 mod judge;
@@ -25,6 +26,7 @@ mod teller;
 mod wiring;
 
 pub use self::{
+    descriptors::descriptors_needed,
     diagram::{DIAGRAM_ROWS_MAX, diagram},
     judge::Verdict,
     report::{ExpectationReport, MemberReport, Report, tenths_of_ms},

@@ -12,7 +12,8 @@ use ballotbox::{
 use structopt::StructOpt;
 
 use super::{
-    ExitCode, Failure, duration,
+    ExitCode, Failure, descriptors, duration,
+    output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
 };
 
@@ -45,6 +46,10 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             args.json,
         );
     }
+    descriptors::require(elect::descriptors_needed(&file))?;
+    let diagram = args.diagram.as_ref();
+    let diagram =
+        diagram.map(|path| OutputFile::open("--diagram", path, &args.file)).transpose()?;
     let deadline = args.deadline.unwrap_or_else(|| last_time(&file) + DEADLINE);
     let mut story = Vec::new();
     let mut told = Ok(());
@@ -57,7 +62,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             told = line(happening, out).and_then(|()| out.flush());
         }
         // One more than is drawn, so that what is left out shows.
-        if args.diagram.is_some() && story.len() <= elect::DIAGRAM_ROWS_MAX {
+        if diagram.is_some() && story.len() <= elect::DIAGRAM_ROWS_MAX {
             story.push(happening.clone());
         }
     };
@@ -70,11 +75,8 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         members(&report, out)?;
         writeln!(out, "\n{}", summary(&report))?;
     }
-    if let Some(path) = &args.diagram {
-        std::fs::write(path, elect::diagram(&file, &story)).map_err(|error| Failure::Diagram {
-            path: UntrustedText::path(path),
-            cause: error.into(),
-        })?;
+    if let Some(diagram) = diagram {
+        diagram.write(&elect::diagram(&file, &story))?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }

@@ -46,14 +46,6 @@ pub(crate) enum Failure {
     /// The vote file could not be played.
     #[error(transparent)]
     Elect(#[from] ElectError),
-    /// The picture could not be written.
-    #[error("cannot write {path}: {cause}")]
-    Diagram {
-        /// Where to.
-        path: UntrustedText,
-        /// What the system said.
-        cause: UntrustedText,
-    },
     /// The file says too little for a node, or does not know it.
     #[error("{file}: {error}")]
     NodeConfig {
@@ -79,6 +71,17 @@ pub(crate) enum Failure {
         /// What the system said.
         cause: UntrustedText,
     },
+    /// The system lets us open too little.
+    #[error(
+        "this needs {needed} open files and sockets, and at most {allowed} are allowed: raise the limit \
+         (ulimit -n {needed}; for a systemd service LimitNOFILE={needed})"
+    )]
+    Descriptors {
+        /// At least this many.
+        needed: u64,
+        /// The hard limit.
+        allowed: u64,
+    },
     /// The results could not be written.
     #[error("cannot write to stdout: {}", UntrustedText::new(.0))]
     Output(#[from] io::Error),
@@ -94,12 +97,12 @@ impl Failure {
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::Elect(_)
-            | Self::Diagram { .. }
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
+            | Self::Descriptors { .. }
             | Self::Output(_) => Some(self.to_string()),
         }
     }
@@ -116,11 +119,11 @@ impl Failure {
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Elect(_)
-            | Self::Diagram { .. }
             | Self::Node(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
+            | Self::Descriptors { .. }
             | Self::Output(_) => ExitCode::Environment,
         }
     }

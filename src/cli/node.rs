@@ -20,7 +20,7 @@ use self::{
     serve::{Output, serve},
     signals::Signals,
 };
-use super::{ExitCode, Failure};
+use super::{ExitCode, Failure, descriptors};
 
 /// Runs one member of an ensemble, until SIGINT or SIGTERM
 #[derive(Debug, StructOpt)]
@@ -73,6 +73,7 @@ fn server_id(text: &str) -> Result<ServerId, String> {
 
 pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     let (config, warnings) = config(args)?;
+    descriptors::require(config.descriptors_needed())?;
     // Before anything else, so that no signal finds us without a handler.
     let signals = Signals::new().map_err(|error| Failure::Signals(error.into()))?;
     let output = Output::start(config.me, args.json)?;

@@ -9,7 +9,7 @@ use std::{
     io::Write,
     num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -22,10 +22,7 @@ use ballotbox::{
 use serde_json::{Value, json};
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure};
-
-/// At most this many bytes of a message that names a file.
-const MESSAGE_SHOWN_MAX: usize = 2 * UntrustedText::PATH_SHOWN_MAX;
+use super::{ExitCode, Failure, output_file::OutputFile};
 
 /// The words of the trace, at the end of `--help`.
 const LEGEND: &str = "\
@@ -100,8 +97,9 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
         return Ok(if tally.is_good() { ExitCode::Done } else { ExitCode::No });
     }
     if let Some(path) = &args.save {
-        not_onto_itself(&args.file, path)?;
-        save(&written_down(&file, args.seed), path)?;
+        // The file that is played holds what no seed can bring back.
+        let saved = OutputFile::open("--save", path, &args.file)?;
+        saved.write(&(written_down(&file, args.seed).to_json() + "\n"))?;
     }
     let good = if args.json {
         one::play_silently(&setup, args.seed, out)?
@@ -156,23 +154,6 @@ fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
         Some(title) => writeln!(out, "{BOLD}{title}{BOLD:#}\n"),
         None => Ok(()),
     }
-}
-
-/// The file that is played holds what no seed can bring back. However it is spelt, it is not written over.
-fn not_onto_itself(played: &Path, saved: &Path) -> Result<(), Failure> {
-    let files = played.canonicalize().ok().zip(saved.canonicalize().ok());
-    if files.is_some_and(|(from, to)| from == to) {
-        let saved = UntrustedText::path(saved);
-        let text = format!("--save {saved}: that is the file to play: expected another one");
-        return Err(Failure::Argument(UntrustedText::shortened(text, MESSAGE_SHOWN_MAX)));
-    }
-    Ok(())
-}
-
-fn save(file: &VoteFile, path: &Path) -> Result<(), Failure> {
-    let text = file.to_json() + "\n";
-    std::fs::write(path, text)
-        .map_err(|error| Failure::Save { file: UntrustedText::path(path), cause: error.into() })
 }
 
 /// How a run ended, as in JSON.
