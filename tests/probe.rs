@@ -10,6 +10,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
@@ -90,6 +91,54 @@ fn asking_again_uses_the_connection_and_brings_the_servers_own_list_back() {
         let answer = block_on(inquirer.ask(PATIENCE)).unwrap();
         assert_eq!(answer.notification.vote.unwrap().leader, id(leader));
     }
+}
+
+#[test]
+fn one_liar_decides_nothing_and_is_named_whatever_it_sends() {
+    // The addresses are not known before all listen, so each server sends the list that it is given then.
+    let lists: [Arc<OnceLock<String>>; 4] = std::array::from_fn(|_| Arc::default());
+    let tell = |state, leader, list: &Arc<OnceLock<String>>| {
+        let list = Arc::clone(list);
+        serve(move |mut socket| {
+            if socket.read_exact(&mut [0; 8]).is_err() {
+                return;
+            }
+            for _ in 0..2 {
+                hear(&mut socket);
+                say(&mut socket, state, leader, list.get().unwrap());
+            }
+            end_of(&mut socket);
+        })
+    };
+    let addresses = [
+        tell(PeerState::Following, 3, &lists[0]),
+        tell(PeerState::Following, 3, &lists[1]),
+        tell(PeerState::Leading, 3, &lists[2]),
+        tell(PeerState::Leading, 1, &lists[3]),
+    ];
+    let line = |n: usize| format!("server.{}=127.0.0.1:{}:{}\n", n + 1, n + 1, addresses[n].port);
+    let honest = [line(0), line(1), line(2)].concat() + "version=0";
+    let alone = format!("{}version=ffff", line(0));
+    for list in &lists[..3] {
+        list.set(honest.clone()).unwrap();
+    }
+    lists[3].set(alone).unwrap();
+    let asked = |which: &[usize]| {
+        which.iter().map(|n| addresses[*n].to_string()).collect::<Vec<_>>().join(",")
+    };
+
+    let (code, report) = probe(&[&asked(&[0, 1, 2, 3]), "--json"]);
+    assert_eq!((code, &report["leader"], &report["agreement"]), (0, &3.into(), &false.into()));
+    assert!(report["servers"][0]["member_list"].is_null(), "{report}");
+    assert!(report["servers"][3]["member_list"].is_string(), "{report}");
+    let told = ballotbox(&["probe", &asked(&[0, 1, 2, 3])]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains(&format!("but {} names 1", addresses[3])), "{told}");
+
+    let (code, report) = probe(&[&asked(&[1, 2, 3]), "--json"]);
+    assert_eq!((code, &report["leader"]), (0, &3.into()), "{report}");
+    let (code, report) = probe(&[&asked(&[1, 3]), "--json"]);
+    assert_eq!((code, &report["leader"]), (1, &Value::Null), "{report}");
 }
 
 #[test]

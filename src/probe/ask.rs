@@ -26,6 +26,9 @@ use crate::{
 /// More than this a server has not said unasked; one that never ends is not to keep us here.
 const LEFTOVERS_MAX: usize = 64;
 
+/// No member list is longer than this, in bytes: a longer one is passed over, and asked for no more.
+const LIST_LEN_MAX: usize = 128 * 1024;
+
 /// Another probe at the same moment takes our place at the server: so often we come again.
 const ATTEMPTS: usize = 3;
 
@@ -94,7 +97,12 @@ impl Inquirer {
         Err(if tls { NoAnswer::WantsTls } else { NoAnswer::Closed })
     }
 
-    fn keep(&mut self, mut line: Line, notification: Notification, inquiry: Inquiry) -> Answer {
+    fn keep(&mut self, mut line: Line, mut notification: Notification, inquiry: Inquiry) -> Answer {
+        if let Format::Current { config, .. } = &mut notification.format
+            && config.len() > LIST_LEN_MAX
+        {
+            *config = Arc::from("");
+        }
         let list = notification.format.config().unwrap_or_default();
         if *line.list != *list {
             line.list = list.into();

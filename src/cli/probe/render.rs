@@ -145,7 +145,8 @@ pub(super) fn verdict(report: &Report) -> String {
     match (report.leader, report.agreement) {
         (Some(leader), true) => format!("{leader} leads: {support} of {voters} voters say so"),
         (Some(leader), false) => {
-            format!("{leader} leads: {support} of {voters} voters say so, but not everybody agrees")
+            let others = dissenters(report);
+            format!("{leader} leads: {support} of {voters} voters say so, but {others}")
         }
         (None, _) if report.servers.iter().all(|reading| reading.answer.is_err()) => {
             "no leader: no server answered".to_owned()
@@ -154,6 +155,25 @@ pub(super) fn verdict(report: &Report) -> String {
             format!("no leader: {support} of {voters} voters name one that does not say it leads")
         }
         (None, _) => format!("no leader: at most {support} of {voters} voters name the same one"),
+    }
+}
+
+/// At most this many servers are named as those who do not agree.
+const DISSENTERS_SHOWN_MAX: usize = 4;
+
+/// Who does not agree, and with what.
+fn dissenters(report: &Report) -> String {
+    let said = |reading: &Reading| {
+        let word = match reading.settled_on() {
+            Some(other) => format!("names {other}"),
+            None => "is looking".to_owned(),
+        };
+        format!("{} {word}", address(reading))
+    };
+    let named: Vec<_> = report.dissenters().take(DISSENTERS_SHOWN_MAX).map(said).collect();
+    match report.dissenters().count() - named.len() {
+        0 => named.join(", "),
+        more => format!("{}, and {more} more do not agree", named.join(", ")),
     }
 }
 

@@ -76,7 +76,8 @@ fn without_its_own_word_or_without_a_quorum_nobody_leads() {
     let observed = report(vec![says(13, Leading, 3, LIST), says(14, Observing, 3, LIST)]);
     assert_eq!(observed.leader, None, "observers do not count");
     let other = report(vec![says(13, Leading, 2, LIST), says(11, Following, 2, LIST)]);
-    assert_eq!(other.servers[0].id, Some(id(2)), "who leads names itself");
+    assert_eq!(other.servers[0].id, Some(id(3)), "its address says more than its word");
+    assert_eq!(other.leader, None);
 }
 
 #[test]
@@ -128,4 +129,61 @@ fn another_member_list_stands_out() {
     assert!(found.servers[0].difference.is_some());
     assert!(found.servers[1].difference.is_none());
     assert_eq!(found.servers[1].config_version, Some(ConfigVersion(5)));
+}
+
+/// A list in which it is alone, newer than any other.
+const ALONE: &str = "server.1=127.0.0.1:1:14\nversion=ffff";
+
+#[test]
+fn a_server_that_lists_itself_alone_decides_nothing_and_stands_out() {
+    let three =
+        [says(11, Following, 3, LIST), says(12, Following, 3, LIST), says(13, Leading, 3, LIST)];
+    let liar = says(14, Leading, 1, ALONE);
+    let found = report(three.iter().cloned().chain([liar.clone()]).collect());
+    assert_eq!((found.leader, found.agreement, found.support), (Some(id(3)), false, (3, 3)));
+    let differing: Vec<_> = found.servers.iter().map(|r| r.difference.is_some()).collect();
+    assert_eq!(differing, [false, false, false, true]);
+    let dissenters: Vec<_> = found.dissenters().map(|reading| reading.target.clone()).collect();
+    assert_eq!(dissenters, [target(14)]);
+
+    let one_of_three = report(vec![says(12, Following, 3, LIST), three[2].clone(), liar.clone()]);
+    assert_eq!((one_of_three.leader, one_of_three.support), (Some(id(3)), (2, 3)));
+    let nobody_else = report(vec![is_down(12), is_down(13), liar.clone()]);
+    assert_eq!(nobody_else.leader, None, "one of three that were asked");
+    let no_honest_quorum = report(vec![is_down(11), is_down(12), three[2].clone(), liar.clone()]);
+    assert_eq!(no_honest_quorum.leader, None);
+    let two_of_one_mind = report(vec![says(11, Following, 3, LIST), is_down(13), liar]);
+    assert_eq!(two_of_one_mind.leader, None);
+}
+
+#[test]
+fn a_server_cannot_take_the_place_of_another_that_was_asked() {
+    // 3 is down, and its followers do not know yet: a fourth says that it is 3.
+    let liar = says(14, Leading, 3, LIST);
+    let found =
+        report(vec![says(11, Following, 3, LIST), says(12, Following, 3, LIST), is_down(13), liar]);
+    assert_eq!(found.leader, None);
+    // Nor does it count twice under two addresses.
+    let twice = report(vec![says(13, Leading, 3, LIST), says(13, Leading, 3, LIST), is_down(11)]);
+    assert_eq!(twice.leader, None);
+}
+
+#[test]
+fn a_newer_list_of_one_server_does_not_move_the_others() {
+    let moved = LIST.replace("server.3=127.0.0.1:3:13", "server.3=127.0.0.1:3:14");
+    let moved = moved.replace("version=0", "version=ffff");
+    let liar = says(14, Leading, 3, &moved);
+    let found =
+        report(vec![says(11, Following, 3, LIST), says(12, Following, 3, LIST), is_down(13), liar]);
+    assert_eq!(found.leader, None);
+    let differing: Vec<_> = found.servers.iter().map(|r| r.difference.is_some()).collect();
+    assert_eq!(differing, [false, false, false, true]);
+}
+
+#[test]
+fn servers_that_name_the_same_voters_agree_whatever_the_version() {
+    let newer = LIST.replace("version=0", "version=7");
+    let found =
+        report(vec![says(11, Following, 3, LIST), is_down(12), says(13, Leading, 3, &newer)]);
+    assert_eq!((found.leader, found.support), (Some(id(3)), (2, 3)));
 }
