@@ -71,7 +71,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
     let given: Vec<OsString> = args.collect();
-    let args = match Args::from_iter_safe(&given) {
+    let args = match parse(&given) {
         Ok(args) => args,
         Err(error) if asked_for(&error) => {
             writeln!(out, "{}", error.message)?;
@@ -91,6 +91,18 @@ pub(crate) fn run(
     };
     out.flush()?;
     Ok(code)
+}
+
+/// Reads the arguments. The parser panics on an option whose name is no text; what that looks like, it refuses.
+fn parse(given: &[OsString]) -> Result<Args, clap::Error> {
+    let has_no_name = |arg: &OsString| {
+        let name = arg.as_encoded_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        name.starts_with(b"-") && std::str::from_utf8(name).is_err()
+    };
+    if given.iter().any(has_no_name) {
+        return Args::from_iter_safe(exit::shown(given));
+    }
+    Args::from_iter_safe(given)
 }
 
 /// What the parser has against these arguments.

@@ -4,6 +4,8 @@
 
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/outside_text.rs"]
+mod outside_text;
 #[path = "cli/simulate.rs"]
 mod simulate;
 #[path = "cli/usage.rs"]

@@ -144,14 +144,18 @@ impl UsageError {
         args: &[OsString],
         parse: impl Fn(Vec<String>) -> Option<clap::Error>,
     ) -> Self {
-        let shown = args.iter().map(|arg| UntrustedText::os(arg).to_string()).collect();
-        let text = match parse(shown) {
+        let text = match parse(shown(args)) {
             Some(again) => again.message,
             // It has no objection to those: then what it said of the others is told in one line.
             None => UntrustedText::new(&error.message).to_string(),
         };
         let text = text.trim_end();
         // Ours stands in front instead.
-        Self(text.strip_prefix("error: ").unwrap_or(text).to_owned())
+        Self(text.strip_prefix("error: ").unwrap_or(text).replace('\t', "    "))
     }
+}
+
+/// What these arguments look like.
+pub(super) fn shown(args: &[OsString]) -> Vec<String> {
+    args.iter().map(|arg| UntrustedText::os(arg).to_string()).collect()
 }
