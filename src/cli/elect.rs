@@ -6,9 +6,10 @@ use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
     UntrustedText,
-    elect::{self, Happening, MemberReport, Report, What, tenths_of_ms},
+    elect::{self, Happening, MemberReport, Report, What},
     vote_file::{Faults, MemberState, Outcome, VoteFile},
 };
+use ballotbox_actors::kit::Rounded;
 use structopt::StructOpt;
 
 use super::{
@@ -145,7 +146,7 @@ fn row(member: &MemberReport) -> Vec<String> {
         or_empty(member.state.leader_of(member.id)),
         or_empty(member.round),
         or_empty(member.vote),
-        or_empty(member.decided.map(|time| format!("{:.1} ms", tenths_of_ms(time)))),
+        or_empty(member.decided.map(Rounded)),
     ]
 }
 
@@ -161,9 +162,8 @@ fn summary(report: &Report) -> String {
     let style = if report.is_good() { GOOD } else { BAD };
     let outcome = match (report.outcome, report.leader) {
         (Outcome::Elected, Some((leader, round))) => {
-            let took = report
-                .election
-                .map_or_else(String::new, |took| format!(" in {:.1} ms", tenths_of_ms(took)));
+            let took = report.election;
+            let took = took.map_or_else(String::new, |took| format!(" in {}", Rounded(took)));
             format!("{leader} was elected in round {round}{took}")
         }
         (Outcome::Elected | Outcome::NoLeader, _) => "Nobody was elected".to_owned(),
@@ -174,6 +174,6 @@ fn summary(report: &Report) -> String {
         0 => String::new(),
         all => format!("; {met} of {all} expectations came true"),
     };
-    let elapsed = tenths_of_ms(report.elapsed);
-    format!("{style}{outcome}{style:#}; the play took {elapsed:.1} ms{expectations}.")
+    let elapsed = Rounded(report.elapsed);
+    format!("{style}{outcome}{style:#}; the play took {elapsed}{expectations}.")
 }

@@ -1,6 +1,9 @@
 //! What a probe found, for people and for programs.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use anstyle::Style;
 use ballotbox::{
@@ -9,6 +12,7 @@ use ballotbox::{
     election::PeerState,
     probe::{NoAnswer, Reading, Report},
 };
+use ballotbox_actors::kit::Rounded;
 use serde::Serialize;
 
 use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
@@ -188,7 +192,7 @@ fn cells(line: &ServerLine) -> Vec<String> {
         text(line.epoch.map(|epoch| epoch.to_string())),
         text(line.round.map(|round| round.to_string())),
         text(line.config_version.clone()),
-        text(line.answered_ms.map(|ms| format!("{ms:.1} ms"))),
+        text(line.answered_ms.map(|ms| Rounded(Duration::from_secs_f64(ms / 1000.0)).to_string())),
     ]
 }
 

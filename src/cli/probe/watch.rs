@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -13,7 +14,10 @@ use ballotbox::{
 use ballotbox_actors::kit::clock;
 use futures::{StreamExt, future::join_all};
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
 use signal_hook_async_std::Signals;
 
 use super::{
@@ -45,8 +49,7 @@ pub(super) fn run(
     args: &ProbeArgs,
     out: &mut dyn Write,
 ) -> Result<Report, Failure> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM]).map_err(|error| Failure::Signals(error.into()))?;
+    let mut signals = signals().map_err(|error| Failure::Signals(error.into()))?;
     block_on(async {
         let began = clock::now();
         let mut inquirers: Vec<_> = ensemble.targets.iter().cloned().map(Inquirer::new).collect();
@@ -82,6 +85,18 @@ pub(super) fn run(
             }
         }
     })
+}
+
+/// The first signal ends the watch; the second one the process, though our output may take nothing.
+fn signals() -> io::Result<Signals> {
+    let wanted = [SIGINT, SIGTERM];
+    let signals = Signals::new(wanted)?;
+    let was_asked = Arc::new(AtomicBool::new(false));
+    for signal in wanted {
+        flag::register_conditional_default(signal, Arc::clone(&was_asked))?;
+        flag::register(signal, Arc::clone(&was_asked))?;
+    }
+    Ok(signals)
 }
 
 fn say_server(

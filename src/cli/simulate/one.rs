@@ -7,6 +7,7 @@ use ballotbox::{
     Role,
     simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched},
 };
+use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
 
 use super::{add_broken, broken, millis, progress, progress::Progress, word};
@@ -84,7 +85,7 @@ fn summary(run: &Run) -> String {
         all => format!("; {met} of {all} expectations came true"),
     };
     let elections: Vec<_> =
-        run.elections.iter().map(|election| format!("{} ms", millis(election.took))).collect();
+        run.elections.iter().map(|election| Rounded(election.took).to_string()).collect();
     let took = match &elections[..] {
         [] => String::new(),
         all => format!("; without a leader for {}", all.join(", ")),
