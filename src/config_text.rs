@@ -16,21 +16,26 @@
 //! its members with the code of this module.
 
 mod difference;
+mod oddity;
+mod reader;
 mod server_line;
 
 use std::{collections::BTreeMap, fmt};
 
 use ballotbox_actors::{ServerId, UntrustedText};
 
+pub(crate) use self::reader::may_be_a_name;
 pub use self::{
     difference::{Difference, Disagreement, PortKind},
+    oddity::Oddity,
     server_line::{ServerLine, ServerLineError},
 };
-pub use crate::properties::SyntaxError;
 use crate::{
     ensemble::{Ensemble, EnsembleError, GroupId, Member},
+    java,
     properties::{self, Entry},
 };
+pub use crate::{properties::SyntaxError, slip::Slip};
 
 /// How many members a list may have.
 pub const MEMBERS_MAX: usize = 255;
@@ -42,9 +47,7 @@ pub struct ConfigVersion(pub i64);
 impl ConfigVersion {
     /// The version written as these hexadecimal digits, or `None` if they are none or exceed 2^63 - 1.
     pub fn from_hex(digits: &str) -> Option<Self> {
-        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let number = i64::from_str_radix(digits, 16).ok()?;
-        plain.then_some(Self(number))
+        java::hexadecimal(digits).filter(|number| *number >= 0).map(Self)
     }
 }
 
@@ -97,13 +100,21 @@ pub enum LineError {
         /// `server`, `group` or `weight`.
         kind: &'static str,
     },
+    /// A number that real servers take, and that we have no room for.
+    #[error("{number} is out of range: expected a number from 0 to {}", ServerId::MAX)]
+    Range {
+        /// The number.
+        number: i64,
+    },
     /// What is said of a server cannot be read.
-    #[error("server {id}: {error}")]
+    #[error("server {id}: {error}{}", because(slip.as_ref()))]
     Server {
         /// The server.
         id: ServerId,
         /// What is wrong.
         error: ServerLineError,
+        /// What got into the line, if that is clear.
+        slip: Option<Slip>,
     },
     /// Another line says something of the same server, written differently, as in `server.1` and `server.01`.
     #[error("`{key}` repeats an earlier line in other digits: expected every number once")]
@@ -148,6 +159,21 @@ pub enum LineError {
     TooMany,
 }
 
+impl LineError {
+    /// Whether real servers of 3.8 and 3.9 refuse it as well.
+    pub fn refused_by_real_servers(&self) -> bool {
+        match self {
+            Self::Server { error, .. } => error.refused_by_real_servers(),
+            Self::Range { .. } | Self::Repeated { .. } | Self::TooMany => false,
+            Self::Key { .. }
+            | Self::GroupMember { .. }
+            | Self::TwoGroups { .. }
+            | Self::Weight { .. }
+            | Self::Version { .. } => true,
+        }
+    }
+}
+
 impl ConfigText {
     /// Reads a text another server sent: lines in any order, unknown keys skipped, without a version 0.
     ///
@@ -160,7 +186,9 @@ impl ConfigText {
         for entry in properties::entries(text) {
             let entry = entry?;
             let line = entry.line;
-            config.apply(&entry).map_err(|error| ConfigTextError::Line { line, error })?;
+            // A real server has put its list in order before it tells it.
+            let odd = &mut Vec::new();
+            config.apply(&entry, odd).map_err(|error| ConfigTextError::Line { line, error })?;
         }
         if config.servers.is_empty() {
             return Err(ConfigTextError::NoServer);
@@ -196,18 +224,22 @@ impl ConfigText {
         Difference::between(self, theirs)
     }
 
-    /// Takes in one line of a list, and says whether it was one: other keys are left to the caller.
-    pub(crate) fn apply(&mut self, entry: &Entry) -> Result<bool, LineError> {
-        let Entry { key, value, .. } = entry;
-        if let Some(number) = key.strip_prefix("server.") {
-            self.apply_server(key, number, value)?;
+    /// Takes in one line of a list, and says whether it was one: other keys are left to the caller. What is odd about
+    /// the line goes to `odd`.
+    pub(crate) fn apply(
+        &mut self,
+        entry: &Entry,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<bool, LineError> {
+        let Entry { key, untrimmed: value, .. } = entry;
+        if key.starts_with("server.") {
+            self.apply_server(key, value, odd)?;
         } else if key.starts_with("group") {
-            self.apply_group(key, value)?;
+            self.apply_group(key, value, odd)?;
         } else if key.starts_with("weight") {
-            self.apply_weight(key, value)?;
+            self.apply_weight(key, value, odd)?;
         } else if key == "version" {
-            self.version = ConfigVersion::from_hex(value)
-                .ok_or_else(|| LineError::Version { found: value.as_str().into() })?;
+            self.apply_version(value, odd)?;
         } else {
             return Ok(false);
         }
@@ -218,26 +250,43 @@ impl ConfigText {
         Ok(true)
     }
 
-    fn apply_server(&mut self, key: &str, number: &str, value: &str) -> Result<(), LineError> {
-        let id = parse_id(number).ok_or_else(|| bad_key(key, "server"))?;
-        let line = value.parse().map_err(|error| LineError::Server { id, error })?;
+    fn apply_server(
+        &mut self,
+        key: &str,
+        value: &str,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<(), LineError> {
+        let id = server_id(key_number(key, "server", odd)?)?;
+        let (line, oddities) = ServerLine::read(value).map_err(|error| LineError::Server {
+            id,
+            error,
+            slip: Slip::find(value),
+        })?;
+        odd.extend(oddities);
         match self.servers.insert(id, line) {
             None => Ok(()),
             Some(_) => Err(LineError::Repeated { key: key.into() }),
         }
     }
 
-    fn apply_group(&mut self, key: &str, value: &str) -> Result<(), LineError> {
-        let group = key
-            .strip_prefix("group.")
-            .and_then(parse_number)
-            .ok_or_else(|| bad_key(key, "group"))?;
-        for found in value.split(':') {
+    fn apply_group(
+        &mut self,
+        key: &str,
+        value: &str,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<(), LineError> {
+        let number = key_number(key, "group", odd)?;
+        let group = u64::try_from(number).map_err(|_| LineError::Range { number })?;
+        if self.groups.values().any(|known| known.0 == group) {
+            return Err(LineError::Repeated { key: key.into() });
+        }
+        for found in java::split(value, ':') {
             if self.groups.len() > MEMBERS_MAX {
                 return Err(LineError::TooMany);
             }
-            let id = parse_id(found.trim())
+            let number = taken(found, odd)
                 .ok_or_else(|| LineError::GroupMember { group, found: found.into() })?;
+            let id = server_id(number)?;
             if let Some(GroupId(first)) = self.groups.insert(id, GroupId(group)) {
                 return Err(LineError::TwoGroups { id, first, second: group });
             }
@@ -245,15 +294,34 @@ impl ConfigText {
         Ok(())
     }
 
-    fn apply_weight(&mut self, key: &str, value: &str) -> Result<(), LineError> {
-        let id =
-            key.strip_prefix("weight.").and_then(parse_id).ok_or_else(|| bad_key(key, "weight"))?;
-        let weight =
-            parse_number(value).ok_or_else(|| LineError::Weight { id, found: value.into() })?;
+    fn apply_weight(
+        &mut self,
+        key: &str,
+        value: &str,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<(), LineError> {
+        let id = server_id(key_number(key, "weight", odd)?)?;
+        let number =
+            taken(value, odd).ok_or_else(|| LineError::Weight { id, found: value.into() })?;
+        let weight = u64::try_from(number).map_err(|_| LineError::Range { number })?;
         match self.weights.insert(id, weight) {
             None => Ok(()),
             Some(_) => Err(LineError::Repeated { key: key.into() }),
         }
+    }
+
+    fn apply_version(&mut self, value: &str, odd: &mut Vec<Oddity>) -> Result<(), LineError> {
+        let trimmed = java::trim(value);
+        let number =
+            java::hexadecimal(trimmed).ok_or_else(|| LineError::Version { found: value.into() })?;
+        if number < 0 {
+            return Err(LineError::Range { number });
+        }
+        if trimmed.len() < value.len() {
+            odd.push(Oddity::Blank { found: value.into() });
+        }
+        self.version = ConfigVersion(number);
+        Ok(())
     }
 
     /// Weights as a real server tells them: once there are groups or weights, it names that of every voter.
@@ -293,18 +361,33 @@ impl fmt::Display for ConfigText {
     }
 }
 
-fn parse_number(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = text.parse::<u64>().ok()?;
-    (plain && i64::try_from(number).is_ok()).then_some(number)
+/// The number in a key: what stands behind its first dot. Java takes every key for one about groups that begins with
+/// that word, and does the same with weights.
+fn key_number(key: &str, kind: &'static str, odd: &mut Vec<Oddity>) -> Result<i64, LineError> {
+    let (word, digits) = key.split_once('.').unwrap_or(("", key));
+    let number = java::number(digits).ok_or_else(|| LineError::Key { key: key.into(), kind })?;
+    if word != kind {
+        odd.push(Oddity::Key { kind, number });
+    }
+    if !java::is_plain(digits) {
+        odd.push(Oddity::Number { found: digits.into(), read: number });
+    }
+    Ok(number)
 }
 
-fn parse_id(text: &str) -> Option<ServerId> {
-    parse_number(text).and_then(ServerId::new)
+fn server_id(number: i64) -> Result<ServerId, LineError> {
+    let id = u64::try_from(number).ok().and_then(ServerId::new);
+    id.ok_or(LineError::Range { number })
 }
 
-fn bad_key(key: &str, kind: &'static str) -> LineError {
-    LineError::Key { key: key.into(), kind }
+fn taken(found: &str, odd: &mut Vec<Oddity>) -> Option<i64> {
+    let (number, oddity) = reader::number(found)?;
+    odd.extend(oddity);
+    Some(number)
+}
+
+fn because(slip: Option<&Slip>) -> String {
+    slip.map_or_else(String::new, |slip| format!("; {slip}"))
 }
 
 /// Numbers in the order in which a `java.util.HashMap` with these keys is walked: by bucket.
@@ -354,13 +437,14 @@ mod tests {
     fn what_is_no_member_list_is_refused_with_its_line() {
         let refused = |text: &str| ConfigText::parse(text).unwrap_err().to_string();
         assert!(refused("").contains("no member"));
-        assert!(refused("server.1=h:1:2\nserver.-1=h:1:2").contains("line 2: `server.-1`"));
+        assert!(refused("server.1=h:1:2\nserver.-1=h:1:2").contains("line 2: -1 is out of range"));
         assert!(refused("server.x=h:1:2").contains("`server.x`"));
-        assert!(refused("server.9223372036854775807=h:1:2").contains("expected server.N"));
+        assert!(refused("server.9223372036854775807=h:1:2").contains("expected a number from 0"));
         assert!(refused("server.1=h:1:2\nserver.01=h:1:2").contains("`server.01` repeats"));
         assert!(refused("server.1=h:1:2\ngroup.1=1:x").contains("`x`, which is no server id"));
         assert!(refused("group.1=1\ngroup.2=1").contains("in group 1 and in group 2"));
-        assert!(refused("weight.1=-1").contains("weight of server 1 is `-1`"));
+        assert!(refused("weight.1=x").contains("weight of server 1 is `x`"));
+        assert!(refused("weight.1=-1").contains("-1 is out of range"));
         assert!(refused(&format!("group.1={}", ["x"; 9].join(":"))).contains("`x`"));
         assert!(refused("version=zz").contains("version is `zz`"));
         assert!(refused("version=ffffffffffffffff").contains("hexadecimal"));

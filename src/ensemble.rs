@@ -83,6 +83,16 @@ pub enum EnsembleError {
     },
 }
 
+impl EnsembleError {
+    /// Whether real servers of 3.8 and 3.9 refuse such members as well.
+    pub(crate) fn refused_by_real_servers(&self) -> bool {
+        match self {
+            Self::NoVoter | Self::DuplicateId { .. } | Self::NoGroup { .. } => true,
+            Self::NoWeight | Self::WeightOverflow { .. } => false,
+        }
+    }
+}
+
 /// The members of an ensemble, checked: at least one voter, ids unique, weights and groups consistent.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Ensemble {

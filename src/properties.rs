@@ -9,6 +9,8 @@ use std::str::Chars;
 
 use ballotbox_actors::UntrustedText;
 
+use crate::java;
+
 /// What counts as blank; a line end is none.
 const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
 
@@ -17,17 +19,21 @@ const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) value: String,
+    /// The value before it was trimmed: ZooKeeper does not trim what it says of members.
+    pub(crate) untrimmed: String,
     /// The line it begins in, from 1.
     pub(crate) line: usize,
     /// Whether it is all ASCII as written, so that the character set does not matter.
     pub(crate) ascii: bool,
+    /// Whether a backslash took itself away, or made another character of a letter, where nothing needed it.
+    pub(crate) backslash: bool,
+    /// The first line that a backslash at the end of another joined to it, if that looks like an entry of its own.
+    pub(crate) swallowed: Option<usize>,
 }
 
 /// Why a text is not in the syntax of properties.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "line {line}: `\\u{found}` is not a character: expected \\u and four hexadecimal digits, surrogates in pairs"
-)]
+#[error("line {line}: {}", Self::what(found))]
 pub struct SyntaxError {
     /// The line, from 1.
     pub line: usize,
@@ -35,12 +41,21 @@ pub struct SyntaxError {
     pub found: UntrustedText,
 }
 
+impl SyntaxError {
+    /// What is wrong, without the line.
+    pub(crate) fn what(found: &UntrustedText) -> String {
+        format!(
+            "`\\u{found}` is not a character: expected \\u and four hexadecimal digits; a backslash begins an escape, so \
+             write / or \\\\ in the path of a directory"
+        )
+    }
+}
+
 /// The text of a file, and what was peculiar about its bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Source {
+    /// With the byte order mark, which Java takes for a part of the first line.
     pub(crate) text: String,
-    /// Whether it began with a byte order mark, which is not in the text any more.
-    pub(crate) byte_order_mark: bool,
     /// Whether the bytes were UTF-8; ISO-8859-1 otherwise.
     pub(crate) utf8: bool,
 }
@@ -48,23 +63,23 @@ pub(crate) struct Source {
 impl Source {
     /// The text these bytes are.
     pub(crate) fn decode(bytes: &[u8]) -> Self {
-        let (bytes, byte_order_mark) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-            Some(rest) => (rest, true),
-            None => (bytes, false),
-        };
-        let decoded = str::from_utf8(bytes);
-        Self {
-            byte_order_mark,
-            utf8: decoded.is_ok(),
-            text: decoded
-                .map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned),
+        match str::from_utf8(bytes) {
+            Ok(text) => Self { text: text.to_owned(), utf8: true },
+            Err(_) => Self { text: bytes.iter().copied().map(char::from).collect(), utf8: false },
         }
     }
 }
 
-/// All entries, in the order of the text; a key may come more than once.
-pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
-    entries(text).collect()
+/// All entries that can be read, in the order of the text, and what cannot; a key may come more than once.
+pub(crate) fn parse(text: &str) -> (Vec<Entry>, Vec<SyntaxError>) {
+    let (mut read, mut errors) = (Vec::new(), Vec::new());
+    for entry in entries(text) {
+        match entry {
+            Ok(entry) => read.push(entry),
+            Err(error) => errors.push(error),
+        }
+    }
+    (read, errors)
 }
 
 /// The same one by one, for texts of others: no more than one of them need be kept at a time.
@@ -79,26 +94,50 @@ fn next_entry<'a>(
     loop {
         let (line, natural) = lines.next()?;
         let mut logical = String::new();
+        let mut swallowed = None;
         let mut rest = natural;
         // A line that begins with nothing but a backslash has not begun yet, so it may still be a comment.
         while !(logical.is_empty() && rest.starts_with(['#', '!'])) {
             let joined = continued(rest);
             logical.push_str(joined.unwrap_or(rest));
             match joined.and_then(|_| lines.next()) {
-                Some((_, next)) => rest = next,
+                Some((number, next)) => {
+                    let looks = !logical.is_empty() && looks_like_an_entry(next);
+                    swallowed = swallowed.or_else(|| looks.then_some(number));
+                    rest = next;
+                }
                 None => break,
             }
         }
         if !logical.is_empty() {
-            return Some(entry_of(&logical, line));
+            return Some(entry_of(&logical, line, swallowed));
         }
     }
 }
 
-fn entry_of(logical: &str, line: usize) -> Result<Entry, SyntaxError> {
+fn entry_of(logical: &str, line: usize, swallowed: Option<usize>) -> Result<Entry, SyntaxError> {
     let (key, value) = split(logical);
     let plain = |text| unescape(text).map_err(|found| SyntaxError { line, found: found.into() });
-    Ok(Entry { key: plain(key)?, value: plain(value)?, line, ascii: logical.is_ascii() })
+    let (key, value) = (plain(key)?, plain(value)?);
+    Ok(Entry {
+        key: java::trim(&key.text).to_owned(),
+        value: java::trim(&value.text).to_owned(),
+        untrimmed: value.text,
+        line,
+        ascii: logical.is_ascii(),
+        backslash: key.backslash || value.backslash,
+        swallowed,
+    })
+}
+
+/// Whether a line looks like a key with a value, of the kind that is joined to a path only by mistake.
+fn looks_like_an_entry(line: &str) -> bool {
+    let Some((key, _)) = line.split_once('=') else {
+        return false;
+    };
+    let key = key.trim_end_matches(BLANK);
+    key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// The lines with their numbers from 1, without their ends and leading blanks.
@@ -137,45 +176,53 @@ fn split(logical: &str) -> (&str, &str) {
     (key, value.trim_start_matches(BLANK))
 }
 
-/// The text without escapes and, as ZooKeeper has it, without control characters and blanks around it; or what
-/// stands where a character was announced.
-fn unescape(text: &str) -> Result<String, String> {
-    let mut plain = String::with_capacity(text.len());
+/// A text without its escapes.
+struct Unescaped {
+    text: String,
+    /// Whether a backslash stood where nothing needed it.
+    backslash: bool,
+}
+
+/// The text without escapes, or what stands where a character was announced.
+fn unescape(text: &str) -> Result<Unescaped, String> {
+    let mut plain = Unescaped { text: String::with_capacity(text.len()), backslash: false };
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
-            plain.push(c);
+            plain.text.push(c);
             continue;
         }
-        match chars.next() {
-            None => {}
-            Some('t') => plain.push('\t'),
-            Some('n') => plain.push('\n'),
-            Some('r') => plain.push('\r'),
-            Some('f') => plain.push('\u{c}'),
-            Some('u') => plain.push(escaped_char(&mut chars)?),
-            Some(other) => plain.push(other),
-        }
+        let Some(escaped) = chars.next() else { break };
+        plain.backslash |= escaped.is_alphanumeric() && escaped != 'u';
+        plain.text.push(match escaped {
+            't' => '\t',
+            'n' => '\n',
+            'r' => '\r',
+            'f' => '\u{c}',
+            'u' => escaped_char(&mut chars)?,
+            other => other,
+        });
     }
-    Ok(plain.trim_matches(|c| c <= ' ').to_owned())
+    Ok(plain)
 }
 
 fn escaped_char(chars: &mut Chars<'_>) -> Result<char, String> {
     let first = code_unit(chars)?;
-    let units = if (0xd800..0xdc00).contains(&first) {
-        // The first half of a pair; the other one must follow.
-        let mut ahead = chars.clone();
-        if ahead.next() != Some('\\') || ahead.next() != Some('u') {
-            return Err(format!("{first:04x}"));
-        }
-        *chars = ahead;
-        vec![first, code_unit(chars)?]
-    } else {
-        vec![first]
+    let mut ahead = chars.clone();
+    let second = match (ahead.next(), ahead.next()) {
+        (Some('\\'), Some('u')) if (0xd800..0xdc00).contains(&first) => code_unit(&mut ahead)?,
+        _ => 0,
     };
-    match char::decode_utf16(units.iter().copied()).next() {
-        Some(Ok(c)) => Ok(c),
-        _ => Err(format!("{first:04x}")),
+    let units = [first, second];
+    match char::decode_utf16(units).next() {
+        Some(Ok(c)) => {
+            if c.len_utf16() == 2 {
+                *chars = ahead;
+            }
+            Ok(c)
+        }
+        // Half a character: Java keeps it, but nothing can come of it.
+        _ => Ok(char::REPLACEMENT_CHARACTER),
     }
 }
 
@@ -193,7 +240,8 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        let entries = parse(text).unwrap();
+        let (entries, errors) = parse(text);
+        assert_eq!(errors, [], "{text:?}");
         entries.into_iter().map(|e| (e.key, e.value)).collect()
     }
 
@@ -217,7 +265,7 @@ mod tests {
 
     #[test]
     fn comments_and_blank_lines_count_as_lines_only() {
-        let entries = parse("# a\\\n! b=c\n\n  # d\r\n\t\nk=v#x\r\rl=w").unwrap();
+        let (entries, _) = parse("# a\\\n! b=c\n\n  # d\r\n\t\nk=v#x\r\rl=w");
         let lines: Vec<_> = entries.iter().map(|e| (e.line, e.value.as_str())).collect();
         assert_eq!(lines, [(6, "v#x"), (8, "w")]);
     }
@@ -232,7 +280,7 @@ mod tests {
         assert_eq!(pair("k=a\\"), ("k".into(), "a".into()));
         assert_eq!(pairs("\\\n\nk=v"), [("k".into(), "v".into())]);
         assert_eq!(pairs("\\\n#a=b\\\nk=v"), [("k".into(), "v".into())]);
-        assert_eq!(parse("k=a\\\nb\nl=c").unwrap()[1].line, 3);
+        assert_eq!(parse("k=a\\\nb\nl=c").0[1].line, 3);
     }
 
     #[test]
@@ -244,20 +292,59 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_escape_is_refused_with_its_line() {
-        for text in [r"\u12", r"\u12g4", r"\u+123", r"\ud800", r"\ud800\u0041", r"\udc00", r"\u"] {
-            let error = parse(&format!("a=b\nk={text}")).unwrap_err();
-            assert_eq!(error.line, 2, "{text}");
+    fn bad_escapes_are_told_with_their_lines_and_the_rest_is_read() {
+        for text in [r"\u12", r"\u12g4", r"\u+123", r"\u", r"\ud800\u12"] {
+            let (entries, errors) = parse(&format!("a=b\nk={text}\nc=d\n{text}=e"));
+            let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
+            assert_eq!((entries.len(), lines), (2, vec![2, 4]), "{text}");
+        }
+        let error = parse(r"dataDir=C:\users").1.remove(0).to_string();
+        assert!(error.starts_with(r"line 1: `\users` is not a character"), "{error}");
+        assert!(error.contains(r"write / or \\ in the path"), "{error}");
+    }
+
+    #[test]
+    fn half_a_character_is_kept_as_one_that_cannot_be_shown() {
+        for text in [r"\ud800", r"\udc00", r"\ud800x"] {
+            assert!(pair(&format!("k={text}")).1.starts_with('\u{fffd}'), "{text}");
+        }
+        assert_eq!(pair(r"k=\ud800\u0041").1, "\u{fffd}A");
+    }
+
+    #[test]
+    fn backslashes_that_nothing_needed_are_noted() {
+        let noted = |text: &str| parse(text).0[0].backslash;
+        for text in [r"k=D:\zk", r"k=D:\temp", r"a\b=c", r"k=\1"] {
+            assert!(noted(text), "{text}");
+        }
+        for text in [r"k=D:\\zk", r"k=a\:b\=c\ d\#\!", r"k=\u0041", "k=a\\\n  b", r"k=v"] {
+            assert!(!noted(text), "{text}");
         }
     }
 
     #[test]
-    fn bytes_are_utf8_or_else_latin_1_and_a_byte_order_mark_goes() {
+    fn a_line_that_was_joined_by_mistake_is_noted() {
+        let noted = |text: &str| parse(text).0[0].swallowed;
+        assert_eq!(noted("dataDir=D:\\\\zk\\\\\nclientPort=2181"), None, "two backslashes are one");
+        assert_eq!(noted("dataDir=D:/zk\\\n  clientPort = 2181"), Some(2));
+        assert_eq!(noted("server.1=h:1:2\\\nserver.2=h:3:4\\\nserver.3=h:5:6"), Some(2));
+        assert_eq!(noted("k=a\\\n  b"), None);
+        assert_eq!(noted("\\\nk=a"), None);
+    }
+
+    #[test]
+    fn values_are_kept_untrimmed_as_well() {
+        let (entries, _) = parse("k = \\ a \t\n");
+        assert_eq!((entries[0].value.as_str(), entries[0].untrimmed.as_str()), ("a", " a \t"));
+    }
+
+    #[test]
+    fn bytes_are_utf8_or_else_latin_1_and_a_byte_order_mark_is_part_of_the_first_line() {
         let source = Source::decode(b"\xef\xbb\xbfk=\xc3\xbc");
-        assert!(source.byte_order_mark && source.utf8);
-        assert_eq!(pair(&source.text), ("k".into(), "ü".into()));
+        assert!(source.utf8);
+        assert_eq!(pair(&source.text), ("\u{feff}k".into(), "ü".into()));
         let source = Source::decode(b"k=\xfc");
-        assert!(!source.byte_order_mark && !source.utf8);
+        assert!(!source.utf8);
         assert_eq!(pair(&source.text), ("k".into(), "ü".into()));
     }
 }

@@ -1,7 +1,9 @@
 //! [`ZooCfg`]: the configuration file of a real ZooKeeper server, read as that server reads it.
 //!
 //! An operator can point at the file that is already there. What concerns elections is taken from it; what would
-//! change safety or identity and is not supported is refused; everything else is listed as ignored, once.
+//! change safety or identity and is not supported is refused; everything else is listed as ignored, once. But all of it
+//! is checked as `QuorumPeerConfig` of ZooKeeper 3.8 and 3.9 does, and everything that is wrong is told at once: an
+//! error where we cannot take the file, a warning where we can, though a real server would not, or should not.
 //!
 //! | key | meaning | if missing |
 //! | --- | --- | --- |
@@ -20,17 +22,25 @@
 //! | `multiAddress.enabled` | servers may have several addresses | false |
 //! | `standaloneEnabled` | a single voter serves alone | true |
 //! | `reconfigEnabled` | members may change at run time | false |
-//! | `sslQuorum`, `portUnification`, `quorum.auth.*` | refused if true | false |
+//! | `sslQuorum`, `quorum.auth.…RequireSasl` | refused if true | false |
+//! | `portUnification`, `quorum.auth.enableSasl` | a warning if true: what they allow is not required | false |
 //! | `electionAlg`, `oraclePath` | refused unless 3; refused | 3; none |
 //!
-//! Keys and meanings are those of ZooKeeper's `QuorumPeerConfig`. Relative paths start at the working directory, as
-//! they do there. Unlike ZooKeeper, switches that it reads as Java system properties may only be `true` or `false`,
-//! an address may not belong to two servers, and a group may only name voters.
+//! Relative paths start at the working directory, as they do there. Names are not looked up.
 
-mod error;
+mod clients;
+mod dynamic;
+mod finding;
+mod keys;
+mod member_problem;
 mod members;
+mod my_id;
 mod node;
+mod problem;
+mod rest;
 mod settings;
+mod text;
+mod unsupported;
 
 use std::{
     fs::File,
@@ -42,19 +52,23 @@ use std::{
 
 use ballotbox_actors::{ServerId, UntrustedText};
 
-pub use self::error::{Caveat, Place, Problem, Warning, ZooCfgError};
-use self::{
-    members::Members,
-    settings::{Settings, Text},
+pub use self::{
+    finding::{FINDINGS_MAX, Finding, Findings, Place, RealServer, Severity, ZooCfgError},
+    member_problem::MemberProblem,
+    problem::Problem,
 };
+use self::{members::Members, settings::Settings, text::Text};
 use crate::{
-    config_text::{ConfigText, ConfigVersion},
+    config_text::ConfigText,
     ensemble::{Ensemble, Role},
     timing::Timing,
 };
 
 /// How long a file may be, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;
+
+/// Gives the bytes of a file, or `None` where there is none.
+type Files<'a> = &'a dyn Fn(&Path) -> io::Result<Option<Vec<u8>>>;
 
 /// What a zoo.cfg says of elections.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,8 +117,8 @@ pub struct ZooCfg {
     pub reconfig_enabled: bool,
     /// Keys without effect here, by line.
     pub ignored: Vec<Ignored>,
-    /// What to look at, though it is no error.
-    pub warnings: Vec<Warning>,
+    /// What should be looked at, though it is no error, by file and line.
+    pub warnings: Vec<Finding>,
     peer_type_place: Place,
 }
 
@@ -122,7 +136,8 @@ impl ZooCfg {
     ///
     /// # Errors
     ///
-    /// [`ZooCfgError`], naming file and line. A missing `myid` is none: see [`identified`](Self::identified).
+    /// [`ZooCfgError`], with everything that is wrong. A missing `myid` is no error: see
+    /// [`identified`](Self::identified).
     pub fn read(path: &Path) -> Result<Self, ZooCfgError> {
         Self::parse(path, read_limited)
     }
@@ -136,65 +151,15 @@ impl ZooCfg {
         path: &Path,
         open: impl Fn(&Path) -> io::Result<Option<Vec<u8>>>,
     ) -> Result<Self, ZooCfgError> {
-        let main = Text::open(path, &open)?;
-        let mut warnings = main.warnings.clone();
-        let mut settings = Settings::new(main, &mut warnings);
-        settings.refuse_unsupported()?;
-        let multi_address_enabled = settings.boolean("multiAddress.enabled")?.unwrap_or(false);
-        let standalone_enabled = settings.boolean("standaloneEnabled")?.unwrap_or(true);
-
-        let members = match settings.take("dynamicConfigFile") {
-            None => Members::new(path, settings.take_members())?,
-            Some(entry) => {
-                settings.refuse_members()?;
-                dynamic_members(path, Path::new(&entry.value), &open, &mut warnings)?
+        let mut findings = Findings::default();
+        let read = parse(path, &open, &mut findings);
+        findings.finish();
+        match read {
+            Some(cfg) if findings.errors.is_empty() => {
+                Ok(Self { warnings: findings.warnings, ..cfg })
             }
-        };
-        let ensemble = members.check(multi_address_enabled, standalone_enabled, &mut warnings)?;
-        let data_dir = settings.required("dataDir", "it holds the id of this server")?;
-        let distributed = !standalone_enabled || ensemble.voters().count() > 1;
-
-        let tick_time = settings.millis("tickTime", 3000)?;
-        let init_limit = settings.ticks("initLimit", distributed, 10)?;
-        let sync_limit = settings.ticks("syncLimit", distributed, 5)?;
-        let (peer_type, peer_type_place) = settings.peer_type()?;
-        let reconfig_enabled = settings.boolean("reconfigEnabled")?.unwrap_or(false);
-        if reconfig_enabled {
-            warnings.push(Place::file(path).warn(Caveat::ReconfigEnabled));
+            _ => Err(ZooCfgError { findings: Box::new(findings) }),
         }
-        let (min_notification_interval, max_notification_interval) = settings.intervals()?;
-        let mut cfg = Self {
-            file: path.to_owned(),
-            config: members.config,
-            ensemble,
-            me: None,
-            tick_time,
-            init_limit,
-            sync_limit,
-            cnx_timeout: settings.millis("cnxTimeout", 5000)?,
-            quorum_cnxn_timeout: settings
-                .optional_millis("quorumCnxnTimeoutMs")?
-                .unwrap_or_else(|| tick_time.saturating_mul(sync_limit)),
-            election_port_bind_retry: settings.bind_retry(&mut warnings)?,
-            tcp_keep_alive: settings.boolean("tcpKeepAlive")?.unwrap_or(false),
-            min_notification_interval,
-            max_notification_interval,
-            listen_on_all_ips: settings.boolean("quorumListenOnAllIPs")?.unwrap_or(false),
-            peer_type,
-            multi_address_enabled,
-            standalone_enabled,
-            reconfig_enabled,
-            ignored: settings.into_ignored(&mut warnings)?,
-            warnings,
-            peer_type_place,
-            data_dir: PathBuf::from(data_dir.value),
-        };
-        if let Some(bytes) = open_some(&cfg.my_id_file(), &open)? {
-            let id = cfg.parse_my_id(&bytes)?;
-            cfg.identify_by(Place::line(&cfg.my_id_file(), 1), id)?;
-        }
-        cfg.warnings.sort_by(|one, other| one.place.cmp(&other.place));
-        Ok(cfg)
     }
 
     /// The file that holds the id of this server.
@@ -208,8 +173,21 @@ impl ZooCfg {
     ///
     /// [`Problem::MyIdUnknown`] if the id is no member.
     pub fn identify(&mut self, id: ServerId) -> Result<(), ZooCfgError> {
-        let place = Place::file(&self.file);
-        self.identify_by(place, id)
+        let Some(line) = self.config.servers.get(&id) else {
+            let known = known(&self.config);
+            return Err(Place::file(&self.file).error(Problem::MyIdUnknown { id, known }).into());
+        };
+        self.me = Some(id);
+        if let Some(peer_type) = self.peer_type {
+            let problem = MemberProblem::TwoRoles { id, peer_type, line: line.role };
+            self.warnings.retain(|known| {
+                !matches!(*known.problem, Problem::Members(MemberProblem::TwoRoles { .. }))
+            });
+            if peer_type != line.role {
+                self.warnings.push(self.peer_type_place.clone().warning(problem));
+            }
+        }
+        Ok(())
     }
 
     /// Which member this server is.
@@ -219,8 +197,8 @@ impl ZooCfg {
     /// [`Problem::MyIdMissing`] if there is no `myid` file and nobody [said it](Self::identify).
     pub fn identified(&self) -> Result<ServerId, ZooCfgError> {
         self.me.ok_or_else(|| {
-            let known = self.known();
-            Place::file(&self.my_id_file()).error(Problem::MyIdMissing { known })
+            let known = known(&self.config);
+            Place::file(&self.my_id_file()).error(Problem::MyIdMissing { known }).into()
         })
     }
 
@@ -232,95 +210,188 @@ impl ZooCfg {
             ..Timing::default()
         }
     }
+}
 
-    /// The same, as said in this place.
-    fn identify_by(&mut self, place: Place, id: ServerId) -> Result<(), ZooCfgError> {
-        let Some(line) = self.config.servers.get(&id) else {
-            let known = self.known();
-            return Err(place.error(Problem::MyIdUnknown { id, known }));
-        };
-        self.me = Some(id);
-        if let Some(peer_type) = self.peer_type
-            && peer_type != line.role
+/// Everything the file says, if enough of it can be read; `findings` has the last word on whether it is good.
+fn parse(path: &Path, files: Files<'_>, findings: &mut Findings) -> Option<ZooCfg> {
+    let text = Text::open(path, files, findings)?;
+    let mut settings = Settings::new(text, findings);
+    rest::check_waits(&settings, findings);
+    unsupported::check(&mut settings, findings);
+    let multi_address_enabled = settings.switch("multiAddress.enabled", false, findings);
+    let standalone_enabled = settings.switch("standaloneEnabled", true, findings);
+    let members = members(path, &mut settings, files, findings);
+    let look_alikes = look_alikes(&settings);
+    let ensemble = members.as_ref().and_then(|members| {
+        members.check(multi_address_enabled, standalone_enabled, &look_alikes, findings)
+    });
+    let voters = ensemble.as_ref().map_or(0, |ensemble| ensemble.voters().count());
+    let distributed = !standalone_enabled || voters > 1;
+    let data_dir = data_dir(&mut settings, findings);
+
+    let tick_time = settings.positive("tickTime", findings).unwrap_or(3000);
+    let tick_time = Duration::from_millis(tick_time.into());
+    let init_limit = ticks(&mut settings, "initLimit", distributed, 10, findings);
+    let sync_limit = ticks(&mut settings, "syncLimit", distributed, 5, findings);
+    let peer_type = settings.peer_type(findings);
+    let reconfig_enabled = reconfig_enabled(&mut settings, findings);
+    let (min_notification_interval, max_notification_interval) = settings.intervals(findings);
+    let cnx_timeout = settings.cnx_timeout(findings);
+    let quorum_cnxn_timeout = settings
+        .quorum_cnxn_timeout(findings)
+        .unwrap_or_else(|| tick_time.saturating_mul(sync_limit));
+    let election_port_bind_retry = settings.bind_retry(findings);
+    let tcp_keep_alive = settings.flag("tcpKeepAlive", findings);
+    let listen_on_all_ips = settings.switch("quorumListenOnAllIPs", false, findings);
+
+    let me = members
+        .as_ref()
+        .zip(data_dir.as_deref())
+        .and_then(|(members, dir)| my_id(dir, members, files, findings));
+    if let Some(members) = &members {
+        clients::check(&settings, members, me, findings);
+        let line = me.and_then(|me| Some((me, members.config.servers.get(&me)?.role)));
+        if let (Some((id, line)), Some((peer_type, place))) = (line, &peer_type)
+            && *peer_type != line
         {
-            let caveat = Caveat::PeerType { id, peer_type, line: line.role };
-            self.warnings.push(self.peer_type_place.clone().warn(caveat));
-        }
-        Ok(())
-    }
-
-    fn parse_my_id(&self, bytes: &[u8]) -> Result<ServerId, ZooCfgError> {
-        let text = String::from_utf8_lossy(bytes);
-        let found = text.lines().next().unwrap_or_default().trim();
-        let plain = found.bytes().all(|byte| byte.is_ascii_digit());
-        match found.parse().ok().and_then(ServerId::new) {
-            Some(id) if plain => Ok(id),
-            _ => Err(Place::line(&self.my_id_file(), 1)
-                .error(Problem::MyIdNotANumber { found: found.into(), known: self.known() })),
+            let problem = MemberProblem::TwoRoles { id, peer_type: *peer_type, line };
+            findings.push(place.clone().warning(problem));
         }
     }
-
-    fn known(&self) -> UntrustedText {
-        let ids: Vec<String> = self.config.servers.keys().map(ServerId::to_string).collect();
-        ids.join(", ").into()
-    }
+    let ignored = rest::check(&settings, findings);
+    let (peer_type, peer_type_place) = match peer_type {
+        Some((role, place)) => (Some(role), place),
+        None => (None, Place::file(path)),
+    };
+    Some(ZooCfg {
+        file: path.to_owned(),
+        config: members?.config,
+        ensemble: ensemble?,
+        data_dir: data_dir?,
+        me,
+        tick_time,
+        init_limit,
+        sync_limit,
+        cnx_timeout,
+        quorum_cnxn_timeout,
+        election_port_bind_retry,
+        tcp_keep_alive,
+        min_notification_interval,
+        max_notification_interval,
+        listen_on_all_ips,
+        peer_type,
+        multi_address_enabled,
+        standalone_enabled,
+        reconfig_enabled,
+        ignored,
+        warnings: Vec::new(),
+        peer_type_place,
+    })
 }
 
-/// The members in a file of their own, and none proposed beyond them.
-fn dynamic_members(
-    main: &Path,
+/// The members: here, or in a file of their own.
+fn members(
     path: &Path,
-    open: &impl Fn(&Path) -> io::Result<Option<Vec<u8>>>,
-    warnings: &mut Vec<Warning>,
-) -> Result<Members, ZooCfgError> {
-    let text = Text::open(path, open)?;
-    warnings.extend(text.warnings.iter().cloned());
-    let mut settings = Settings::new(text, warnings);
-    if let Some(entry) = settings.take("version") {
-        return Err(Place::line(path, entry.line).error(Problem::VersionInDynamicFile));
+    settings: &mut Settings,
+    files: Files<'_>,
+    findings: &mut Findings,
+) -> Option<Members> {
+    let Some(entry) = settings.take("dynamicConfigFile") else {
+        return Some(Members::new(path, settings.take_members(), findings));
+    };
+    rest::check_text(settings.at(&entry), &entry, findings);
+    dynamic::refuse_members(settings, findings);
+    dynamic::members(path, Path::new(&entry.value), files, findings)
+}
+
+/// Lines whose key is unknown and looks like that of a server.
+fn look_alikes(settings: &Settings) -> Vec<usize> {
+    let unknown = settings.left.values().filter(|entry| keys::kind(&entry.key).is_none());
+    let mut lines: Vec<_> =
+        unknown.filter(|entry| rest::looks_like_server(entry)).map(|entry| entry.line).collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn data_dir(settings: &mut Settings, findings: &mut Findings) -> Option<PathBuf> {
+    let missing = Problem::Missing { key: "dataDir", why: "it holds the id of this server" };
+    let Some(entry) = settings.take("dataDir") else {
+        if !findings.has_syntax_errors() {
+            findings.push(Place::file(&settings.file).error(missing));
+        }
+        return None;
+    };
+    let place = settings.at(&entry);
+    if entry.value.is_empty() {
+        findings.push(place.error(missing));
+        return None;
     }
-    let entries = settings.take_members();
-    settings.refuse_rest()?;
-    let mut members = Members::new(path, entries)?;
-    let name = path.file_name().map(|name| name.to_string_lossy());
-    let suffix = name.as_deref().and_then(|name| name.rsplit_once('.'));
-    members.config.version =
-        suffix.and_then(|(_, digits)| ConfigVersion::from_hex(digits)).unwrap_or_default();
-    refuse_proposal(main, members.config.version, open)?;
-    Ok(members)
+    rest::check_dir(place, &entry, findings);
+    Some(PathBuf::from(entry.value))
 }
 
-/// A member list that is proposed and not committed needs quorums of both lists. We know only one.
-fn refuse_proposal(
-    main: &Path,
-    ours: ConfigVersion,
-    open: &impl Fn(&Path) -> io::Result<Option<Vec<u8>>>,
-) -> Result<(), ZooCfgError> {
-    let mut path = main.as_os_str().to_owned();
-    path.push(".dynamic.next");
-    let path = PathBuf::from(path);
-    let Some(bytes) = open_some(&path, open)? else {
-        return Ok(());
-    };
-    let problem = match ConfigText::parse(&String::from_utf8_lossy(&bytes)) {
-        Ok(proposed) if proposed.version <= ours => return Ok(()),
-        Ok(proposed) => Problem::Proposal { proposed: proposed.version, ours },
-        Err(error) => Problem::MemberList(error),
-    };
-    Err(Place::file(&path).error(problem))
+/// A number of ticks, more than none, which an ensemble needs.
+fn ticks(
+    settings: &mut Settings,
+    key: &'static str,
+    needed: bool,
+    missing: u32,
+    findings: &mut Findings,
+) -> u32 {
+    let found = settings.left.contains_key(key);
+    if !found && needed && !findings.has_syntax_errors() {
+        let why = "two servers or more need it, a number of ticks";
+        let place = Place::file(&settings.file);
+        findings.push(place.error(Problem::Missing { key, why }));
+    }
+    settings.positive(key, findings).unwrap_or(missing)
 }
 
-/// The bytes of a file that may be missing, within the limit.
-fn open_some(
-    path: &Path,
-    open: &impl Fn(&Path) -> io::Result<Option<Vec<u8>>>,
-) -> Result<Option<Vec<u8>>, ZooCfgError> {
-    let problem = match open(path) {
-        Ok(Some(bytes)) if bytes.len() > FILE_LEN_MAX => Problem::TooLong,
-        Ok(found) => return Ok(found),
-        Err(error) => Problem::Unreadable { why: error.into() },
+fn reconfig_enabled(settings: &mut Settings, findings: &mut Findings) -> bool {
+    const KEY: &str = "reconfigEnabled";
+    let line = settings.left.get(KEY).map(|entry| entry.line);
+    let enabled = settings.switch(KEY, false, findings);
+    if enabled {
+        let place = Place { file: settings.file.clone(), line };
+        findings.push(place.warning(Problem::ReconfigEnabled));
+    }
+    enabled
+}
+
+/// Which member this server is, if its file says so.
+fn my_id(
+    dir: &Path,
+    members: &Members,
+    files: Files<'_>,
+    findings: &mut Findings,
+) -> Option<ServerId> {
+    let path = dir.join("myid");
+    let known = known(&members.config);
+    let bytes = match text::bytes(&path, files) {
+        Ok(bytes) => bytes?,
+        Err(finding) => {
+            findings.push(finding);
+            return None;
+        }
     };
-    Err(Place::file(path).error(problem))
+    let id = my_id::parse(&path, &bytes, known.clone(), findings)?;
+    if !members.config.servers.contains_key(&id) {
+        // A real server takes the file, and dies when it does not find itself.
+        let place = Place::line(&path, 1);
+        findings.push(place.error_here(Problem::MyIdUnknown { id, known }));
+        return None;
+    }
+    Some(id)
+}
+
+fn known(config: &ConfigText) -> UntrustedText {
+    let ids: Vec<String> = config.servers.keys().map(ServerId::to_string).collect();
+    ids.join(", ").into()
+}
+
+/// Whether ZooKeeper takes this key for one about members.
+fn is_member(key: &str) -> bool {
+    key.starts_with("server.") || key.starts_with("group") || key.starts_with("weight")
 }
 
 /// The bytes of a file, one more than the limit at most.

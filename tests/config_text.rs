@@ -47,7 +47,8 @@ fn host() -> impl Strategy<Value = String> {
 }
 
 fn server_line() -> impl Strategy<Value = ServerLine> {
-    let address = (host(), 1..=u16::MAX, 1..=u16::MAX);
+    let address = (host(), 1..=u16::MAX, 1..=u16::MAX)
+        .prop_filter("quorum and election port differ", |(_, quorum, election)| quorum != election);
     let client = option::of((host(), 1..=u16::MAX));
     (collection::vec(address, 1..4), any::<bool>(), client).prop_map(
         |(addresses, voter, client)| {

@@ -1,38 +1,120 @@
 //! `ballotbox check`: is this file good, and what does it say?
 
+mod json;
 mod kind;
 mod zoo_cfg;
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use ballotbox::{
-    Ensemble, Role,
-    vote_file::{VoteFile, VoteFileMember},
-    zoo_cfg::ZooCfg,
+    Ensemble, Role, UntrustedText,
+    vote_file::{VoteFile, VoteFileError, VoteFileMember},
+    zoo_cfg::{Finding, ZooCfg, ZooCfgError},
 };
 use structopt::StructOpt;
 
 use self::kind::Kind;
 use super::{
     ExitCode, Failure,
+    exit::every_finding,
     screen::{self, BOLD, Column, FAINT, PLAIN},
 };
 
-/// Checks a file, and says what it means
+/// Checks files, and says what they mean
+///
+/// Exits with 2 if a file cannot be used. Everything that is wrong with a zoo.cfg is said at once, also what only a real
+/// server would refuse.
 #[derive(Debug, StructOpt)]
 pub(super) struct CheckArgs {
-    /// A vote file, or the zoo.cfg of a ZooKeeper server
-    #[structopt(name = "FILE", parse(from_os_str))]
-    file: PathBuf,
+    /// Vote files, or the zoo.cfg of ZooKeeper servers
+    #[structopt(name = "FILE", parse(from_os_str), required = true)]
+    files: Vec<PathBuf>,
+    /// Exits with 1 if there is any warning
+    #[structopt(long)]
+    strict: bool,
+    /// Prints JSON
+    #[structopt(long)]
+    json: bool,
+}
+
+/// A file that was read, as far as it could be.
+enum Checked {
+    Votes(Result<Box<VoteFile>, VoteFileError>),
+    ZooCfg(Result<Box<ZooCfg>, ZooCfgError>),
+    Neither(Failure),
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    match Kind::of(&args.file) {
-        Kind::ZooCfg => zoo_cfg::print(&ZooCfg::read(&args.file)?, out)?,
-        Kind::VoteFile => vote_file(&VoteFile::read(&args.file)?, out)?,
-        Kind::Neither(found) => return Err(kind::neither(&args.file, found)),
+    let files: Vec<_> =
+        args.files.iter().map(|path| (path.as_path(), Checked::read(path))).collect();
+    if args.json {
+        json::print(&files, out)?;
     }
-    Ok(ExitCode::Done)
+    for (index, (path, checked)) in files.iter().enumerate() {
+        if args.json {
+            checked.tell_warnings();
+        } else {
+            if files.len() > 1 {
+                let before = if index > 0 { "\n" } else { "" };
+                writeln!(out, "{before}{BOLD}{}{BOLD:#}", UntrustedText::path(path))?;
+            }
+            checked.print(out)?;
+        }
+    }
+    let warned = files.iter().any(|(_, checked)| !checked.warnings().is_empty());
+    Ok(if files.iter().any(|(_, checked)| checked.is_refused()) {
+        ExitCode::Usage
+    } else if args.strict && warned {
+        ExitCode::No
+    } else {
+        ExitCode::Done
+    })
+}
+
+impl Checked {
+    fn read(path: &Path) -> Self {
+        match Kind::of(path) {
+            Kind::ZooCfg => Self::ZooCfg(ZooCfg::read(path).map(Box::new)),
+            Kind::VoteFile => Self::Votes(VoteFile::read(path).map(Box::new)),
+            Kind::Neither(found) => Self::Neither(kind::neither(path, found)),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Votes(Err(_)) | Self::ZooCfg(Err(_)) | Self::Neither(_))
+    }
+
+    fn warnings(&self) -> &[Finding] {
+        match self {
+            Self::Votes(_) | Self::Neither(_) => &[],
+            Self::ZooCfg(Ok(cfg)) => &cfg.warnings,
+            Self::ZooCfg(Err(error)) => &error.findings.warnings,
+        }
+    }
+
+    /// What the file says on stdout, or what is wrong with it on stderr.
+    fn print(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let text = match self {
+            Self::Votes(Ok(file)) => return vote_file(file, out),
+            Self::ZooCfg(Ok(cfg)) => return zoo_cfg::print(cfg, out),
+            Self::Votes(Err(error)) => error.to_string(),
+            Self::ZooCfg(Err(error)) => every_finding(error),
+            Self::Neither(failure) => failure.to_string(),
+        };
+        // Both streams may be the same terminal.
+        out.flush()?;
+        anstream::eprintln!("ballotbox: {text}");
+        Ok(())
+    }
+
+    fn tell_warnings(&self) {
+        for warning in self.warnings() {
+            screen::warn(&warning.to_string(), true);
+        }
+    }
 }
 
 fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {

@@ -8,6 +8,8 @@ use ballotbox::{
 };
 use structopt::clap;
 
+use super::screen;
+
 /// The exit codes of the binary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
@@ -92,10 +94,10 @@ impl Failure {
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
+            Self::ZooCfg(error) => Some(every_finding(error)),
             Self::Usage(_)
             | Self::Argument(_)
             | Self::VoteFile(_)
-            | Self::ZooCfg(_)
             | Self::Elect(_)
             | Self::NodeConfig { .. }
             | Self::Node(_)
@@ -158,4 +160,10 @@ impl UsageError {
 /// What these arguments look like.
 pub(super) fn shown(args: &[OsString]) -> Vec<String> {
     args.iter().map(|arg| UntrustedText::os(arg).to_string()).collect()
+}
+
+/// One line for each finding, all but the first with the beginning that the first one gets.
+pub(super) fn every_finding(error: &ZooCfgError) -> String {
+    let lines: Vec<_> = error.findings.all().into_iter().map(screen::finding).collect();
+    lines.join("\nballotbox: ")
 }

@@ -14,7 +14,7 @@ use ballotbox::{
 };
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure, duration};
+use super::{ExitCode, Failure, duration, screen};
 
 /// More servers than this are no ensemble.
 const TARGETS_MAX: usize = 255;
@@ -95,7 +95,10 @@ struct Ensemble {
 impl Ensemble {
     fn read(args: &ProbeArgs) -> Result<Self, Failure> {
         if let Some(path) = &args.config {
-            let list = ZooCfg::read(path)?.config;
+            let ZooCfg { config: list, warnings, .. } = ZooCfg::read(path)?;
+            for warning in warnings {
+                screen::warn(&warning.to_string(), args.json);
+            }
             let target = |(id, line): (&_, &ballotbox::config_text::ServerLine)| Target {
                 id: Some(*id),
                 endpoints: line.election.clone(),

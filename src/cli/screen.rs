@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use ballotbox::UntrustedText;
+use ballotbox::{
+    UntrustedText,
+    zoo_cfg::{Finding, Severity},
+};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 /// Headings.
@@ -72,6 +75,19 @@ pub(super) fn warn(text: &str, json: bool) {
         anstream::eprintln!("{line}");
     } else {
         anstream::eprintln!("ballotbox: {text}");
+    }
+}
+
+/// A finding in a zoo.cfg among others: where, how bad, what.
+pub(super) fn finding(finding: &Finding) -> String {
+    format!("{}: {}: {}", finding.place, severity_word(finding), finding.text())
+}
+
+/// How bad a finding is.
+pub(super) const fn severity_word(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
     }
 }
 

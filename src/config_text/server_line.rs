@@ -1,4 +1,4 @@
-//! [`ServerLine`]: the right side of a `server.N=…` line.
+//! [`ServerLine`]: the right side of a `server.N=…` line, and how it is written.
 
 use std::{
     fmt,
@@ -6,8 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use ballotbox_actors::{Endpoint, EndpointError, UntrustedText};
+use ballotbox_actors::{Endpoint, UntrustedText};
 
+use super::{Oddity, reader};
 use crate::ensemble::Role;
 
 /// At most this many addresses of one server: no machine has more networks that others would try.
@@ -56,15 +57,55 @@ pub enum ServerLineError {
         /// What was found.
         address: UntrustedText,
     },
+    /// It ends as the lists of Bitnami's image do.
+    #[error(
+        "`{address}` ends in an id, as in ZOO_SERVERS of Bitnami's image: in this file the id belongs into the key, \
+         server.{id}=host:quorumPort:electionPort"
+    )]
+    IdBehind {
+        /// What was found.
+        address: UntrustedText,
+        /// The id.
+        id: UntrustedText,
+    },
+    /// There is more than one server in it.
+    #[error(
+        "`{text}` holds several servers: expected one line for each, as server.N=host:quorumPort:electionPort"
+    )]
+    SeveralServers {
+        /// What was found.
+        text: UntrustedText,
+    },
     /// A bracket is opened and not closed.
     #[error("`{address}` has no closing bracket: expected [address]:quorumPort:electionPort")]
     OpenBracket {
         /// What was found.
         address: UntrustedText,
     },
-    /// A host or a port is none.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    /// A host holds what no host can hold, and what cannot even be shown, or is too long.
+    #[error(
+        "`{host}` is not a host: expected a name, an IPv4 address, or an IPv6 address in brackets"
+    )]
+    Host {
+        /// What was found.
+        host: UntrustedText,
+    },
+    /// A port is none.
+    #[error("`{port}` in `{text}` is not a port: expected a number from 0 to 65535")]
+    Port {
+        /// What should have been the port.
+        port: UntrustedText,
+        /// Where it was found.
+        text: UntrustedText,
+    },
+    /// Quorum and election port are the same.
+    #[error("`{address}` has quorum and election port {port}: expected two different ports")]
+    EqualPorts {
+        /// The address.
+        address: UntrustedText,
+        /// The port.
+        port: u16,
+    },
     /// The role is none.
     #[error("`{found}` is not a role: expected participant or observer")]
     Role {
@@ -77,6 +118,9 @@ pub enum ServerLineError {
     /// Two addresses come with different roles.
     #[error("its addresses have different roles: expected the same role for all of them")]
     MixedRoles,
+    /// There is not even an address.
+    #[error("there is no address: expected host:quorumPort:electionPort")]
+    NoAddress,
     /// More than two semicolons.
     #[error(
         "`{text}` has too many parts behind a semicolon: expected at most ;clientPort;securePort"
@@ -87,10 +131,26 @@ pub enum ServerLineError {
     },
 }
 
+impl ServerLineError {
+    /// Whether real servers refuse it as well. They take a host for a name whatever it holds, and a bar for no address.
+    pub fn refused_by_real_servers(&self) -> bool {
+        !matches!(self, Self::Host { .. } | Self::NoAddress | Self::TooManyAddresses)
+    }
+}
+
 impl ServerLine {
     /// Whether this server votes.
     pub fn is_voter(&self) -> bool {
         self.role == Role::Voter
+    }
+
+    /// Reads a line as a real server does, and says what is odd about it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerLineError`], with the part that is wrong.
+    pub fn read(text: &str) -> Result<(Self, Vec<Oddity>), ServerLineError> {
+        reader::read(text)
     }
 
     /// The address this host is, if it is a literal. An IPv4 address inside an IPv6 one is that IPv4 address, as in
@@ -108,28 +168,7 @@ impl FromStr for ServerLine {
     type Err = ServerLineError;
 
     fn from_str(text: &str) -> Result<Self, ServerLineError> {
-        let mut parts = text.trim().split(';');
-        let addresses = parts.next().unwrap_or_default();
-        let client = client_endpoint(parts.next())?;
-        let secure_client = client_endpoint(parts.next())?;
-        if parts.next().is_some() {
-            return Err(ServerLineError::TooManyClientParts { text: text.into() });
-        }
-        let (mut quorum, mut election, mut said) = (Vec::new(), Vec::new(), None);
-        for address in addresses.split('|') {
-            if election.len() == ADDRESSES_MAX {
-                return Err(ServerLineError::TooManyAddresses);
-            }
-            let (quorum_endpoint, election_endpoint, role) = parse_address(address.trim())?;
-            quorum.push(quorum_endpoint);
-            election.push(election_endpoint);
-            if let Some(role) = role
-                && *said.get_or_insert(role) != role
-            {
-                return Err(ServerLineError::MixedRoles);
-            }
-        }
-        Ok(Self { quorum, election, role: said.unwrap_or_default(), client, secure_client })
+        Self::read(text).map(|(line, _)| line)
     }
 }
 
@@ -159,49 +198,6 @@ impl fmt::Display for ServerLine {
             }
             None => Ok(()),
         }
-    }
-}
-
-fn parse_address(text: &str) -> Result<(Endpoint, Endpoint, Option<Role>), ServerLineError> {
-    let address = || UntrustedText::new(text);
-    let host_end = if text.starts_with('[') {
-        let bracket = text.find(']');
-        bracket.ok_or_else(|| ServerLineError::OpenBracket { address: address() })? + 1
-    } else {
-        text.find(':').unwrap_or(text.len())
-    };
-    let (host, rest) = text.split_at(host_end);
-    let Some(rest) = rest.strip_prefix(':') else {
-        return Err(ServerLineError::NoPorts { address: address() });
-    };
-    let parts: Vec<&str> = rest.splitn(4, ':').collect();
-    let (quorum, election, role) = match *parts.as_slice() {
-        [quorum, election] => (quorum, election, None),
-        [quorum, election, role] => (quorum, election, Some(parse_role(role)?)),
-        [_, _, _, _] => return Err(ServerLineError::TooManyParts { address: address() }),
-        _ => return Err(ServerLineError::NoElectionPort { address: address() }),
-    };
-    let endpoint = |port: &str| format!("{host}:{port}").parse::<Endpoint>();
-    Ok((endpoint(quorum)?, endpoint(election)?, role))
-}
-
-fn parse_role(text: &str) -> Result<Role, ServerLineError> {
-    let word = text.trim();
-    if word.eq_ignore_ascii_case("participant") {
-        Ok(Role::Voter)
-    } else if word.eq_ignore_ascii_case("observer") {
-        Ok(Role::Observer)
-    } else {
-        Err(ServerLineError::Role { found: text.into() })
-    }
-}
-
-/// `port` or `host:port`; nothing at all where Java too reads nothing.
-fn client_endpoint(text: Option<&str>) -> Result<Option<Endpoint>, EndpointError> {
-    match text.map(str::trim) {
-        None | Some("") => Ok(None),
-        Some(port) if !port.contains(':') => format!("0.0.0.0:{port}").parse().map(Some),
-        Some(address) => address.parse().map(Some),
     }
 }
 
@@ -260,34 +256,5 @@ mod tests {
         let line: ServerLine = "h:1:2;2181;[::1]:2281".parse().unwrap();
         assert_eq!(line.secure_client, Some("[::1]:2281".parse().unwrap()));
         assert_eq!(line.to_string(), "h:1:2:participant;0.0.0.0:2181");
-    }
-
-    #[test]
-    fn what_is_no_server_line_is_refused_with_the_part_that_is_wrong() {
-        let refused = |text: &str| text.parse::<ServerLine>().unwrap_err().to_string();
-        for text in ["", "h", "[::1]", "[::1]2888:3888", "h:1:2|"] {
-            assert!(refused(text).contains("has no ports"), "{text}");
-        }
-        for text in ["h:2888", "[::1]:2888"] {
-            assert!(refused(text).contains("has no election port"), "{text}");
-        }
-        for text in ["::1:2888:3888", "fe80::1:2888:3888", "h:1:2:observer:x"] {
-            assert!(refused(text).contains("IPv6 address in brackets"), "{text}");
-        }
-        assert!(refused("[::1:2888:3888").contains("no closing bracket"));
-        for text in [":1:2", "[h]:1:2", "a b:1:2", "h:1:2;[::1:2181"] {
-            assert!(refused(text).contains("is not a host"), "{text}");
-        }
-        for text in ["h:x:2", "h:1:70000", "h:1:-2", "h:1:2;x", "h:1:2;a:b", "h:1:2;1;x"] {
-            assert!(refused(text).contains("is not a port"), "{text}");
-        }
-        for text in ["h:1:2:leader", "h:1:2:"] {
-            assert!(refused(text).contains("is not a role"), "{text}");
-        }
-        assert!(refused("a:1:2:observer|b:1:2:participant").contains("different roles"));
-        assert!(refused("h:1:2;1;2;3").contains("too many parts behind a semicolon"));
-        let addresses = |count| vec!["h:1:2"; count].join("|");
-        assert!(refused(&addresses(ADDRESSES_MAX + 1)).contains("at most 64"));
-        assert_eq!(addresses(ADDRESSES_MAX).parse::<ServerLine>().unwrap().election.len(), 64);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use ballotbox_actors::{Endpoint, ServerId};
 
-use super::{Caveat, Place, Problem, Warning, ZooCfgError};
+use super::{Findings, MemberProblem, Place};
 use crate::{
     config_text::{ConfigText, ServerLine},
     ensemble::{Ensemble, GroupId},
@@ -18,18 +18,52 @@ use crate::{
 pub(super) struct Members {
     pub(super) config: ConfigText,
     file: PathBuf,
-    lines: BTreeMap<String, usize>,
+    lines: BTreeMap<(&'static str, u64), usize>,
+    /// Whether every line could be read; the rules beyond one line would only repeat what is wrong otherwise.
+    complete: bool,
 }
 
 impl Members {
-    pub(super) fn new(file: &Path, entries: Vec<Entry>) -> Result<Self, ZooCfgError> {
-        let mut config = ConfigText::default();
-        let mut lines = BTreeMap::new();
+    /// The members in these lines, as far as they can be read.
+    pub(super) fn new(file: &Path, entries: Vec<Entry>, findings: &mut Findings) -> Self {
+        let mut members = Self {
+            config: ConfigText::default(),
+            file: file.to_owned(),
+            lines: BTreeMap::new(),
+            complete: true,
+        };
         for entry in entries {
-            config.apply(&entry).map_err(|error| Place::line(file, entry.line).error(error))?;
-            lines.insert(entry.key, entry.line);
+            members.apply(&entry, findings);
         }
-        Ok(Self { config, file: file.to_owned(), lines })
+        members
+    }
+
+    fn apply(&mut self, entry: &Entry, findings: &mut Findings) {
+        let place = || Place::line(&self.file, entry.line);
+        let mut odd = Vec::new();
+        if let Err(error) = self.config.apply(entry, &mut odd) {
+            self.complete = false;
+            findings.push(if error.refused_by_real_servers() {
+                place().error(MemberProblem::from(error))
+            } else {
+                place().error_here(MemberProblem::from(error))
+            });
+        }
+        for oddity in odd {
+            let refused = oddity.refused_by_real_servers();
+            let problem = MemberProblem::Odd { key: entry.key.as_str().into(), oddity };
+            findings.push(if refused {
+                place().error_there(problem)
+            } else {
+                place().warning(problem)
+            });
+        }
+        for kind in ["server", "group", "weight"] {
+            let number = entry.key.strip_prefix(kind).and_then(|rest| rest.split_once('.'));
+            if let Some(number) = number.and_then(|(_, digits)| digits.parse().ok()) {
+                self.lines.insert((kind, number), entry.line);
+            }
+        }
     }
 
     /// Checks what one line alone cannot tell, and makes an ensemble of the members.
@@ -37,111 +71,143 @@ impl Members {
         &self,
         several_addresses: bool,
         standalone: bool,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Ensemble, ZooCfgError> {
+        look_alikes: &[usize],
+        findings: &mut Findings,
+    ) -> Option<Ensemble> {
         for (id, line) in &self.config.servers {
-            self.check_server(*id, line, several_addresses)?;
+            self.check_several(*id, line, several_addresses, findings);
         }
-        self.check_addresses()?;
-        self.check_groups(warnings)?;
-        self.check_numbers(standalone, warnings)?;
-        let ensemble = self.config.ensemble();
-        ensemble.map_err(|error| Place::file(&self.file).error(error))
+        self.check_addresses(findings);
+        if !self.complete {
+            return None;
+        }
+        if !self.check_numbers(standalone, look_alikes, findings) {
+            return None;
+        }
+        self.check_groups(findings);
+        match self.config.ensemble() {
+            Ok(ensemble) => Some(ensemble),
+            Err(error) => {
+                let place = Place::file(&self.file);
+                let there = error.refused_by_real_servers();
+                let problem = MemberProblem::from(error);
+                findings.push(if there { place.error(problem) } else { place.error_here(problem) });
+                None
+            }
+        }
     }
 
-    fn check_server(
+    fn check_several(
         &self,
         id: ServerId,
         line: &ServerLine,
         several_addresses: bool,
-    ) -> Result<(), ZooCfgError> {
-        let place = || self.at("server", id.number());
+        findings: &mut Findings,
+    ) {
         let count = line.election.len();
-        if count > 1 && !several_addresses {
-            return Err(place().error(Problem::SeveralAddresses { id, count }));
+        if count < 2 {
+            return;
         }
-        for (quorum, election) in line.quorum.iter().zip(&line.election) {
-            let port = election.port;
-            if quorum.port == port {
-                return Err(place().error(Problem::EqualPorts { id, port }));
-            }
-            if quorum.port == 0 || port == 0 {
-                return Err(place().error(Problem::PortZero { id }));
-            }
-        }
-        Ok(())
+        let place = self.at("server", id.number());
+        findings.push(if several_addresses {
+            place.error_there(MemberProblem::SeveralAddressesHere { id, count })
+        } else {
+            place.error(MemberProblem::SeveralAddresses { id, count })
+        });
     }
 
-    /// No two servers, and no two ports of one server, at the same address.
-    fn check_addresses(&self) -> Result<(), ZooCfgError> {
-        let mut owners = BTreeMap::new();
+    /// Who shares an address with whom: election addresses cannot be shared, quorum addresses can, as only the leader
+    /// uses its own.
+    fn check_addresses(&self, findings: &mut Findings) {
+        let mut election = BTreeMap::new();
         for (id, line) in &self.config.servers {
-            for endpoint in line.quorum.iter().chain(&line.election) {
-                if let Some(other) = owners.insert(place_to_listen(endpoint), *id) {
-                    let problem =
-                        Problem::AddressTaken { endpoint: endpoint.clone(), id: *id, other };
-                    return Err(self.at("server", id.number()).error(problem));
+            for endpoint in line.election.iter().filter(|endpoint| endpoint.port > 0) {
+                if let Some(other) = election.insert(place_to_listen(endpoint), *id)
+                    && other != *id
+                {
+                    let (id, endpoint) = (*id, endpoint.clone());
+                    let problem = MemberProblem::ElectionAddressTaken { endpoint, id, other };
+                    findings.push(self.at("server", id.number()).warning(problem));
                 }
             }
         }
-        Ok(())
+        let mut quorum = BTreeMap::new();
+        for (id, line) in &self.config.servers {
+            for endpoint in line.quorum.iter().filter(|endpoint| endpoint.port > 0) {
+                let place = place_to_listen(endpoint);
+                let (id, endpoint) = (*id, endpoint.clone());
+                let problem = match (election.get(&place), quorum.insert(place, id)) {
+                    (Some(other), _) if *other != id => {
+                        MemberProblem::QuorumAddressTaken { endpoint, id, other: *other }
+                    }
+                    (_, Some(other)) if other != id => {
+                        MemberProblem::QuorumAddressShared { endpoint, id, other }
+                    }
+                    _ => continue,
+                };
+                findings.push(self.at("server", id.number()).warning(problem));
+            }
+        }
     }
 
-    fn check_groups(&self, warnings: &mut Vec<Warning>) -> Result<(), ZooCfgError> {
+    fn check_groups(&self, findings: &mut Findings) {
         let is_voter = |id| self.config.servers.get(id).is_some_and(ServerLine::is_voter);
-        for (id, GroupId(group)) in &self.config.groups {
-            if !is_voter(id) {
-                let problem = Problem::GroupOfNonVoter { group: *group, id: *id };
-                return Err(self.at("group", *group).error(problem));
-            }
+        for (id, GroupId(group)) in self.config.groups.iter().filter(|(id, _)| !is_voter(id)) {
+            let place = self.at("group", *group);
+            let problem = MemberProblem::GroupOfNonVoter { group: *group, id: *id };
+            // With a weight of its own a real server counts it, though it never votes.
+            findings.push(if self.config.weights.contains_key(id) {
+                place.error_here(problem)
+            } else {
+                place.error(problem)
+            });
         }
         for id in self.config.weights.keys().filter(|id| !is_voter(id)) {
             let place = self.at("weight", id.number());
-            warnings.push(place.warn(Caveat::WeightOfNonVoter { id: *id }));
+            findings.push(place.warning(MemberProblem::WeightOfNonVoter { id: *id }));
         }
-        Ok(())
     }
 
+    /// Whether there are enough members for an ensemble.
     fn check_numbers(
         &self,
         standalone: bool,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<(), ZooCfgError> {
+        look_alikes: &[usize],
+        findings: &mut Findings,
+    ) -> bool {
         let whole = Place::file(&self.file);
         let servers = &self.config.servers;
         let mut voters = servers.iter().filter(|(_, line)| line.is_voter());
         let flat = self.config.groups.is_empty();
-        let caveat = match (voters.next(), voters.count()) {
-            (None, _) if servers.is_empty() => return Err(whole.error(Problem::NoServer)),
-            (None, _) => {
-                let count = servers.len();
-                return Err(whole.error(Problem::ObserversAlone { count }));
+        let finding = match (voters.next(), voters.count()) {
+            (None, _) if servers.is_empty() => {
+                let problem = MemberProblem::NoServer { lines: look_alikes.to_vec() };
+                if standalone { whole.error_here(problem) } else { whole.error(problem) }
             }
+            (None, _) => whole.error(MemberProblem::ObserversAlone { count: servers.len() }),
             (Some((id, _)), 0) if standalone && servers.len() > 1 => {
-                return Err(whole.error(Problem::ObserversBesideOne { id: *id }));
+                whole.error(MemberProblem::ObserversBesideOne { id: *id })
             }
-            (Some((id, _)), 0) if standalone => Caveat::OneVoter { id: *id },
-            (Some(_), 1) => Caveat::TwoVoters,
+            (Some((id, _)), 0) if standalone => whole.warning(MemberProblem::OneVoter { id: *id }),
+            (Some(_), 1) => whole.warning(MemberProblem::TwoVoters),
             (Some(_), others) if others % 2 == 1 && flat => {
-                Caveat::EvenVoters { voters: others + 1 }
+                whole.warning(MemberProblem::EvenVoters { voters: others + 1 })
             }
-            _ => return Ok(()),
+            _ => return true,
         };
-        warnings.push(whole.warn(caveat));
-        Ok(())
+        let good = finding.severity == super::Severity::Warning;
+        findings.push(finding);
+        good
     }
 
     /// The line about this number; the file as a whole if it was written in other digits.
-    fn at(&self, kind: &str, number: u64) -> Place {
-        Place {
-            file: self.file.clone(),
-            line: self.lines.get(&format!("{kind}.{number}")).copied(),
-        }
+    pub(super) fn at(&self, kind: &'static str, number: u64) -> Place {
+        Place { file: self.file.clone(), line: self.lines.get(&(kind, number)).copied() }
     }
 }
 
 /// The address without the freedom there is in writing it.
-fn place_to_listen(endpoint: &Endpoint) -> (String, u16) {
+pub(super) fn place_to_listen(endpoint: &Endpoint) -> (String, u16) {
     let host = match ServerLine::literal(&endpoint.host) {
         Some(address) => address.to_string(),
         None => endpoint.host.to_ascii_lowercase(),

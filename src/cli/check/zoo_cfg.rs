@@ -72,7 +72,7 @@ fn row(cfg: &ZooCfg, id: ServerId, line: &ServerLine) -> Vec<String> {
 }
 
 /// Whatever concerns elections, set or not.
-fn settings(cfg: &ZooCfg) -> [(&'static str, String); 14] {
+pub(super) fn settings(cfg: &ZooCfg) -> [(&'static str, String); 14] {
     let ms = |time: Duration| format!("{} ms", time.as_millis());
     let ticks = |ticks: u32| format!("{ticks} ticks, {}", ms(cfg.tick_time.saturating_mul(ticks)));
     let bind = cfg.election_port_bind_retry;
