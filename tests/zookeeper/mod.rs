@@ -77,16 +77,7 @@ impl Zoo {
 
     /// An ensemble of these members, or `None` where there are no real servers.
     pub fn new(members: impl IntoIterator<Item = (u64, Role)>) -> Option<Self> {
-        let class_path = match class_path() {
-            Ok(class_path) => class_path,
-            Err(why) => {
-                let required = env::var("BALLOTBOX_ZOOKEEPER").is_ok_and(|v| v == "required");
-                assert!(!required, "BALLOTBOX_ZOOKEEPER=required, but {why}");
-                let test = std::thread::current();
-                eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
-                return None;
-            }
-        };
+        let class_path = present(class_path())?;
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut zoo = Self {
             dir: fresh_dir(),
@@ -190,12 +181,26 @@ impl Drop for Zoo {
     }
 }
 
-fn java() -> Command {
+/// What a test needs, if it is here. Where it is not, the test is left out, or fails if real servers are required.
+pub fn present<T>(found: Result<T, String>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(why) => {
+            let required = env::var("BALLOTBOX_ZOOKEEPER").is_ok_and(|v| v == "required");
+            assert!(!required, "BALLOTBOX_ZOOKEEPER=required, but {why}");
+            let test = std::thread::current();
+            eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
+            None
+        }
+    }
+}
+
+pub fn java() -> Command {
     Command::new(env::var_os("JAVA").unwrap_or_else(|| "java".into()))
 }
 
 /// The jars of a real server, or why there are none.
-fn class_path() -> Result<String, String> {
+pub fn class_path() -> Result<String, String> {
     let version = java().arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     version.map_err(|error| format!("there is no Java to run ZooKeeper with: {error}"))?;
     let jars: Vec<_> = match env::var_os("BALLOTBOX_ZOOKEEPER_JARS") {
