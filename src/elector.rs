@@ -21,7 +21,7 @@ use crate::{
     Ensemble, Epoch, Vote, Zxid,
     election::{Action, Election, Event, Notification, State, Timer},
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
-    present_links::PresentLinks,
+    present_links::{PresentLinks, SignOfLife},
 };
 
 /// After so many messages in one go the elector speaks, though more of them wait.
@@ -137,8 +137,9 @@ impl Elector {
         if let Report::Heard { link, frame } = report {
             return self.hear_frame(link, &frame);
         }
+        let is_news = self.is_news(&report);
         let event = self.event_of(&report);
-        if !self.is_about_a_stranger(&report) {
+        if is_news {
             self.journal.note(NodeEvent::Network(report));
         }
         if let Some(event) = event {
@@ -165,12 +166,15 @@ impl Elector {
         }
     }
 
-    /// Strangers come and go, ask and are answered: that is no news.
-    fn is_about_a_stranger(&self, report: &Report) -> bool {
+    /// A link over which nothing was said is none yet: it is news when its peer has spoken, and when it is lost after that.
+    /// Strangers come and go, ask and are answered: that is no news either.
+    fn is_news(&self, report: &Report) -> bool {
         match report {
-            Report::LinkUp { link } | Report::LinkDown { link, .. } | Report::Doubted { link } => {
-                !self.ensemble.contains(link.peer)
+            Report::LinkUp { .. } => false,
+            Report::LinkDown { link, .. } => {
+                self.ensemble.contains(link.peer) && self.links.has_spoken(*link)
             }
+            Report::Doubted { link } => self.ensemble.contains(link.peer),
             Report::Listening { .. }
             | Report::Started
             | Report::BindFailed { .. }
@@ -180,7 +184,7 @@ impl Elector {
             | Report::Heard { .. }
             | Report::Unreachable { .. }
             | Report::CannotDialBack { .. }
-            | Report::Refused { .. } => false,
+            | Report::Refused { .. } => true,
         }
     }
 
@@ -196,6 +200,7 @@ impl Elector {
         }
         match Notification::decode(frame.body()) {
             Ok(notification) => {
+                self.note_sign_of_life(link);
                 self.compare_members(from, &notification);
                 self.decide(Event::Heard { from, notification });
             }
@@ -205,6 +210,16 @@ impl Elector {
                     self.journal.note(NodeEvent::Malformed { from, error, times });
                 }
             }
+        }
+    }
+
+    fn note_sign_of_life(&mut self, link: LinkId) {
+        let sign = self.links.understood(link);
+        if sign != SignOfLife::Known {
+            self.network.spoke(link);
+        }
+        if sign == SignOfLife::First && self.ensemble.contains(link.peer) {
+            self.journal.note(NodeEvent::Network(Report::LinkUp { link }));
         }
     }
 
@@ -242,6 +257,11 @@ impl Elector {
             Action::Say { to, .. } if !self.links.reaches(to) => {}
             Action::Say { to, notification } => {
                 self.unsaid.insert(to, notification);
+            }
+            Action::Ask { to, question } => {
+                if let Some(frame) = frame_of(&question) {
+                    self.network.ask(to, frame);
+                }
             }
             Action::SetTimer { timer, after } => self.timers.set(timer, after),
             Action::ClearTimer(timer) => self.timers.clear(&timer),
@@ -282,14 +302,8 @@ impl Elector {
 
     fn say(&mut self, to: ServerId, notification: Notification) {
         let same = self.last_said.take().filter(|(said, _)| *said == notification);
-        // A member list longer than a frame is refused when the node is configured.
-        let frame = match same {
-            Some((_, frame)) => frame,
-            None => match Frame::new(&notification.encode()) {
-                Ok(frame) => frame,
-                Err(_) => return,
-            },
-        };
+        let known = same.map(|(_, frame)| frame);
+        let Some(frame) = known.or_else(|| frame_of(&notification)) else { return };
         self.network.send(to, frame.clone());
         self.last_said = Some((notification, frame));
     }
@@ -320,4 +334,10 @@ pub(crate) fn pace(links: usize) -> Option<Duration> {
     let links = u32::try_from(links).unwrap_or(u32::MAX);
     let wait = Duration::from_micros(10).saturating_mul(links.saturating_mul(links));
     (links > PACED_ABOVE).then_some(wait.min(PACE_MAX))
+}
+
+/// What carries this to a peer. A member list longer than a frame is refused when the node is configured, so there always
+/// is something.
+fn frame_of(notification: &Notification) -> Option<Frame> {
+    Frame::new(&notification.encode()).ok()
 }

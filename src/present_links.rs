@@ -11,22 +11,44 @@ use crate::election::Event;
 
 /// The present link to each peer. What an older one still had to say is not heard any more.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub(crate) struct PresentLinks(BTreeMap<ServerId, Generation>);
+pub(crate) struct PresentLinks(BTreeMap<ServerId, PresentLink>);
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct PresentLink {
+    generation: Generation,
+    /// Something that was understood has come over it.
+    spoken: bool,
+    /// The network waits for a sign of life.
+    awaited: bool,
+}
+
+/// What a frame that was understood shows about its link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SignOfLife {
+    /// The first one: the peer is there.
+    First,
+    /// The peer is still there, which was in doubt.
+    Awaited,
+    /// Nothing new.
+    Known,
+}
 
 impl PresentLinks {
     /// What a report means for the election, if anything.
     pub(crate) fn event_of(&mut self, report: &Report) -> Option<Event> {
         match *report {
-            Report::LinkUp { link } => {
-                self.0.insert(link.peer, link.generation);
-                Some(Event::LinkUp { peer: link.peer })
+            Report::LinkUp { link: LinkId { peer, generation } } => {
+                self.0.insert(peer, PresentLink { generation, spoken: false, awaited: true });
+                Some(Event::LinkUp { peer })
             }
             Report::LinkDown { link, .. } => {
                 self.0.remove(&link.peer);
                 Some(Event::LinkDown { peer: link.peer })
             }
-            // To the core a link in doubt is one on which nothing was said yet.
-            Report::Doubted { link } => Some(Event::LinkUp { peer: link.peer }),
+            Report::Doubted { link } => {
+                self.0.get_mut(&link.peer)?.awaited = true;
+                Some(Event::Doubted { peer: link.peer })
+            }
             Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
             Report::Listening { .. }
             | Report::Started
@@ -40,9 +62,26 @@ impl PresentLinks {
         }
     }
 
+    /// Takes note that a frame of this link was understood. Unless that is nothing new, the network is to be told.
+    pub(crate) fn understood(&mut self, link: LinkId) -> SignOfLife {
+        let Some(present) = self.0.get_mut(&link.peer) else { return SignOfLife::Known };
+        let first = !std::mem::replace(&mut present.spoken, true);
+        let awaited = std::mem::take(&mut present.awaited);
+        match (first, awaited) {
+            (true, _) => SignOfLife::First,
+            (false, true) => SignOfLife::Awaited,
+            (false, false) => SignOfLife::Known,
+        }
+    }
+
     /// Whether this is the present link to its peer, so that its frames are to be heard.
     pub(crate) fn contains(&self, link: LinkId) -> bool {
-        self.0.get(&link.peer) == Some(&link.generation)
+        self.0.get(&link.peer).is_some_and(|present| present.generation == link.generation)
+    }
+
+    /// Whether something that was understood has come over this link, which is the present one.
+    pub(crate) fn has_spoken(&self, link: LinkId) -> bool {
+        self.contains(link) && self.0.get(&link.peer).is_some_and(|present| present.spoken)
     }
 
     /// Whether there is a link to this peer.
@@ -55,9 +94,9 @@ impl PresentLinks {
         self.0.len()
     }
 
-    /// The peers there is a link to.
+    /// The peers that have spoken over the present link to them.
     pub(crate) fn peers(&self) -> impl Iterator<Item = ServerId> + '_ {
-        self.0.keys().copied()
+        self.0.iter().filter(|(_, present)| present.spoken).map(|(peer, _)| *peer)
     }
 }
 
@@ -76,5 +115,23 @@ mod tests {
         assert!(links.contains(newer) && !links.contains(older));
         links.event_of(&Report::LinkDown { link: newer, cause: "".into() });
         assert!(!links.contains(newer) && !links.contains(older));
+    }
+
+    #[test]
+    fn the_network_is_told_of_the_first_word_and_of_the_first_after_each_doubt() {
+        let link = LinkId { peer: ServerId::new(2).unwrap(), generation: Generation(1) };
+        let mut links = PresentLinks::default();
+        links.event_of(&Report::LinkUp { link });
+        assert_eq!(
+            (links.peers().count(), links.has_spoken(link)),
+            (0, false),
+            "silence is nobody"
+        );
+        assert_eq!(links.understood(link), SignOfLife::First);
+        assert_eq!((links.peers().count(), links.has_spoken(link)), (1, true));
+        assert_eq!(links.understood(link), SignOfLife::Known);
+        links.event_of(&Report::Doubted { link });
+        assert_eq!(links.understood(link), SignOfLife::Awaited);
+        assert_eq!(links.understood(link), SignOfLife::Known);
     }
 }

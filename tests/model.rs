@@ -7,17 +7,22 @@
 //! | three voters, a peer seems out of reach | that, and whom one cannot reach before there is a link | the invariants; in the end all agree |
 //! | three voters, hasty | the order once all are linked, and some timers that run out early, or all of them | the same; two leaders in one round *are* found |
 //! | three voters, a link breaks, one crashes | that as well, and what is lost | the same; a lost leader is replaced |
+//! | three voters, silent strangers | when they come as whom, and leave | the same; nobody leads or follows for their sake |
 //! | two link tables | when they start, dials that cross, fail or hang, cuts, timers, late reports | never two links for good, never none, no newest frame lost |
+//! | two link tables, strangers, frozen instances | that, who greets as whom and what it says, when a side freezes and begins anew | the same, though they stay; a link that works is never closed |
 //!
-//! What grows without end is bounded: rounds, faults, dials, timers that run out early. Two limits come of it:
+//! What grows without end is bounded: rounds, faults, dials, timers that run out early. Three limits come of it:
 //!
 //! - A direction of a link holds two frames, as in production: one handed over, one behind it. Where all timers are free,
 //!   or one is hasty in company of a crash, it holds one, the newest: there would be too many states.
 //! - Where all timers are free, nothing breaks, and only the first round is looked at.
+//! - With a crash and a stranger, who has crashed starts again only when all else has ended.
 //!
 //! The larger models take minutes: `cargo test --test model -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 #[path = "model/election.rs"]
 mod election;
@@ -27,3 +32,10 @@ mod links;
 mod the_end;
 #[path = "model/voters.rs"]
 mod voters;
+
+/// What stands for a state where ways are remembered.
+fn fingerprint(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}

@@ -18,6 +18,9 @@ pub struct NetworkConfig {
     pub listen: Vec<Listen>,
     /// The peers we want links to, with all their addresses: nobody is ever dialled anywhere else.
     pub peers: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// Whether the body of a frame is something that a peer may say. A connection that brings anything else never takes the
+    /// place of another.
+    pub understands: fn(&[u8]) -> bool,
     /// Deadlines.
     pub timing: NetworkTiming,
     /// When links are tried again.
@@ -35,6 +38,7 @@ impl NetworkConfig {
             greeting: Greeting { from: Some(me), form },
             listen: vec![listen],
             peers: BTreeMap::new(),
+            understands: |_| true,
             timing: NetworkTiming::default(),
             links: LinkTiming::default(),
             liveness: Liveness::default(),

@@ -11,6 +11,7 @@
 //! | [`socket`] | names to addresses, and addresses to connections |
 //! | the rest | the actors: `ConnectionManager`, and the `Listener`, `Greeter`, `Dialer`, `Sender`, `Receiver` it supervises |
 
+mod candidate;
 mod config;
 mod dialer;
 mod endpoint;

@@ -4,16 +4,23 @@
 //! *knocks*: it dials, says who it is and hangs up; the higher id then dials back, at an address from its own
 //! configuration, never at one a stranger wrote. So crossing dials cannot make two links, and a knock costs nothing.
 //!
-//! A greeting is only a claim, so it never touches a link that works:
+//! A greeting is only a claim, and a connection is a peer only once that peer has spoken over it. So neither a greeting nor
+//! silence ever takes or holds the place of a link that works:
 //!
 //! | we are greeted by | while the link is | then |
 //! | --- | --- | --- |
 //! | a lower id (a knock) | down | we dial it, at once but not more than twice between two waits |
-//! | | up | we speak on the link: if it is dead, that shows, and it is replaced |
+//! | | up | the link is in doubt; if it does not answer, it is closed and the peer dialled |
 //! | a higher id | down | the connection becomes the link |
-//! | | up | the connection waits as *candidate* while we speak on the link, and takes over if that is dead |
+//! | | up | the connection waits as *candidate*, and is heard out |
 //! | an id we do not know | | it is a *guest*: it may ask for a few seconds, a few at a time |
 //! | our own id, or none | | it is refused |
+//!
+//! A candidate that says something valid puts the link in doubt. A link in doubt is asked for a sign of life; what answers
+//! within the time keeps its place, and the candidate is dropped; otherwise the candidate becomes the link. Silent
+//! candidates are dropped after a moment, and when there are too many, they push out each other only. A link over which its
+//! peer never says anything is closed, too; until then a higher id is knocked at as if there were none, as whoever is at the
+//! other end may be a stranger, and the peer may not know that it is missed.
 //!
 //! A broken link is never revived: the next one has a higher [`Generation`], and what is reported about an older one
 //! is ignored. Per peer one frame is being written and at most one waits, the newest. To a peer without a link nothing is
@@ -23,4 +30,4 @@ mod event;
 mod table;
 
 pub use event::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
-pub use table::{ATTEMPTS_MAX, GUESTS_MAX, LinkTable, LinkTiming, invariants};
+pub use table::{ATTEMPTS_MAX, CANDIDATES_MAX, GUESTS_MAX, LinkTable, LinkTiming, invariants};

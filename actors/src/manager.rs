@@ -5,6 +5,7 @@
 //!   Listener          │   binds all our addresses; accepts, a few connections ahead
 //!   Greeter           │   one per incoming connection, until it has said who it is
 //!   Dialer            │   one per attempt to reach a peer
+//!   Candidate         │   one per connection that would replace a link, until it has, or not
 //!   Sender, Receiver  │   one pair per link
 //! ```
 //!
@@ -26,6 +27,7 @@ pub(crate) use self::message::ManagerMsg;
 pub use self::message::NetworkAddress;
 use crate::{
     UntrustedText,
+    candidate::CandidateError,
     config::NetworkConfig,
     dialer::DialError,
     kit::{
@@ -128,7 +130,7 @@ impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
                 }
                 Wake::Due => {
                     while let Some(timer) = self.timers.pop_due() {
-                        self.decide(Event::TimerFired(timer));
+                        self.timer_fired(timer);
                     }
                 }
             }
@@ -150,6 +152,8 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.children.note_end(&message);
         match message {
             ManagerMsg::Send { to, frame } => self.decide(Event::Send { to, frame }),
+            ManagerMsg::Ask { to, frame } => self.decide(Event::Ask { to, frame }),
+            ManagerMsg::Spoke { link } => self.decide(Event::Spoke { link }),
             ManagerMsg::Reconnect => self.decide(Event::Reconnect),
             // `run` looks for it first.
             ManagerMsg::Stop => {}
@@ -171,6 +175,10 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
                     self.refuse(reason, Some(from));
                 }
             }
+            ManagerMsg::CandidateSpoke { socket } => {
+                self.decide(Event::CandidateSpoke { socket });
+            }
+            ManagerMsg::CandidateEnded { socket, exit } => self.candidate_ended(socket, &exit),
             ManagerMsg::Dialed { link, socket, address } => {
                 self.note_peer_at(address);
                 let socket = self.park(socket);
@@ -256,6 +264,23 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.decide_with(Event::DialFailed { link }, &details);
     }
 
+    fn candidate_ended(&mut self, socket: SocketId, exit: &Exit<CandidateError>) {
+        match self.children.link_of(socket) {
+            Some(link) => self.link_ended(link, exit.to_string().into()),
+            None => self.decide(Event::CandidateEnded { socket }),
+        }
+    }
+
+    fn timer_fired(&mut self, timer: Timer) {
+        let cause = match timer {
+            Timer::Answer(_) => Some("no answer over it, while the peer asked for another link"),
+            Timer::Silence(_) => Some("the peer has said nothing over it"),
+            Timer::Redial(_) | Timer::Steady(_) | Timer::Candidate(_) | Timer::Guest(_) => None,
+        };
+        let details = Details { cause: cause.map(UntrustedText::from), ..Details::default() };
+        self.decide_with(Event::TimerFired(timer), &details);
+    }
+
     fn link_ended(&mut self, link: LinkId, cause: UntrustedText) {
         // The first half to end names the cause; the second one finds the link closed.
         if self.children.close_link(link) {
@@ -278,8 +303,15 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         match action {
             Action::Dial { link, approach } => self.children.start_dialer(link, approach),
             Action::OpenLink { link, socket } => {
-                if let Some(socket) = self.parked.remove(&socket) {
+                if !self.children.open_candidate(link, socket)
+                    && let Some(socket) = self.parked.remove(&socket)
+                {
                     self.children.open_link(link, &socket);
+                }
+            }
+            Action::HearOut(id) => {
+                if let Some(socket) = self.parked.remove(&id) {
+                    self.children.start_candidate(id, socket);
                 }
             }
             Action::CloseLink { link } => {
@@ -287,6 +319,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             }
             Action::DropSocket(socket) => {
                 self.parked.remove(&socket);
+                self.children.end_candidate(socket);
             }
             Action::Write { link, frame } => self.children.write(link, frame),
             Action::SetTimer { timer, after } => self.timers.set(timer, jittered(after)),

@@ -50,18 +50,26 @@ impl<U: From<Report> + Send + 'static> Actor for Receiver<U> {
     type Error = ReceiveError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), ReceiveError> {
-        let outcome = match mailbox.race(self.read()).await {
-            Raced::Done(outcome) => outcome,
-            Raced::Woken(_) => Ok(()),
-        };
+        let outcome = self.receive(&mut FrameBuffer::default(), &mut mailbox).await;
         socket::shut(&self.socket);
         outcome
     }
 }
 
 impl<U: From<Report>> Receiver<U> {
-    async fn read(&self) -> Result<(), ReceiveError> {
-        let mut buffer = FrameBuffer::default();
+    /// Hands on what is in the buffer, and all that comes, until the mailbox has something or closes.
+    pub(crate) async fn receive<M>(
+        &self,
+        buffer: &mut FrameBuffer,
+        mailbox: &mut Mailbox<M>,
+    ) -> Result<(), ReceiveError> {
+        match mailbox.race(self.read(buffer)).await {
+            Raced::Done(outcome) => outcome,
+            Raced::Woken(_) => Ok(()),
+        }
+    }
+
+    async fn read(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
         loop {
             while let Some(frame) = buffer.next_frame()? {
                 let heard = Report::Heard { link: self.link, frame };
@@ -70,31 +78,34 @@ impl<U: From<Report>> Receiver<U> {
                 }
             }
             if buffer.is_partial() {
-                let whole = clock::within(self.frame_limit, self.read_whole(&mut buffer)).await;
+                let whole = clock::within(self.frame_limit, self.read_whole(buffer)).await;
                 whole.map_err(|clock::Late(limit)| ReceiveError::Stalled { limit })??;
             } else {
-                self.read_some(&mut buffer).await?;
+                read_some(&self.socket, buffer).await?;
             }
-        }
-    }
-
-    async fn read_some(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
-        let mut socket = &self.socket;
-        match socket.read(buffer.room()).await {
-            Ok(0) => Err(ReceiveError::Closed),
-            Ok(count) => {
-                buffer.filled(count);
-                Ok(())
-            }
-            Err(error) => Err(ReceiveError::Broken { cause: error.into() }),
         }
     }
 
     /// Reads until the frame that has begun is whole.
     async fn read_whole(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
         while !buffer.has_frame()? {
-            self.read_some(buffer).await?;
+            read_some(&self.socket, buffer).await?;
         }
         Ok(())
+    }
+}
+
+/// Waits for more bytes of a connection.
+pub(crate) async fn read_some(
+    mut socket: &TcpStream,
+    buffer: &mut FrameBuffer,
+) -> Result<(), ReceiveError> {
+    match socket.read(buffer.room()).await {
+        Ok(0) => Err(ReceiveError::Closed),
+        Ok(count) => {
+            buffer.filled(count);
+            Ok(())
+        }
+        Err(error) => Err(ReceiveError::Broken { cause: error.into() }),
     }
 }

@@ -44,6 +44,12 @@ pub struct Election {
     pub(super) askers: BTreeSet<ServerId>,
     /// How the other members can be reached, as far as we were told.
     pub(super) links: BTreeMap<ServerId, Reach>,
+    /// The members to which there is a link, whoever is at its other end.
+    pub(super) linked: BTreeSet<ServerId>,
+    /// The members that were heard in our present life.
+    pub(super) met: BTreeSet<ServerId>,
+    /// The timer [`Timer::Startup`] runs: a member that was not met and cannot be reached may be starting as well.
+    pub(super) starting: bool,
     /// The present wait in silence.
     pub(super) resend: Duration,
     /// What we know of our leader, or as leader of our followers.
@@ -86,6 +92,9 @@ impl Election {
             early: Tally::default(),
             askers: BTreeSet::new(),
             links: BTreeMap::new(),
+            linked: BTreeSet::new(),
+            met: BTreeSet::new(),
+            starting: false,
             resend: timing.resend_min,
             watch: Watch::default(),
         }
@@ -96,13 +105,11 @@ impl Election {
         let before = cfg!(debug_assertions).then(|| self.clone());
         let mut out = Vec::new();
         match event {
-            Event::Begin { zxid, epoch } => {
-                self.history = (zxid, epoch);
-                self.look(&mut out);
-            }
+            Event::Begin { zxid, epoch } => self.begin((zxid, epoch), &mut out),
             Event::Heard { from, notification } => self.hear(from, &notification, &mut out),
             Event::LinkUp { peer } => self.link_up(peer, &mut out),
             Event::LinkDown { peer } => self.link_down(peer, &mut out),
+            Event::Doubted { peer } => self.doubted(peer, &mut out),
             Event::Unreachable { peer } => self.unreachable(peer, &mut out),
             Event::TimerFired(timer) => self.timer_fired(timer, &mut out),
         }
@@ -148,6 +155,15 @@ impl Election {
     /// The server whose part this is.
     pub fn me(&self) -> ServerId {
         self.me
+    }
+
+    fn begin(&mut self, history: (Zxid, Epoch), out: &mut Vec<Action>) {
+        self.history = history;
+        if self.state == State::Idle {
+            self.starting = true;
+            out.push(Action::SetTimer { timer: Timer::Startup, after: self.timing.settle });
+        }
+        self.look(out);
     }
 
     /// Begins a new election on the history we have.
@@ -223,7 +239,7 @@ impl Election {
         }
         let nobody_missing = self
             .other_voters()
-            .filter(|voter| self.may_be_there(*voter))
+            .filter(|voter| self.may_still_vote(*voter))
             .all(|voter| self.tally.get(voter).is_some_and(|theirs| theirs.agrees_with(&ours)));
         if nobody_missing && self.may_be_there(candidate) {
             self.decide(ours.vote, self.round, out);
@@ -242,9 +258,14 @@ impl Election {
         backers
     }
 
-    /// Whether this server was not tried in vain since it was last linked to us.
+    /// Whether this server was not tried in vain since it was last heard.
     pub(super) fn may_be_there(&self, server: ServerId) -> bool {
         server == self.me || self.reach(server) != Some(Reach::Away)
+    }
+
+    /// Whether this voter may bring another vote: it may be there, or about to be there, as we have only just started.
+    fn may_still_vote(&self, voter: ServerId) -> bool {
+        self.may_be_there(voter) || (self.starting && !self.met.contains(&voter))
     }
 
     /// Ends the election.
@@ -266,6 +287,9 @@ impl Election {
         self.vote = Some(vote);
         out.push(Action::ClearTimer(Timer::Resend));
         out.push(Action::ClearTimer(Timer::Settle));
+        if std::mem::take(&mut self.starting) {
+            out.push(Action::ClearTimer(Timer::Startup));
+        }
         out.push(Action::Decided(decision));
         for asker in std::mem::take(&mut self.askers) {
             out.push(self.say(asker));
@@ -275,6 +299,10 @@ impl Election {
 
     fn timer_fired(&mut self, timer: Timer, out: &mut Vec<Action>) {
         match (timer, self.state) {
+            (Timer::Startup, State::Looking | State::Settling) => {
+                self.starting = false;
+                self.count(out);
+            }
             (Timer::Resend, State::Looking | State::Settling) => {
                 self.say_to_voters(out);
                 self.resend = self.resend.saturating_mul(2).min(self.timing.resend_max);
@@ -290,7 +318,7 @@ impl Election {
             },
             (Timer::Grace, State::Decided(_)) if self.watch.grace_armed => self.look(out),
             // It was cleared when it had fired already.
-            (Timer::Resend | Timer::Settle | Timer::Grace, _) => {}
+            (Timer::Startup | Timer::Resend | Timer::Settle | Timer::Grace, _) => {}
         }
     }
 
@@ -307,6 +335,13 @@ impl Election {
         let format = self.format();
         let notification = Notification { state, vote: self.vote, round: self.round, format };
         Action::Say { to, notification }
+    }
+
+    /// A question to this server: our vote in a round before all rounds.
+    pub(super) fn ask(&self, to: ServerId) -> Action {
+        let (state, round) = (PeerState::Looking, Round::OF_A_QUESTION);
+        let question = Notification { state, vote: self.vote, round, format: self.format() };
+        Action::Ask { to, question }
     }
 
     /// The form of what we say. An empty member list is never sent: a real server with `standaloneEnabled=false` fails
@@ -377,7 +412,7 @@ impl Election {
         if ended.standing != Standing::Leading {
             return;
         }
-        let linked = |(id, role)| role == Role::Observer && self.reach(id) == Some(Reach::Up);
+        let linked = |(id, role)| role == Role::Observer && self.linked.contains(&id);
         let observers: Vec<_> = self.ensemble.members().filter(|member| linked(*member)).collect();
         for (observer, _) in observers {
             out.push(self.say(observer));

@@ -24,7 +24,8 @@ pub enum Event {
         /// What was said.
         notification: Notification,
     },
-    /// There is a new link to this peer: whatever was said before may be lost.
+    /// There is a new link to this peer: whatever was said before may be lost. The peer counts as being there only once it is
+    /// heard.
     LinkUp {
         /// The peer.
         peer: ServerId,
@@ -34,7 +35,12 @@ pub enum Event {
         /// The peer.
         peer: ServerId,
     },
-    /// An attempt to reach this peer failed: it was refused, or nothing answered. Until a `LinkUp` it counts as away.
+    /// Something speaks against the link to this peer. If it is not heard soon, the link will be given up.
+    Doubted {
+        /// The peer.
+        peer: ServerId,
+    },
+    /// An attempt to reach this peer failed: it was refused, or nothing answered. Until it is heard it counts as away.
     Unreachable {
         /// The peer.
         peer: ServerId,
@@ -52,6 +58,13 @@ pub enum Action {
         to: ServerId,
         /// What to say.
         notification: Notification,
+    },
+    /// Ask a peer for a sign of life, beside what is said to it.
+    Ask {
+        /// The peer.
+        to: ServerId,
+        /// The [question](Notification::is_question).
+        question: Notification,
     },
     /// Arm a timer; arming it again replaces it.
     SetTimer {
@@ -76,6 +89,8 @@ pub enum Action {
 /// The timers of an election.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Timer {
+    /// Since the beginning of our life, others that were started with us have had time to be there, too.
+    Startup,
     /// In silence: say the vote again.
     Resend,
     /// With a quorum: no better vote has come.

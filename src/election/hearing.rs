@@ -16,8 +16,10 @@ impl Election {
         if from == self.me {
             return;
         }
+        self.note_presence(from, out);
         match self.state {
             State::Idle => {}
+            _ if heard.is_question() => out.push(self.say(from)),
             _ if !self.ensemble.is_voter(from) => self.answer_outsider(from, heard.state, out),
             State::Looking | State::Settling => self.weigh(from, heard, out),
             State::Decided(decision) => self.hear_settled(from, heard, decision, out),

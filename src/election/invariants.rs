@@ -7,13 +7,14 @@
 
 use super::{
     Ballot, Decision, Election, PeerState, Standing, State, hearing::ASKERS_MAX, tally::Tally,
+    watch::Reach,
 };
 
 /// A rule: whether it holds over this step.
 pub type Rule = fn(before: &Election, after: &Election) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 10] = [
+pub const RULES: [(&str, Rule); 11] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
     ("whoever decides holds a quorum for it", decided_with_a_quorum),
@@ -21,6 +22,7 @@ pub const RULES: [(&str, Rule); 10] = [
     ("nobody votes or decides for one who may not lead", elects_only_who_may_lead),
     ("the standing fits the decision", standing_fits),
     ("nobody is elected who is known to be gone", elects_only_who_may_be_there),
+    ("a link alone is nobody", counts_only_who_was_heard),
     ("whoever has no vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
     ("what is kept is bounded", bounded),
@@ -68,9 +70,16 @@ pub fn elects_only_who_may_lead(_: &Election, after: &Election) -> bool {
     after.vote.is_none_or(|vote| after.ensemble.may_lead(vote.leader))
 }
 
-/// At the moment of a decision, the elected one is not one that was tried in vain since it was last linked.
+/// At the moment of a decision, the elected one is not one that was tried in vain since it was last heard.
 pub fn elects_only_who_may_be_there(before: &Election, after: &Election) -> bool {
     fresh_decision(before, after).is_none_or(|decision| after.may_be_there(decision.vote.leader))
+}
+
+/// A link, or its end, changes what is known of a peer only if the peer was heard over it: all that count as being there
+/// have a link, and were heard.
+pub fn counts_only_who_was_heard(_: &Election, after: &Election) -> bool {
+    let mut there = after.links.iter().filter(|(_, reach)| **reach == Reach::Up);
+    there.all(|(id, _)| after.linked.contains(id) && after.met.contains(id))
 }
 
 /// A server leads exactly if it elected itself, and only voters follow.
@@ -105,7 +114,8 @@ pub fn settling_has_a_quorum(_: &Election, after: &Election) -> bool {
 /// Only members are watched, and only so many strangers remembered.
 pub fn bounded(_: &Election, after: &Election) -> bool {
     let strangers = after.askers.iter().filter(|id| !after.ensemble.contains(**id));
-    strangers.count() <= ASKERS_MAX && after.links.keys().all(|id| after.ensemble.contains(*id))
+    let mut watched = after.links.keys().chain(&after.linked).chain(&after.met);
+    strangers.count() <= ASKERS_MAX && watched.all(|id| after.ensemble.contains(*id))
 }
 
 fn looks(election: &Election) -> bool {

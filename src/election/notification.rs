@@ -116,6 +116,15 @@ impl Notification {
     /// The version of the format this crate writes.
     pub const VERSION: i32 = 2;
 
+    /// Whether this only asks for a sign of life. Whoever hears it answers with its present state, and makes nothing else of
+    /// it.
+    ///
+    /// It looks like the vote of a server that is rounds behind: a real server answers that at once, in whatever state
+    /// it is, and does not count it. Its own rounds begin with 1.
+    pub fn is_question(&self) -> bool {
+        self.state == PeerState::Looking && self.round == Round::OF_A_QUESTION
+    }
+
     /// Reads the body of a frame, without its length in front. Bytes behind the config text are ignored.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod agreement;
 mod answering;
 mod deciding;
 mod invariants;
+mod presence;
 mod voting;
 mod watching;
 mod world;
@@ -59,10 +60,11 @@ fn core_of(me: u64, ensemble: Ensemble) -> Election {
     Election::new(id(me), Arc::new(ensemble), Timing::default(), "".into())
 }
 
-/// A core that has just begun, standing on nothing.
+/// A core that has begun, standing on nothing, and that looks for longer than it takes to start.
 fn begun(me: u64, ensemble: Ensemble) -> Election {
     let mut core = core_of(me, ensemble);
     begin(&mut core, 0, 0);
+    fire(&mut core, Timer::Startup);
     core
 }
 
@@ -84,6 +86,18 @@ fn hear(
 fn link_up(core: &mut Election, peers: impl IntoIterator<Item = u64>) -> Vec<Action> {
     let up = peers.into_iter().flat_map(|peer| core.handle(Event::LinkUp { peer: id(peer) }));
     up.collect()
+}
+
+/// New links to these, over which each asks for a sign of life: so they are there.
+fn meet(core: &mut Election, peers: impl IntoIterator<Item = u64>) -> Vec<Action> {
+    let question = notification(Looking, None, Round::OF_A_QUESTION.0);
+    let mut actions = Vec::new();
+    for peer in peers {
+        actions.extend(link_up(core, [peer]));
+        let heard = Event::Heard { from: id(peer), notification: question.clone() };
+        actions.extend(core.handle(heard));
+    }
+    actions
 }
 
 fn link_down(core: &mut Election, peer: u64) -> Vec<Action> {
@@ -132,6 +146,7 @@ fn decided(actions: &[Action]) -> Option<Decision> {
     let mut decisions = actions.iter().filter_map(|action| match action {
         Action::Decided(decision) => Some(*decision),
         Action::Say { .. }
+        | Action::Ask { .. }
         | Action::SetTimer { .. }
         | Action::ClearTimer(_)
         | Action::Reconnect
@@ -153,6 +168,7 @@ fn armed(actions: &[Action], timer: Timer) -> Option<Duration> {
         Action::SetTimer { timer: which, after } if *which == timer => Some(*after),
         Action::SetTimer { .. }
         | Action::Say { .. }
+        | Action::Ask { .. }
         | Action::ClearTimer(_)
         | Action::Reconnect
         | Action::Looking { .. }

@@ -49,6 +49,10 @@ impl fmt::Display for Epoch {
 pub struct Round(pub i64);
 
 impl Round {
+    /// What stands where the round would be in a [question](super::Notification::is_question): older than every round, so
+    /// that real servers answer it and count it nowhere.
+    pub const OF_A_QUESTION: Self = Self(-1);
+
     /// The round after this one. The largest stays where it is: a stranger's absurd number cannot wrap it.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -7,7 +7,7 @@
 //! | | it says that it looks, or follows another, and this is news | look again |
 //! | | it says so of an older round | wait for the grace, then look again |
 //! | | it turned to a better candidate of the same round | go on in that round |
-//! | lead | the voters linked to us, less those who went astray, are no quorum | wait for the grace, then look again |
+//! | lead | the voters heard over their links, less those who went astray, are no quorum | wait for the grace, then look again |
 //! | | even with those whose links may come back they are none | look again |
 //!
 //! If a quorum goes astray to a better candidate of the same round, a leader goes on in that round, too.
@@ -24,14 +24,14 @@ use super::{
     Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Vote,
 };
 
-/// How a member can be reached.
+/// How a member can be reached. A link alone makes no difference: it may be a stranger's, or lead to a server that hangs.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Reach {
-    /// There is a link.
+    /// It was heard over the present link.
     Up,
-    /// The link is lost, and may come back.
+    /// The link over which it was heard is lost. It may be heard again.
     Lost,
-    /// It was tried, and not reached.
+    /// It was tried, and not reached; nothing was heard of it since.
     Away,
 }
 
@@ -204,16 +204,32 @@ impl Election {
         }
     }
 
+    /// Something was heard from this server: if that came over its present link, it is there.
+    pub(super) fn note_presence(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.linked.contains(&peer) {
+            // It was received before its link was lost.
+            return;
+        }
+        self.met.insert(peer);
+        if self.links.insert(peer, Reach::Up) != Some(Reach::Up)
+            && let State::Decided(decision) = self.state
+        {
+            self.check_links(peer, decision, out);
+        }
+    }
+
+    /// There is a link, and a link alone is nobody: what is known of the peer stays what it is until the peer is heard.
     pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {
         if !self.ensemble.contains(peer) || peer == self.me {
             return;
         }
-        let before = self.links.insert(peer, Reach::Up);
-        // What was said before may be lost. Observers say nothing to each other.
-        let is_voter = self.ensemble.is_voter(peer);
-        if self.state != State::Idle && (is_voter || self.i_am_voter()) {
-            out.push(self.say(peer));
+        if !self.linked.insert(peer) {
+            // The link before this one is over.
+            self.link_down(peer, out);
+            self.linked.insert(peer);
         }
+        let is_voter = self.ensemble.is_voter(peer);
+        self.say_again(peer, out);
         match self.state {
             State::Idle => {}
             State::Looking | State::Settling => {
@@ -225,12 +241,25 @@ impl Election {
                     out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
                 }
             }
-            State::Decided(decision) => {
-                if peer == decision.vote.leader {
-                    self.watch.link_replaced |= before == Some(Reach::Up);
-                }
-                self.check_links(peer, decision, out);
-            }
+            // A real server that is settled has no reason to speak, unless it is asked.
+            State::Decided(_) => out.push(self.ask(peer)),
+        }
+    }
+
+    /// The link to this peer may be dead: only an answer shows that it is not.
+    pub(super) fn doubted(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me || self.state == State::Idle {
+            return;
+        }
+        self.say_again(peer, out);
+        out.push(self.ask(peer));
+    }
+
+    /// What was said before may be lost. Observers say nothing to each other.
+    fn say_again(&self, peer: ServerId, out: &mut Vec<Action>) {
+        let is_heard = self.ensemble.is_voter(peer) || self.i_am_voter();
+        if self.state != State::Idle && is_heard {
+            out.push(self.say(peer));
         }
     }
 
@@ -239,7 +268,8 @@ impl Election {
         // What it said may no longer hold; with a new link it will say it again.
         self.established.remove(peer);
         self.early.remove(peer);
-        if !self.ensemble.contains(peer) || peer == self.me {
+        self.linked.remove(&peer);
+        if self.reach(peer) != Some(Reach::Up) {
             return;
         }
         self.links.insert(peer, Reach::Lost);

@@ -10,7 +10,7 @@ use ballotbox_actors::{
     wire::{Frame, Greeting, GreetingForm},
 };
 
-use crate::{Ensemble, Epoch, Timing, Zxid};
+use crate::{Ensemble, Epoch, Timing, Zxid, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -181,6 +181,7 @@ impl NodeConfig {
             greeting: Greeting { from: Some(self.me), form },
             listen,
             peers: self.peers(),
+            understands: |body| Notification::decode(body).is_ok(),
             timing: self.network,
             links: self.links,
             liveness: self.liveness,

@@ -76,6 +76,8 @@ pub(super) struct Half {
     pub(super) link: Option<LinkId>,
     /// The other end has said who it is.
     pub(super) greeted: bool,
+    /// It waits here as a candidate, and whether it has spoken.
+    pub(super) candidate: Option<bool>,
     /// What has arrived and was not read.
     pub(super) unread: VecDeque<Bit>,
     /// What cannot leave at present.
@@ -245,6 +247,7 @@ impl Half {
             open: false,
             link: None,
             greeted: false,
+            candidate: None,
             unread: VecDeque::new(),
             stuck: VecDeque::new(),
             last_arrival: Moment::default(),

@@ -57,6 +57,9 @@ pub(super) struct InWords<'a>(pub(super) &'a Notification);
 
 impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_question() {
+            return f.write_str("asks for a sign of life");
+        }
         let Notification { state, vote, round, .. } = self.0;
         f.write_str(match state {
             PeerState::Looking => "looking, votes ",

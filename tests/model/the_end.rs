@@ -1,4 +1,5 @@
-//! Where an election leads if nothing else goes wrong: from every state, all are to agree in the end.
+//! Where an election leads if nothing else goes wrong: from every state, all are to agree in the end, or if too few run for
+//! a quorum, nobody is to have a leader.
 //!
 //! | when | then |
 //! | --- | --- |
@@ -7,11 +8,17 @@
 //! | a link is missing | it is made |
 //! | nothing is left to be heard | every timer that is armed runs out, in turn, and what follows is heard |
 //!
+//! Strangers stay where they are, until the peer they claim to be is there: a voter linked to one does not hear that the
+//! peer is out of reach.
+//!
 //! What comes next depends on the state alone. So ways that meet go on as one, and each is walked once.
 
 use std::{cell::RefCell, collections::HashMap};
 
-use super::voters::{Left, State, VOTERS, ends, fingerprint, pairs};
+use super::{
+    fingerprint,
+    voters::{Left, State, VOTERS, ends, pairs},
+};
 
 /// No way is longer.
 const MOVES_MAX: usize = 100;
@@ -28,8 +35,8 @@ thread_local! {
     static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
 }
 
-/// Whether all agree in the end, however it comes about.
-pub(super) fn is_agreement(zxids: &[i64; VOTERS], from: &State) -> bool {
+/// Whether all agree in the end, or nobody has a leader if there can be none, however it comes about.
+pub(super) fn is_right(zxids: &[i64; VOTERS], from: &State) -> bool {
     let mut from = from.clone();
     from.left = Left::default();
     let all_run = (0..VOTERS).all(|voter| from.runs(voter));
@@ -60,13 +67,14 @@ fn remember(way: &[u64], rest: usize) -> bool {
     rest + way.len() <= MOVES_MAX
 }
 
-/// Nothing moves any more, and all agree.
+/// Nothing moves any more, and all is right. Without a quorum all look for ever, as often as their timers run out.
 fn is_the_end(state: &State, ending: Ending) -> bool {
+    let waits = state.decisions().any(|decision| decision.is_some()) && !state.armed().is_empty();
     let moves = !state.is_quiet()
-        || !state.armed().is_empty()
+        || waits
         || pairs().any(|(a, b)| state.may_connect(a, b))
         || (0..VOTERS).any(|voter| ending == Ending::Return && !state.runs(voter));
-    !moves && state.all_agree()
+    !moves && state.is_right()
 }
 
 fn go_on(state: &mut State, zxids: &[i64; VOTERS], ending: Ending) {

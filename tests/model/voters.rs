@@ -4,15 +4,18 @@
 //! this order, and when it likes. So one end may speak while the other does not know of the link yet, or go on
 //! speaking to one that is gone.
 //!
-//! Of what is said over a link, one frame is handed over and arrives; at most one waits behind it, the newest. What was
-//! handed over when the link broke is heard before that, or lost. The higher id dials: there is no new link before it
-//! has heard the end of the old one.
+//! Of what is said over a link, one frame is handed over and arrives; at most one waits behind it, the newest, and beside
+//! them at most one question. What was handed over when the link broke is heard before that, or lost. The higher id dials:
+//! there is no new link before it has heard the end of the old one.
+//!
+//! A stranger may connect to a voter that has no link to a peer, and claim to be that peer. It is silent, and takes in
+//! whatever it is told. It stays until it leaves, or until the peer itself is there: a voter has one link to each peer.
 //!
 //! Left out: a voter that hears several things at once and says only the last of what it would have said.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +24,8 @@ use ballotbox::{
     Decision, Election, Ensemble, Epoch, Member, ServerId, Standing, Timing, Zxid,
     election::{Action, Event, Notification, Timer, invariants},
 };
+
+use super::fingerprint;
 
 pub(super) const VOTERS: usize = 3;
 
@@ -32,6 +37,8 @@ pub(super) struct State {
     inboxes: [[VecDeque<Bit>; VOTERS]; VOTERS],
     /// The links there are, whether or not both ends have heard of them.
     links: [[bool; VOTERS]; VOTERS],
+    /// `strangers[a][b]`: a stranger is linked to a as b.
+    strangers: [[bool; VOTERS]; VOTERS],
     pub(super) left: Left,
     /// How many frames each direction of a link holds: the one handed over, and the one that waits.
     frames: usize,
@@ -45,10 +52,14 @@ pub(super) struct Left {
     pub(super) breaks: u8,
     /// Somebody crashes.
     pub(super) crashes: u8,
+    /// One that has crashed starts again, before all else has ended.
+    pub(super) returns: u8,
     /// A voter without a link to a peer that runs is told that it cannot be reached.
     pub(super) misses: u8,
-    /// A voter with a link is told to speak again: the peer seems to miss its end.
+    /// A voter with a link is told that this seems to be dead.
     pub(super) doubts: u8,
+    /// A silent stranger claims to be a peer.
+    pub(super) strangers: u8,
     /// A timer runs out while something is under way. [`Left::FREE`]: whenever it likes.
     pub(super) hurries: u8,
 }
@@ -81,6 +92,8 @@ pub(super) enum Step {
     Restart { voter: usize },
     Miss { voter: usize, peer: usize },
     Doubt { voter: usize, peer: usize },
+    Claim { voter: usize, peer: usize },
+    Leave { voter: usize, peer: usize },
 }
 
 pub(super) fn id(place: usize) -> ServerId {
@@ -123,12 +136,6 @@ impl Voter {
     }
 }
 
-pub(super) fn fingerprint(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Bit {
     const fn is_news(&self) -> bool {
         match self {
@@ -136,24 +143,29 @@ impl Bit {
             Self::Frame(_) => false,
         }
     }
+
+    fn is_question(&self) -> bool {
+        match self {
+            Self::LinkUp | Self::LinkDown => false,
+            Self::Frame(notification) => notification.is_question(),
+        }
+    }
 }
 
 impl State {
-    /// All have begun, and there are all links: nobody has heard of them yet.
+    /// All have begun, and there is no link yet.
     pub(super) fn new(zxids: &[i64; VOTERS], frames: usize, left: Left) -> Self {
         let mut state = Self {
             voters: Default::default(),
             inboxes: Default::default(),
             links: Default::default(),
+            strangers: Default::default(),
             left,
             frames,
             broken_rule: None,
         };
         for (voter, zxid) in zxids.iter().enumerate() {
             state.start(voter, *zxid);
-        }
-        for (a, b) in pairs() {
-            state.connect(a, b);
         }
         state
     }
@@ -172,7 +184,7 @@ impl State {
         let running = Arc::make_mut(running);
         let Voter { election, armed, .. } = running;
         // To each peer only the newest of what one event makes us say.
-        let mut said = BTreeMap::new();
+        let (mut asked, mut said) = (BTreeMap::new(), BTreeMap::new());
         for action in election.handle(event) {
             match action {
                 Action::Say { to, notification } => {
@@ -184,6 +196,9 @@ impl State {
                 Action::ClearTimer(timer) => {
                     armed.remove(&timer);
                 }
+                Action::Ask { to, question } => {
+                    asked.insert(place(to), question);
+                }
                 // Links are made whenever the checker likes.
                 Action::Reconnect | Action::Looking { .. } | Action::Decided(_) => {}
             }
@@ -194,7 +209,8 @@ impl State {
             self.broken_rule = self.broken_rule.or(broken);
         }
         running.update_print();
-        for (to, notification) in said {
+        // An elector asks at once, and speaks when it has heard what else there is.
+        for (to, notification) in asked.into_iter().chain(said) {
             self.send(voter, to, notification);
         }
     }
@@ -204,15 +220,22 @@ impl State {
         if !self.is_linked(from, to) || !knows_the_link {
             return;
         }
+        let new = Bit::Frame(notification);
+        let room = if new.is_question() { 1 } else { self.frames };
         let inbox = &mut self.inboxes[to][from];
-        let under_way = inbox.iter().rev().take_while(|bit| !bit.is_news()).count();
-        if under_way == self.frames {
-            inbox.pop_back();
+        let under_way = inbox.iter_mut().rev().take_while(|bit| !bit.is_news());
+        let mut alike: Vec<_> =
+            under_way.filter(|bit| bit.is_question() == new.is_question()).collect();
+        if alike.len() == room {
+            *alike.swap_remove(0) = new;
+        } else {
+            inbox.push_back(new);
         }
-        inbox.push_back(Bit::Frame(notification));
     }
 
     pub(super) fn connect(&mut self, a: usize, b: usize) {
+        self.expel(a, b);
+        self.expel(b, a);
         self.set_linked(a, b, true);
         self.inboxes[a][b].push_back(Bit::LinkUp);
         self.inboxes[b][a].push_back(Bit::LinkUp);
@@ -231,10 +254,24 @@ impl State {
         self.links[b][a] = linked;
     }
 
+    /// A stranger connects to this voter as that peer.
+    pub(super) fn claim(&mut self, voter: usize, peer: usize) {
+        self.strangers[voter][peer] = true;
+        self.inboxes[voter][peer].push_back(Bit::LinkUp);
+    }
+
+    /// The stranger is gone: it leaves, or the peer itself is there.
+    pub(super) fn expel(&mut self, voter: usize, peer: usize) {
+        if std::mem::take(&mut self.strangers[voter][peer]) {
+            self.inboxes[voter][peer].push_back(Bit::LinkDown);
+        }
+    }
+
     pub(super) fn crash(&mut self, voter: usize) {
         self.voters[voter] = None;
         for other in (0..VOTERS).filter(|other| *other != voter) {
             self.disconnect(voter, other);
+            self.strangers[voter][other] = false;
             self.inboxes[voter][other].clear();
         }
     }
@@ -277,7 +314,7 @@ impl State {
     }
 
     pub(super) fn doubt(&mut self, voter: usize, peer: usize) {
-        self.tell(voter, Event::LinkUp { peer: id(peer) });
+        self.tell(voter, Event::Doubted { peer: id(peer) });
     }
 
     pub(super) fn runs(&self, voter: usize) -> bool {
@@ -286,6 +323,15 @@ impl State {
 
     pub(super) fn is_linked(&self, a: usize, b: usize) -> bool {
         self.links[a][b]
+    }
+
+    pub(super) fn is_claimed(&self, voter: usize, peer: usize) -> bool {
+        self.strangers[voter][peer]
+    }
+
+    /// Whether this voter runs, and a stranger would find the place of that peer free.
+    pub(super) fn may_claim(&self, voter: usize, peer: usize) -> bool {
+        self.runs(voter) && !self.is_linked(voter, peer) && !self.is_claimed(voter, peer)
     }
 
     pub(super) fn may_hear(&self, voter: usize, peer: usize) -> bool {
@@ -306,12 +352,14 @@ impl State {
         runs && noticed && !self.is_linked(lower, higher)
     }
 
-    /// Whether this voter knows of a link to that peer. What it has yet to hear comes later.
+    /// Whether this voter knows of a link to that peer, or a stranger's. What it has yet to hear comes later.
     pub(super) fn knows_link(&self, voter: usize, peer: usize) -> bool {
         match self.inboxes[voter][peer].iter().find(|bit| bit.is_news()) {
             Some(Bit::LinkDown) => true,
             Some(Bit::LinkUp) => false,
-            Some(Bit::Frame(_)) | None => self.is_linked(voter, peer),
+            Some(Bit::Frame(_)) | None => {
+                self.is_linked(voter, peer) || self.is_claimed(voter, peer)
+            }
         }
     }
 
@@ -347,6 +395,16 @@ impl State {
 
     pub(super) fn newest_round(&self) -> i64 {
         self.elections().map(|election| election.round().0).max().unwrap_or_default()
+    }
+
+    /// All that run have the same leader, and it runs and leads; or there are too few, and nobody has one.
+    pub(super) fn is_right(&self) -> bool {
+        let running = self.voters.iter().flatten().count();
+        if running > VOTERS / 2 {
+            self.all_agree()
+        } else {
+            self.decisions().all(|decision| decision.is_none())
+        }
     }
 
     /// All that run have the same leader, and it runs and leads.

@@ -39,12 +39,35 @@ pub enum Event {
         /// What to say.
         frame: Frame,
     },
+    /// A peer is to be asked for a sign of life. The question takes the place of no frame, and no frame takes its place.
+    Ask {
+        /// The peer.
+        to: ServerId,
+        /// The question.
+        frame: Frame,
+    },
+    /// The user has understood a frame of this link: its peer is there. It is enough to say so for the first frame of a
+    /// link, and for the first after each [`Notice::Doubted`].
+    Spoke {
+        /// The link.
+        link: LinkId,
+    },
     /// Peers without a link are to be tried again now.
     Reconnect,
     /// A connection came in and greeted us.
     Greeted {
         /// Who it claims to be; `None` for an observer without an id.
         from: Option<ServerId>,
+        /// The connection.
+        socket: SocketId,
+    },
+    /// A candidate has brought a whole frame, and it is valid.
+    CandidateSpoke {
+        /// The connection.
+        socket: SocketId,
+    },
+    /// A candidate is of no use: it was closed, or has brought something else.
+    CandidateEnded {
         /// The connection.
         socket: SocketId,
     },
@@ -101,6 +124,9 @@ pub enum Action {
         /// This one.
         link: LinkId,
     },
+    /// Read the first frame of this connection, a candidate, and no more. It may become a link all the same before that
+    /// frame is there.
+    HearOut(SocketId),
     /// Close a connection that became nothing.
     DropSocket(SocketId),
     /// Write a frame; the link is owed a [`Event::Written`] or a [`Event::LinkDown`].
@@ -139,8 +165,12 @@ pub enum Timer {
     Redial(ServerId),
     /// The link to this peer has lasted: forget its earlier failures.
     Steady(ServerId),
-    /// The candidate of this peer was not needed.
-    Candidate(ServerId),
+    /// The link to this peer, which was in doubt, had its time to answer, or has answered a while ago.
+    Answer(ServerId),
+    /// The link to this peer was opened long ago, and must have carried something by now.
+    Silence(ServerId),
+    /// This candidate has waited long enough.
+    Candidate(SocketId),
     /// This guest has stayed long enough.
     Guest(LinkId),
 }
@@ -152,7 +182,7 @@ pub enum Notice {
     LinkUp(LinkId),
     /// This link is lost.
     LinkDown(LinkId),
-    /// This peer seems to miss its link to us: say the present state again, which shows whether it works.
+    /// This peer seems to have no link to us: say the present state again, and [ask](Event::Ask) for a sign of life.
     Doubted(LinkId),
     /// This peer, which may have been reached before, cannot be reached now.
     Unreachable(ServerId),

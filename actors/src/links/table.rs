@@ -1,5 +1,7 @@
 //! [`LinkTable`], the core itself.
 
+mod candidates;
+mod dialing;
 pub mod invariants;
 mod peer;
 
@@ -8,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use self::peer::{Guest, Outbox, Peer, PeerState};
+use self::peer::{Doubt, Guest, Outbox, Peer, PeerLink};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
 use crate::{ServerId, kit::Backoff, wire::Frame};
 
-/// So many strangers are served at the same time: enough for operators who probe, too few to matter.
+/// At most this many strangers are served at the same time: enough for operators who probe, too few to matter.
 pub const GUESTS_MAX: usize = 8;
 
-/// So many attempts to reach one peer are under way at the same time: each looks its name up anew.
+/// At most this many connections wait for the place of one link.
+pub const CANDIDATES_MAX: usize = 8;
+
+/// At most this many attempts to reach one peer are under way at the same time: each looks its name up anew.
 pub const ATTEMPTS_MAX: usize = 5;
 
 /// The waits of the table.
@@ -29,9 +34,17 @@ pub struct LinkTiming {
     pub knock: Duration,
     /// How long a peer that was knocked at is given to dial back, before the next knock. With many peers, longer, too.
     pub dial_back: Duration,
-    /// A link that lasted so long is a success: the next failure counts as the first.
+    /// A link over which the peer has spoken and that lasted this long is a success: the next failure counts as the
+    /// first.
     pub steady: Duration,
-    /// How long a candidate may wait for the link before it to turn out dead.
+    /// A link in doubt, as a candidate has spoken, is given at least this long to deliver an answer, and at most twice as
+    /// long. One that has answered is not asked again for as long.
+    pub answer: Duration,
+    /// The same for a link in doubt as its peer has knocked. Any stranger can knock, and the way to a peer may be long.
+    pub answer_to_knock: Duration,
+    /// A link over which its peer has said nothing yet is closed after this.
+    pub silence: Duration,
+    /// How long a candidate may take to say something.
     pub candidate: Duration,
     /// How long a stranger may stay.
     pub guest: Duration,
@@ -49,7 +62,10 @@ impl Default for LinkTiming {
             knock: Duration::from_millis(10),
             dial_back: Duration::from_millis(100),
             steady: Duration::from_secs(1),
-            candidate: Duration::from_secs(5),
+            answer: Duration::from_millis(100),
+            answer_to_knock: Duration::from_millis(500),
+            silence: Duration::from_secs(5),
+            candidate: Duration::from_secs(1),
             guest: Duration::from_secs(5),
         }
     }
@@ -102,8 +118,12 @@ impl LinkTable {
         match event {
             Event::Start => self.start(),
             Event::Send { to, frame } => self.send(to, frame),
+            Event::Ask { to, frame } => self.ask(to, frame),
+            Event::Spoke { link } => self.spoke(link),
             Event::Reconnect => self.reconnect(),
             Event::Greeted { from, socket } => self.greeted(from, socket),
+            Event::CandidateSpoke { socket } => self.candidate_spoke(socket),
+            Event::CandidateEnded { socket } => self.dismiss_candidate(socket),
             Event::Dialed { link, socket } => self.dialed(link, socket),
             Event::Knocked { link } => self.knocked(link),
             Event::DialFailed { link } => self.dial_failed(link),
@@ -111,7 +131,9 @@ impl LinkTable {
             Event::LinkDown { link } => self.link_down(link),
             Event::TimerFired(Timer::Redial(peer)) => self.redial(peer),
             Event::TimerFired(Timer::Steady(peer)) => self.steady(peer),
-            Event::TimerFired(Timer::Candidate(peer)) => self.dismiss_candidate(peer),
+            Event::TimerFired(Timer::Answer(peer)) => self.unanswered(peer),
+            Event::TimerFired(Timer::Silence(peer)) => self.unspoken(peer),
+            Event::TimerFired(Timer::Candidate(socket)) => self.unheard(socket),
             Event::TimerFired(Timer::Guest(link)) => self.dismiss_guest(link),
         }
         std::mem::take(&mut self.actions)
@@ -124,10 +146,8 @@ impl LinkTable {
 
     /// The present link to a peer, if there is one.
     pub fn link(&self, peer: ServerId) -> Option<LinkId> {
-        match &self.peers.get(&peer)?.state {
-            PeerState::Up { outbox, .. } => Some(LinkId { peer, generation: outbox.generation }),
-            PeerState::Down { .. } | PeerState::Dialing { .. } => None,
-        }
+        let link = self.peers.get(&peer)?.link.as_ref()?;
+        Some(LinkId { peer, generation: link.outbox.generation })
     }
 
     /// The peers this table wants links to.
@@ -145,35 +165,32 @@ impl LinkTable {
         self.unsent
     }
 
-    fn start(&mut self) {
-        let down = |(id, peer): (&ServerId, &Peer)| {
-            matches!(peer.state, PeerState::Down { .. }).then_some(*id)
-        };
-        let waiting: Vec<_> = self.peers.iter().filter_map(down).collect();
-        for peer in waiting {
-            if self.me > peer {
-                self.dial(peer, false);
-            } else {
-                self.set_timer(Timer::Redial(peer), self.by_peers(self.timing.knock));
-            }
-        }
-    }
-
     fn send(&mut self, to: ServerId, frame: Frame) {
-        let outbox = match self.peers.get_mut(&to).map(|peer| &mut peer.state) {
-            Some(PeerState::Up { outbox, .. }) => Some(outbox),
-            Some(PeerState::Down { .. } | PeerState::Dialing { .. }) => None,
-            None => {
-                self.guests.iter_mut().find(|guest| guest.id == to).map(|guest| &mut guest.outbox)
-            }
-        };
-        let Some(outbox) = outbox else {
+        let Some(outbox) = self.present_outbox_mut(to) else {
             self.unsent += 1;
             return;
         };
         if outbox.writing {
             self.unsent += u64::from(outbox.waiting.replace(frame).is_some());
         } else {
+            self.write(to, frame);
+        }
+    }
+
+    /// A question waits beside the newest word, and takes nothing's place.
+    fn ask(&mut self, to: ServerId, frame: Frame) {
+        let Some(outbox) = self.present_outbox_mut(to) else {
+            return;
+        };
+        if outbox.writing {
+            outbox.question = Some(frame);
+        } else {
+            self.write(to, frame);
+        }
+    }
+
+    fn write(&mut self, to: ServerId, frame: Frame) {
+        if let Some(outbox) = self.present_outbox_mut(to) {
             outbox.writing = true;
             let link = LinkId { peer: to, generation: outbox.generation };
             self.actions.push(Action::Write { link, frame });
@@ -184,23 +201,45 @@ impl LinkTable {
         let Some(outbox) = self.outbox_mut(link) else {
             return;
         };
-        match outbox.waiting.take() {
+        match outbox.waiting.take().or_else(|| outbox.question.take()) {
             Some(frame) => self.actions.push(Action::Write { link, frame }),
             None => outbox.writing = false,
         }
     }
 
-    fn reconnect(&mut self) {
-        let down = |(id, peer): (&ServerId, &Peer)| match peer.state {
-            // A higher id that was not knocked at yet is likely to be dialling us.
-            PeerState::Down { .. } if self.me < *id && peer.failures == 0 => None,
-            PeerState::Down { hurried } => Some((*id, hurried)),
-            PeerState::Dialing { .. } | PeerState::Up { .. } => None,
+    /// The peer has said something valid over this link: the link counts, and if it was in doubt, it keeps its place.
+    fn spoke(&mut self, link: LinkId) {
+        if self.outbox_mut(link).is_none() {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&link.peer) else {
+            return;
         };
-        let waiting: Vec<_> = self.peers.iter().filter_map(down).collect();
-        for (peer, hurried) in waiting {
-            // Our own impatience does not use up what a knock is granted.
-            self.dial(peer, hurried);
+        let Some(present) = &mut peer.link else {
+            return;
+        };
+        peer.away = false;
+        let first = !std::mem::replace(&mut present.spoken, true);
+        let dispelled = present.doubt == Doubt::Raised;
+        let losers = if dispelled { present.rivals.remove_spoken() } else { Vec::new() };
+        if dispelled {
+            present.doubt = Doubt::Dispelled;
+            self.wait_for_answer(link.peer);
+        }
+        if first {
+            self.clear_timer(Timer::Silence(link.peer));
+            self.rest(link.peer);
+        }
+        for socket in losers {
+            self.drop_candidate(socket);
+        }
+    }
+
+    fn steady(&mut self, id: ServerId) {
+        if let Some(peer) = self.peers.get_mut(&id)
+            && peer.link.as_ref().is_some_and(|present| present.spoken)
+        {
+            peer.failures = 0;
         }
     }
 
@@ -227,88 +266,24 @@ impl LinkTable {
         self.notify(Notice::Refused(refusal));
     }
 
-    fn answer_knock(&mut self, from: ServerId) {
-        let Some(peer) = self.peers.get_mut(&from) else {
+    /// The one place where a link to a peer comes into being.
+    fn open(&mut self, id: ServerId, socket: SocketId) {
+        let link = LinkId { peer: id, generation: self.next_generation() };
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        match peer.state {
-            PeerState::Down { hurried } => {
-                peer.knocked = true;
-                // A knock shows that the peer is there again; one that follows a hurried attempt may be forged.
-                if !hurried {
-                    if peer.unanswered_knocks == 0 {
-                        peer.failures = 0;
-                    }
-                    self.dial(from, true);
-                }
-            }
-            PeerState::Dialing { ref mut called, .. } => {
-                peer.knocked = true;
-                *called = true;
-                self.dial_beside(from);
-            }
-            PeerState::Up { ref outbox, .. } => {
-                let link = LinkId { peer: from, generation: outbox.generation };
-                self.notify(Notice::Doubted(link));
-            }
+        peer.link = Some(PeerLink::new(link.generation));
+        peer.knocked = false;
+        peer.unanswered_knocks = 0;
+        if self.me > id {
+            // We have dialled it ourselves, at its own address.
+            self.rest(id);
         }
-    }
-
-    fn accept(&mut self, from: ServerId, socket: SocketId) {
-        let Some(peer) = self.peers.get_mut(&from) else {
-            return;
-        };
-        match &mut peer.state {
-            PeerState::Down { .. } | PeerState::Dialing { .. } => self.open(from, socket),
-            PeerState::Up { outbox, candidate } => {
-                let link = LinkId { peer: from, generation: outbox.generation };
-                if let Some(older) = candidate.replace(socket) {
-                    self.actions.push(Action::DropSocket(older));
-                }
-                self.set_timer(Timer::Candidate(from), self.timing.candidate);
-                self.notify(Notice::Doubted(link));
-            }
-        }
-    }
-
-    fn dialed(&mut self, link: LinkId, socket: SocketId) {
-        if self.is_attempt(link) {
-            self.open(link.peer, socket);
-        } else {
-            self.actions.push(Action::DropSocket(socket));
-        }
-    }
-
-    fn knocked(&mut self, link: LinkId) {
-        if self.is_attempt(link) {
-            // Not yet a success: the peer may be unable to dial us.
-            self.wait_to_redial(link.peer, self.by_peers(self.timing.dial_back));
-        }
-    }
-
-    fn dial_failed(&mut self, link: LinkId) {
-        let Some(peer) = self.peers.get_mut(&link.peer) else {
-            return;
-        };
-        if !peer.is_tried_by(link.generation) {
-            return;
-        }
-        let newly_away = !std::mem::replace(&mut peer.away, true);
-        let owed_a_dial = std::mem::take(&mut peer.knocked);
-        if owed_a_dial {
-            peer.unanswered_knocks = peer.unanswered_knocks.saturating_add(1);
-        }
-        // A peer that knocks for hours is a handful of notices.
-        let is_news = owed_a_dial && peer.unanswered_knocks.is_power_of_two();
-        if !peer.is_still_tried_without(link.generation) {
-            self.wait_to_redial(link.peer, Duration::ZERO);
-        }
-        if newly_away {
-            self.notify(Notice::Unreachable(link.peer));
-        }
-        if is_news {
-            self.notify(Notice::CannotDialBack(link.peer));
-        }
+        // First the news, then the link: what it brings is of no use to a user that does not know it.
+        self.notify(Notice::LinkUp(link));
+        self.actions.push(Action::OpenLink { link, socket });
+        self.set_timer(Timer::Steady(id), self.timing.steady);
+        self.set_timer(Timer::Silence(id), self.timing.silence);
     }
 
     fn link_down(&mut self, link: LinkId) {
@@ -320,63 +295,7 @@ impl LinkTable {
         if self.outbox_mut(link).is_none() {
             return;
         }
-        let Some(peer) = self.peers.get_mut(&link.peer) else {
-            return;
-        };
-        let PeerState::Up { candidate, .. } = &mut peer.state else {
-            return;
-        };
-        let candidate = candidate.take();
-        peer.state = PeerState::Down { hurried: false };
-        self.clear_timer(Timer::Steady(link.peer));
-        self.notify(Notice::LinkDown(link));
-        match candidate {
-            Some(socket) => {
-                self.clear_timer(Timer::Candidate(link.peer));
-                self.open(link.peer, socket);
-            }
-            None => self.wait_to_redial(link.peer, Duration::ZERO),
-        }
-    }
-
-    fn redial(&mut self, id: ServerId) {
-        match self.peers.get_mut(&id).map(|peer| &mut peer.state) {
-            Some(PeerState::Down { .. }) => self.dial(id, false),
-            Some(PeerState::Dialing { overdue, .. }) => {
-                *overdue = true;
-                self.dial_beside(id);
-            }
-            Some(PeerState::Up { .. }) | None => {}
-        }
-    }
-
-    /// Begins another attempt beside one that takes long, if the peer knocks meanwhile: it is there, and may have moved
-    /// since that attempt looked its name up.
-    fn dial_beside(&mut self, id: ServerId) {
-        if let Some(peer) = self.peers.get(&id)
-            && let PeerState::Dialing { attempts, hurried, called: true, overdue: true } =
-                &peer.state
-            && attempts.len() < ATTEMPTS_MAX
-        {
-            self.dial(id, *hurried);
-        }
-    }
-
-    fn steady(&mut self, peer: ServerId) {
-        if self.link(peer).is_some()
-            && let Some(peer) = self.peers.get_mut(&peer)
-        {
-            peer.failures = 0;
-        }
-    }
-
-    fn dismiss_candidate(&mut self, peer: ServerId) {
-        let state = self.peers.get_mut(&peer).map(|peer| &mut peer.state);
-        if let Some(PeerState::Up { candidate, .. }) = state
-            && let Some(socket) = candidate.take()
-        {
-            self.actions.push(Action::DropSocket(socket));
-        }
+        self.replace(link);
     }
 
     fn admit_guest(&mut self, id: ServerId, socket: SocketId) {
@@ -403,71 +322,22 @@ impl LinkTable {
         self.notify(Notice::LinkDown(link));
     }
 
-    /// The one place where a link to a peer comes into being.
-    fn open(&mut self, id: ServerId, socket: SocketId) {
-        let link = LinkId { peer: id, generation: self.next_generation() };
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.state = PeerState::Up { outbox: Outbox::new(link.generation), candidate: None };
-        peer.away = false;
-        peer.knocked = false;
-        peer.unanswered_knocks = 0;
-        self.clear_timer(Timer::Redial(id));
-        // First the news, then the link: what it brings is of no use to a user that does not know it.
-        self.notify(Notice::LinkUp(link));
-        self.actions.push(Action::OpenLink { link, socket });
-        self.set_timer(Timer::Steady(id), self.timing.steady);
+    fn link_mut(&mut self, id: ServerId) -> Option<&mut PeerLink> {
+        self.peers.get_mut(&id)?.link.as_mut()
     }
 
-    fn dial(&mut self, id: ServerId, hurried: bool) {
-        let link = LinkId { peer: id, generation: self.next_generation() };
-        let approach = if self.me > id { Approach::Connect } else { Approach::Knock };
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.begin(link.generation, hurried);
-        let beside = peer.attempts().saturating_sub(1).min(ATTEMPTS_MAX);
-        // Each attempt is given twice as long as the one before.
-        let overdue = self.by_peers(self.timing.overdue).saturating_mul(1 << beside);
-        self.set_timer(Timer::Redial(id), overdue);
-        self.actions.push(Action::Dial { link, approach });
-    }
-
-    fn wait_to_redial(&mut self, id: ServerId, at_least: Duration) {
-        let redial = self.timing.redial;
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        let hurried = match peer.state {
-            PeerState::Dialing { hurried, .. } => hurried,
-            PeerState::Down { .. } | PeerState::Up { .. } => false,
-        };
-        peer.state = PeerState::Down { hurried };
-        peer.failures = peer.failures.saturating_add(1);
-        let after = redial.delay(peer.failures).unwrap_or(redial.max);
-        self.set_timer(Timer::Redial(id), after.max(at_least));
-    }
-
-    /// A wait for a peer to dial us. In a large ensemble that starts at once everybody dials everybody: that takes longer
-    /// with the square of the peers, and knocks would only add to it.
-    fn by_peers(&self, wait: Duration) -> Duration {
-        let peers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-        let times = (peers.saturating_mul(peers) / 25).max(1);
-        wait.saturating_mul(times).min(self.timing.redial.max)
-    }
-
-    fn is_attempt(&self, link: LinkId) -> bool {
-        self.peers.get(&link.peer).is_some_and(|peer| peer.is_tried_by(link.generation))
+    /// The writing side of the present link to this server, peer or guest.
+    fn present_outbox_mut(&mut self, id: ServerId) -> Option<&mut Outbox> {
+        match self.peers.get_mut(&id) {
+            Some(peer) => peer.link.as_mut().map(|present| &mut present.outbox),
+            None => {
+                self.guests.iter_mut().find(|guest| guest.id == id).map(|guest| &mut guest.outbox)
+            }
+        }
     }
 
     fn outbox_mut(&mut self, link: LinkId) -> Option<&mut Outbox> {
-        let outbox = match self.peers.get_mut(&link.peer).map(|peer| &mut peer.state) {
-            Some(PeerState::Up { outbox, .. }) => outbox,
-            Some(PeerState::Down { .. } | PeerState::Dialing { .. }) => return None,
-            None => &mut self.guests.iter_mut().find(|guest| guest.id == link.peer)?.outbox,
-        };
-        (outbox.generation == link.generation).then_some(outbox)
+        self.present_outbox_mut(link.peer).filter(|outbox| outbox.generation == link.generation)
     }
 
     fn guest_index(&self, link: LinkId) -> Option<usize> {

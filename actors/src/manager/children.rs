@@ -6,11 +6,12 @@ use async_std::net::TcpStream;
 
 use super::ManagerMsg;
 use crate::{
+    candidate::{Candidate, CandidateMsg},
     config::NetworkConfig,
     dialer::Dialer,
     greeter::Greeter,
     kit::{Address, Inlet, mailbox, spawn},
-    links::{Approach, LinkId},
+    links::{Approach, LinkId, SocketId},
     listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
     receiver::Receiver,
     reception::GreeterId,
@@ -19,6 +20,26 @@ use crate::{
     socket,
     wire::Frame,
 };
+
+/// The two actors of a link. The receiver of one that was a candidate is that candidate.
+#[derive(Debug)]
+struct OpenLink {
+    sender: Address<SenderMsg>,
+    receiver: LinkReader,
+}
+
+#[derive(Debug)]
+enum LinkReader {
+    Receiver { _address: Address<Infallible> },
+    Candidate { _address: Address<CandidateMsg>, socket: SocketId },
+}
+
+/// A connection that is heard out.
+#[derive(Debug)]
+struct WaitingCandidate {
+    address: Address<CandidateMsg>,
+    socket: TcpStream,
+}
 
 /// The addresses of all children. Dropping one asks the child to end; its report says when it has.
 #[derive(Debug)]
@@ -32,7 +53,8 @@ pub(super) struct Children<U> {
     listener: Option<Address<ListenerMsg>>,
     greeters: BTreeMap<GreeterId, Address<Infallible>>,
     dialers: BTreeMap<LinkId, Address<Infallible>>,
-    links: BTreeMap<LinkId, (Address<SenderMsg>, Address<Infallible>)>,
+    candidates: BTreeMap<SocketId, WaitingCandidate>,
+    links: BTreeMap<LinkId, OpenLink>,
     running: usize,
 }
 
@@ -51,6 +73,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             listener: None,
             greeters: BTreeMap::new(),
             dialers: BTreeMap::new(),
+            candidates: BTreeMap::new(),
             links: BTreeMap::new(),
             running: 0,
         }
@@ -130,39 +153,90 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         self.running += 1;
     }
 
-    pub(super) fn open_link(&mut self, link: LinkId, socket: &TcpStream) {
-        // It fails for a connection that is broken already: then the first read says so.
-        let _ = socket::tune(socket, self.config.liveness);
-        let (sender_address, frames) = mailbox();
-        let (receiver_address, silence) = mailbox();
-        let sender = Sender {
-            link,
+    /// Reads the first frame of a connection that may become a link.
+    pub(super) fn start_candidate(&mut self, id: SocketId, socket: TcpStream) {
+        let (address, mailbox) = mailbox();
+        let candidate = Candidate {
+            id,
             socket: socket.clone(),
+            user: self.inlet.clone(),
+            frame_limit: self.config.timing.frame,
+            understands: self.config.understands,
             manager: self.manager.clone(),
-            write_limit: self.config.timing.write,
         };
+        spawn(candidate, mailbox, self.manager.clone(), move |exit| ManagerMsg::CandidateEnded {
+            socket: id,
+            exit,
+        });
+        self.candidates.insert(id, WaitingCandidate { address, socket });
+        self.running += 1;
+    }
+
+    pub(super) fn end_candidate(&mut self, id: SocketId) {
+        self.candidates.remove(&id);
+    }
+
+    /// Makes a candidate the receiver of a link; `false` if there is none of that number.
+    pub(super) fn open_candidate(&mut self, link: LinkId, id: SocketId) -> bool {
+        let Some(WaitingCandidate { address, socket }) = self.candidates.remove(&id) else {
+            return false;
+        };
+        let sender = self.start_sender(link, &socket);
+        // One that has ended has reported so: that report is on its way, and ends the link.
+        let _ = address.tell(CandidateMsg::Open(link));
+        let receiver = LinkReader::Candidate { _address: address, socket: id };
+        self.links.insert(link, OpenLink { sender, receiver });
+        true
+    }
+
+    pub(super) fn open_link(&mut self, link: LinkId, socket: &TcpStream) {
+        let sender = self.start_sender(link, socket);
+        let (address, silence) = mailbox();
         let receiver = Receiver {
             link,
             socket: socket.clone(),
             user: self.inlet.clone(),
             frame_limit: self.config.timing.frame,
         };
-        spawn(sender, frames, self.manager.clone(), move |exit| ManagerMsg::SenderEnded {
-            link,
-            exit,
-        });
         spawn(receiver, silence, self.manager.clone(), move |exit| ManagerMsg::ReceiverEnded {
             link,
             exit,
         });
-        self.links.insert(link, (sender_address, receiver_address));
-        self.running += 2;
+        self.running += 1;
+        let receiver = LinkReader::Receiver { _address: address };
+        self.links.insert(link, OpenLink { sender, receiver });
+    }
+
+    fn start_sender(&mut self, link: LinkId, socket: &TcpStream) -> Address<SenderMsg> {
+        // It fails for a connection that is broken already: then the first read says so.
+        let _ = socket::tune(socket, self.config.liveness);
+        let (address, frames) = mailbox();
+        let sender = Sender {
+            link,
+            socket: socket.clone(),
+            manager: self.manager.clone(),
+            write_limit: self.config.timing.write,
+        };
+        spawn(sender, frames, self.manager.clone(), move |exit| ManagerMsg::SenderEnded {
+            link,
+            exit,
+        });
+        self.running += 1;
+        address
+    }
+
+    /// The link that this candidate has become.
+    pub(super) fn link_of(&self, candidate: SocketId) -> Option<LinkId> {
+        self.links.iter().find_map(|(link, open)| match open.receiver {
+            LinkReader::Candidate { socket, .. } => (socket == candidate).then_some(*link),
+            LinkReader::Receiver { .. } => None,
+        })
     }
 
     pub(super) fn write(&self, link: LinkId, frame: Frame) {
         // A sender that has ended has reported so: that report is on its way.
-        if let Some((sender, _)) = self.links.get(&link) {
-            let _ = sender.tell(SenderMsg::Write(frame));
+        if let Some(open) = self.links.get(&link) {
+            let _ = open.sender.tell(SenderMsg::Write(frame));
         }
     }
 
@@ -183,8 +257,14 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             ManagerMsg::DialerEnded { link, .. } => {
                 self.dialers.remove(link);
             }
+            ManagerMsg::CandidateEnded { socket, .. } => {
+                self.candidates.remove(socket);
+            }
             ManagerMsg::SenderEnded { .. } | ManagerMsg::ReceiverEnded { .. } => {}
             ManagerMsg::Send { .. }
+            | ManagerMsg::Ask { .. }
+            | ManagerMsg::Spoke { .. }
+            | ManagerMsg::CandidateSpoke { .. }
             | ManagerMsg::Reconnect
             | ManagerMsg::Stop
             | ManagerMsg::Listening { .. }
@@ -208,6 +288,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         self.listener = None;
         self.greeters.clear();
         self.dialers.clear();
+        self.candidates.clear();
         self.links.clear();
     }
 }

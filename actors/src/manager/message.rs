@@ -6,10 +6,11 @@ use async_std::net::TcpStream;
 
 use crate::{
     Endpoint, ServerId, UntrustedText,
+    candidate::CandidateError,
     dialer::DialError,
     greeter::GreeterError,
     kit::{Address, Exit},
-    links::LinkId,
+    links::{LinkId, SocketId},
     listener::{Elsewhere, ListenError},
     receiver::ReceiveError,
     reception::GreeterId,
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) enum ManagerMsg {
     // By the user.
     Send { to: ServerId, frame: Frame },
+    Ask { to: ServerId, frame: Frame },
+    Spoke { link: LinkId },
     Reconnect,
     Stop,
     // By its children.
@@ -32,6 +35,8 @@ pub(crate) enum ManagerMsg {
     ListenerEnded { exit: Exit<ListenError> },
     Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
     GreeterEnded { greeter: GreeterId, exit: Exit<GreeterError> },
+    CandidateSpoke { socket: SocketId },
+    CandidateEnded { socket: SocketId, exit: Exit<CandidateError> },
     Dialed { link: LinkId, socket: TcpStream, address: SocketAddr },
     Knocked { link: LinkId, address: SocketAddr },
     DialerEnded { link: LinkId, exit: Exit<DialError> },
@@ -49,6 +54,17 @@ impl NetworkAddress {
     /// and [`Report::LinkUp`](crate::Report::LinkUp) will ask for the present state.
     pub fn send(&self, to: ServerId, frame: Frame) {
         let _ = self.0.tell(ManagerMsg::Send { to, frame });
+    }
+
+    /// Asks a peer for a sign of life. Unlike with [`send`](Self::send), the frame takes the place of no other.
+    pub fn ask(&self, to: ServerId, frame: Frame) {
+        let _ = self.0.tell(ManagerMsg::Ask { to, frame });
+    }
+
+    /// Says that a frame of this link was understood: its peer is there. The network wants to know that of the first frame of
+    /// each link, and of the first after each [`Report::Doubted`](crate::Report::Doubted).
+    pub fn spoke(&self, link: LinkId) {
+        let _ = self.0.tell(ManagerMsg::Spoke { link });
     }
 
     /// Tries all peers without a link again, now.

@@ -98,20 +98,34 @@ impl FrameBuffer {
     ///
     /// [`FrameError`] for a length that no frame has. The stream is lost then: nothing tells where the next one begins.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        let frame = self.first_frame()?;
+        if let Some(frame) = &frame {
+            self.start += frame.as_bytes().len();
+            if self.start == self.end {
+                self.let_go();
+            }
+        }
+        Ok(frame)
+    }
+
+    /// How many bytes are held that were not taken out.
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether all that was put in was taken out.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The next whole frame, if there is one. It is not taken out.
+    ///
+    /// # Errors
+    ///
+    /// As [`FrameBuffer::next_frame`].
+    pub fn first_frame(&self) -> Result<Option<Frame>, FrameError> {
         let held = &self.bytes[self.start..self.end];
-        let Some((prefix, rest)) = held.split_first_chunk::<PREFIX_LEN>() else {
-            return Ok(None);
-        };
-        let len = check_len(i32::from_be_bytes(*prefix))?;
-        if rest.len() < len {
-            return Ok(None);
-        }
-        let frame = Frame(held[..PREFIX_LEN + len].into());
-        self.start += PREFIX_LEN + len;
-        if self.start == self.end {
-            self.let_go();
-        }
-        Ok(Some(frame))
+        Ok(self.whole_frame()?.map(|len| Frame(held[..len].into())))
     }
 
     /// Whether the next frame is there as a whole.
@@ -125,7 +139,7 @@ impl FrameBuffer {
 
     /// Whether a frame has begun.
     pub fn is_partial(&self) -> bool {
-        self.start < self.end
+        !self.is_empty()
     }
 
     /// The size of the next frame with its length, if all of it is there.

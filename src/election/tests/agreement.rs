@@ -36,8 +36,15 @@ fn zookeeper_822_a_minority_that_is_gone_holds_up_nobody() {
     let mut world = World::new(members(5, 0), 1);
     world.start_together([1, 3, 5].map(|number| (number, 0, 0)));
     world.deliver_all();
+    assert_eq!(world.agreed(), None, "2 and 4 may be starting, too");
+    world.pass(Timing::default().settle);
     assert_eq!(world.agreed(), Some(5));
-    assert_eq!(world.now, Duration::ZERO);
+    world.kill(5);
+    world.deliver_all();
+    assert_eq!(world.agreed(), None, "a quorum is gone");
+    world.restart(5);
+    world.deliver_all();
+    assert_eq!(world.agreed(), Some(5), "1 and 3 know for long that 2 and 4 are gone");
 }
 
 #[test]

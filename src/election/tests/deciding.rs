@@ -48,7 +48,7 @@ fn a_candidate_that_is_found_while_settling_is_followed() {
     link_up(&mut core, [2]);
     unreachable(&mut core, 3);
     hear(&mut core, 2, Looking, plain(3), 1);
-    link_up(&mut core, [3]);
+    meet(&mut core, [3]);
     let actions = fire(&mut core, Timer::Settle);
     assert_eq!(decided(&actions), Some(decision(Standing::Following, plain(3), 1)));
 }
@@ -84,7 +84,7 @@ fn a_voter_found_unreachable_ends_the_wait_and_one_found_again_does_not_shorten_
 
     let mut core = begun(2, members(3, 0));
     unreachable(&mut core, 3);
-    link_up(&mut core, [3]);
+    meet(&mut core, [3]);
     assert_eq!(decided(&hear(&mut core, 1, Looking, plain(2), 1)), None);
     assert_eq!(core.state(), State::Settling);
 }

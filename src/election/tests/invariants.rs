@@ -1,7 +1,10 @@
 //! That each invariant can fail: a core that was tampered with is found out.
 
 use super::{
-    super::invariants::{RULES, first_broken},
+    super::{
+        invariants::{RULES, first_broken},
+        watch::Reach,
+    },
     *,
 };
 
@@ -40,6 +43,9 @@ fn every_rule_finds_the_core_that_breaks_it() {
             hear(core, 1, Looking, plain(3), 1);
             unreachable(core, 3);
             decide(core, decision(Standing::Following, plain(3), 1));
+        }),
+        broken(&looking, |core| {
+            core.links.insert(id(1), Reach::Up);
         }),
         broken(&looking, |core| {
             let ballot = core.ballots().next().map(|(_, ballot)| *ballot).unwrap();

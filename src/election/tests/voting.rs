@@ -24,6 +24,7 @@ fn it_begins_in_the_next_round_with_a_vote_for_itself() {
     };
     let after = Duration::from_millis(200);
     let expected = [
+        Action::SetTimer { timer: Timer::Startup, after },
         Action::Looking { round: Round(1) },
         say(1),
         say(3),
@@ -233,11 +234,12 @@ fn in_silence_the_vote_is_said_again_after_a_wait_that_doubles_up_to_a_limit() {
 }
 
 #[test]
-fn with_a_link_to_every_voter_nothing_is_to_be_reconnected() {
+fn with_every_voter_heard_over_its_link_nothing_is_to_be_reconnected() {
     let mut core = begun(1, members(3, 1));
-    link_up(&mut core, [2]);
-    assert!(fire(&mut core, Timer::Resend).contains(&Action::Reconnect));
+    meet(&mut core, [2]);
     link_up(&mut core, [3]);
+    assert!(fire(&mut core, Timer::Resend).contains(&Action::Reconnect));
+    meet(&mut core, [3]);
     assert!(!fire(&mut core, Timer::Resend).contains(&Action::Reconnect));
 }
 

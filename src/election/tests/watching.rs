@@ -9,7 +9,8 @@ fn a_follower_gives_a_lost_link_to_its_leader_a_grace() {
     let mut core = settled(1);
     let actions = link_down(&mut core, 3);
     assert_eq!(actions, [Action::SetTimer { timer: Timer::Grace, after: GRACE }]);
-    assert!(cleared(&link_up(&mut core, [3]), Timer::Grace));
+    assert!(!cleared(&link_up(&mut core, [3]), Timer::Grace), "a link alone is nobody");
+    assert!(cleared(&meet(&mut core, [3]), Timer::Grace));
     assert_eq!(fire(&mut core, Timer::Grace), [], "it was cleared");
     link_down(&mut core, 3);
     assert!(looking_in(&fire(&mut core, Timer::Grace), 2));
@@ -41,7 +42,7 @@ fn a_leader_that_was_never_linked_gets_a_grace_from_the_decision_on() {
     let actions = fire(&mut core, Timer::Settle);
     assert_eq!(armed(&actions, Timer::Grace), Some(GRACE));
     assert_eq!(core.decision().unwrap().vote.leader, id(3));
-    assert!(cleared(&link_up(&mut core, [3]), Timer::Grace));
+    assert!(cleared(&meet(&mut core, [3]), Timer::Grace));
 }
 
 #[test]
@@ -150,8 +151,9 @@ fn a_leader_gives_a_lost_quorum_a_grace_and_asks_for_it_once() {
     let actions = link_down(&mut core, 3);
     assert_eq!(actions, [Action::SetTimer { timer: Timer::Grace, after: GRACE }]);
     assert_eq!(link_down(&mut core, 4), []);
-    link_up(&mut core, [1]);
-    assert!(cleared(&link_up(&mut core, [2]), Timer::Grace));
+    meet(&mut core, [1]);
+    assert!(!cleared(&link_up(&mut core, [2]), Timer::Grace), "a link alone is nobody");
+    assert!(cleared(&meet(&mut core, [2]), Timer::Grace));
     link_down(&mut core, 2);
     assert!(looking_in(&fire(&mut core, Timer::Grace), 2));
 }
@@ -243,7 +245,7 @@ fn whoever_looks_again_forgets_what_it_knew_of_its_followers() {
 #[test]
 fn timers_that_do_not_fit_the_state_are_ignored() {
     let mut core = settled(1);
-    for timer in [Timer::Resend, Timer::Settle, Timer::Grace] {
+    for timer in [Timer::Startup, Timer::Resend, Timer::Settle, Timer::Grace] {
         assert_eq!(fire(&mut core, timer), []);
     }
     let mut core = begun(1, members(3, 0));

@@ -217,7 +217,7 @@ impl World {
         let Some(core) = self.cores.get_mut(&me) else { return };
         for action in core.handle(event) {
             match action {
-                Action::Say { to, notification } => {
+                Action::Say { to, notification } | Action::Ask { to, question: notification } => {
                     if let Some(link) = self.linked.get(&pair(me, to)) {
                         let frames = self.frames.entry((me, to)).or_default();
                         frames.push_back((*link, notification));

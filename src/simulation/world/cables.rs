@@ -5,10 +5,13 @@ use std::time::Duration;
 use ballotbox_actors::links::{Approach, Event as LinkEvent, LinkId};
 
 use super::World;
-use crate::simulation::{
-    happening::Happening,
-    moment::nanos,
-    network::{Bit, Connection, End, Side},
+use crate::{
+    election::Notification,
+    simulation::{
+        happening::Happening,
+        moment::nanos,
+        network::{Bit, Connection, End, Side},
+    },
 };
 
 /// Who connects is given so long to say who it is, as by default in production.
@@ -174,11 +177,15 @@ impl World {
         let Some((here, there)) = self.network.halves(end) else { return };
         let (member, from, life, link) = (here.member, there.member, here.life, here.link);
         let given_up = here.given_up;
+        let heard_out = link.is_none() && here.candidate.is_some();
         let is_read = link.is_some() || matches!(here.unread.front(), Some(Bit::Greeting));
         let listens = self.members[member].life == life && self.members[member].hanging.is_none();
         let held = !severed && !given_up && self.network.holds(member, from);
-        if !is_read || !listens || held {
+        if !(is_read || heard_out) || !listens || held {
             return;
+        }
+        if heard_out {
+            return self.hear_candidate(member, end);
         }
         let Some((here, _)) = self.network.halves(end) else { return };
         let Some(bit) = here.unread.pop_front().filter(|_| here.open) else { return };
@@ -195,6 +202,30 @@ impl World {
                 self.link(member, LinkEvent::LinkDown { link });
             }
             (Bit::Frame(_) | Bit::Gone, None) | (Bit::Probe, _) => {}
+        }
+    }
+
+    /// From now on the first frame of this connection is looked at, and left where it is.
+    pub(super) fn hear_out(&mut self, end: End) {
+        if let Some((here, _)) = self.network.halves(end) {
+            here.candidate = Some(false);
+            self.read(end);
+        }
+    }
+
+    fn hear_candidate(&mut self, member: usize, end: End) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let socket = end.socket();
+        match here.unread.front() {
+            Some(Bit::Frame(frame)) if Notification::decode(frame.body()).is_ok() => {
+                if here.candidate.replace(true) == Some(false) {
+                    self.link(member, LinkEvent::CandidateSpoke { socket });
+                }
+            }
+            Some(Bit::Frame(_) | Bit::Gone) => {
+                self.link(member, LinkEvent::CandidateEnded { socket });
+            }
+            Some(Bit::Greeting | Bit::Probe) | None => {}
         }
     }
 

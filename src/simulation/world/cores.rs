@@ -18,6 +18,7 @@ use crate::{
         invariants,
     },
     elector::pace,
+    present_links::SignOfLife,
     simulation::{
         happening::Happening,
         member::{Inner, Running},
@@ -69,12 +70,17 @@ impl World {
 
     /// A frame has come over an open link.
     pub(super) fn hear(&mut self, member: usize, end: End, link: LinkId, frame: Frame) {
-        let Some(running) = self.members[member].running.as_ref() else { return };
+        let Some(running) = self.members[member].running.as_mut() else { return };
         if !running.present.contains(link) {
             return self.note(member, "passes over", format_args!("{link}: an older link"));
         }
         let Ok(notification) = Notification::decode(frame.body()) else { return };
-        if let Some((_, theirs)) = self.network.halves(end) {
+        if running.present.understood(link) != SignOfLife::Known {
+            self.told.push_back((member, Inner::Link(LinkEvent::Spoke { link })));
+        }
+        if let Some((_, theirs)) = self.network.halves(end)
+            && !notification.is_question()
+        {
             theirs.last_heard = Some(frame);
         }
         let from = link.peer;
@@ -108,6 +114,11 @@ impl World {
     fn perform_election(&mut self, member: usize, action: ElectionAction) {
         match action {
             ElectionAction::Say { to, notification } => self.put_off(member, to, notification),
+            ElectionAction::Ask { to, question } => {
+                if let Ok(frame) = Frame::new(&question.encode()) {
+                    self.told.push_back((member, Inner::Link(LinkEvent::Ask { to, frame })));
+                }
+            }
             ElectionAction::SetTimer { timer, after } => {
                 let life = self.members[member].life;
                 let happening = Happening::ElectionTimer { member, life, timer };
@@ -238,6 +249,7 @@ impl World {
                     self.close(end);
                 }
             }
+            LinkAction::HearOut(socket) => self.hear_out(End::of_socket(socket)),
             LinkAction::DropSocket(socket) => self.close(End::of_socket(socket)),
             LinkAction::Write { link, frame } => self.write(member, link, frame),
             LinkAction::SetTimer { timer, after } => {

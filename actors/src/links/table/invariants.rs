@@ -3,7 +3,10 @@
 //! Each rule is a function of one [`Step`]. They are evaluated as debug assertions in [`LinkTable::handle`], and by whatever
 //! else drives a table: simulation, model checker.
 
-use super::{ATTEMPTS_MAX, GUESTS_MAX, LinkTable, Outbox, PeerState};
+use super::{
+    ATTEMPTS_MAX, CANDIDATES_MAX, GUESTS_MAX, LinkTable, Outbox,
+    peer::{Dialing, Doubt, Peer, PeerLink},
+};
 use crate::{
     ServerId,
     links::{Action, Approach, Event, Generation, LinkId, Notice, SocketId, Timer},
@@ -26,14 +29,15 @@ pub struct Step<'a> {
 pub type Rule = fn(Step<'_>) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 8] = [
+pub const RULES: [(&str, Rule); 9] = [
     ("a newer link has a higher generation", generations_grow),
     ("every link that comes or goes is told", links_are_told),
     ("the higher id dials, the lower one knocks", higher_dials),
     ("one frame at a time is written on a link", one_frame_at_a_time),
     ("a frame waits only behind another", waits_behind_another),
     ("every connection becomes something or is dropped", sockets_are_accounted_for),
-    ("who has no link will be tried", unlinked_is_tried),
+    ("a link in place gives way only when it does not answer", gives_way_to_who_speaks),
+    ("a peer without a link is tried, and a higher id until it speaks", unlinked_is_tried),
     ("what a link table keeps is bounded", bounded),
 ];
 
@@ -92,6 +96,7 @@ pub fn higher_dials(step: Step<'_>) -> bool {
         Action::Dial { link, approach: Approach::Knock } => step.after.me < link.peer,
         Action::OpenLink { .. }
         | Action::CloseLink { .. }
+        | Action::HearOut(_)
         | Action::DropSocket(_)
         | Action::Write { .. }
         | Action::SetTimer { .. }
@@ -115,7 +120,9 @@ pub fn one_frame_at_a_time(step: Step<'_>) -> bool {
 
 /// What could be written at once does not wait.
 pub fn waits_behind_another(step: Step<'_>) -> bool {
-    outboxes(step.after).all(|(_, outbox)| outbox.writing || outbox.waiting.is_none())
+    outboxes(step.after).all(|(_, outbox)| {
+        outbox.writing || (outbox.waiting.is_none() && outbox.question.is_none())
+    })
 }
 
 /// A connection that was handed in, or kept for later, is opened, kept or dropped.
@@ -124,6 +131,10 @@ pub fn sockets_are_accounted_for(step: Step<'_>) -> bool {
         Event::Greeted { socket, .. } | Event::Dialed { socket, .. } => Some(*socket),
         Event::Start
         | Event::Send { .. }
+        | Event::Ask { .. }
+        | Event::Spoke { .. }
+        | Event::CandidateSpoke { .. }
+        | Event::CandidateEnded { .. }
         | Event::Reconnect
         | Event::Knocked { .. }
         | Event::DialFailed { .. }
@@ -135,6 +146,7 @@ pub fn sockets_are_accounted_for(step: Step<'_>) -> bool {
         Action::OpenLink { socket, .. } | Action::DropSocket(socket) => Some(*socket),
         Action::Dial { .. }
         | Action::CloseLink { .. }
+        | Action::HearOut(_)
         | Action::Write { .. }
         | Action::SetTimer { .. }
         | Action::ClearTimer(_)
@@ -151,7 +163,22 @@ pub fn sockets_are_accounted_for(step: Step<'_>) -> bool {
     held == settled
 }
 
-/// Who has no link is being tried, or will be: a timer that is armed now was armed before or in this step.
+/// A link that its own end did not report as broken is closed only when nothing was ever said over it, or when it was
+/// asked for a sign of life and gave none.
+pub fn gives_way_to_who_speaks(step: Step<'_>) -> bool {
+    step.before.peers.iter().all(|(id, peer)| {
+        let Some(PeerLink { outbox, spoken, doubt, .. }) = &peer.link else { return true };
+        let link = LinkId { peer: *id, generation: outbox.generation };
+        if step.after.link(*id) == Some(link) || *step.event == (Event::LinkDown { link }) {
+            return true;
+        }
+        let unanswered = *step.event == Event::TimerFired(Timer::Answer(*id));
+        let unspoken = *step.event == Event::TimerFired(Timer::Silence(*id));
+        (unanswered && *doubt == Doubt::Raised) || (unspoken && !spoken)
+    })
+}
+
+/// Who has no link, or is a higher id that has not spoken over it, is being tried, or will be: a timer that is armed now was armed before or in this step.
 pub fn unlinked_is_tried(step: Step<'_>) -> bool {
     let cleared_for = |peer: ServerId| {
         let mut last = None;
@@ -166,6 +193,7 @@ pub fn unlinked_is_tried(step: Step<'_>) -> bool {
                 | Action::Dial { .. }
                 | Action::OpenLink { .. }
                 | Action::CloseLink { .. }
+                | Action::HearOut(_)
                 | Action::DropSocket(_)
                 | Action::Write { .. }
                 | Action::Notify(_) => {}
@@ -173,37 +201,40 @@ pub fn unlinked_is_tried(step: Step<'_>) -> bool {
         }
         last == Some(false)
     };
-    step.after.peers.iter().all(|(id, peer)| match &peer.state {
-        PeerState::Down { .. } => !cleared_for(*id),
-        PeerState::Dialing { attempts, .. } => !attempts.is_empty(),
-        PeerState::Up { .. } => true,
+    step.after.peers.iter().all(|(id, peer)| match &peer.dialing {
+        Dialing::Waiting { .. } => !cleared_for(*id),
+        Dialing::Trying { attempts, .. } => !attempts.is_empty(),
+        Dialing::Resting => {
+            peer.link.as_ref().is_some_and(|link| link.spoken || step.after.me > *id)
+        }
     })
 }
 
-/// Peers stay those of the beginning; guests and attempts are few.
+/// Peers stay those of the beginning; guests, attempts and candidates are few.
 pub fn bounded(step: Step<'_>) -> bool {
     let LinkTable { me, peers, guests, .. } = step.after;
     guests.len() <= GUESTS_MAX
         && guests.iter().all(|guest| guest.id != *me && !peers.contains_key(&guest.id))
         && peers.keys().eq(step.before.peers.keys())
-        && peers.values().all(|peer| peer.attempts() <= ATTEMPTS_MAX)
+        && peers.values().all(|peer| peer.attempts().len() <= ATTEMPTS_MAX)
+        && peers
+            .values()
+            .filter_map(|peer| peer.link.as_ref())
+            .all(|link| link.rivals.count() <= CANDIDATES_MAX)
 }
 
 fn outboxes(table: &LinkTable) -> impl Iterator<Item = (ServerId, &Outbox)> {
-    let of_peers = table.peers.iter().filter_map(|(id, peer)| match &peer.state {
-        PeerState::Up { outbox, .. } => Some((*id, outbox)),
-        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
+    let of_peers = table.peers.iter().filter_map(|(id, peer)| {
+        let link = peer.link.as_ref()?;
+        Some((*id, &link.outbox))
     });
     of_peers.chain(table.guests.iter().map(|guest| (guest.id, &guest.outbox)))
 }
 
 fn outbox(table: &LinkTable, link: LinkId) -> Option<&Outbox> {
-    let of_peer = table.peers.get(&link.peer).and_then(|peer| match &peer.state {
-        PeerState::Up { outbox, .. } => Some(outbox),
-        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
-    });
+    let of_peer = table.peers.get(&link.peer).and_then(|peer| peer.link.as_ref());
     let guest = || table.guests.iter().find(|guest| guest.id == link.peer);
-    let found = of_peer.or_else(|| guest().map(|guest| &guest.outbox));
+    let found = of_peer.map(|link| &link.outbox).or_else(|| guest().map(|guest| &guest.outbox));
     found.filter(|outbox| outbox.generation == link.generation)
 }
 
@@ -212,18 +243,13 @@ fn links(table: &LinkTable) -> impl Iterator<Item = LinkId> + '_ {
 }
 
 fn generations(table: &LinkTable) -> impl Iterator<Item = Generation> + '_ {
-    let attempts = table.peers.values().flat_map(|peer| match &peer.state {
-        PeerState::Dialing { attempts, .. } => attempts.as_slice(),
-        PeerState::Down { .. } | PeerState::Up { .. } => &[],
-    });
+    let attempts = table.peers.values().flat_map(Peer::attempts);
     links(table).map(|link| link.generation).chain(attempts.copied())
 }
 
 fn candidates(table: &LinkTable) -> impl Iterator<Item = SocketId> + '_ {
-    table.peers.values().filter_map(|peer| match &peer.state {
-        PeerState::Up { candidate, .. } => *candidate,
-        PeerState::Down { .. } | PeerState::Dialing { .. } => None,
-    })
+    let links = table.peers.values().filter_map(|peer| peer.link.as_ref());
+    links.flat_map(|link| link.rivals.sockets())
 }
 
 const fn notice(action: &Action) -> Option<&Notice> {
@@ -232,6 +258,7 @@ const fn notice(action: &Action) -> Option<&Notice> {
         Action::Dial { .. }
         | Action::OpenLink { .. }
         | Action::CloseLink { .. }
+        | Action::HearOut(_)
         | Action::DropSocket(_)
         | Action::Write { .. }
         | Action::SetTimer { .. }
@@ -258,12 +285,8 @@ mod tests {
     }
 
     fn outbox_of_3(table: &mut LinkTable) -> &mut Outbox {
-        match table.peers.values_mut().next().map(|peer| &mut peer.state) {
-            Some(PeerState::Up { outbox, .. }) => outbox,
-            Some(PeerState::Down { .. } | PeerState::Dialing { .. }) | None => {
-                panic!("3 is linked")
-            }
-        }
+        let link = table.peers.values_mut().next().and_then(|peer| peer.link.as_mut());
+        &mut link.expect("3 is linked").outbox
     }
 
     /// Which rule is broken when this event does that.
@@ -289,15 +312,15 @@ mod tests {
         let found = [
             broken(&quiet, &[], |table| outbox_of_3(table).generation = Generation(1)),
             broken(&quiet, &[], |table| {
-                table
-                    .peers
-                    .values_mut()
-                    .for_each(|peer| peer.state = PeerState::Down { hurried: false });
+                table.peers.values_mut().for_each(|peer| *peer = Peer::new());
             }),
             broken(&quiet, &[knock], |_| {}),
             broken(&quiet, &[write.clone(), write], |_| {}),
             broken(&quiet, &[], |table| outbox_of_3(table).waiting = Some(frame)),
             broken(&greeted, &[], |_| {}),
+            broken(&quiet, &[Action::Notify(Notice::LinkDown(link))], |table| {
+                drop(table.handle(Event::LinkDown { link }));
+            }),
             broken(&quiet, &[Action::ClearTimer(Timer::Redial(id(8)))], |_| {}),
             broken(&quiet, &[], |table| drop(table.peers.remove(&id(8)))),
         ];

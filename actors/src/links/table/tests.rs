@@ -1,3 +1,5 @@
+mod candidates;
+
 use super::*;
 
 const ME: u64 = 5;
@@ -64,6 +66,8 @@ fn a_link_that_was_there_before_the_start_stays() {
     greeted(&mut table, 8, 1);
     greeted(&mut table, 3, 2);
     table.handle(Event::Dialed { link: link(3, 2), socket: SocketId(3) });
+    let open = table.link(id(8)).unwrap();
+    table.handle(Event::Spoke { link: open });
     assert_eq!(table.handle(Event::Start), []);
     assert!(table.link(id(3)).is_some() && table.link(id(8)).is_some());
 }
@@ -206,42 +210,6 @@ fn when_one_of_two_attempts_fails_the_other_is_waited_for() {
 }
 
 #[test]
-fn a_forged_knock_does_not_touch_a_healthy_link() {
-    let mut table = linked_to_3();
-    for socket in 10..1010 {
-        let actions = greeted(&mut table, 3, socket);
-        let expected =
-            [Action::DropSocket(SocketId(socket)), Action::Notify(Notice::Doubted(link(3, 2)))];
-        assert_eq!(actions, expected);
-    }
-    assert_eq!(table.link(id(3)), Some(link(3, 2)));
-}
-
-#[test]
-fn a_higher_id_that_dials_again_waits_as_candidate_until_the_link_breaks() {
-    let mut table = linked_to_8();
-    let actions = greeted(&mut table, 8, 20);
-    assert_eq!(actions.last(), Some(&Action::Notify(Notice::Doubted(link(8, 2)))));
-    assert_eq!(table.link(id(8)), Some(link(8, 2)));
-    // A newer candidate takes the place of the older one: there is never more than one.
-    assert_eq!(greeted(&mut table, 8, 21)[0], Action::DropSocket(SocketId(20)));
-    let actions = table.handle(Event::LinkDown { link: link(8, 2) });
-    assert!(actions.contains(&Action::OpenLink { link: link(8, 3), socket: SocketId(21) }));
-    assert!(actions.contains(&Action::Notify(Notice::LinkDown(link(8, 2)))));
-    assert_eq!(redial_after(&actions, 8), None);
-}
-
-#[test]
-fn a_candidate_that_is_not_needed_is_dropped() {
-    let mut table = linked_to_8();
-    greeted(&mut table, 8, 20);
-    let actions = table.handle(Event::TimerFired(Timer::Candidate(id(8))));
-    assert_eq!(actions, [Action::DropSocket(SocketId(20))]);
-    assert_eq!(table.handle(Event::TimerFired(Timer::Candidate(id(8)))), []);
-    assert_eq!(table.link(id(8)), Some(link(8, 2)));
-}
-
-#[test]
 fn of_many_frames_the_newest_waits_and_the_others_are_counted() {
     let mut table = linked_to_3();
     let send = |text| Event::Send { to: id(3), frame: frame(text) };
@@ -254,6 +222,23 @@ fn of_many_frames_the_newest_waits_and_the_others_are_counted() {
     assert_eq!(table.handle(Event::Written { link: link(3, 2) }), [write("fourth")]);
     assert_eq!(table.handle(Event::Written { link: link(3, 2) }), []);
     assert_eq!(table.handle(send("fifth")), [write("fifth")]);
+}
+
+#[test]
+fn a_question_takes_the_place_of_no_word_and_no_word_takes_its_place() {
+    let mut table = linked_to_3();
+    let send = |text| Event::Send { to: id(3), frame: frame(text) };
+    let ask = || Event::Ask { to: id(3), frame: frame("are you there?") };
+    let write = |text| Action::Write { link: link(3, 2), frame: frame(text) };
+    let written = || Event::Written { link: link(3, 2) };
+    assert_eq!(table.handle(ask()), [write("are you there?")]);
+    for event in [send("old"), ask(), ask(), send("new")] {
+        assert_eq!(table.handle(event), []);
+    }
+    assert_eq!(table.handle(written()), [write("new")]);
+    assert_eq!(table.handle(written()), [write("are you there?")]);
+    assert_eq!(table.handle(written()), []);
+    assert_eq!(table.handle(Event::Ask { to: id(8), frame: frame("?") }), [], "there is no link");
 }
 
 #[test]
@@ -295,8 +280,9 @@ fn a_link_that_does_not_last_counts_as_a_failure() {
     }
     assert_eq!(waits, [5, 10, 20, 40]);
     table.handle(Event::Dialed { link: attempt, socket: SocketId(9) });
-    table.handle(Event::TimerFired(Timer::Steady(id(3))));
     let open = table.link(id(3)).unwrap();
+    table.handle(Event::Spoke { link: open });
+    table.handle(Event::TimerFired(Timer::Steady(id(3))));
     let actions = table.handle(Event::LinkDown { link: open });
     assert_eq!(redial_after(&actions, 3), Some(Duration::from_millis(5)));
 }

@@ -1,0 +1,103 @@
+//! [`Candidate`]: a connection that claims to be a peer to which there is a link already.
+
+use std::time::Duration;
+
+use async_std::net::TcpStream;
+
+use crate::{
+    kit::{Actor, Address, Inlet, Mailbox, Raced, Wake},
+    links::{LinkId, SocketId},
+    manager::ManagerMsg,
+    receiver::{ReceiveError, Receiver, read_some},
+    report::Report,
+    socket,
+    wire::FrameBuffer,
+};
+
+/// The first frame of a candidate has at most this many bytes: fifty times a common notification.
+const FIRST_FRAME_MAX: usize = 64 * 1024;
+
+/// What a [`Candidate`] can be told.
+#[derive(Debug)]
+pub(crate) enum CandidateMsg {
+    /// Its connection is this link from now on.
+    Open(LinkId),
+}
+
+/// Reads one frame, says whether it is valid, and reads no more until the connection has become the link. Then it is
+/// the [`Receiver`] of that link, and hands over the first frame like all others.
+#[derive(Debug)]
+pub(crate) struct Candidate<U> {
+    pub(crate) id: SocketId,
+    pub(crate) socket: TcpStream,
+    pub(crate) user: Inlet<U>,
+    pub(crate) frame_limit: Duration,
+    pub(crate) understands: fn(&[u8]) -> bool,
+    pub(crate) manager: Address<ManagerMsg>,
+}
+
+/// Why a candidate is of no use.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum CandidateError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// Its first frame is larger than any that a peer begins with.
+    #[error("the first frame has more than {FIRST_FRAME_MAX} bytes")]
+    TooLong,
+    /// Its first frame is none of this protocol.
+    #[error("the first frame is no notification")]
+    NotUnderstood,
+}
+
+impl<U: From<Report> + Send + 'static> Actor for Candidate<U> {
+    type Msg = CandidateMsg;
+    type Error = CandidateError;
+
+    async fn run(self, mut mailbox: Mailbox<CandidateMsg>) -> Result<(), CandidateError> {
+        let mut buffer = FrameBuffer::default();
+        let outcome = self.serve(&mut buffer, &mut mailbox).await;
+        socket::shut(&self.socket);
+        outcome
+    }
+}
+
+impl<U: From<Report> + Send + 'static> Candidate<U> {
+    async fn serve(
+        &self,
+        buffer: &mut FrameBuffer,
+        mailbox: &mut Mailbox<CandidateMsg>,
+    ) -> Result<(), CandidateError> {
+        let wake = match mailbox.race(self.hear_out(buffer)).await {
+            Raced::Done(Ok(())) => {
+                let _ = self.manager.tell(ManagerMsg::CandidateSpoke { socket: self.id });
+                mailbox.next().await
+            }
+            Raced::Done(Err(error)) => return Err(error),
+            Raced::Woken(wake) => wake,
+        };
+        let Wake::Told(CandidateMsg::Open(link)) = wake else { return Ok(()) };
+        let receiver = Receiver {
+            link,
+            socket: self.socket.clone(),
+            user: self.user.clone(),
+            frame_limit: self.frame_limit,
+        };
+        Ok(receiver.receive(buffer, mailbox).await?)
+    }
+
+    /// Waits for a whole frame that a peer may have sent. It stays in the buffer.
+    async fn hear_out(&self, buffer: &mut FrameBuffer) -> Result<(), CandidateError> {
+        while !buffer.has_frame().map_err(ReceiveError::from)? {
+            if buffer.len() > FIRST_FRAME_MAX {
+                return Err(CandidateError::TooLong);
+            }
+            read_some(&self.socket, buffer).await?;
+        }
+        match buffer.first_frame().map_err(ReceiveError::from)? {
+            Some(first) if first.as_bytes().len() > FIRST_FRAME_MAX => Err(CandidateError::TooLong),
+            Some(first) if (self.understands)(first.body()) => Ok(()),
+            Some(_) | None => Err(CandidateError::NotUnderstood),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who gets the place of a link: candidates, doubts, and what becomes of a link in doubt.
+
+use std::time::Duration;
+
+use super::{
+    Action, LinkId, LinkTable, Notice, SocketId, Timer,
+    peer::{Candidate, Dialing, Doubt, PeerLink, Rivals},
+};
+use crate::ServerId;
+
+impl LinkTable {
+    pub(super) fn accept(&mut self, from: ServerId, socket: SocketId) {
+        let Some(present) = self.link_mut(from) else {
+            return self.open(from, socket);
+        };
+        let leaving = present.rivals.admit(socket);
+        if leaving != Some(socket) {
+            self.actions.push(Action::HearOut(socket));
+            self.set_timer(Timer::Candidate(socket), self.timing.candidate);
+        }
+        if let Some(leaving) = leaving {
+            self.drop_candidate(leaving);
+        }
+    }
+
+    /// A candidate has said something valid: now the link in place has to do the same.
+    pub(super) fn candidate_spoke(&mut self, socket: SocketId) {
+        let Some((id, candidate, doubt)) = self.candidate_mut(socket) else {
+            return;
+        };
+        candidate.spoke = true;
+        match doubt {
+            Doubt::None => self.raise_doubt(id),
+            Doubt::Raised => {}
+            Doubt::Dispelled => self.dismiss_candidate(socket),
+        }
+    }
+
+    /// A candidate has had its time. One that has spoken waits for the link in place to answer.
+    pub(super) fn unheard(&mut self, socket: SocketId) {
+        if self.candidate_mut(socket).is_some_and(|(_, candidate, _)| !candidate.spoke) {
+            self.dismiss_candidate(socket);
+        }
+    }
+
+    pub(super) fn dismiss_candidate(&mut self, socket: SocketId) {
+        let known = self.peers.values_mut().filter_map(|peer| peer.link.as_mut());
+        if known.into_iter().any(|present| present.rivals.remove(socket)) {
+            self.drop_candidate(socket);
+        }
+    }
+
+    pub(super) fn drop_candidate(&mut self, socket: SocketId) {
+        self.clear_timer(Timer::Candidate(socket));
+        self.actions.push(Action::DropSocket(socket));
+    }
+
+    /// Something speaks against the link to this peer: asks for a sign of life, unless that was done just now.
+    pub(super) fn raise_doubt(&mut self, id: ServerId) {
+        if let Some(present) = self.link_mut(id)
+            && present.doubt == Doubt::None
+        {
+            present.doubt = Doubt::Raised;
+            let link = LinkId { peer: id, generation: present.outbox.generation };
+            self.notify(Notice::Doubted(link));
+            self.wait_for_answer(id);
+        }
+    }
+
+    pub(super) fn wait_for_answer(&mut self, id: ServerId) {
+        let wait = if id < self.me { self.timing.answer_to_knock } else { self.timing.answer };
+        // Runners shorten a wait to half at the most.
+        self.set_timer(Timer::Answer(id), 2 * wait);
+    }
+
+    /// A link in doubt has not answered: it gives way to whatever raised the doubt.
+    pub(super) fn unanswered(&mut self, id: ServerId) {
+        let may_dial = id < self.me;
+        let Some(present) = self.link_mut(id) else {
+            return;
+        };
+        if present.doubt == Doubt::Raised && (present.rivals.has_spoken() || may_dial) {
+            let link = LinkId { peer: id, generation: present.outbox.generation };
+            self.actions.push(Action::CloseLink { link });
+            self.replace(link);
+        } else {
+            present.doubt = Doubt::None;
+        }
+    }
+
+    /// A link has been there for long, and nothing was ever said over it.
+    pub(super) fn unspoken(&mut self, id: ServerId) {
+        if let Some(PeerLink { outbox, spoken: false, .. }) = self.link_mut(id) {
+            let link = LinkId { peer: id, generation: outbox.generation };
+            self.actions.push(Action::CloseLink { link });
+            self.replace(link);
+        }
+    }
+
+    /// This link is over: the best candidate takes its place, or the peer is tried anew, unless it is being tried already.
+    pub(super) fn replace(&mut self, link: LinkId) {
+        let id = link.peer;
+        let Some((peer, mut over)) =
+            self.peers.get_mut(&id).and_then(|peer| peer.link.take().map(|over| (peer, over)))
+        else {
+            return;
+        };
+        let rests = matches!(peer.dialing, Dialing::Resting);
+        // A lower peer that knocked is there; over a link that never carried a word anybody may have knocked.
+        let has_knocked = over.spoken && over.doubt == Doubt::Raised && id < self.me;
+        for timer in [Timer::Steady(id), Timer::Silence(id), Timer::Answer(id)] {
+            self.clear_timer(timer);
+        }
+        self.notify(Notice::LinkDown(link));
+        if rests && has_knocked {
+            self.dial(id, true);
+        } else if rests {
+            self.wait_to_redial(id, Duration::ZERO);
+        }
+        if let Some(socket) = over.rivals.take_best() {
+            self.clear_timer(Timer::Candidate(socket));
+            self.open(id, socket);
+            self.go_on_with(id, over.rivals);
+        }
+    }
+
+    /// The other candidates go on waiting, now for the place of the link that was opened.
+    fn go_on_with(&mut self, id: ServerId, waiting: Rivals) {
+        let contested = waiting.has_spoken();
+        if let Some(present) = self.link_mut(id) {
+            present.rivals = waiting;
+        }
+        if contested {
+            self.raise_doubt(id);
+        }
+    }
+
+    /// A candidate, with the peer it claims to be and the doubt about that peer's link.
+    fn candidate_mut(&mut self, socket: SocketId) -> Option<(ServerId, &mut Candidate, Doubt)> {
+        self.peers.iter_mut().find_map(|(id, peer)| {
+            let PeerLink { rivals, doubt, .. } = peer.link.as_mut()?;
+            rivals.find_mut(socket).map(|candidate| (*id, candidate, *doubt))
+        })
+    }
+}
