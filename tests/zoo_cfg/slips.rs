@@ -64,7 +64,7 @@ fn keys_that_are_nearly_right_bring_the_right_one_to_mind() {
 #[test]
 fn lines_that_look_like_servers_are_named_when_there_is_none() {
     for key in ["server-", "Server.", "server", "SERVER_", "zookeeper.server.", "sever.", "node"] {
-        let lines: String = (1..=3).map(|n| format!("{key}{n}=zk{n}:2888:3888\n")).collect();
+        let lines = [1, 2, 3].map(|n| format!("{key}{n}=zk{n}:2888:3888\n")).concat();
         let error = refused(&format!("dataDir=/d\n{lines}"));
         assert!(error.starts_with("zoo.cfg: there is no server"), "{error}");
         assert!(error.contains("lines 2, 3, 4 look like servers and are ignored"), "{error}");
