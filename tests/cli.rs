@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "cli/environment.rs"]
+mod environment;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]
