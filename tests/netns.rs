@@ -90,6 +90,35 @@ fn zookeeper_3991_a_name_that_is_known_only_later_is_looked_up_again_to_listen()
     }
 }
 
+/// A Java server dials the first address of a name only, IPv4 first; `localhost` has both families on Debian.
+#[test]
+fn a_node_listens_at_every_address_of_its_name_whatever_the_families() {
+    let Some((_turn, hosts)) = hosts(1) else { return };
+    let names = NamesOf::new(&hosts, 1);
+    for (addresses, bound) in [
+        (&["127.0.0.1", "::1"][..], &["127.0.0.1:3888", "[::1]:3888"][..]),
+        (&["127.0.0.1"], &["127.0.0.1:3888"]),
+        (&["::1"], &["[::1]:3888"]),
+        // One that this machine does not have is left out.
+        (&["192.0.2.1", "::1"], &["[::1]:3888"]),
+    ] {
+        names.write(
+            &addresses.iter().map(|address| format!("{address} own.test\n")).collect::<String>(),
+        );
+        let votes = votes("families", &["own.test".to_owned(), "192.0.2.2".to_owned()]);
+        let mut one = Process::start(&hosts, 0, 1, &votes);
+        one.until(|event| event["event"] == "looking");
+        let listening: Vec<_> = one
+            .heard
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|event: &Value| event["event"] == "listening")
+            .map(|event| event["election"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(listening, bound);
+    }
+}
+
 /// Namespaces for so many nodes, or `None` where they are not allowed.
 fn hosts(count: usize) -> Option<(MutexGuard<'static, ()>, Hosts)> {
     let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +185,12 @@ impl NamesOf {
     /// From now on, these names stand for the addresses of these hosts, everywhere.
     fn say(&self, names: &[(&str, usize)]) {
         let lines = names.iter().map(|(name, host)| format!("{} {name}\n", address(*host)));
-        let text = "127.0.0.1 localhost\n".to_owned() + &lines.collect::<String>();
+        self.write(&lines.collect::<String>());
+    }
+
+    /// From now on, everywhere, these are the lines of the hosts file beside `localhost`.
+    fn write(&self, lines: &str) {
+        let text = "127.0.0.1 localhost\n".to_owned() + lines;
         for dir in &self.0 {
             // Written in place: a running process keeps seeing this very file.
             fs::write(dir.join("hosts"), &text).unwrap();

@@ -6,7 +6,7 @@ use super::{file, text};
 
 /// Runs with at most this many descriptors: the soft limit, and the hard one.
 fn run_with_descriptors(soft: u32, hard: u32, args: &[&str]) -> Output {
-    let limits = format!("ulimit -Hn {hard} && ulimit -Sn {soft} && exec \"$@\"");
+    let limits = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\"");
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &limits, "sh", env!("CARGO_BIN_EXE_ballotbox")]).args(args);
     shell.output().unwrap()
