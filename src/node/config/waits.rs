@@ -42,6 +42,9 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
         ("links.knock", links.knock, any),
         ("links.dial_back", links.dial_back, some),
         ("links.steady", links.steady, any),
+        ("links.answer", links.answer, some),
+        ("links.answer_to_knock", links.answer_to_knock, some),
+        ("links.silence", links.silence, some),
         ("links.candidate", links.candidate, some),
         ("links.guest", links.guest, some),
         ("liveness.unacknowledged", liveness.unacknowledged, some),
@@ -76,7 +79,7 @@ mod tests {
     type Set = fn(&mut NodeConfig, Duration);
 
     /// Every wait by its name, and whether it may be zero.
-    const WAITS: [(&str, bool, Set); 21] = [
+    const WAITS: [(&str, bool, Set); 24] = [
         ("timing.settle", true, |c, to| c.timing.settle = to),
         ("timing.resend_min", false, |c, to| c.timing.resend_min = to),
         ("timing.resend_max", false, |c, to| c.timing.resend_max = to),
@@ -93,6 +96,9 @@ mod tests {
         ("links.knock", true, |c, to| c.links.knock = to),
         ("links.dial_back", false, |c, to| c.links.dial_back = to),
         ("links.steady", true, |c, to| c.links.steady = to),
+        ("links.answer", false, |c, to| c.links.answer = to),
+        ("links.answer_to_knock", false, |c, to| c.links.answer_to_knock = to),
+        ("links.silence", false, |c, to| c.links.silence = to),
         ("links.candidate", false, |c, to| c.links.candidate = to),
         ("links.guest", false, |c, to| c.links.guest = to),
         ("liveness.unacknowledged", false, |c, to| c.liveness.unacknowledged = to),
