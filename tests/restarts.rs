@@ -9,9 +9,7 @@ mod common;
 use std::{collections::BTreeMap, fs};
 
 use async_std::task::block_on;
-use ballotbox::{Node, ServerId, node::Watch};
-use common::{Lab, id, patiently};
-use futures::future::select_all;
+use common::{Lab, agreed};
 
 const VOTERS: u64 = 5;
 const RESTARTS: usize = 50;
@@ -55,28 +53,6 @@ async fn restart(times: usize, rng: &mut fastrand::Rng) {
     for node in nodes.into_values() {
         node.stop().await.unwrap();
     }
-}
-
-/// Waits until all of these have elected the same one of them.
-async fn agreed(nodes: &BTreeMap<u64, Node>) -> ServerId {
-    let mut watches: Vec<Watch> = nodes.values().map(Node::watch).collect();
-    patiently(async {
-        loop {
-            let mut elected = Vec::new();
-            for watch in &watches {
-                elected.push(watch.status().await.unwrap().elected());
-            }
-            elected.dedup();
-            if let [Some(leader)] = elected[..]
-                && nodes.keys().any(|number| id(*number) == leader)
-            {
-                return leader;
-            }
-            let news = select_all(watches.iter_mut().map(|watch| Box::pin(watch.news())));
-            news.await.0.unwrap();
-        }
-    })
-    .await
 }
 
 /// Descriptors and threads of this process.

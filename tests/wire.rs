@@ -12,48 +12,15 @@ use async_std::{
     task::{block_on, spawn},
 };
 use ballotbox::{
-    Epoch, Node, Round, Standing, Vote, Zxid,
-    election::{Format, Notification, PeerState},
+    Node, Round, Standing,
+    election::{Notification, PeerState},
     node::{NodeEvent, NodeState},
 };
-use ballotbox_actors::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
-use common::{Lab, elects, id, patiently};
-
-/// A raw peer of one node, which claims to be some id.
-struct Peer {
-    socket: TcpStream,
-    buffer: FrameBuffer,
-}
-
-impl Peer {
-    async fn greet(lab: &Lab, node: u64, claim: u64) -> Self {
-        let mut socket = TcpStream::connect(lab.address(node)).await.unwrap();
-        let form = GreetingForm::V1("127.0.0.1:1".parse().unwrap());
-        socket.write_all(&Greeting { from: Some(id(claim)), form }.encode()).await.unwrap();
-        Self { socket, buffer: FrameBuffer::default() }
-    }
-
-    async fn say(&mut self, body: &[u8]) {
-        self.socket.write_all(Frame::new(body).unwrap().as_bytes()).await.unwrap();
-    }
-
-    async fn hear(&mut self) -> Notification {
-        loop {
-            if let Some(frame) = self.buffer.next_frame().unwrap() {
-                return Notification::decode(frame.body()).unwrap();
-            }
-            let count = patiently(self.socket.read(self.buffer.room())).await.unwrap();
-            assert!(count > 0, "the node has closed the connection");
-            self.buffer.filled(count);
-        }
-    }
-}
-
-fn vote_for(leader: u64, round: i64) -> Notification {
-    let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(leader) };
-    let format = Format::Current { version: Notification::VERSION, config: "".into() };
-    Notification { state: PeerState::Looking, vote: Some(vote), round: Round(round), format }
-}
+use ballotbox_actors::wire::{FrameBuffer, Greeting, GreetingForm};
+use common::{
+    Lab, elects, id, patiently,
+    peer::{Peer, vote_for},
+};
 
 /// Asks as a stranger, who is answered at once, whatever state the node is in.
 async fn ask(lab: &Lab, node: u64) -> Notification {

@@ -1,11 +1,14 @@
 //! Ensembles of nodes in this process, on free loopback ports.
 
+pub mod peer;
+
 use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, time::Duration};
 
 use ballotbox::{
     Endpoint, Ensemble, Member, Node, NodeConfig, ServerId,
     node::{Ended, Status, Watch},
 };
+use futures::future::select_all;
 
 /// Whoever waits so long waits for ever: the test fails instead.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,4 +87,26 @@ pub async fn patiently<F: Future>(work: F) -> F::Output {
 pub async fn elects(watch: &mut Watch, leader: u64) -> Status {
     let elected = watch.until(|status| status.elected() == Some(id(leader)));
     patiently(elected).await.unwrap_or_else(|Ended| panic!("the node has ended"))
+}
+
+/// Waits until all of these have elected the same one of them.
+pub async fn agreed(nodes: &BTreeMap<u64, Node>) -> ServerId {
+    let mut watches: Vec<Watch> = nodes.values().map(Node::watch).collect();
+    patiently(async {
+        loop {
+            let mut elected = Vec::new();
+            for watch in &watches {
+                elected.push(watch.status().await.unwrap().elected());
+            }
+            elected.dedup();
+            if let [Some(leader)] = elected[..]
+                && nodes.keys().any(|number| id(*number) == leader)
+            {
+                return leader;
+            }
+            let news = select_all(watches.iter_mut().map(|watch| Box::pin(watch.news())));
+            news.await.0.unwrap();
+        }
+    })
+    .await
 }
