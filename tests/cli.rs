@@ -4,6 +4,8 @@
 
 #[path = "cli/environment.rs"]
 mod environment;
+#[path = "cli/frozen.rs"]
+mod frozen;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]
