@@ -286,15 +286,14 @@ impl Differences {
     }
 
     fn check(&mut self, file: &str, ours: bool, theirs: bool) -> Result<(), &'static str> {
-        if self.depends_on_the_version(file) {
-            return Ok(());
-        }
+        let depends = self.depends_on_the_version(file);
         let mut listed = |patterns: fn(&mut Self) -> &mut Vec<Pattern>| {
             let mut fits = patterns(self).iter_mut().filter(|pattern| pattern.fits(file));
             fits.next().map(|pattern| pattern.used = true).is_some()
         };
         let (taken, refused) = (listed(|it| &mut it.taken), listed(|it| &mut it.refused));
         match (ours, theirs) {
+            _ if depends => Ok(()),
             (true, false) if !taken => Err("taken here, refused there, and not listed"),
             (false, true) if !refused => Err("refused here, taken there, and not listed"),
             (true, false) if refused => Err("listed as refused here"),
