@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use ballotbox_actors::{Liveness, NetworkTiming, links::LinkTiming};
+
 use super::{ConfigError, NodeConfig};
+use crate::Timing;
 
 /// The longest wait of a real server: milliseconds in a Java `int`.
 const MAX: Duration = Duration::from_millis(i32::MAX as u64);
@@ -22,42 +25,56 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 ///
 /// [`ConfigError::Wait`] or [`ConfigError::WaitOrder`], with the first field that is wrong.
 pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
-    let NodeConfig { timing, network, links, liveness, .. } = config;
+    // Named one by one, so that a new one does not compile until it is checked.
+    let Timing { settle, resend_min, resend_max, grace } = config.timing;
+    let NetworkTiming { connect, greeting, write, frame, rebind } = config.network;
+    let LinkTiming {
+        redial,
+        overdue,
+        knock,
+        dial_back,
+        steady,
+        answer,
+        answer_to_knock,
+        silence,
+        candidate,
+        guest,
+    } = config.links;
+    let Liveness { unacknowledged, idle, probe } = config.liveness;
     let some = (SOME, MAX);
     let any = (Duration::ZERO, MAX);
     for (field, found, (min, max)) in [
-        ("timing.settle", timing.settle, any),
-        ("timing.resend_min", timing.resend_min, some),
-        ("timing.resend_max", timing.resend_max, some),
-        ("timing.grace", timing.grace, any),
-        ("network.connect", network.connect, some),
-        ("network.greeting", network.greeting, some),
-        ("network.write", network.write, some),
-        ("network.frame", network.frame, some),
-        ("network.rebind.min", network.rebind.min, some),
-        ("network.rebind.max", network.rebind.max, some),
-        ("links.redial.min", links.redial.min, some),
-        ("links.redial.max", links.redial.max, some),
-        ("links.overdue", links.overdue, any),
-        ("links.knock", links.knock, any),
-        ("links.dial_back", links.dial_back, some),
-        ("links.steady", links.steady, any),
-        ("links.answer", links.answer, some),
-        ("links.answer_to_knock", links.answer_to_knock, some),
-        ("links.silence", links.silence, some),
-        ("links.candidate", links.candidate, some),
-        ("links.guest", links.guest, some),
-        ("liveness.unacknowledged", liveness.unacknowledged, some),
-        ("liveness.idle", liveness.idle, KEEPALIVE),
-        ("liveness.probe", liveness.probe, KEEPALIVE),
+        ("timing.settle", settle, any),
+        ("timing.resend_min", resend_min, some),
+        ("timing.resend_max", resend_max, some),
+        ("timing.grace", grace, any),
+        ("network.connect", connect, some),
+        ("network.greeting", greeting, some),
+        ("network.write", write, some),
+        ("network.frame", frame, some),
+        ("network.rebind.min", rebind.min, some),
+        ("network.rebind.max", rebind.max, some),
+        ("links.redial.min", redial.min, some),
+        ("links.redial.max", redial.max, some),
+        ("links.overdue", overdue, any),
+        ("links.knock", knock, any),
+        ("links.dial_back", dial_back, some),
+        ("links.steady", steady, any),
+        ("links.answer", answer, some),
+        ("links.answer_to_knock", answer_to_knock, some),
+        ("links.silence", silence, some),
+        ("links.candidate", candidate, some),
+        ("links.guest", guest, some),
+        ("liveness.unacknowledged", unacknowledged, some),
+        ("liveness.idle", idle, KEEPALIVE),
+        ("liveness.probe", probe, KEEPALIVE),
     ] {
         if found < min || found > max {
             return Err(ConfigError::Wait { field, found, min, max });
         }
     }
-    let (rebind, redial) = (network.rebind, links.redial);
     for (fields, min, max) in [
-        (("timing.resend_min", "timing.resend_max"), timing.resend_min, timing.resend_max),
+        (("timing.resend_min", "timing.resend_max"), resend_min, resend_max),
         (("network.rebind.min", "network.rebind.max"), rebind.min, rebind.max),
         (("links.redial.min", "links.redial.max"), redial.min, redial.max),
     ] {
