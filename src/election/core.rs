@@ -337,10 +337,12 @@ impl Election {
         Action::Say { to, notification }
     }
 
-    /// A question to this server: our vote in a round before all rounds.
+    /// A question to this server: a vote of a round before all rounds, and worse than all votes. A real server that is about
+    /// to settle looks for a better vote without regard to its round, and would put that off until it next hears one.
     pub(super) fn ask(&self, to: ServerId) -> Action {
         let (state, round) = (PeerState::Looking, Round::OF_A_QUESTION);
-        let question = Notification { state, vote: self.vote, round, format: self.format() };
+        let vote = self.vote.map(|vote| Vote { epoch: Epoch(-1), ..vote });
+        let question = Notification { state, vote, round, format: self.format() };
         Action::Ask { to, question }
     }
 

@@ -19,6 +19,7 @@ fn asked(actions: &[Action]) -> Vec<u64> {
     for action in actions {
         if let Action::Ask { to, question } = action {
             assert!(question.is_question());
+            assert!(question.vote < Some(Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(0) }));
             asked.push(to.number());
         }
     }
