@@ -22,7 +22,7 @@ use std::{
 };
 
 use ballotbox::{
-    Endpoint, Node, NodeConfig, Role,
+    Endpoint, Node, NodeConfig, Role, ServerId,
     config_text::{ConfigText, ServerLine},
 };
 
@@ -102,6 +102,11 @@ impl Zoo {
     /// The member list, for tests that change it before anybody starts.
     pub fn members(&mut self) -> &mut ConfigText {
         &mut self.members
+    }
+
+    /// Everybody's id.
+    pub fn ids(&self) -> impl Iterator<Item = ServerId> {
+        self.members.servers.keys().copied()
     }
 
     /// Where a member listens for its peers.

@@ -98,6 +98,21 @@ impl Server {
         }
     }
 
+    /// Waits until this server leads with followers, or follows a leader that serves it, and returns who leads.
+    pub fn until_in_service(&mut self) -> u64 {
+        let signs = ["Have quorum of supporters", "Getting a diff", "Getting a snapshot"];
+        let serves = |line: &str| signs.iter().any(|sign| line.contains(sign)).then_some(());
+        self.until("that it serves", serves);
+        let mut settled = self.lines[..self.mark].iter().rev().filter_map(|line| log::left(line));
+        let (leader, ..) = settled.next().unwrap();
+        leader
+    }
+
+    /// Leaves out of later waits what was logged so far.
+    pub fn pass_over(&mut self) {
+        self.mark = self.log().len();
+    }
+
     /// Everything logged so far.
     pub fn log(&mut self) -> &[String] {
         self.lines.extend(self.arriving.try_iter());
@@ -117,6 +132,12 @@ impl Server {
     /// Lets a frozen server go on.
     pub fn resume(&self) {
         self.signal("CONT");
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     fn signal(&self, name: &str) {
