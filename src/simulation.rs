@@ -28,6 +28,8 @@
 //! | `STEP` | a step of the file, or one that its faults added |
 //! | `BREAK`, `DARK`, `LIGHT` | connections between two break; from one to the other nothing gets through; it does again |
 //! | `HANGS`, `WAKES` | the member does nothing; it goes on |
+//! | `STRANGER`, `LEAVES` | somebody from outside claims to be a member, until it leaves, if it does |
+//! | `FREEZES`, `REPLACED`, `ENDS` | the member does nothing any more, and stays connected; another instance starts; the frozen one is killed |
 //! | `starts`, `moves`, `vanishes` | without its history; to another address; without anybody being told |
 //! | `looks`, `DECIDES` | the round of the election; how it ended |
 //! | `says to`, `hears` | the peer, and what was said |

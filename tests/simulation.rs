@@ -14,6 +14,7 @@ const CHAOS: &str = r#"{
     "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
                 "blocks": 3, "one_way_cuts": 3, "blackouts": 1, "breaks": 5, "hangs": 3,
+                "strangers": 3, "frozen": 2,
                 "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
                 "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
@@ -92,6 +93,79 @@ fn all_faults_that_are_asked_for_happen_and_half_of_them_close_to_another() {
         }
     }
     assert!(close * 3 > all, "{close} of {all}");
+}
+
+/// Three voters, and parties outside of the ensemble.
+fn outsiders(faults: &str) -> Arc<Setup> {
+    setup(&file(&format!(
+        r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}, {{ "id": 3 }}],
+              "faults": {{ "until_ms": 10000, "kills": 3, {faults} }} }}"#
+    )))
+}
+
+#[test]
+fn strangers_come_in_every_manner_and_some_of_them_stay() {
+    let setup = outsiders(r#""strangers": 4"#);
+    let mut manners = BTreeSet::new();
+    let (mut came, mut left) = (0, 0);
+    for seed in 0..100 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        let told = |what: &str| trace.lines().filter(|line| line.contains(what)).count();
+        assert_eq!(told("  -  STRANGER "), 4, "seed {seed}");
+        came += told("  -  STRANGER ");
+        left += told("  -  LEAVES ");
+        for manner in ["is silent", "nobody understands", "no frame", "comes and goes", "at once"] {
+            manners.extend((told(manner) > 0).then_some(manner));
+        }
+    }
+    assert_eq!(manners.len(), 5, "{manners:?}");
+    assert!(left * 3 > came && left * 3 < came * 2, "{left} of {came} left");
+}
+
+#[test]
+fn a_stranger_becomes_a_link_and_never_a_voter() {
+    // 3 never runs: whatever is said to it, a stranger hears.
+    let text = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+        "faults": { "until_ms": 2000, "strangers": 6 },
+        "steps": [{ "at_ms": 0, "start": [1, 2] }],
+        "expect": [{ "by_ms": 1000, "leader": 2, "following": [1] }] }"#;
+    let setup = setup(&file(text));
+    let mut linked = 0;
+    for seed in 0..50 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        linked += usize::from(trace.contains("link up     3#"));
+        assert!(!trace.contains("hears       3:"), "seed {seed}");
+    }
+    assert!(linked > 25, "{linked} of 50");
+}
+
+#[test]
+fn strangers_alone_are_no_quorum() {
+    let text = r#"{ "members": [{ "id": 1, "vote": { "zxid": 5 } }, { "id": 2 }, { "id": 3 }],
+        "faults": { "until_ms": 2000, "strangers": 6 },
+        "steps": [{ "at_ms": 0, "start": [1, 2, 3] }, { "at_ms": 3000, "kill": [2, 3] }],
+        "expect": [{ "by_ms": 5000, "leader": null, "looking": [1] }] }"#;
+    let setup = setup(&file(text));
+    for seed in 0..100 {
+        assert_good(&play(&setup, seed));
+    }
+}
+
+#[test]
+fn members_freeze_and_are_replaced_while_the_others_go_on() {
+    let setup = outsiders(r#""frozen": 2"#);
+    let (mut frozen, mut killed) = (0, 0);
+    for seed in 0..100 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        let told = |what: &str| trace.lines().filter(|line| line.contains(what)).count();
+        assert!(told("  REPLACED ") <= told("  FREEZES"), "seed {seed}");
+        frozen += told("  FREEZES");
+        killed += told("its frozen instance");
+    }
+    assert!(frozen > 150 && killed > 50 && killed < frozen, "{killed} of {frozen}");
 }
 
 #[test]

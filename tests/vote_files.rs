@@ -412,6 +412,8 @@ fn faults_that_cannot_happen_are_refused() {
         "blackouts",
         "breaks",
         "hangs",
+        "strangers",
+        "frozen",
     ] {
         let told = format!("faults.{kind}: 3 has no effect while until_ms is missing or 0");
         for until in ["", r#","until_ms":0"#] {

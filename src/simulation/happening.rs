@@ -52,6 +52,14 @@ pub(super) enum Happening {
         member: usize,
         life: u32,
     },
+    /// A stranger connects, for the first time or again.
+    Intruded {
+        stranger: usize,
+    },
+    /// A stranger does what it came for.
+    Babbled {
+        end: End,
+    },
     /// Nothing was acknowledged for too long.
     Impatient {
         end: End,

@@ -23,9 +23,12 @@ pub(super) struct Member {
     pub(super) life: u32,
     /// Its disk was lost: it votes with an empty history.
     pub(super) wiped: bool,
-    /// How often it has moved to another address, and when it last did.
+    /// How often it has moved to another address, when it last did, and for how long its name leads to the one before.
     pub(super) address: u32,
     pub(super) moved_at: Moment,
+    pub(super) names: Duration,
+    /// It is frozen, under this number, and was not replaced yet.
+    pub(super) frozen: Option<usize>,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
@@ -73,6 +76,8 @@ impl Member {
             wiped: false,
             address: 0,
             moved_at: Moment::default(),
+            names: Duration::ZERO,
+            frozen: None,
             drift_ppm: 0,
             hanging: None,
             running: None,
@@ -81,8 +86,8 @@ impl Member {
     }
 
     /// The address that its name leads to: for so long after a move, the old one.
-    pub(super) fn known_address(&self, now: Moment, names: Duration) -> u32 {
-        let stale = self.address > 0 && now < self.moved_at.after(names);
+    pub(super) fn known_address(&self, now: Moment) -> u32 {
+        let stale = self.address > 0 && now < self.moved_at.after(self.names);
         if stale { self.address - 1 } else { self.address }
     }
 

@@ -41,6 +41,8 @@ pub(super) enum Side {
 pub(super) enum Bit {
     Greeting,
     Frame(Frame),
+    /// Bytes that are no frame.
+    Garbage,
     /// The other end has closed, or is not there.
     Gone,
     /// An idle connection is probed.
@@ -69,7 +71,7 @@ pub(super) struct Connection {
 /// What there is of a connection at one end.
 #[derive(Debug)]
 pub(super) struct Half {
-    /// The member, by its place, and in which life it holds this end.
+    /// Who holds this end, by place: a member, in which life of it; or a party outside, behind all members.
     pub(super) member: usize,
     pub(super) life: u32,
     pub(super) open: bool,
@@ -146,7 +148,7 @@ impl Network {
         })
     }
 
-    /// All ends of connections that members still hold.
+    /// All ends of connections that are still held.
     pub(super) fn open_ends(&self) -> Vec<End> {
         let numbered = (0u32..).zip(&self.connections);
         numbered
@@ -160,17 +162,24 @@ impl Network {
 
     /// Whether one who dials is refused.
     pub(super) fn refuses(&self, from: usize, to: usize) -> bool {
-        let way = from * self.members + to;
-        self.isolated[from] || self.isolated[to] || self.cut[way] || self.blocked[way]
+        let way = self.way(from, to);
+        let is = |flags: &[bool]| way.is_some_and(|way| flags[way]);
+        has(&self.isolated, from) || has(&self.isolated, to) || is(&self.cut) || is(&self.blocked)
     }
 
     pub(super) fn holds(&self, a: usize, b: usize) -> bool {
-        self.paused[a] || self.paused[b]
+        has(&self.paused, a) || has(&self.paused, b)
     }
 
     /// Whether what `from` sends does not reach `to`.
     pub(super) fn is_dark(&self, from: usize, to: usize) -> bool {
-        self.vanished[from] || self.vanished[to] || self.dark[from * self.members + to] > 0
+        let is_dark = self.way(from, to).is_some_and(|way| self.dark[way] > 0);
+        has(&self.vanished, from) || has(&self.vanished, to) || is_dark
+    }
+
+    /// The path from one member to another. Those from and to parties outside are always fine.
+    fn way(&self, from: usize, to: usize) -> Option<usize> {
+        (from < self.members && to < self.members).then(|| from * self.members + to)
     }
 
     pub(super) fn set_cut(&mut self, a: usize, b: usize) {
@@ -213,6 +222,11 @@ impl Network {
     pub(super) fn idle_patience(&self) -> Duration {
         self.liveness.idle + 3 * self.liveness.probe
     }
+}
+
+/// Whether something is the matter with this party. Nothing ever is with one outside.
+fn has(flags: &[bool], place: usize) -> bool {
+    flags.get(place).copied().unwrap_or_default()
 }
 
 impl Connection {

@@ -3,10 +3,13 @@
 //! Trouble comes in company: half of all faults begin within milliseconds of another one, or of its end, while an election
 //! is still under way. Otherwise hardly any would hit one, as elections are that short.
 
+mod outsiders;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use ballotbox_actors::ServerId;
 
+pub(super) use self::outsiders::{Freezing, Manner, NAMES_LAG, Stranger};
 use super::{Moment, Setup, random::Random};
 use crate::vote_file::{Deed, Faults, Step, VoteFile};
 
@@ -20,6 +23,8 @@ const SOON: u64 = 5000;
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) mishaps: Vec<(Moment, Mishap)>,
+    pub(super) strangers: Vec<Stranger>,
+    pub(super) freezings: Vec<Freezing>,
 }
 
 /// A fault that no step can say. Members by their place.
@@ -33,6 +38,13 @@ pub(super) enum Mishap {
     /// The member does nothing until it wakes.
     Hang(usize),
     Wake(usize),
+    /// This stranger, by its number, comes, and leaves.
+    Come(usize),
+    Leave(usize),
+    /// A member freezes for good; it is replaced; what is left of it is killed. By the number of the [`Freezing`].
+    Freeze(usize),
+    Replace(usize),
+    EndFrozen(usize),
 }
 
 impl Plan {
@@ -43,8 +55,10 @@ impl Plan {
         if setup.faults.deeds() > 0 {
             steps.extend(Drawing::new(setup, seed).steps());
         }
-        let mishaps = mishaps(setup, &steps, seed);
-        Self { steps, mishaps }
+        let mut mishaps = mishaps(setup, &steps, seed);
+        let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut mishaps);
+        let (strangers, freezings) = (outsiders.strangers(), outsiders.freezings());
+        Self { steps, mishaps, strangers, freezings }
     }
 }
 

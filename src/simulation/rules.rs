@@ -7,6 +7,7 @@
 //! | [at most one link to each peer](ONE_LINK), [dialled by the higher id](HIGHER_DIALS) | the same |
 //! | [the newest word is heard](NEWEST_WORD) | when all is quiet |
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
+//! | [nobody leads without a quorum](NOBODY_LEADS_ALONE) | when all faults but strangers have ended, and no quorum runs |
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
 
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub const NEWEST_WORD: &str = "the newest word is heard";
 pub const AGREE_IN_TIME: &str = "after healing all agree in time";
 /// Agreement lasts as long as nothing else happens.
 pub const AGREEMENT_LASTS: &str = "an agreement lasts while nothing happens";
+/// When all faults have ended and too few run for a quorum, soon nobody believes in a leader, whatever strangers claim.
+pub const NOBODY_LEADS_ALONE: &str = "without a quorum nobody leads in the end";
 /// With timely messages, there are never two leaders in one round.
 pub const ONE_LEADER: &str = "timely messages elect one leader a round";
 /// With timely messages, whoever has the best vote is elected.
@@ -126,7 +129,7 @@ pub(super) fn broken_by_links(world: &World, member: usize) -> Option<&'static s
     for (_, end) in &running.open {
         let connection = world.network.connections.get(end.connection as usize)?;
         let [dialer, acceptor] =
-            [&connection.dialer, &connection.acceptor].map(|half| world.members[half.member].id);
+            [&connection.dialer, &connection.acceptor].map(|half| world.name_of(half.member));
         if dialer < acceptor {
             return Some(HIGHER_DIALS);
         }
@@ -208,7 +211,8 @@ fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
     let connection = world.network.connections.get(end.connection as usize)?;
     let (here, there) = (world.network.half(end)?, world.network.half(end.other())?);
     let their_link = there.link?;
-    let them = &world.members[there.member];
+    // A party outside hears nothing.
+    let them = world.members.get(there.member)?;
     let heeded = them.running.as_ref()?.present.contains(their_link);
     let calm = !connection.severed
         && here.open

@@ -8,7 +8,8 @@ use super::{
     Interregnum, Setup, World,
     chronicle::agreement,
     member::Member,
-    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, Violation},
+    plan::NAMES_LAG,
+    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE, Violation},
 };
 use crate::{
     Role,
@@ -138,6 +139,9 @@ fn finish(world: &mut World, seed: u64, mut watch: impl FnMut(&World)) -> (Strin
     if world.violation().is_none() && !schedule.expects_disagreement {
         healed_after = settle_down(world, &schedule, &mut watch);
     }
+    if world.violation().is_none() && schedule.leaderless {
+        give_up_hope(world, &schedule);
+    }
     if world.violation().is_none() {
         world.check_quiet();
     }
@@ -177,6 +181,17 @@ fn settle_down(
     (!world.setup.faults.are_none()).then(|| settled.saturating_sub(schedule.last))
 }
 
+/// Waits until nobody can believe in a leader any more.
+fn give_up_hope(world: &mut World, schedule: &Schedule) {
+    let limit = schedule.last + schedule.patience;
+    world.play_until(limit);
+    let believer = world.members.iter().find(|member| member.shown.leader_of(member.id).is_some());
+    if let Some(id) = believer.map(|member| member.id) {
+        let at = world.now();
+        world.break_rule(Violation::by(id, NOBODY_LEADS_ALONE, at));
+    }
+}
+
 /// Whether all who run agree and do not doubt it, have the links they want, and nothing is under way: otherwise an
 /// agreement may yet be called in doubt.
 fn is_settled(world: &World) -> bool {
@@ -197,6 +212,8 @@ struct Schedule {
     last_expectation: Duration,
     /// In the end nothing is wrong, and enough members run.
     fair: bool,
+    /// Nothing is wrong but that strangers are there, and too few members run.
+    leaderless: bool,
     /// The file expects that not all agree in the end: there is nothing to wait for.
     expects_disagreement: bool,
     patience: Duration,
@@ -208,11 +225,15 @@ impl Schedule {
         let steps = world.steps();
         let last_step = steps.last().map_or(Duration::ZERO, |step| step.at);
         let mut running = std::collections::BTreeSet::new();
+        let mut started = std::collections::BTreeSet::new();
         let mut faulty = std::collections::BTreeSet::new();
         let mut cut = false;
         for step in steps {
             match &step.deed {
-                Deed::Start(ids) => running.extend(ids.iter().copied()),
+                Deed::Start(ids) => {
+                    running.extend(ids.iter().copied());
+                    started.extend(ids.iter().copied());
+                }
                 Deed::Stop(ids) | Deed::Kill(ids) => {
                     running.retain(|id| !ids.contains(id));
                     faulty.retain(|id| !ids.contains(id));
@@ -223,7 +244,12 @@ impl Schedule {
                 Deed::Heal => cut = false,
             }
         }
-        let fair = !cut && faulty.is_empty() && setup.ensemble.is_quorum(&running);
+        // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.
+        let all_replaced = setup.faults.frozen == 0 || running == started;
+        let healed = !cut && faulty.is_empty();
+        let quorum_runs = setup.ensemble.is_quorum(&running);
+        let fair = healed && all_replaced && quorum_runs;
+        let only_strangers = setup.faults.strangers > 0 && setup.faults.frozen == 0;
         let links = setup.links;
         let election = setup.timing.election;
         let patience = setup.timing.connect
@@ -235,16 +261,29 @@ impl Schedule {
             + setup.faults.names
             + election.resend_min
             + 20 * (setup.faults.slow + setup.faults.delay.1)
+            + outsiders(setup)
             + Duration::from_secs(1);
         let by = setup.expectations.iter().map(|expectation| expectation.by);
         Self {
             last: last_step.max(setup.faults.until),
             last_expectation: by.max().unwrap_or_default() + Duration::from_millis(1),
             fair,
+            leaderless: healed && only_strangers && !quorum_runs,
             expects_disagreement: !fair && !setup.expectations.is_empty(),
             patience,
         }
     }
+}
+
+/// What parties outside may cost that stay when all else is well: a link to one is silent, a candidate that is silent waits
+/// beside the right one, the link in place has to answer, and a name leads to a frozen instance for a while.
+fn outsiders(setup: &Setup) -> Duration {
+    if setup.faults.strangers == 0 && setup.faults.frozen == 0 {
+        return Duration::ZERO;
+    }
+    let links = setup.links;
+    let names = if setup.faults.frozen > 0 { NAMES_LAG } else { Duration::ZERO };
+    links.silence + links.candidate + 2 * links.answer + names
 }
 
 fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {

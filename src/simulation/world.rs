@@ -3,6 +3,7 @@
 mod cables;
 mod cores;
 mod deeds;
+mod outsiders;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,6 +12,7 @@ use std::{
 
 use ballotbox_actors::ServerId;
 
+use self::outsiders::Outsiders;
 use super::{
     Moment, Setup,
     chronicle::Chronicle,
@@ -37,6 +39,7 @@ pub struct World {
     pub(super) network: Network,
     pub(super) chronicle: Chronicle,
     pub(super) steps: Vec<Step>,
+    outsiders: Outsiders,
     /// Nothing is ever late, and nothing lost but with those who die.
     pub(super) timely: bool,
     /// When members were last started, and when a step was last played.
@@ -67,7 +70,7 @@ impl World {
             let drawn = random.between(0, 2 * drift);
             member.drift_ppm = drawn.cast_signed() - drift.cast_signed();
         }
-        let Plan { steps, mishaps } = Plan::new(setup, seed);
+        let Plan { steps, mishaps, strangers, freezings } = Plan::new(setup, seed);
         let mut queue = Queue::new();
         for (n, step) in steps.iter().enumerate() {
             queue.push(step.at.into(), Happening::Step(n));
@@ -83,6 +86,7 @@ impl World {
             chronicle: Chronicle::new(setup, &steps),
             setup: std::sync::Arc::clone(setup),
             members,
+            outsiders: Outsiders::new(strangers, freezings),
             timely: rules::is_timely(setup, &steps),
             last_start: Moment::default(),
             last_step: Moment::default(),
@@ -181,7 +185,7 @@ impl World {
 
     fn happen(&mut self, number: u64, happening: Happening) {
         if let Some(member) = self.meant_for(&happening)
-            && let Some(backlog) = &mut self.members[member].hanging
+            && let Some(backlog) = self.members.get_mut(member).and_then(|one| one.hanging.as_mut())
         {
             backlog.push_back((number, happening));
             return;
@@ -206,6 +210,8 @@ impl World {
                     self.eager.push(member);
                 }
             }
+            Happening::Intruded { stranger } => self.intrude(stranger),
+            Happening::Babbled { end } => self.babble(end),
             Happening::Impatient { end } => self.give_up(end, number),
             Happening::ProbeDue { end } => self.probe(end),
         }
@@ -254,6 +260,8 @@ impl World {
             | Happening::Expected
             | Happening::Asked { .. }
             | Happening::Arrived { .. }
+            | Happening::Intruded { .. }
+            | Happening::Babbled { .. }
             | Happening::Impatient { .. }
             | Happening::ProbeDue { .. } => None,
         }

@@ -5,7 +5,8 @@ use std::{fmt, time::Duration};
 use super::in_millis;
 
 /// Which faults a simulation adds, and how often. Each seed spreads them differently over the time up to
-/// [`until`](Self::until); then everything is healed, and everybody runs.
+/// [`until`](Self::until); then everything is healed, and everybody runs. What stays is outside of the ensemble:
+/// [strangers](Self::strangers) and [frozen](Self::frozen) instances.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Faults {
     /// When the faults end.
@@ -30,6 +31,12 @@ pub struct Faults {
     pub breaks: u16,
     /// So many times a member hangs: it does nothing for a while, and then everything at once.
     pub hangs: u16,
+    /// So many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
+    /// Some of them stay beyond [`until`](Self::until), for ever.
+    pub strangers: u16,
+    /// So many members freeze for good: their system takes what is sent to them, and nobody reads it. They are replaced at
+    /// another address. Some of them are killed later.
+    pub frozen: u16,
     /// So many of a hundred that are killed vanish without a trace: nobody is told.
     pub vanish_percent: u16,
     /// So many of a hundred that start again have lost their disk: they vote with an empty history.
@@ -63,6 +70,8 @@ impl Default for Faults {
             blackouts: 0,
             breaks: 0,
             hangs: 0,
+            strangers: 0,
+            frozen: 0,
             vanish_percent: 0,
             wipe_percent: 0,
             move_percent: 0,
@@ -101,7 +110,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 10] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 12] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -113,6 +122,8 @@ impl Faults {
             ("blackouts", self.blackouts),
             ("breaks", self.breaks),
             ("hangs", self.hangs),
+            ("strangers", self.strangers),
+            ("frozen", self.frozen),
         ]
     }
 }
@@ -151,7 +162,7 @@ impl fmt::Display for Faults {
     }
 }
 
-/// `4 one-way cuts`, `1 kill`.
+/// `4 one-way cuts`, `1 kill`, `2 frozen`.
 fn in_words(name: &str, count: u16) -> String {
     let name = name.replace("one_way_", "one-way ");
     let one = if count == 1 { name.strip_suffix('s') } else { None };

@@ -10,7 +10,7 @@ use crate::{
     simulation::{
         happening::Happening,
         moment::nanos,
-        network::{Bit, Connection, End, Side},
+        network::{Bit, Connection, End, Half, Side},
     },
 };
 
@@ -23,10 +23,20 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 impl World {
     pub(super) fn dial(&mut self, member: usize, link: LinkId, approach: Approach) {
         let Some(target) = self.place(link.peer) else { return };
+        self.connect((member, self.members[member].life), target, link, approach);
+    }
+
+    /// Somebody, by its place and life, connects to a member.
+    pub(super) fn connect(
+        &mut self,
+        dialer: (usize, u32),
+        target: usize,
+        link: LinkId,
+        approach: Approach,
+    ) {
         let Ok(connection) = u32::try_from(self.network.connections.len()) else { return };
-        let dialer = (member, self.members[member].life);
         // Names are looked up anew at each attempt.
-        let address = self.members[target].known_address(self.now, self.faults().names);
+        let address = self.members[target].known_address(self.now);
         let give_up_at = self.now.after(self.setup.timing.connect);
         let target = (target, address);
         self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
@@ -37,12 +47,15 @@ impl World {
     pub(super) fn asked(&mut self, number: u32) {
         let Some(connection) = self.network.connections.get(number as usize) else { return };
         let (from, to) = (connection.dialer.member, connection.acceptor.member);
-        let (give_up_at, tries) = (connection.give_up_at, connection.tries);
-        if connection.severed || self.network.refuses(from, to) {
+        let (give_up_at, tries, address) =
+            (connection.give_up_at, connection.tries, connection.address);
+        let frozen = self.frozen_at(to, address);
+        let there = frozen.map_or(to, |(place, _)| place);
+        if connection.severed || self.network.refuses(from, there) {
             return self.answer(number, false);
         }
-        let deserted = connection.address != self.members[to].address;
-        if deserted || self.network.is_dark(from, to) || self.network.is_dark(to, from) {
+        let deserted = frozen.is_none() && address != self.members[to].address;
+        if deserted || self.network.is_dark(from, there) || self.network.is_dark(there, from) {
             let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
             if again < give_up_at {
                 self.network.connections[number as usize].tries += 1;
@@ -53,20 +66,22 @@ impl World {
             }
             return;
         }
-        if self.members[to].running.is_none() {
+        let is_served = frozen.map_or(self.members[to].running.is_some(), |(_, killed)| !killed);
+        if !is_served {
             return self.answer(number, false);
         }
         let life = self.members[to].life;
         let acceptor = &mut self.network.connections[number as usize].acceptor;
-        acceptor.open = true;
-        acceptor.life = life;
+        (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
         self.queue.push(self.now.after(GREETING), Happening::Unintroduced { connection: number });
         self.answer(number, true);
     }
 
     pub(super) fn unintroduced(&mut self, connection: u32) {
         let end = End { connection, side: Side::Acceptor };
-        if self.network.half(end).is_some_and(|half| half.open && !half.greeted) {
+        let is_member = |place: usize| place < self.members.len();
+        let waits = |half: &Half| half.open && !half.greeted && is_member(half.member);
+        if self.network.half(end).is_some_and(waits) {
             self.close(end);
         }
     }
@@ -81,6 +96,9 @@ impl World {
     }
 
     pub(super) fn answered(&mut self, number: u32, accepted: bool) {
+        if self.answered_outside(number, accepted) {
+            return;
+        }
         let Some(connection) = self.network.connections.get_mut(number as usize) else { return };
         let (attempt, approach) = (connection.attempt, connection.approach);
         let member = connection.dialer.member;
@@ -172,6 +190,9 @@ impl World {
 
     /// Takes in what came first to this end, unless nobody reads there at present: then it stays unread.
     pub(super) fn take_in(&mut self, end: End) {
+        if self.take_in_outside(end) {
+            return;
+        }
         let Some(connection) = self.network.connection(end) else { return };
         let severed = connection.severed;
         let Some((here, there)) = self.network.halves(end) else { return };
@@ -192,16 +213,21 @@ impl World {
         match (bit, link) {
             (Bit::Greeting, _) => {
                 here.greeted = true;
-                let from = Some(self.members[from].id);
+                let from = Some(self.name_of(from));
                 self.link(member, LinkEvent::Greeted { from, socket: end.socket() });
             }
             (Bit::Frame(frame), Some(link)) => self.hear(member, end, link, frame),
+            (Bit::Garbage, Some(link)) => {
+                self.close(end);
+                self.forget_link(member, link);
+                self.link(member, LinkEvent::LinkDown { link });
+            }
             (Bit::Gone, Some(link)) => {
                 here.open = false;
                 self.forget_link(member, link);
                 self.link(member, LinkEvent::LinkDown { link });
             }
-            (Bit::Frame(_) | Bit::Gone, None) | (Bit::Probe, _) => {}
+            (Bit::Frame(_) | Bit::Garbage | Bit::Gone, None) | (Bit::Probe, _) => {}
         }
     }
 
@@ -222,7 +248,7 @@ impl World {
                     self.link(member, LinkEvent::CandidateSpoke { socket });
                 }
             }
-            Some(Bit::Frame(_) | Bit::Gone) => {
+            Some(Bit::Frame(_) | Bit::Garbage | Bit::Gone) => {
                 self.link(member, LinkEvent::CandidateEnded { socket });
             }
             Some(Bit::Greeting | Bit::Probe) | None => {}
@@ -256,9 +282,8 @@ impl World {
 
     pub(super) fn grow_impatient(&mut self, end: End, patience: Duration) {
         let at = self.now.after(patience);
-        let sooner = |half: &crate::simulation::network::Half| {
-            half.open && half.impatient.is_none_or(|(already, _)| at < already)
-        };
+        let sooner =
+            |half: &Half| half.open && half.impatient.is_none_or(|(already, _)| at < already);
         if !self.network.half(end).is_some_and(sooner) {
             return;
         }

@@ -97,19 +97,29 @@ impl World {
                     self.read(end);
                 }
             }
+            Mishap::Come(stranger) => self.stranger_comes(stranger),
+            Mishap::Leave(stranger) => self.stranger_leaves(stranger),
+            Mishap::Freeze(number) => self.freeze(number),
+            Mishap::Replace(number) => self.replace(number),
+            Mishap::EndFrozen(number) => self.end_frozen(number),
         }
     }
 
     fn start(&mut self, member: usize) {
+        self.network.set_vanished(member, false);
+        let moves = self.faults().move_percent * 10;
+        if self.members[member].life > 0 && self.random.chance(moves) {
+            self.relocate(member);
+        }
+        self.run(member);
+    }
+
+    /// A new life begins, wherever the member is now.
+    pub(super) fn run(&mut self, member: usize) {
         self.last_start = self.now;
         let candidate = self.setup.members[member];
         let again = self.members[member].life > 0;
         let wipe = self.faults().wipe_percent * 10;
-        self.network.set_vanished(member, false);
-        let moves = self.faults().move_percent * 10;
-        if again && self.random.chance(moves) {
-            self.relocate(member);
-        }
         self.each_other(member, Self::release);
         let wiped = again && self.random.chance(wipe);
         let setup = std::sync::Arc::clone(&self.setup);
@@ -133,25 +143,28 @@ impl World {
     fn relocate(&mut self, member: usize) {
         let names = self.faults().names;
         // Whoever is still connected to the old address will get no answer.
-        for other in 0..self.members.len() {
+        for other in 0..self.places() {
             self.lose_patience(member, other);
         }
         self.strand(member);
         let now = self.now;
         let this = &mut self.members[member];
         this.address += 1;
-        this.moved_at = now;
+        (this.moved_at, this.names) = (now, names);
         self.note(member, "moves", format_args!("names follow after {} ms", names.as_millis()));
     }
 
     fn end(&mut self, member: usize, manner: Manner) {
         self.members[member].hanging = None;
         self.members[member].running = None;
+        if let Some(number) = self.members[member].frozen.take() {
+            self.end_frozen(number);
+        }
         let vanishes = manner == Manner::Vanished;
         if vanishes {
             self.note(member, "vanishes", format_args!(""));
             self.network.set_vanished(member, true);
-            for other in 0..self.members.len() {
+            for other in 0..self.places() {
                 self.lose_patience(member, other);
             }
         }
@@ -185,10 +198,10 @@ impl World {
         }
     }
 
-    /// The ends of connections that this member holds.
-    fn held_by(&self, member: usize) -> Vec<End> {
+    /// The ends of connections that the party at this place holds.
+    pub(super) fn held_by(&self, place: usize) -> Vec<End> {
         let mut ends = self.network.open_ends();
-        ends.retain(|end| self.network.half(*end).is_some_and(|half| half.member == member));
+        ends.retain(|end| self.network.half(*end).is_some_and(|half| half.member == place));
         ends
     }
 
@@ -228,7 +241,7 @@ impl World {
     }
 
     fn each_other(&mut self, member: usize, deed: fn(&mut Self, usize, usize)) {
-        for other in 0..self.members.len() {
+        for other in 0..self.places() {
             if other != member {
                 deed(self, member, other);
             }

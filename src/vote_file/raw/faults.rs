@@ -32,6 +32,10 @@ pub(in crate::vote_file) struct RawFaults {
     breaks: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     hangs: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    strangers: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    frozen: Count,
     #[serde(skip_serializing_if = "Percent::is_none")]
     vanish_percent: Percent,
     #[serde(skip_serializing_if = "Percent::is_none")]
@@ -124,6 +128,8 @@ impl From<&RawFaults> for Faults {
             blackouts: raw.blackouts.0,
             breaks: raw.breaks.0,
             hangs: raw.hangs.0,
+            strangers: raw.strangers.0,
+            frozen: raw.frozen.0,
             vanish_percent: raw.vanish_percent.0,
             wipe_percent: raw.wipe_percent.0,
             move_percent: raw.move_percent.0,
@@ -154,6 +160,8 @@ impl From<&Faults> for RawFaults {
             blackouts: Count(faults.blackouts),
             breaks: Count(faults.breaks),
             hangs: Count(faults.hangs),
+            strangers: Count(faults.strangers),
+            frozen: Count(faults.frozen),
             vanish_percent: Percent(faults.vanish_percent),
             wipe_percent: Percent(faults.wipe_percent),
             move_percent: Percent(faults.move_percent),
