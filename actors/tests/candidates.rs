@@ -24,7 +24,7 @@ use common::{Server, Setup, frame, greet, id, is_closed, raw_peer, read_frame};
 fn one() -> Server {
     let mut setup = Setup::new(1).peer_at_nowhere(2);
     setup.config.understands = |body| body.starts_with(b"vote");
-    // Whoever is to be dropped is dropped by a rule, and not for the time it took.
+    // A candidate that is dropped is dropped by a rule, and not for the time it took.
     setup.config.links.candidate = Duration::from_secs(3600);
     setup.start()
 }

@@ -44,7 +44,7 @@ pub struct Election {
     pub(super) askers: BTreeSet<ServerId>,
     /// How the other members can be reached, as far as we were told.
     pub(super) links: BTreeMap<ServerId, Reach>,
-    /// The members to which there is a link, whoever is at its other end.
+    /// The members to which there is a link. Its other end may be a stranger.
     pub(super) linked: BTreeSet<ServerId>,
     /// The members that were heard in our present life.
     pub(super) met: BTreeSet<ServerId>,

@@ -22,7 +22,7 @@ pub(super) struct Peer {
     pub(super) unanswered_knocks: u32,
 }
 
-/// How a peer is tried. A higher id is tried until it has spoken, whoever is at the other end of the link to it.
+/// How a peer is tried. A higher id is tried until it has spoken, even over a link: its other end may be a stranger.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Dialing {
     /// It need not be.

@@ -238,7 +238,7 @@ fn a_link_over_which_nothing_is_said_is_closed_after_a_while() {
 }
 
 #[test]
-fn a_higher_id_is_knocked_at_until_it_has_spoken_whoever_comes_and_goes_in_its_name() {
+fn a_higher_id_is_knocked_at_until_it_has_spoken_though_strangers_come_and_go_in_its_name() {
     let mut table = started();
     let mut waits = Vec::new();
     for round in 0..12 {
