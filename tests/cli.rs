@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "cli/early_settle.rs"]
+mod early_settle;
 #[path = "cli/environment.rs"]
 mod environment;
 #[path = "cli/frozen.rs"]
