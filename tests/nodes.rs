@@ -68,8 +68,8 @@ fn a_late_joiner_follows_and_disturbs_nobody() {
 #[test]
 fn members_with_different_lists_elect_though_the_removed_do_not_answer_and_say_that_they_differ() {
     const OLD: &str =
-        "server.1=h:1:1\nserver.2=h:1:2\nserver.3=h:1:3\nserver.4=h:1:4\nserver.5=h:1:5\nversion=1";
-    const NEW: &str = "server.1=h:1:1\nserver.2=h:1:2\nserver.3=h:1:3\nversion=2";
+        "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2\nserver.5=e:1:2\nversion=1";
+    const NEW: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nversion=2";
     block_on(async {
         // The sockets of 4 and 5 listen, and nobody ever serves them.
         let mut lab = Lab::voters(5);

@@ -32,6 +32,9 @@ THE TRACE:
     DARK, LIGHT              from one member to another nothing gets through;
                              it does again
     HANGS, WAKES             the member does nothing; it goes on
+    FREEZES, REPLACED, ENDS  the member does nothing for good; another takes its
+                             place elsewhere; the frozen one is gone
+    STRANGER, LEAVES         somebody connects in the name of a member; is gone
     starts, moves, vanishes  without its history; to another address; without
                              anybody being told
     looks, DECIDES           a round of the election begins; how it ended
@@ -40,8 +43,9 @@ THE TRACE:
     dials, knocks at         an attempt to connect; the higher id dials, the
                              lower knocks to be dialled
     link up, link down       a link begins; it ends
-    doubts                   the peer seems to miss a link: what was said last
-                             is said again
+    doubts                   the peer seems to have another link, or none: what
+                             was said last is said again, and it is asked for a
+                             sign of life
     misses, cannot dial      a peer that cannot be reached
     timer                    a timer of the election
     UNMET                    something expected is not so

@@ -5,7 +5,7 @@
 //! | offset | size | field | since |
 //! | --- | --- | --- | --- |
 //! | 0 | 4 | the sender's state: 0 looking, 1 following, 2 leading, 3 observing | |
-//! | 4 | 8 | the id of the candidate, -2^63 for nobody | |
+//! | 4 | 8 | the id of the candidate, -2^63 or -1 for nobody | |
 //! | 12 | 8 | the candidate's zxid | |
 //! | 20 | 8 | the round | |
 //! | 28 | 8 | the candidate's epoch; without it, the high half of the zxid | ZooKeeper 3.4 |
@@ -85,9 +85,8 @@ pub enum DecodeError {
     },
     /// The candidate is neither a server id nor nobody.
     #[error(
-        "candidate {found} in a notification: expected 0 to {}, or {} for nobody",
-        ServerId::MAX,
-        i64::MIN
+        "candidate {found} in a notification: expected 0 to {}, or {NOT_YET} or {NOBODY} for nobody",
+        ServerId::MAX
     )]
     Leader {
         /// What was found.
@@ -111,6 +110,9 @@ pub enum DecodeError {
 
 /// How ZooKeeper writes "nobody", in each field of the vote.
 const NOBODY: i64 = i64::MIN;
+
+/// How a real server writes that it has not voted yet, when it is asked before its first round.
+const NOT_YET: i64 = -1;
 
 impl Notification {
     /// The version of the format this crate writes.
@@ -150,7 +152,7 @@ impl Notification {
             _ => return Err(DecodeError::Length { len }),
         };
         let vote = match (leader, ServerId::from_wire(leader)) {
-            (NOBODY, _) => None,
+            (NOBODY | NOT_YET, _) => None,
             (_, Some(leader)) => Some(Vote { epoch, zxid: Zxid(zxid), leader }),
             (found, None) => return Err(DecodeError::Leader { found }),
         };
@@ -348,6 +350,15 @@ mod tests {
     }
 
     #[test]
+    fn a_real_server_that_is_asked_before_its_first_round_votes_for_nobody() {
+        let mut bytes = current();
+        for offset in [4, 12, 28] {
+            bytes[offset..offset + 8].copy_from_slice(&(-1_i64).to_be_bytes());
+        }
+        assert_eq!(Notification::decode(&bytes).unwrap().vote, None);
+    }
+
+    #[test]
     fn what_is_no_notification_is_refused_with_what_was_found() {
         let refused = |offset: usize, field: &[u8]| {
             let mut bytes = current();
@@ -358,7 +369,7 @@ mod tests {
             let error = refused(0, &found.to_be_bytes());
             assert_eq!(error, DecodeError::State { found });
         }
-        for found in [-1, NOBODY + 1, i64::MAX] {
+        for found in [-2, NOBODY + 1, i64::MAX] {
             let error = refused(4, &found.to_be_bytes());
             assert_eq!(error, DecodeError::Leader { found });
         }
