@@ -16,8 +16,9 @@ use serde_json::json;
 
 use crate::{
     fault::Fault,
-    hosts::{Hosts, address},
+    hosts::{Hosts, PORT, address},
     record::{Belief, Record},
+    stranger::Stranger,
 };
 
 /// An agreement counts that has lasted this long.
@@ -40,6 +41,10 @@ struct Member {
     process: Option<Child>,
     life: u64,
     paused: bool,
+    /// Where it listens.
+    port: u16,
+    /// The one that was there before it, and will never go on.
+    frozen: Option<Child>,
     record: Record,
 }
 
@@ -47,8 +52,8 @@ struct Member {
 #[derive(Debug)]
 pub(crate) struct ProcessEnsemble<'a> {
     hosts: &'a Hosts,
-    votes: PathBuf,
     members: Vec<Member>,
+    strangers: Vec<Stranger>,
     heard: Receiver<Said>,
     say: Sender<Said>,
     elections: u64,
@@ -59,25 +64,20 @@ pub(crate) struct ProcessEnsemble<'a> {
 impl<'a> ProcessEnsemble<'a> {
     pub(crate) fn start(hosts: &'a Hosts) -> Self {
         let count = crate::MEMBERS;
-        let listed = (0..count).map(
-            |member| json!({ "id": member + 1, "election": format!("{}:3888", address(member)) }),
-        );
-        let file = json!({ "members": listed.collect::<Vec<_>>() });
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("faults-{}.json", std::process::id()));
-        fs::write(&path, file.to_string()).unwrap();
         let (say, heard) = channel();
 
         let fresh = |member: usize| Member {
             process: None,
             life: 0,
             paused: false,
+            port: PORT,
+            frozen: None,
             record: Record::new(member as u64 + 1, count as u64),
         };
         let mut ensemble = Self {
             hosts,
-            votes: path,
             members: (0..count).map(fresh).collect(),
+            strangers: Vec::new(),
             heard,
             say,
             elections: 0,
@@ -92,6 +92,8 @@ impl<'a> ProcessEnsemble<'a> {
 
     fn start_member(&mut self, index: usize) {
         let member = &mut self.members[index];
+        let votes = votes(index, member.port);
+        fs::write(&votes.0, &votes.1).unwrap();
         member.life += 1;
         member.paused = false;
         self.elections += member.record.elections;
@@ -101,7 +103,7 @@ impl<'a> ProcessEnsemble<'a> {
             .args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id"])
             .arg((index + 1).to_string())
             .arg("--votes")
-            .arg(&self.votes)
+            .arg(&votes.0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -142,6 +144,21 @@ impl<'a> ProcessEnsemble<'a> {
             Fault::CutOneWay(from, to) => self.hosts.deafen(to, from),
             Fault::Lose(member) => self.hosts.lose(member),
             Fault::Slow(member) => self.hosts.slow(member),
+            Fault::Stranger { at, claims, rubbish } => {
+                self.strangers.push(Stranger::start(self.hosts, at, claims, rubbish));
+            }
+            Fault::Freeze(member) => self.freeze(member),
+        }
+    }
+
+    /// Those who come in another's name go, and what is frozen dies.
+    pub(crate) fn be_left_alone(&mut self) {
+        self.strangers.clear();
+        for member in &mut self.members {
+            if let Some(mut frozen) = member.frozen.take() {
+                frozen.kill().unwrap();
+                frozen.wait().unwrap();
+            }
         }
     }
 
@@ -253,6 +270,23 @@ impl<'a> ProcessEnsemble<'a> {
         }
     }
 
+    /// Where the kernel cannot lead newcomers elsewhere, no other can take the place: then it is a pause.
+    fn freeze(&mut self, index: usize) {
+        let member = &self.members[index];
+        if member.process.is_none() || member.frozen.is_some() {
+            return;
+        }
+        let elsewhere = if member.port == PORT { PORT + 1 } else { PORT };
+        self.signal(index, "STOP");
+        if self.hosts.redirect(index, elsewhere) {
+            let member = &mut self.members[index];
+            (member.frozen, member.port) = (member.process.take(), elsewhere);
+            self.start_member(index);
+        } else {
+            self.members[index].paused = true;
+        }
+    }
+
     fn terminate(&mut self, index: usize) {
         if self.members[index].paused {
             self.signal(index, "CONT");
@@ -286,9 +320,21 @@ impl<'a> ProcessEnsemble<'a> {
 
 impl Drop for ProcessEnsemble<'_> {
     fn drop(&mut self) {
+        self.be_left_alone();
         for member in 0..self.members.len() {
             self.kill(member);
+            let _ = fs::remove_file(votes(member, self.members[member].port).0);
         }
-        let _ = fs::remove_file(&self.votes);
     }
+}
+
+/// The vote file of a member that listens at this port, which the others do not know: its path, and what is in it.
+fn votes(me: usize, port: u16) -> (PathBuf, String) {
+    let listed = (0..crate::MEMBERS).map(|member| {
+        let port = if member == me { port } else { PORT };
+        json!({ "id": member + 1, "election": format!("{}:{port}", address(member)) })
+    });
+    let file = json!({ "members": listed.collect::<Vec<_>>() });
+    let name = format!("faults-{}-{me}.json", std::process::id());
+    (PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), file.to_string())
 }

@@ -19,13 +19,18 @@ pub(crate) enum Fault {
     Lose(usize),
     /// What goes out takes long.
     Slow(usize),
+    /// Somebody greets the first in the name of the second, again and again: silently, or with rubbish. It stays until all
+    /// have agreed.
+    Stranger { at: usize, claims: usize, rubbish: bool },
+    /// The process stops and never goes on, its sockets stay; another takes its place. It is there until all have agreed.
+    Freeze(usize),
 }
 
 impl Fault {
     pub(crate) fn draw(rng: &mut fastrand::Rng, members: usize) -> Self {
         let one = rng.usize(0..members);
         let other = (one + rng.usize(1..members)) % members;
-        match rng.u8(0..8) {
+        match rng.u8(0..12) {
             0 => Self::Kill(one),
             1 => Self::Terminate(one),
             2 => Self::Pause(one),
@@ -33,7 +38,9 @@ impl Fault {
             4 => Self::Cut(one, other),
             5 => Self::CutOneWay(one, other),
             6 => Self::Lose(one),
-            _ => Self::Slow(one),
+            7 => Self::Slow(one),
+            8 | 9 => Self::Stranger { at: one, claims: other, rubbish: rng.bool() },
+            _ => Self::Freeze(one),
         }
     }
 
@@ -47,6 +54,9 @@ impl Fault {
             Self::CutOneWay(..) => "one-way cuts",
             Self::Lose(_) => "lossy links",
             Self::Slow(_) => "slow links",
+            Self::Stranger { rubbish: false, .. } => "silent strangers",
+            Self::Stranger { rubbish: true, .. } => "strangers with rubbish",
+            Self::Freeze(_) => "frozen processes",
         }
     }
 }

@@ -2,20 +2,28 @@
 
 use std::{net::Ipv4Addr, process::Command};
 
+/// Where every member listens, as far as the others know.
+pub(crate) const PORT: u16 = 3888;
+
+/// Where strangers live, in the namespace of the bridge.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 200);
+
 /// The namespaces of one test run. They go when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Hosts {
     prefix: String,
     members: usize,
     can_delay: bool,
+    can_redirect: bool,
 }
 
 impl Hosts {
     /// Makes the namespaces, or says why that is not possible here.
     pub(crate) fn new(members: usize) -> Result<Self, String> {
         let prefix = format!("ballotbox-{}", std::process::id());
-        let mut hosts = Self { prefix, members, can_delay: false };
+        let mut hosts = Self { prefix, members, can_delay: false, can_redirect: false };
         hosts.build()?;
+        hosts.can_redirect = (0..members).all(|member| hosts.prepare_redirects(member).is_ok());
         let attempt = hosts.tc(0, "add dev eth0 root netem delay 1ms");
         hosts.can_delay = attempt.is_ok();
         let _ = hosts.tc(0, "del dev eth0 root");
@@ -26,6 +34,7 @@ impl Hosts {
         let bridge = self.namespace(None);
         sh(&format!("ip netns add {bridge}"))?;
         sh(&format!("ip -n {bridge} link add br0 type bridge"))?;
+        sh(&format!("ip -n {bridge} addr add {STRANGER}/24 dev br0"))?;
         sh(&format!("ip -n {bridge} link set br0 up"))?;
         for member in 0..self.members {
             let host = self.namespace(Some(member));
@@ -75,6 +84,23 @@ impl Hosts {
             "tbf rate 32kbit burst 1600 latency 2s"
         };
         self.tc(member, &format!("replace dev eth0 root {how}")).unwrap();
+    }
+
+    /// From now on, who connects to this member reaches another port of it; connections that are there stay where they are.
+    /// `false` if the kernel cannot do that.
+    pub(crate) fn redirect(&self, member: usize, port: u16) -> bool {
+        if self.can_redirect {
+            self.nft(member, "flush chain ip moved input").unwrap();
+            let rule = format!("add rule ip moved input tcp dport {PORT} redirect to :{port}");
+            self.nft(member, &rule).unwrap();
+        }
+        self.can_redirect
+    }
+
+    /// The kernel has to know of all connections before it can tell the new ones from the old.
+    fn prepare_redirects(&self, member: usize) -> Result<(), String> {
+        self.nft(member, "add table ip moved")?;
+        self.nft(member, "add chain ip moved input { type nat hook prerouting priority -100; }")
     }
 
     /// All is well again with the network of this member.

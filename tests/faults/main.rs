@@ -1,7 +1,8 @@
 //! Five `ballotbox node` processes, each in a network namespace of its own, under seeded faults.
 //!
 //! An episode begins with everybody agreed. One to three faults happen, are held for a while, and are healed; then all
-//! must agree again within [`RECOVERY_MAX`], and stay so. Every event that every process prints is checked against
+//! must agree again within [`RECOVERY_MAX`], and stay so: even while strangers still greet them in the name of others, and
+//! processes that are stopped for good still have their sockets. Every event that every process prints is checked against
 //! the invariants on the way; and those of the cores are debug assertions in the processes themselves.
 //!
 //! | variable | meaning | default |
@@ -19,6 +20,7 @@ mod ensemble;
 mod fault;
 mod hosts;
 mod record;
+mod stranger;
 
 use std::{collections::BTreeMap, env, time::Duration};
 
@@ -69,6 +71,7 @@ fn run(hosts: &Hosts, episodes: u64, seed: u64) {
         ensemble.note("healed".to_owned());
         ensemble.heal();
         recoveries.push(ensemble.until_agreed(RECOVERY_MAX));
+        ensemble.be_left_alone();
     }
     ensemble.assert_undisturbed(CALM);
     let elections = ensemble.elections();
