@@ -147,7 +147,8 @@ fn votes(name: &str, hosts: &[String; 2]) -> PathBuf {
 
 /// The event of a link, as it would be at the time of that event.
 fn link(peer: u64, up: bool, event: &Value) -> Value {
-    json!({ "event": "link", "id": event["id"], "at_ms": event["at_ms"], "peer": peer, "up": up })
+    let (id, at_ms, time) = (&event["id"], &event["at_ms"], &event["time"]);
+    json!({ "event": "link", "id": id, "at_ms": at_ms, "time": time, "peer": peer, "up": up })
 }
 
 /// The port from which the node on this host has dialled the other one.
