@@ -14,9 +14,10 @@
 //! What grows without end is bounded: rounds, faults, dials, timers that run out early. Three limits come of it:
 //!
 //! - A direction of a link holds two frames, as in production: one handed over, one behind it. Where all timers are free,
-//!   or one is hasty in company of a crash, it holds one, the newest: there would be too many states.
+//!   or a voter that crashed starts again, and in some models with strangers, it holds one, the newest: there would be too
+//!   many states.
 //! - Where all timers are free, nothing breaks, and only the first round is looked at.
-//! - With a crash and a stranger, who has crashed starts again only when all else has ended.
+//! - Who crashes while all are still looking starts again only when all else has ended, but in the larger models.
 //!
 //! The larger models take minutes: `cargo test --test model -- --ignored`.
 

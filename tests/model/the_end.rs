@@ -35,6 +35,18 @@ thread_local! {
     static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
 }
 
+/// How it ends, if all is right then.
+pub(super) fn of(zxids: &[i64; VOTERS], from: &State) -> Option<State> {
+    let mut state = from.clone();
+    for _ in 0..MOVES_MAX {
+        if is_the_end(&state, Ending::Return) {
+            return Some(state);
+        }
+        go_on(&mut state, zxids, Ending::Return);
+    }
+    None
+}
+
 /// Whether all agree in the end, or nobody has a leader if there can be none, however it comes about.
 pub(super) fn is_right(zxids: &[i64; VOTERS], from: &State) -> bool {
     let mut from = from.clone();
