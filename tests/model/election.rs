@@ -390,7 +390,7 @@ fn with_two_faults_all_agree_in_the_end() {
     let left = Left { breaks: 1, doubts: 1, ..Left::default() };
     check(Voters { left, ..Voters::linked() }, 150_000);
     let left = Left { crashes: 1, returns: 1, misses: 1, ..Left::default() };
-    check(Voters { left, frames: 1, ..Voters::linked() }, 400_000);
+    check(Voters { left, frames: 1, ..Voters::linked() }, 300_000);
     let left = Left { crashes: 1, returns: 1, doubts: 1, ..Left::default() };
     check(Voters { left, frames: 1, ..Voters::linked() }, 400_000);
 }
