@@ -102,9 +102,9 @@ fn a_node_listens_at_every_address_of_its_name_whatever_the_families() {
         // One that this machine does not have is left out.
         (&["192.0.2.1", "::1"], &["[::1]:3888"]),
     ] {
-        names.write(
-            &addresses.iter().map(|address| format!("{address} own.test\n")).collect::<String>(),
-        );
+        let lines: Vec<_> =
+            addresses.iter().map(|address| format!("{address} own.test\n")).collect();
+        names.write(&lines.concat());
         let votes = votes("families", &["own.test".to_owned(), "192.0.2.2".to_owned()]);
         let mut one = Process::start(&hosts, 0, 1, &votes);
         one.until(|event| event["event"] == "looking");

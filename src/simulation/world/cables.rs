@@ -66,7 +66,8 @@ impl World {
             }
             return;
         }
-        let is_served = frozen.map_or(self.members[to].running.is_some(), |(_, killed)| !killed);
+        let is_served =
+            frozen.map_or_else(|| self.members[to].running.is_some(), |(_, killed)| !killed);
         if !is_served {
             return self.answer(number, false);
         }
