@@ -81,7 +81,10 @@ fn zookeeper_3991_a_name_that_is_known_only_later_is_looked_up_again_to_listen()
     names.say(&[("two.test", 1)]);
     let votes = votes("later", &["one.test".to_owned(), "two.test".to_owned()]);
     let mut one = Process::start(&hosts, 0, 1, &votes);
-    one.until_remark("cannot listen on one.test:3888");
+    one.until(|event| {
+        let text = event["text"].as_str();
+        text.is_some_and(|text| text.contains("cannot listen on one.test:3888"))
+    });
     names.say(&[("one.test", 0), ("two.test", 1)]);
     one.until(|event| event["event"] == "listening");
     let mut two = Process::start(&hosts, 1, 2, &votes);
@@ -212,7 +215,6 @@ struct Process {
     id: u64,
     child: Child,
     events: flume::Receiver<String>,
-    remarks: flume::Receiver<String>,
     heard: Vec<String>,
 }
 
@@ -222,24 +224,9 @@ impl Process {
         command.args(["netns", "exec", &hosts.namespace(Some(host))]);
         command.args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id", &id.to_string()]);
         let command = command.arg("--votes").arg(votes).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let events = lines_of(child.stdout.take().unwrap());
-        let remarks = lines_of(child.stderr.take().unwrap());
-        Self { id, child, events, remarks, heard: Vec::new() }
-    }
-
-    /// Waits for a line on stderr that contains this.
-    fn until_remark(&self, wanted: &str) {
-        let deadline = clock::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(clock::now());
-            let Ok(line) = self.remarks.recv_timeout(left) else {
-                panic!("node {} has not said: {wanted}", self.id);
-            };
-            if line.contains(wanted) {
-                return;
-            }
-        }
+        Self { id, child, events, heard: Vec::new() }
     }
 
     /// Waits for an event like this, behind those waited for before.

@@ -20,7 +20,8 @@
 //! within the time keeps its place, and the candidate is dropped; otherwise the candidate becomes the link. Silent
 //! candidates are dropped after a moment, and when there are too many, they push out each other only. A link over which its
 //! peer never says anything is closed, too; until then a higher id is knocked at as if there were none: the other end may be
-//! a stranger, and the peer may not know that it is missed.
+//! a stranger, and the peer may not know that it is missed. As a real server that is knocked at gives up the link it has, the
+//! first link that comes up puts the next knock off.
 //!
 //! A broken link is never revived: the next one has a higher [`Generation`], and what is reported about an older one
 //! is ignored. Per peer one frame is being written and at most one waits, the newest. To a peer without a link nothing is

@@ -11,8 +11,8 @@ use crate::ServerId;
 impl LinkTable {
     pub(super) fn start(&mut self) {
         let unlinked = |(id, peer): (&ServerId, &Peer)| {
-            // A peer that has spoken over its link needs none.
-            matches!(peer.dialing, Dialing::Waiting { .. }).then_some(*id)
+            // A peer that has spoken over its link needs none, and where a link just came up the timer runs.
+            matches!(peer.dialing, Dialing::Waiting { put_off: false, .. }).then_some(*id)
         };
         let waiting: Vec<_> = self.peers.iter().filter_map(unlinked).collect();
         for peer in waiting {
@@ -28,7 +28,7 @@ impl LinkTable {
         let down = |(id, peer): (&ServerId, &Peer)| match peer.dialing {
             // A higher id that was not knocked at yet is likely to be dialling us.
             Dialing::Waiting { .. } if self.me < *id && peer.failures == 0 => None,
-            Dialing::Waiting { hurried } => Some((*id, hurried)),
+            Dialing::Waiting { hurried, .. } => Some((*id, hurried)),
             Dialing::Trying { .. } | Dialing::Resting => None,
         };
         let waiting: Vec<_> = self.peers.iter().filter_map(down).collect();
@@ -54,7 +54,7 @@ impl LinkTable {
             return;
         };
         match peer.dialing {
-            Dialing::Waiting { hurried } => {
+            Dialing::Waiting { hurried, .. } => {
                 peer.knocked = true;
                 // A knock shows that the peer is there again; one that follows a hurried attempt may be forged.
                 if !hurried {
@@ -148,10 +148,23 @@ impl LinkTable {
             Dialing::Trying { hurried, .. } => hurried,
             Dialing::Waiting { .. } | Dialing::Resting => false,
         };
-        peer.dialing = Dialing::Waiting { hurried };
+        peer.dialing = Dialing::Waiting { hurried, put_off: false };
         peer.failures = peer.failures.saturating_add(1);
         let after = redial.delay(peer.failures).unwrap_or(redial.max);
         self.set_timer(Timer::Redial(id), after.max(at_least));
+    }
+
+    /// A higher id has just connected, if it is that: a real server that is knocked at gives up the link it has. So the next
+    /// knock is put off, once: strangers that come and go cannot put it off for ever.
+    pub(super) fn put_off(&mut self, id: ServerId) {
+        let (redial, at_least) = (self.timing.redial, self.timing.answer_to_knock);
+        if let Some(peer) = self.peers.get_mut(&id)
+            && let Dialing::Waiting { put_off, .. } = &mut peer.dialing
+            && !std::mem::replace(put_off, true)
+        {
+            let after = redial.delay(peer.failures.max(1)).unwrap_or(redial.max);
+            self.set_timer(Timer::Redial(id), after.max(2 * at_least));
+        }
     }
 
     /// The peer need not be tried any more.

@@ -28,8 +28,8 @@ pub(super) enum Dialing {
     /// It need not be.
     Resting,
     /// The `Redial` timer is armed. `hurried`: a knock was answered since the timer last ran out, so the next one has to
-    /// wait for it.
-    Waiting { hurried: bool },
+    /// wait for it. `put_off`: the timer was set anew as a link came up.
+    Waiting { hurried: bool, put_off: bool },
     /// Attempts are under way: one, or several if the first takes long. `called`: the peer knocked since the newest
     /// began. `overdue`: the `Redial` timer, which looks after the newest, ran out.
     Trying { attempts: Vec<Generation>, hurried: bool, called: bool, overdue: bool },
@@ -89,7 +89,7 @@ impl Peer {
     pub(super) const fn new() -> Self {
         Self {
             link: None,
-            dialing: Dialing::Waiting { hurried: false },
+            dialing: Dialing::Waiting { hurried: false, put_off: false },
             failures: 0,
             away: false,
             knocked: false,
