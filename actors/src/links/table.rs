@@ -278,8 +278,6 @@ impl LinkTable {
         if self.me > id {
             // We have dialled it ourselves, at its own address.
             self.rest(id);
-        } else {
-            self.put_off(id);
         }
         // First the news, then the link: what it brings is of no use to a user that does not know it.
         self.notify(Notice::LinkUp(link));

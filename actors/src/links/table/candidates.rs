@@ -11,7 +11,8 @@ use crate::ServerId;
 impl LinkTable {
     pub(super) fn accept(&mut self, from: ServerId, socket: SocketId) {
         let Some(present) = self.link_mut(from) else {
-            return self.open(from, socket);
+            self.open(from, socket);
+            return self.put_off(from);
         };
         let leaving = present.rivals.admit(socket);
         if leaving != Some(socket) {
