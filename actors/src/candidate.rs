@@ -88,16 +88,17 @@ impl<U: From<Report> + Send + 'static> Candidate<U> {
 
     /// Waits for a whole frame that a peer may have sent. It stays in the buffer.
     async fn hear_out(&self, buffer: &mut FrameBuffer) -> Result<(), CandidateError> {
-        while !buffer.has_frame().map_err(ReceiveError::from)? {
-            if buffer.len() > FIRST_FRAME_MAX {
+        loop {
+            let first = buffer.first_frame().map_err(ReceiveError::from)?;
+            let held = first.as_ref().map_or(buffer.len(), |frame| frame.as_bytes().len());
+            if held > FIRST_FRAME_MAX {
                 return Err(CandidateError::TooLong);
             }
-            read_some(&self.socket, buffer).await?;
-        }
-        match buffer.first_frame().map_err(ReceiveError::from)? {
-            Some(first) if first.as_bytes().len() > FIRST_FRAME_MAX => Err(CandidateError::TooLong),
-            Some(first) if (self.understands)(first.body()) => Ok(()),
-            Some(_) | None => Err(CandidateError::NotUnderstood),
+            match first {
+                Some(frame) if (self.understands)(frame.body()) => return Ok(()),
+                Some(_) => return Err(CandidateError::NotUnderstood),
+                None => read_some(&self.socket, buffer).await?,
+            }
         }
     }
 }

@@ -12,7 +12,11 @@ use std::{
 
 use self::peer::{Doubt, Guest, Outbox, Peer, PeerLink};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
-use crate::{ServerId, kit::Backoff, wire::Frame};
+use crate::{
+    ServerId,
+    kit::{Backoff, Sparingly},
+    wire::Frame,
+};
 
 /// At most this many strangers are served at the same time: enough for operators who probe, too few to matter.
 pub const GUESTS_MAX: usize = 8;
@@ -37,10 +41,10 @@ pub struct LinkTiming {
     /// A link over which the peer has spoken and that lasted this long is a success: the next failure counts as the
     /// first.
     pub steady: Duration,
-    /// A link in doubt, as a candidate has spoken, is given at least this long to deliver an answer, and at most twice as
+    /// A link in doubt because a candidate has spoken is given at least this long to deliver an answer, and at most twice as
     /// long. One that has answered is not asked again for as long.
     pub answer: Duration,
-    /// The same for a link in doubt as its peer has knocked. Any stranger can knock, and the way to a peer may be long.
+    /// The same for a link in doubt because its peer has knocked. Any stranger can knock, and the way to a peer may be long.
     pub answer_to_knock: Duration,
     /// A link over which its peer has said nothing yet is closed after this.
     pub silence: Duration,
@@ -209,21 +213,20 @@ impl LinkTable {
 
     /// The peer has said something valid over this link: the link counts, and if it was in doubt, it keeps its place.
     fn spoke(&mut self, link: LinkId) {
-        if self.outbox_mut(link).is_none() {
-            return;
-        }
         let Some(peer) = self.peers.get_mut(&link.peer) else {
             return;
         };
-        let Some(present) = &mut peer.link else {
+        let is_meant = |present: &&mut PeerLink| present.outbox.generation == link.generation;
+        let Some(present) = peer.link.as_mut().filter(is_meant) else {
             return;
         };
         peer.away = false;
         let first = !std::mem::replace(&mut present.spoken, true);
         let dispelled = present.doubt == Doubt::Raised;
-        let losers = if dispelled { present.rivals.remove_spoken() } else { Vec::new() };
+        let mut losers = Vec::new();
         if dispelled {
             present.doubt = Doubt::Dispelled;
+            losers = present.rivals.remove_spoken();
             self.wait_for_answer(link.peer);
         }
         if first {
@@ -274,7 +277,7 @@ impl LinkTable {
         };
         peer.link = Some(PeerLink::new(link.generation));
         peer.knocked = false;
-        peer.unanswered_knocks = 0;
+        peer.unanswered_knocks = Sparingly::default();
         if self.me > id {
             // We have dialled it ourselves, at its own address.
             self.rest(id);

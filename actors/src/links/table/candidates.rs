@@ -81,9 +81,7 @@ impl LinkTable {
             return;
         };
         if present.doubt == Doubt::Raised && (present.rivals.has_spoken() || may_dial) {
-            let link = LinkId { peer: id, generation: present.outbox.generation };
-            self.actions.push(Action::CloseLink { link });
-            self.replace(link);
+            self.give_up(id);
         } else {
             present.doubt = Doubt::None;
         }
@@ -91,8 +89,13 @@ impl LinkTable {
 
     /// A link has been there for long, and nothing was ever said over it.
     pub(super) fn unspoken(&mut self, id: ServerId) {
-        if let Some(PeerLink { outbox, spoken: false, .. }) = self.link_mut(id) {
-            let link = LinkId { peer: id, generation: outbox.generation };
+        if let Some(PeerLink { spoken: false, .. }) = self.link_mut(id) {
+            self.give_up(id);
+        }
+    }
+
+    fn give_up(&mut self, id: ServerId) {
+        if let Some(link) = self.link(id) {
             self.actions.push(Action::CloseLink { link });
             self.replace(link);
         }

@@ -6,7 +6,7 @@ use super::{
     ATTEMPTS_MAX, Action, Approach, LinkId, LinkTable, Notice, SocketId, Timer,
     peer::{Dialing, Peer},
 };
-use crate::ServerId;
+use crate::{ServerId, kit::Sparingly};
 
 impl LinkTable {
     pub(super) fn start(&mut self) {
@@ -58,7 +58,7 @@ impl LinkTable {
                 peer.knocked = true;
                 // A knock shows that the peer is there again; one that follows a hurried attempt may be forged.
                 if !hurried {
-                    if peer.unanswered_knocks == 0 {
+                    if peer.unanswered_knocks == Sparingly::default() {
                         peer.failures = 0;
                     }
                     self.dial(from, true);
@@ -123,11 +123,8 @@ impl LinkTable {
         }
         let newly_away = !std::mem::replace(&mut peer.away, true);
         let owed_a_dial = std::mem::take(&mut peer.knocked);
-        if owed_a_dial {
-            peer.unanswered_knocks = peer.unanswered_knocks.saturating_add(1);
-        }
         // A peer that knocks for hours is a handful of notices.
-        let is_news = owed_a_dial && peer.unanswered_knocks.is_power_of_two();
+        let is_news = owed_a_dial && peer.unanswered_knocks.count().is_some();
         if !peer.is_still_tried_without(link.generation) {
             self.wait_to_redial(link.peer, Duration::ZERO);
         }
@@ -140,7 +137,6 @@ impl LinkTable {
     }
 
     pub(super) fn wait_to_redial(&mut self, id: ServerId, at_least: Duration) {
-        let redial = self.timing.redial;
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
@@ -150,21 +146,26 @@ impl LinkTable {
         };
         peer.dialing = Dialing::Waiting { hurried, put_off: false };
         peer.failures = peer.failures.saturating_add(1);
-        let after = redial.delay(peer.failures).unwrap_or(redial.max);
-        self.set_timer(Timer::Redial(id), after.max(at_least));
+        self.set_redial(id, at_least);
     }
 
     /// A higher id has just connected, if it is that: a real server that is knocked at gives up the link it has. So the next
     /// knock is put off, once: strangers that come and go cannot put it off for ever.
     pub(super) fn put_off(&mut self, id: ServerId) {
-        let (redial, at_least) = (self.timing.redial, self.timing.answer_to_knock);
         if let Some(peer) = self.peers.get_mut(&id)
             && let Dialing::Waiting { put_off, .. } = &mut peer.dialing
             && !std::mem::replace(put_off, true)
         {
-            let after = redial.delay(peer.failures.max(1)).unwrap_or(redial.max);
-            self.set_timer(Timer::Redial(id), after.max(2 * at_least));
+            self.set_redial(id, 2 * self.timing.answer_to_knock);
         }
+    }
+
+    /// Arms the timer for the next attempt: the back-off, but at least this.
+    fn set_redial(&mut self, id: ServerId, at_least: Duration) {
+        let redial = self.timing.redial;
+        let failures = self.peers.get(&id).map_or(0, |peer| peer.failures);
+        let after = redial.delay(failures.max(1)).unwrap_or(redial.max);
+        self.set_timer(Timer::Redial(id), after.max(at_least));
     }
 
     /// The peer need not be tried any more.

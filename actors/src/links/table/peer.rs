@@ -4,6 +4,7 @@
 use super::CANDIDATES_MAX;
 use crate::{
     ServerId,
+    kit::Sparingly,
     links::{Generation, SocketId},
     wire::Frame,
 };
@@ -18,8 +19,8 @@ pub(super) struct Peer {
     pub(super) away: bool,
     /// It knocked, and was not reached since.
     pub(super) knocked: bool,
-    /// So often it knocked and could not be dialled back, since it was last reached.
-    pub(super) unanswered_knocks: u32,
+    /// How often it knocked and could not be dialled back, since it was last reached.
+    pub(super) unanswered_knocks: Sparingly,
 }
 
 /// How a peer is tried. A higher id is tried until it has spoken, even over a link: its other end may be a stranger.
@@ -86,14 +87,14 @@ pub(super) struct Outbox {
 }
 
 impl Peer {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             link: None,
             dialing: Dialing::Waiting { hurried: false, put_off: false },
             failures: 0,
             away: false,
             knocked: false,
-            unanswered_knocks: 0,
+            unanswered_knocks: Sparingly::default(),
         }
     }
 
