@@ -263,10 +263,7 @@ impl ConfigText {
             slip: Slip::find(value),
         })?;
         odd.extend(oddities);
-        match self.servers.insert(id, line) {
-            None => Ok(()),
-            Some(_) => Err(LineError::Repeated { key: key.into() }),
-        }
+        once(key, self.servers.insert(id, line))
     }
 
     fn apply_group(
@@ -304,10 +301,7 @@ impl ConfigText {
         let number =
             taken(value, odd).ok_or_else(|| LineError::Weight { id, found: value.into() })?;
         let weight = u64::try_from(number).map_err(|_| LineError::Range { number })?;
-        match self.weights.insert(id, weight) {
-            None => Ok(()),
-            Some(_) => Err(LineError::Repeated { key: key.into() }),
-        }
+        once(key, self.weights.insert(id, weight))
     }
 
     fn apply_version(&mut self, value: &str, odd: &mut Vec<Oddity>) -> Result<(), LineError> {
@@ -373,6 +367,11 @@ fn key_number(key: &str, kind: &'static str, odd: &mut Vec<Oddity>) -> Result<i6
         odd.push(Oddity::Number { found: digits.into(), read: number });
     }
     Ok(number)
+}
+
+/// What a key said before must be nothing.
+fn once<T>(key: &str, before: Option<T>) -> Result<(), LineError> {
+    before.map_or(Ok(()), |_| Err(LineError::Repeated { key: key.into() }))
 }
 
 fn server_id(number: i64) -> Result<ServerId, LineError> {

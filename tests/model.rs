@@ -23,8 +23,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 #[path = "model/election.rs"]
 mod election;
 #[path = "model/links.rs"]
@@ -33,10 +31,5 @@ mod links;
 mod the_end;
 #[path = "model/voters.rs"]
 mod voters;
-
-/// What stands for a state where ways are remembered.
-fn fingerprint(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
-}
+#[path = "model/walks.rs"]
+mod walks;

@@ -50,6 +50,18 @@ async fn start(lab: &mut Lab, number: u64) -> Node {
     Node::start(config(lab, number)).await.unwrap()
 }
 
+/// An ensemble of three of which 1 follows 2, and 3 is absent.
+async fn without_3() -> (Lab, BTreeMap<u64, Node>) {
+    let mut lab = Lab::voters(3);
+    lab.absent(3);
+    let mut nodes = BTreeMap::new();
+    for number in [1, 2] {
+        nodes.insert(number, start(&mut lab, number).await);
+    }
+    assert_eq!(agreed(&nodes).await, id(2));
+    (lab, nodes)
+}
+
 /// An ensemble of three with this leader, whose history is the newest.
 async fn led_by(leader: u64) -> (Lab, BTreeMap<u64, Node>) {
     let mut lab = Lab::voters(3);
@@ -203,13 +215,7 @@ fn a_leader_whose_followers_are_gone_looks_again_though_strangers_claim_to_be_th
 #[test]
 fn a_peer_gets_in_though_silent_strangers_hold_its_links() {
     block_on(async {
-        let mut lab = Lab::voters(3);
-        lab.absent(3);
-        let mut nodes = BTreeMap::new();
-        for number in [1, 2] {
-            nodes.insert(number, start(&mut lab, number).await);
-        }
-        assert_eq!(agreed(&nodes).await, id(2));
+        let (mut lab, mut nodes) = without_3().await;
         let mut crowds = [silent(&lab, 1, 3).await, silent(&lab, 2, 3).await];
         for crowd in &mut crowds {
             one_is_taken_for_the_link(crowd).await;
@@ -226,13 +232,7 @@ fn a_peer_gets_in_though_silent_strangers_hold_its_links() {
 #[test]
 fn a_peer_gets_in_while_strangers_keep_coming_in_its_name() {
     block_on(async {
-        let mut lab = Lab::voters(3);
-        lab.absent(3);
-        let mut nodes = BTreeMap::new();
-        for number in [1, 2] {
-            nodes.insert(number, start(&mut lab, number).await);
-        }
-        assert_eq!(agreed(&nodes).await, id(2));
+        let (mut lab, mut nodes) = without_3().await;
         let floods: Vec<_> = [1, 2]
             .into_iter()
             .flat_map(|node| [&b""[..], b"\0\0\0\x04none"].map(|word| (node, word)))
@@ -402,13 +402,7 @@ fn what_a_stranger_wins_that_speaks_for_an_absent_voter_does_not_outlast_it() {
 #[test]
 fn a_stranger_that_answers_for_a_peer_keeps_its_place_only_while_it_stays() {
     block_on(async {
-        let mut lab = Lab::voters(3);
-        lab.absent(3);
-        let mut nodes = BTreeMap::new();
-        for number in [1, 2] {
-            nodes.insert(number, start(&mut lab, number).await);
-        }
-        assert_eq!(agreed(&nodes).await, id(2));
+        let (mut lab, mut nodes) = without_3().await;
         let mut stranger = Peer::greet(&lab, 1, 3).await;
         stranger.say(&forged(3)).await;
         nodes.insert(3, start(&mut lab, 3).await);

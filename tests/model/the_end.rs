@@ -10,14 +10,10 @@
 //!
 //! Strangers stay where they are, until the peer they claim to be is there: a voter linked to one does not hear that the
 //! peer is out of reach.
-//!
-//! What comes next depends on the state alone. So ways that meet go on as one, and each is walked once.
-
-use std::{cell::RefCell, collections::HashMap};
 
 use super::{
-    fingerprint,
     voters::{Left, State, VOTERS, ends, pairs},
+    walks::{fingerprint, gets_there},
 };
 
 /// No way is longer.
@@ -28,11 +24,6 @@ const MOVES_MAX: usize = 100;
 enum Ending {
     Return,
     Absence,
-}
-
-thread_local! {
-    /// How long the way is from the states where this thread has walked it.
-    static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
 }
 
 /// How it ends, if all is right then.
@@ -58,25 +49,13 @@ pub(super) fn is_right(zxids: &[i64; VOTERS], from: &State) -> bool {
 }
 
 fn walk(zxids: &[i64; VOTERS], mut state: State, ending: Ending) -> bool {
-    let mut way = Vec::new();
-    while way.len() <= MOVES_MAX {
-        let print = fingerprint(&(&state, ending, zxids));
-        let known = KNOWN.with_borrow(|known| known.get(&print).copied());
-        if let Some(rest) = known.or_else(|| is_the_end(&state, ending).then_some(0)) {
-            return remember(&way, rest);
-        }
-        way.push(print);
-        go_on(&mut state, zxids, ending);
-    }
-    false
-}
-
-fn remember(way: &[u64], rest: usize) -> bool {
-    KNOWN.with_borrow_mut(|known| {
-        let lengths = (rest + 1..).zip(way.iter().rev());
-        known.extend(lengths.map(|(length, print)| (*print, length)));
-    });
-    rest + way.len() <= MOVES_MAX
+    gets_there(
+        &mut state,
+        MOVES_MAX,
+        |state| fingerprint(&(state, ending, zxids)),
+        |state| is_the_end(state, ending),
+        |state| go_on(state, zxids, ending),
+    )
 }
 
 /// Nothing moves any more, and all is right. Without a quorum all look for ever, as often as their timers run out.

@@ -25,7 +25,7 @@ use ballotbox::{
     election::{Action, Event, Notification, Timer, invariants},
 };
 
-use super::fingerprint;
+use super::walks::fingerprint;
 
 pub(super) const VOTERS: usize = 3;
 

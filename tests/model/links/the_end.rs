@@ -3,27 +3,18 @@
 //! Everything under way arrives, and when all is quiet every timer that is armed runs out, in turn. Strangers that are
 //! silent or speak rubbish stay, and so does a frozen instance. Those who spoke for somebody else leave: what they can do
 //! is not to outlast them.
-//!
-//! What comes next depends on the state alone. So ways that meet go on as one, and each is walked once.
-
-use std::{cell::RefCell, collections::HashMap};
 
 use super::{
     faults::Left,
     state::{Stage, State},
 };
-use crate::fingerprint;
+use crate::walks::{fingerprint, gets_there};
 
 /// No way is longer.
 const MOVES_MAX: usize = 40;
 
 /// Nothing is under way for longer.
 const STEPS_MAX: usize = 200;
-
-thread_local! {
-    /// How long the way is from the states where this thread has walked it.
-    static KNOWN: RefCell<HashMap<u64, usize>> = RefCell::default();
-}
 
 /// How it ends, if they are linked then.
 pub(super) fn of(from: &State) -> Option<State> {
@@ -42,26 +33,11 @@ pub(super) fn of(from: &State) -> Option<State> {
 pub(super) fn is_link(from: &State) -> bool {
     let mut state = from.clone();
     (state.left, state.wrong) = (Left::default(), None);
-    let mut way = Vec::new();
-    while way.len() <= MOVES_MAX {
-        calm_down(&mut state);
-        let print = fingerprint(&state);
-        let known = KNOWN.with_borrow(|known| known.get(&print).copied());
-        if let Some(rest) = known.or_else(|| is_the_end(&state).then_some(0)) {
-            return remember(&way, rest);
-        }
-        way.push(print);
-        go_on(&mut state);
-    }
-    false
-}
-
-fn remember(way: &[u64], rest: usize) -> bool {
-    KNOWN.with_borrow_mut(|known| {
-        let lengths = (rest + 1..).zip(way.iter().rev());
-        known.extend(lengths.map(|(length, print)| (*print, length)));
-    });
-    rest + way.len() <= MOVES_MAX
+    calm_down(&mut state);
+    gets_there(&mut state, MOVES_MAX, fingerprint, is_the_end, |state| {
+        go_on(state);
+        calm_down(state);
+    })
 }
 
 /// Nothing moves any more, and they are linked.
