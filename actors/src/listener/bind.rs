@@ -96,7 +96,13 @@ impl Binder {
                     elsewhere.push(Elsewhere { endpoint, address });
                 }
                 Err(error) => {
-                    let cause = UntrustedText::new(format_args!("{address}: {error}"));
+                    // A name may have several addresses; one that was configured as such is named already.
+                    let is_named = endpoint == Endpoint::from(address);
+                    let cause = if is_named {
+                        error.into()
+                    } else {
+                        UntrustedText::new(format_args!("{address}: {error}"))
+                    };
                     failures.push(BindFailure { endpoint, cause });
                 }
             }
