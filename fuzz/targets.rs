@@ -5,9 +5,10 @@
 use std::path::Path;
 
 use ballotbox::{
-    config_text::ConfigText, election::Notification, vote_file::VoteFile, zoo_cfg::ZooCfg,
+    election::Notification, membership::config_text::ConfigText, vote_file::VoteFile,
+    zoo_cfg::ZooCfg,
 };
-use ballotbox_actors::wire::{Frame, FrameBuffer, Greeting};
+use ballotbox_core::wire::{Frame, FrameBuffer, Greeting};
 
 /// The first bytes of a connection.
 pub fn greeting(bytes: &[u8]) {

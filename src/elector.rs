@@ -11,11 +11,10 @@ use std::{
 };
 
 use ballotbox_actors::{
-    NetworkAddress, Report, ServerId,
-    kit::{Actor, Address, Mailbox, Sparingly, Timers, Wake, clock},
-    links::LinkId,
-    wire::Frame,
+    NetworkAddress, Report,
+    kit::{Actor, Address, Mailbox, Timers, Wake, clock},
 };
+use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use crate::{
     Ensemble, Epoch, Vote, Zxid,

@@ -34,10 +34,14 @@
 //! | --- | --- |
 //! | [`node`] | one member, running: the actors and what one can know of them |
 //! | [`election`] | the pure core that decides, and the notifications it is about |
+//! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
+//! | [`zoo_cfg`] | reads the configuration file of a real server |
+//! | [`probe`] | asks the servers of a running ensemble whom they have elected |
 //! | [`vote_file`] | situations to play: members, steps, expectations |
-//! | [`elect`] | plays a vote file over real sockets |
-//! | [`zoo_cfg`], [`config_text`] | what real servers are configured with, and tell each other |
-//! | [`ballotbox_actors`] | the network below |
+//! | [`elect`], [`simulation`] | play a vote file: over real sockets, or in virtual time |
+//!
+//! Two packages lie below. [`ballotbox_core`] decides: `election` and `membership` are its modules. [`ballotbox_actors`] is
+//! the election network.
 //!
 //! Whoever comes from ZooKeeper will look for these:
 //!
@@ -50,27 +54,21 @@
 //! | `recvset`, `outofelection` | [`Election::ballots`], [`Election::established`] |
 //! | `lookForLeader` | [`Election`] |
 //! | `finalizeWait`, `notTimeout` | [`Timing::settle`], [`Timing::resend_min`] |
-//! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_actors::links::LinkTable) |
+//! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
-pub mod config_text;
 pub mod elect;
-pub mod election;
 mod elector;
-mod ensemble;
-mod java;
 pub mod node;
 mod present_links;
 pub mod probe;
-mod properties;
 pub mod simulation;
-mod slip;
-mod timing;
 pub mod vote_file;
 pub mod zoo_cfg;
 
-pub use ballotbox_actors::{Endpoint, EndpointError, ServerId, UntrustedText};
-pub use election::{Decision, Election, Epoch, Round, Standing, Vote, Zxid};
-pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role};
+pub use ballotbox_core::{
+    Endpoint, EndpointError, ServerId, UntrustedText,
+    election::{self, Decision, Election, Epoch, Round, Standing, Timing, Vote, Zxid},
+    membership::{self, Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role},
+};
 pub use node::{Node, NodeConfig, NodeError};
-pub use timing::Timing;

@@ -17,9 +17,10 @@ mod news;
 mod supervisor;
 
 use ballotbox_actors::{
-    NetworkError, UntrustedText,
+    NetworkError,
     kit::{Address, Mailbox, Wake, mailbox, spawn},
 };
+use ballotbox_core::UntrustedText;
 
 use self::supervisor::{Supervisor, SupervisorMsg};
 pub use self::{

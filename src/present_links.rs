@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ballotbox_actors::{
-    Report, ServerId,
+use ballotbox_actors::Report;
+use ballotbox_core::{
+    ServerId,
     links::{Generation, LinkId},
 };
 

@@ -1,7 +1,7 @@
 //! Elections in virtual time: thousands in a second, with every fault a network knows, each repeatable by its seed.
 //!
 //! A [`World`] holds the production cores, [`Election`](crate::Election) and
-//! [`LinkTable`](ballotbox_actors::links::LinkTable), and plays the part of everything around them: actors, sockets,
+//! [`LinkTable`](ballotbox_core::links::LinkTable), and plays the part of everything around them: actors, sockets,
 //! cables, clocks. What is left to chance is drawn from the seed: how long a frame takes, how long a jittered wait is,
 //! which faults happen when. So the same file, seed and version give the same run, to the last byte of its trace.
 //!

@@ -29,7 +29,7 @@ mod raw;
 
 use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
 
-use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};

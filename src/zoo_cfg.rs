@@ -7,7 +7,7 @@
 //!
 //! | key | meaning | if missing |
 //! | --- | --- | --- |
-//! | `server.N`, `group.N`, `weight.N` | the members, see [`config_text`](crate::config_text) | refused without any server |
+//! | `server.N`, `group.N`, `weight.N` | the members, see [`config_text`](crate::membership::config_text) | refused without any server |
 //! | `dynamicConfigFile` | the members stand in that file, its suffix is their version in hexadecimal | they stand here |
 //! | `dataDir` | its file `myid` holds the id of this server | refused |
 //! | `tickTime` | the unit of `initLimit` and `syncLimit`, ms | 3000 |
@@ -50,7 +50,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::{ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText};
 
 pub use self::{
     finding::{FINDINGS_MAX, Finding, Findings, Place, RealServer, Severity, ZooCfgError},
@@ -58,11 +58,7 @@ pub use self::{
     problem::Problem,
 };
 use self::{members::Members, settings::Settings, text::Text};
-use crate::{
-    config_text::ConfigText,
-    ensemble::{Ensemble, Role},
-    timing::Timing,
-};
+use crate::{Ensemble, Role, Timing, membership::config_text::ConfigText};
 
 /// How long a file may be, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;

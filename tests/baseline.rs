@@ -9,10 +9,8 @@ use std::fs;
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
 use ballotbox::node::{NodeEvent, Occurrence};
-use ballotbox_actors::{
-    Report,
-    wire::{Greeting, GreetingForm},
-};
+use ballotbox_actors::Report;
+use ballotbox_core::wire::{Greeting, GreetingForm};
 use common::{Lab, elects, id};
 
 const CYCLES: usize = 1000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ballotbox::{
     Endpoint, GroupId, Role, ServerId,
-    config_text::{ConfigText, ConfigVersion, ServerLine},
+    membership::config_text::{ConfigText, ConfigVersion, ServerLine},
 };
 use proptest::{collection, option, prelude::*};
 use serde_json::Value;

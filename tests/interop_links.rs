@@ -21,10 +21,8 @@ use ballotbox::{
     election::{Format, Notification, PeerState},
     node::{NodeEvent, Status, Watch},
 };
-use ballotbox_actors::{
-    Report,
-    wire::{Frame, FrameBuffer, Greeting, GreetingForm},
-};
+use ballotbox_actors::Report;
+use ballotbox_core::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
 use common::{PATIENCE, elects, id, patiently};
 use zookeeper::{Server, Zoo, log::Heard};
 

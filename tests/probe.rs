@@ -21,7 +21,7 @@ use ballotbox::{
     election::{Format, Notification, PeerState},
     probe::{Inquirer, NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
 };
-use ballotbox_actors::wire::{Frame, Greeting, GreetingForm};
+use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use common::{Lab, PATIENCE, elects, id};
 use serde_json::Value;
 use zookeeper::Zoo;

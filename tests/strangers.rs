@@ -23,8 +23,8 @@ use ballotbox::{
     Epoch, Node, NodeConfig, Round, Standing, Vote, Zxid,
     node::{NodeEvent, NodeState, Occurrence, Status, Watch},
 };
-use ballotbox_actors::{
-    Report,
+use ballotbox_actors::Report;
+use ballotbox_core::{
     links::LinkId,
     wire::{Greeting, GreetingForm},
 };

@@ -16,7 +16,7 @@ use ballotbox::{
     election::{Notification, PeerState},
     node::{NodeEvent, NodeState},
 };
-use ballotbox_actors::wire::{FrameBuffer, Greeting, GreetingForm};
+use ballotbox_core::wire::{FrameBuffer, Greeting, GreetingForm};
 use common::{
     Lab, elects, id, patiently,
     peer::{Peer, vote_for},

@@ -6,11 +6,13 @@ use async_std::net::TcpStream;
 
 use crate::{
     kit::{Actor, Address, Inlet, Mailbox, Raced, Wake},
-    links::{LinkId, SocketId},
     manager::ManagerMsg,
     receiver::{ReceiveError, Receiver, read_some},
     report::Report,
     socket,
+};
+use ballotbox_core::{
+    links::{LinkId, SocketId},
     wire::FrameBuffer,
 };
 

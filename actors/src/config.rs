@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
-    Endpoint, ServerId, kit::Backoff, links::LinkTiming, socket::Liveness, wire::Greeting,
-    wire::GreetingForm,
+use crate::socket::Liveness;
+use ballotbox_core::{
+    Backoff, Endpoint, ServerId,
+    links::LinkTiming,
+    wire::{Greeting, GreetingForm},
 };
 
 /// The network of one server: who we are, where we listen, whom we want links to.

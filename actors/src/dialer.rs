@@ -5,11 +5,13 @@ use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
-    Endpoint, UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, clock},
-    links::{Approach, LinkId},
     manager::ManagerMsg,
     socket::{self, ConnectError},
+};
+use ballotbox_core::{
+    Endpoint, UntrustedText,
+    links::{Approach, LinkId},
 };
 
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.

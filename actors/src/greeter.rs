@@ -5,10 +5,12 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
-    UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     manager::ManagerMsg,
     reception::GreeterId,
+};
+use ballotbox_core::{
+    UntrustedText,
     wire::{Greeting, GreetingError},
 };
 

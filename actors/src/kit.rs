@@ -7,18 +7,16 @@
 //!
 //! This is also the only place that reads a clock, sleeps, or starts a task.
 
-mod backoff;
 pub mod clock;
+mod jitter;
 mod mailbox;
 mod rounded;
-mod sparingly;
 mod task;
 mod timers;
 
-pub use backoff::{Backoff, jittered};
+pub use jitter::jittered;
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
 pub use rounded::Rounded;
-pub use sparingly::{RateLimit, Sparingly};
 pub(crate) use task::off_thread;
 pub use task::{Actor, Exit, Task, spawn};
 pub use timers::Timers;

@@ -10,12 +10,12 @@ use futures::future::select_all;
 use self::bind::Binder;
 pub(crate) use self::bind::Elsewhere;
 use crate::{
-    Endpoint, UntrustedText,
     config::Listen,
-    kit::{Actor, Address, Backoff, Mailbox, Raced, Wake, clock, jittered},
+    kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered},
     manager::ManagerMsg,
     socket::is_out_of_descriptors,
 };
+use ballotbox_core::{Backoff, Endpoint, UntrustedText};
 
 /// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
 const ACCEPT_REST: Backoff =

@@ -26,19 +26,18 @@ use self::children::Children;
 pub(crate) use self::message::ManagerMsg;
 pub use self::message::NetworkAddress;
 use crate::{
-    UntrustedText,
     candidate::CandidateError,
     config::NetworkConfig,
     dialer::DialError,
-    kit::{
-        Actor, Address, Exit, Inlet, Mailbox, Sparingly, Task, Timers, Wake, jittered, mailbox,
-        spawn,
-    },
-    links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
+    kit::{Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, jittered, mailbox, spawn},
     listener::{Elsewhere, ListenError},
     reception::{GreeterId, Reception},
     report::{RefusalKind, RefusedBecause, Report},
     socket::ConnectError,
+};
+use ballotbox_core::{
+    Sparingly, UntrustedText,
+    links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
     wire::Greeting,
 };
 

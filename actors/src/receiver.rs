@@ -5,11 +5,13 @@ use std::{convert::Infallible, time::Duration};
 use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
-    UntrustedText,
     kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock},
-    links::LinkId,
     report::Report,
     socket,
+};
+use ballotbox_core::{
+    UntrustedText,
+    links::LinkId,
     wire::{FrameBuffer, FrameError},
 };
 

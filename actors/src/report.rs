@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    Endpoint, ServerId, UntrustedText, dialer::DialError, greeter::GreeterError, kit::Exit,
-    links::LinkId, links::Refusal, wire::Frame, wire::GreetingError,
+use crate::{dialer::DialError, greeter::GreeterError, kit::Exit};
+use ballotbox_core::{
+    Endpoint, ServerId, UntrustedText,
+    links::{LinkId, Refusal},
+    wire::{Frame, GreetingError},
 };
 
 /// What the network has to say. Frames come through the user's inlet, everything else is told.

@@ -5,13 +5,11 @@ use std::{io, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
-    UntrustedText,
     kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
-    links::LinkId,
     manager::ManagerMsg,
     socket,
-    wire::Frame,
 };
+use ballotbox_core::{UntrustedText, links::LinkId, wire::Frame};
 
 /// What a [`Sender`] can be told.
 #[derive(Debug)]

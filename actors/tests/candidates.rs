@@ -12,10 +12,8 @@ mod common;
 use std::time::Duration;
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
-use ballotbox_actors::{
-    Report,
-    links::{CANDIDATES_MAX, LinkId},
-};
+use ballotbox_actors::Report;
+use ballotbox_core::links::{CANDIDATES_MAX, LinkId};
 use futures::future::join_all;
 
 use common::{Server, Setup, frame, greet, id, is_closed, raw_peer, read_frame};

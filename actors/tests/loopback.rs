@@ -16,8 +16,10 @@ use async_std::{
     task::block_on,
 };
 use ballotbox_actors::{
-    DialError, Endpoint, GREETINGS_OPEN_MAX, ListenError, NetworkError, RefusedBecause, Report,
-    kit::{Backoff, Exit},
+    DialError, GREETINGS_OPEN_MAX, ListenError, NetworkError, RefusedBecause, Report, kit::Exit,
+};
+use ballotbox_core::{
+    Backoff, Endpoint,
     links::{GUESTS_MAX, Refusal},
     wire::{Frame, Greeting, GreetingError, GreetingForm},
 };

@@ -4,11 +4,11 @@ use std::net::TcpListener;
 
 use async_std::task;
 use ballotbox_actors::{
-    Endpoint, NetworkAddress, NetworkConfig, NetworkError, Report, ServerId,
+    NetworkAddress, NetworkConfig, NetworkError, Report,
     kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
     start,
-    wire::Frame,
 };
+use ballotbox_core::{Endpoint, ServerId, wire::Frame};
 
 use crate::{Rounds, body, number_of};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_std::{net::TcpStream, task};
-use ballotbox_actors::Endpoint;
+use ballotbox_core::Endpoint;
 
 use crate::{
     common::println,

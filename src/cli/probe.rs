@@ -8,7 +8,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 use async_std::task::block_on;
 use ballotbox::{
     Endpoint, EndpointError,
-    config_text::ConfigText,
+    membership::config_text::ConfigText,
     probe::{Answer, NoAnswer, Report, Target, ask_all},
     zoo_cfg::ZooCfg,
 };
@@ -99,9 +99,8 @@ impl Ensemble {
             for warning in warnings {
                 screen::warn(&warning.to_string(), args.json);
             }
-            let target = |(id, line): (&_, &ballotbox::config_text::ServerLine)| Target {
-                id: Some(*id),
-                endpoints: line.election.clone(),
+            let target = |(id, line): (&_, &ballotbox::membership::config_text::ServerLine)| {
+                Target { id: Some(*id), endpoints: line.election.clone() }
             };
             return Ok(Self {
                 targets: list.servers.iter().map(target).collect(),

@@ -8,7 +8,7 @@ use std::{
     fmt::Write,
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::{
     judge::Verdict,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::relay::Condition;
 use crate::vote_file::{Deed, VoteFile};

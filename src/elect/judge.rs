@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use crate::vote_file::{Expectation, MemberState, VoteFile};
 

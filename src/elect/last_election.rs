@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 /// From looking to decided, since the first step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -23,10 +23,8 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_actors::{
-    UntrustedText,
-    kit::{Actor, Address, Exit, Mailbox, Raced, Wake, clock, mailbox, spawn},
-};
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, Wake, clock, mailbox, spawn};
+use ballotbox_core::UntrustedText;
 use futures::{
     future::{self, Either},
     io::{AsyncReadExt, AsyncWriteExt},

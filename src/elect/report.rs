@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 use serde::Serialize;
 
 use super::judge::Verdict;

@@ -2,10 +2,8 @@
 
 use std::convert::Infallible;
 
-use ballotbox_actors::{
-    ServerId,
-    kit::{Actor, Inlet, Mailbox, Raced},
-};
+use ballotbox_actors::kit::{Actor, Inlet, Mailbox, Raced};
+use ballotbox_core::ServerId;
 
 use super::runner::RunnerMsg;
 use crate::node::Watch;

@@ -10,12 +10,12 @@ use std::{
 };
 
 use ballotbox_actors::{
-    ServerId, UntrustedText,
     kit::{
         Address, Exit, Inlet, Mailbox, Rounded, Wake, clock, mailbox, mailbox_with_inlet, spawn,
     },
     socket::LookupError,
 };
+use ballotbox_core::{ServerId, UntrustedText};
 use futures::future::{join_all, try_join_all};
 
 use super::{

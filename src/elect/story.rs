@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::judge::Verdict;
 use crate::{

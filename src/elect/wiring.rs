@@ -7,10 +7,10 @@ use std::{
 };
 
 use ballotbox_actors::{
-    Endpoint, ServerId, UntrustedText,
     kit::{Address, Exit, Wake, mailbox, spawn},
     socket::resolve,
 };
+use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
     ElectError,

@@ -4,8 +4,9 @@ mod waits;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ballotbox_actors::{
-    Endpoint, GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, ServerId,
+use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming};
+use ballotbox_core::{
+    Endpoint, ServerId,
     links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
     wire::{Frame, Greeting, GreetingForm},
 };

@@ -9,9 +9,9 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
-use crate::config_text::{ConfigText, ConfigTextError, Difference};
+use crate::membership::config_text::{ConfigText, ConfigTextError, Difference};
 
 /// Our list, and what was found out about the last one of each member. Nothing of what a member sends is kept but that.
 #[derive(Debug, Default)]

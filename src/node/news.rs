@@ -11,9 +11,10 @@ use std::{
 };
 
 use ballotbox_actors::{
-    Report, ServerId,
+    Report,
     kit::{Address, Wake, clock, mailbox},
 };
+use ballotbox_core::ServerId;
 
 use super::MemberListProblem;
 use crate::{Decision, Epoch, Round, Standing, Vote, elector::ElectorMsg};
@@ -331,7 +332,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use async_std::task::block_on;
-    use ballotbox_actors::links::{Generation, LinkId};
+    use ballotbox_core::links::{Generation, LinkId};
 
     use super::*;
 

@@ -13,8 +13,8 @@ use async_std::{
 use ballotbox_actors::{
     kit::clock,
     socket::{self, ConnectError},
-    wire::{Frame, FrameError, Greeting, GreetingForm},
 };
+use ballotbox_core::wire::{Frame, FrameError, Greeting, GreetingForm};
 use futures::{FutureExt, future::join_all};
 
 use super::{Answer, NoAnswer, PROBE_ID, Target, judge::Judge};

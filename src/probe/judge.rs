@@ -1,6 +1,6 @@
 //! [`Judge`]: what the bytes that come back are.
 
-use ballotbox_actors::{UntrustedText, wire::FrameBuffer};
+use ballotbox_core::{UntrustedText, wire::FrameBuffer};
 
 use super::NoAnswer;
 use crate::election::Notification;

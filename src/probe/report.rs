@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Answer, NoAnswer, Target};
 use crate::{
     Ensemble, ServerId,
-    config_text::{ConfigText, ConfigVersion, Difference, ServerLine},
     election::PeerState,
+    membership::config_text::{ConfigText, ConfigVersion, Difference, ServerLine},
 };
 
 /// What is known of one server after it was asked.

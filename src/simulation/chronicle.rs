@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::{Moment, Setup, member::Member};
 use crate::{

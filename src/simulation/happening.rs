@@ -1,6 +1,6 @@
 //! [`Happening`]: everything that waits in the queue of a simulation.
 
-use ballotbox_actors::links::{LinkId, Timer as LinkTimer};
+use ballotbox_core::links::{LinkId, Timer as LinkTimer};
 
 use super::{
     network::{Bit, End},

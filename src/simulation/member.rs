@@ -2,8 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use ballotbox_actors::{
-    Report, ServerId,
+use ballotbox_actors::Report;
+use ballotbox_core::{
+    ServerId,
     links::{Event as LinkEvent, LinkId, LinkTable, Timer as LinkTimer},
     wire::Frame,
 };

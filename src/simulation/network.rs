@@ -14,8 +14,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use ballotbox_actors::{
-    Liveness,
+use ballotbox_actors::Liveness;
+use ballotbox_core::{
     links::{Approach, LinkId, SocketId},
     wire::Frame,
 };

@@ -7,7 +7,7 @@ mod outsiders;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 pub(super) use self::outsiders::{Freezing, Manner, NAMES_LAG, Stranger};
 use super::{Moment, Setup, random::Random};

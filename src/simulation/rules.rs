@@ -3,7 +3,7 @@
 //! | rule | evaluated |
 //! | --- | --- |
 //! | those of [elections](crate::election::invariants) | whenever an election was told something |
-//! | those of [link tables](ballotbox_actors::links::invariants) | whenever a link table was told something |
+//! | those of [link tables](ballotbox_core::links::invariants) | whenever a link table was told something |
 //! | [at most one link to each peer](ONE_LINK), [dialled by the higher id](HIGHER_DIALS) | the same |
 //! | [the newest word is heard](NEWEST_WORD) | when all is quiet |
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::{Interregnum, Moment, Setup, World, member::Member, network::End, setup::Candidate};
 use crate::{
@@ -196,7 +196,7 @@ pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
     world.members.iter().find_map(|member| {
         let running = member.running.as_ref()?;
         let quiet = member.hanging.is_none() && running.writing == 0 && running.unsaid.is_empty();
-        let lost = |(link, end): &&(ballotbox_actors::links::LinkId, End)| {
+        let lost = |(link, end): &&(ballotbox_core::links::LinkId, End)| {
             let newest = running.newest.iter().find(|(peer, _)| *peer == link.peer);
             let heard = is_calm(world, *end).map(|half| half.last_heard.as_ref());
             heard.is_some_and(|heard| heard != newest.map(|(_, frame)| frame))

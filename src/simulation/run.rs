@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::{
     Interregnum, Setup, World,

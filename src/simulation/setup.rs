@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballotbox_actors::{ServerId, links::LinkTiming};
+use ballotbox_core::{ServerId, links::LinkTiming};
 
 use crate::{
     Ensemble,

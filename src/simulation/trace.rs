@@ -9,7 +9,7 @@
 
 use std::fmt::{self, Write};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::Moment;
 use crate::election::{Notification, PeerState};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use self::outsiders::Outsiders;
 use super::{

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
     Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use ballotbox_actors::{EndpointError, ServerId, UntrustedText};
+use ballotbox_core::{EndpointError, ServerId, UntrustedText};
 
 use super::{FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
 use crate::EnsembleError;

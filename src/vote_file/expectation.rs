@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::join;
 

@@ -2,7 +2,7 @@
 
 use std::io::{Result, Write};
 
-use ballotbox_actors::UntrustedText;
+use ballotbox_core::UntrustedText;
 use serde_json::ser::Formatter;
 
 /// The file itself and its fields are broken into lines; whatever is deeper stays on one.

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 
 use super::{VoteFile, VoteFileMember};
 use crate::{
-    config_text::{ConfigText, ServerLine},
+    membership::config_text::{ConfigText, ServerLine},
     node::NodeConfig,
 };
 

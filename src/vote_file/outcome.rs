@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 use serde::Serialize;
 
 use super::MemberState;

@@ -6,7 +6,7 @@ mod pairs;
 
 use std::{fmt, marker::PhantomData};
 
-use ballotbox_actors::{ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub(super) use faults::RawFaults;

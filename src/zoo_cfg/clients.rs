@@ -1,16 +1,12 @@
 //! Where clients are to come: none of our business, but a real server refuses the file if it is told two things.
 
-use ballotbox_actors::{Endpoint, ServerId};
-
 use super::{
     Findings, Place, Problem, Settings,
     members::{Members, place_to_listen},
     rest::port,
 };
-use crate::{
-    config_text::{ServerLine, may_be_a_name},
-    slip::Slip,
-};
+use crate::membership::config_text::{ServerLine, may_be_a_name};
+use ballotbox_core::{Endpoint, ServerId, membership::slip::Slip};
 
 const PLAIN: (&str, &str) = ("clientPort", "clientPortAddress");
 const SECURE: (&str, &str) = ("secureClientPort", "secureClientPortAddress");

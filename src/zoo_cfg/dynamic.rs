@@ -7,10 +7,8 @@ use super::{
     members::Members,
     text::{self, Text},
 };
-use crate::{
-    config_text::{ConfigText, ConfigVersion},
-    java,
-};
+use crate::membership::config_text::{ConfigText, ConfigVersion};
+use ballotbox_core::membership::java;
 
 /// The members in a file of their own, and the proposal beside the main one.
 pub(super) fn members(

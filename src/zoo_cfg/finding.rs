@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ballotbox_actors::UntrustedText;
+use ballotbox_core::UntrustedText;
 
 use super::Problem;
 

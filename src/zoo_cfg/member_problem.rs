@@ -1,10 +1,10 @@
 //! [`MemberProblem`]: what can be wrong with the members of a zoo.cfg, in words.
 
-use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use crate::{
-    config_text::{LineError, Oddity},
-    ensemble::{EnsembleError, Role},
+    EnsembleError, Role,
+    membership::config_text::{LineError, Oddity},
 };
 
 /// What is wrong with the members, or should be looked at.

@@ -5,14 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ballotbox_actors::{Endpoint, ServerId};
-
 use super::{Findings, MemberProblem, Place};
 use crate::{
-    config_text::{ConfigText, ServerLine},
-    ensemble::{Ensemble, GroupId},
-    properties::Entry,
+    Ensemble, GroupId,
+    membership::config_text::{ConfigText, ServerLine},
 };
+use ballotbox_core::{Endpoint, ServerId, membership::properties::Entry};
 
 /// The members of a file, with the lines they stand in.
 pub(super) struct Members {

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use ballotbox_actors::{ServerId, UntrustedText};
-
 use super::{Findings, Place, Problem};
-use crate::{java, slip::Slip};
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    membership::{java, slip::Slip},
+};
 
 /// The id in these bytes, if they say one.
 pub(super) fn parse(

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ballotbox_actors::{NetworkTiming, kit::Backoff};
+use ballotbox_actors::NetworkTiming;
+use ballotbox_core::Backoff;
 
 use super::{ZooCfg, ZooCfgError};
 use crate::node::NodeConfig;

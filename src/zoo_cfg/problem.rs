@@ -1,12 +1,8 @@
 //! [`Problem`]: what can be wrong with a zoo.cfg, in words.
 
-use ballotbox_actors::{Endpoint, ServerId, UntrustedText};
-
 use super::{FILE_LEN_MAX, MemberProblem};
-use crate::{
-    config_text::{ConfigTextError, ConfigVersion, SyntaxError},
-    slip::Slip,
-};
+use crate::membership::config_text::{ConfigTextError, ConfigVersion, SyntaxError};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText, membership::slip::Slip};
 
 /// What is wrong with a file, or should be looked at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

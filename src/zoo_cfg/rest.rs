@@ -1,7 +1,5 @@
 //! What a real server would say of the keys that have no effect here: it checks them all, and so do we.
 
-use ballotbox_actors::UntrustedText;
-
 use super::{
     Findings, Ignored, MemberProblem, Place, Problem, Settings,
     keys::{self, Kind},
@@ -10,11 +8,14 @@ use super::{
     },
     text::shown,
 };
-use crate::{
-    config_text::{ServerLine, may_be_a_name},
-    java,
-    properties::Entry,
-    slip::{Slip, is_left_in},
+use crate::membership::config_text::{ServerLine, may_be_a_name};
+use ballotbox_core::{
+    UntrustedText,
+    membership::{
+        java,
+        properties::Entry,
+        slip::{Slip, is_left_in},
+    },
 };
 
 /// Waits below this are looked at: nobody waits less than a tenth of a second, but many write seconds.

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::UntrustedText;
-
 use super::{Findings, Place, Problem, Role, is_member, text::Text};
-use crate::{java, properties::Entry, slip::Slip};
+use ballotbox_core::{
+    UntrustedText,
+    membership::{java, properties::Entry, slip::Slip},
+};
 
 /// The smallest and the largest `int` of Java.
 pub(super) const INT: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ballotbox_actors::UntrustedText;
-
 use super::{FILE_LEN_MAX, Files, Finding, Findings, Place, Problem, is_member, keys};
-use crate::{
-    properties::{self, Entry, Source},
-    slip::Slip,
+use ballotbox_core::{
+    UntrustedText,
+    membership::{
+        properties::{self, Entry, Source},
+        slip::Slip,
+    },
 };
 
 /// A file as entries.

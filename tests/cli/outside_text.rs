@@ -16,7 +16,7 @@ use ballotbox::{
     Epoch, Round, ServerId, Vote, Zxid,
     election::{Format, Notification, PeerState},
 };
-use ballotbox_actors::wire::{Frame, Greeting, GreetingForm};
+use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use serde_json::{Value, json};
 
 use super::{ballotbox, file, run};

@@ -8,7 +8,7 @@ use ballotbox::{
     Epoch, Round, Vote, Zxid,
     election::{Format, Notification, PeerState},
 };
-use ballotbox_actors::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
+use ballotbox_core::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
 use futures::FutureExt;
 
 use super::{Lab, id, patiently};

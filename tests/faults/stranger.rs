@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use ballotbox_actors::{
+use ballotbox_core::{
     ServerId,
     wire::{Greeting, GreetingForm},
 };

@@ -19,7 +19,7 @@ mod state;
 #[path = "links/the_end.rs"]
 mod the_end;
 
-use ballotbox_actors::links::{LinkId, Timer};
+use ballotbox_core::links::{LinkId, Timer};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use self::{

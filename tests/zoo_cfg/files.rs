@@ -3,7 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use ballotbox::{
-    config_text::ConfigVersion,
+    membership::config_text::ConfigVersion,
     zoo_cfg::{FILE_LEN_MAX, Problem, ZooCfg, ZooCfgError},
 };
 

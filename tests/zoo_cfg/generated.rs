@@ -1,6 +1,6 @@
 //! Files nobody wrote.
 
-use ballotbox::config_text::{ConfigText, ConfigVersion};
+use ballotbox::membership::config_text::{ConfigText, ConfigVersion};
 use proptest::{collection, prelude::*};
 
 use super::{PLAIN, accepted, parse, parse_files};

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, path::Path, time::Duration};
 
-use ballotbox::{Role, config_text::ConfigVersion, zoo_cfg::Problem};
+use ballotbox::{Role, membership::config_text::ConfigVersion, zoo_cfg::Problem};
 
 use super::{PLAIN, accepted, id, parse_files, refused, refused_with, warnings, with};
 

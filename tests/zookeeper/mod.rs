@@ -23,7 +23,7 @@ use std::{
 
 use ballotbox::{
     Endpoint, Node, NodeConfig, Role, ServerId,
-    config_text::{ConfigText, ServerLine},
+    membership::config_text::{ConfigText, ServerLine},
 };
 
 pub use self::process::Server;

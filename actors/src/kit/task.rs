@@ -5,7 +5,7 @@ use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe};
 use futures::FutureExt;
 
 use super::{Address, Mailbox};
-use crate::UntrustedText;
+use ballotbox_core::UntrustedText;
 
 /// Something with a mailbox and a loop of its own.
 pub trait Actor: Send + Sized + 'static {

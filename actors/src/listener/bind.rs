@@ -21,10 +21,10 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    Endpoint, UntrustedText,
     config::Listen,
     socket::{LookupError, resolve},
 };
+use ballotbox_core::{Endpoint, UntrustedText};
 
 /// Looking up our own names may take this long.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(5);

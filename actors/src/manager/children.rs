@@ -11,13 +11,15 @@ use crate::{
     dialer::Dialer,
     greeter::Greeter,
     kit::{Address, Inlet, mailbox, spawn},
-    links::{Approach, LinkId, SocketId},
     listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
     receiver::Receiver,
     reception::GreeterId,
     report::Report,
     sender::{Sender, SenderMsg},
     socket,
+};
+use ballotbox_core::{
+    links::{Approach, LinkId, SocketId},
     wire::Frame,
 };
 

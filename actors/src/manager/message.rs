@@ -5,16 +5,18 @@ use std::{net::SocketAddr, time::Duration};
 use async_std::net::TcpStream;
 
 use crate::{
-    Endpoint, ServerId, UntrustedText,
     candidate::CandidateError,
     dialer::DialError,
     greeter::GreeterError,
     kit::{Address, Exit},
-    links::{LinkId, SocketId},
     listener::{Elsewhere, ListenError},
     receiver::ReceiveError,
     reception::GreeterId,
     sender::SendError,
+};
+use ballotbox_core::{
+    Endpoint, ServerId, UntrustedText,
+    links::{LinkId, SocketId},
     wire::{Frame, Greeting},
 };
 

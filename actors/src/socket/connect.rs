@@ -11,10 +11,8 @@ use async_std::net::TcpStream;
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::is_own_end;
-use crate::{
-    Endpoint, UntrustedText,
-    kit::{Rounded, clock, off_thread},
-};
+use crate::kit::{Rounded, clock, off_thread};
+use ballotbox_core::{Endpoint, UntrustedText};
 
 /// At most this many addresses are tried at once, whatever the resolver says.
 const ADDRESSES_MAX: usize = 16;

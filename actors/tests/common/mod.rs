@@ -7,10 +7,13 @@ use async_std::{
     net::{TcpListener, TcpStream},
 };
 use ballotbox_actors::{
-    Endpoint, NetworkAddress, NetworkConfig, NetworkError, Report, ServerId,
+    NetworkAddress, NetworkConfig, NetworkError, Report,
     kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
-    links::LinkId,
     start,
+};
+use ballotbox_core::{
+    Endpoint, ServerId,
+    links::LinkId,
     wire::{Frame, FrameBuffer, Greeting, GreetingForm},
 };
 

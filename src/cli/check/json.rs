@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 
 use ballotbox::{
     Endpoint, Member, ServerId, UntrustedText,
-    config_text::ServerLine,
+    membership::config_text::ServerLine,
     vote_file::VoteFile,
     zoo_cfg::{Finding, Ignored, RealServer, ZooCfg, ZooCfgError},
 };

@@ -4,7 +4,7 @@ use std::{io::Write, time::Duration};
 
 use ballotbox::{
     Endpoint, ServerId, UntrustedText,
-    config_text::ServerLine,
+    membership::config_text::ServerLine,
     zoo_cfg::{Ignored, ZooCfg},
 };
 

@@ -10,7 +10,8 @@ use ballotbox::{
     Ensemble, QuorumCount, ServerId,
     node::{NodeEvent, NodeState, Occurrence, Status},
 };
-use ballotbox_actors::{Report, kit::RateLimit};
+use ballotbox_actors::Report;
+use ballotbox_core::RateLimit;
 
 use super::event::{Event, Missing, why_unreachable};
 
@@ -168,10 +169,8 @@ impl Shortage {
 #[cfg(test)]
 mod tests {
     use ballotbox::{Member, Round};
-    use ballotbox_actors::{
-        DialError,
-        links::{Generation, LinkId},
-    };
+    use ballotbox_actors::DialError;
+    use ballotbox_core::links::{Generation, LinkId};
 
     use super::*;
 

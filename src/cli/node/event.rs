@@ -10,9 +10,8 @@ use ballotbox::{
     elect::tenths_of_ms,
     node::{NodeEvent, NodeState, Status},
 };
-use ballotbox_actors::{
-    DialError, RefusedBecause, Report, kit::Rounded, links::Refusal, socket::ConnectError,
-};
+use ballotbox_actors::{DialError, RefusedBecause, Report, kit::Rounded, socket::ConnectError};
+use ballotbox_core::links::Refusal;
 use serde::Serialize;
 
 use super::gate::Kind;

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ballotbox::ServerId;
-use ballotbox_actors::kit::{RateLimit, Sparingly};
+use ballotbox_core::{RateLimit, Sparingly};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// At most this many lines a minute tell of links.

@@ -118,9 +118,9 @@ mod tests {
     };
     use ballotbox_actors::{
         DialError, RefusedBecause, Report,
-        links::{Generation, LinkId, Refusal},
         socket::{ConnectError, LookupError},
     };
+    use ballotbox_core::links::{Generation, LinkId, Refusal};
 
     use super::{super::event::Line, *};
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::{Liveness, NetworkTiming, links::LinkTiming};
+use ballotbox_actors::{Liveness, NetworkTiming};
+use ballotbox_core::links::LinkTiming;
 
 use super::{ConfigError, NodeConfig};
 use crate::Timing;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::links::{Approach, Event as LinkEvent, LinkId};
+use ballotbox_core::links::{Approach, Event as LinkEvent, LinkId};
 
 use super::World;
 use crate::{

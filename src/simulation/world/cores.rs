@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::{
-    DialError, Report, ServerId,
+use ballotbox_actors::{DialError, Report};
+use ballotbox_core::{
+    ServerId,
     links::{
         Action as LinkAction, Approach, Event as LinkEvent, LinkId, Notice, Timer as LinkTimer,
         invariants::{self as links, Step as LinkStep},

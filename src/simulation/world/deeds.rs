@@ -1,6 +1,6 @@
 //! The part of a [`World`] that somebody with a vote file, and bad luck, play.
 
-use ballotbox_actors::{ServerId, links::Event as LinkEvent};
+use ballotbox_core::{ServerId, links::Event as LinkEvent};
 
 use super::World;
 use crate::{

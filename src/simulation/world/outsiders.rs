@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::{
+use ballotbox_core::{
     ServerId,
     links::{Approach, Generation, LinkId},
     wire::Frame,

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use ballotbox_actors::ServerId;
+use ballotbox_core::ServerId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{

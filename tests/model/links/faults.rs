@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ballotbox_actors::links::{CANDIDATES_MAX, Event};
+use ballotbox_core::links::{CANDIDATES_MAX, Event};
 
 use super::state::{Bit, Connection, End, Holder, Side, Stage, State, id, socket};
 

@@ -1,6 +1,6 @@
 //! What a table must not ask for, seen from outside: the model knows who is at the other end.
 
-use ballotbox_actors::links::{Action, Event, SocketId, Timer};
+use ballotbox_core::links::{Action, Event, SocketId, Timer};
 
 use super::state::{End, Reading, State, number};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ballotbox::ServerId;
-use ballotbox_actors::{
+use ballotbox_core::{
     links::{Action, Approach, Event, LinkId, LinkTable, LinkTiming, Notice, SocketId, Timer},
     wire::Frame,
 };

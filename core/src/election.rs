@@ -1,0 +1,62 @@
+//! The election: who is to lead, decided by votes.
+//!
+//! [`Election`] is ZooKeeper's FastLeaderElection as a pure core: it is told what happened, an [`Event`], and answers
+//! with what is to be done, [`Action`]s. What servers tell each other is a [`Notification`].
+//!
+//! Every server votes for the best candidate it has heard of, itself to begin with, and says so to all voters whenever
+//! that changes. A vote is better with the newer epoch, then the newer zxid, then the larger id. Votes count within
+//! a round; a server that hears of a newer round moves on to it.
+//!
+//! | state | on | then |
+//! | --- | --- | --- |
+//! | idle | `Begin` | next round, vote for itself, say so: looking |
+//! | looking | a newer round | take it over, with the better of the vote heard and its own |
+//! | | a better vote of this round | adopt it, say so |
+//! | | an older round | answer, so that the other moves on |
+//! | | a quorum votes alike | settling |
+//! | | silence | say the vote again, after a wait that doubles |
+//! | settling | a better vote, or the quorum falls apart | looking |
+//! | | the settle timer, or nobody is left who could bring a better vote | decided |
+//! | | the settle timer, and the candidate cannot be reached | next round: looking |
+//! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
+//! | decided | one who looks | answer with the decision |
+//! | | the leader, or as leader the quorum, is gone | next round: looking |
+//! | | it, or they, turned to a better candidate of this round | adopt it, go on: looking |
+//!
+//! What differs from ZooKeeper, and stays compatible with it:
+//!
+//! - The settle timer is armed once, when the quorum is reached. There, every arrival starts it over, so a chatty peer can
+//!   hold up an election. It is not waited for at all once every other voter votes alike or cannot be reached.
+//! - Whatever arrives while settling is counted, not thrown away. What is heard once settled is kept, too, for when
+//!   the election goes on or the next one begins.
+//! - The newest word of each voter counts, and no older one: a voter that looks again supports nobody by what it said
+//!   before, and a candidate that follows another is not elected.
+//! - A voter that joins a leader, having voted otherwise, says so to all voters. So nobody goes on counting on its
+//!   vote, and the leader knows its followers.
+//! - One that was still settled when it heard our vote is told it again once it looks.
+//! - Observers ask, and do not answer. A leader that looks again tells its observers, and in the end whom it follows.
+//!
+//! Once decided, links and words are watched: until there are heartbeats, that is how a lost leader is noticed.
+//!
+//! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
+//! [`invariants`] says what always holds.
+
+mod core;
+mod event;
+mod hearing;
+pub mod invariants;
+mod notification;
+mod tally;
+mod timing;
+mod vote;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::core::{Election, State};
+pub use event::{Action, Decision, Event, Standing, Timer};
+pub use notification::{DecodeError, Format, Notification, PeerState};
+pub use tally::Ballot;
+pub use timing::Timing;
+pub use vote::{Epoch, Round, Vote, Zxid};

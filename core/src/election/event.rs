@@ -1,0 +1,122 @@
+//! Everything the [`Election`](super::Election) can hear of, and everything it can ask for: the whole interface of the
+//! core on one screen.
+
+use std::time::Duration;
+
+use crate::ServerId;
+
+use super::{Epoch, Notification, Round, Vote, Zxid};
+
+/// What happened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Event {
+    /// Look for a leader, from now on and whenever the present one is lost, standing on this history.
+    Begin {
+        /// The last change we hold.
+        zxid: Zxid,
+        /// The epoch we last took part in.
+        epoch: Epoch,
+    },
+    /// A peer said something. The sender is the id of the link, which the network vouches for.
+    Heard {
+        /// Who said it.
+        from: ServerId,
+        /// What was said.
+        notification: Notification,
+    },
+    /// There is a new link to this peer: whatever was said before may be lost. The peer counts as being there only once it is
+    /// heard.
+    LinkUp {
+        /// The peer.
+        peer: ServerId,
+    },
+    /// The link to this peer is lost.
+    LinkDown {
+        /// The peer.
+        peer: ServerId,
+    },
+    /// Something speaks against the link to this peer. If it is not heard soon, the link will be given up.
+    Doubted {
+        /// The peer.
+        peer: ServerId,
+    },
+    /// An attempt to reach this peer failed: it was refused, or nothing answered. Until it is heard it counts as away.
+    Unreachable {
+        /// The peer.
+        peer: ServerId,
+    },
+    /// A timer that was set has run out. One that was cleared meanwhile is ignored.
+    TimerFired(Timer),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Action {
+    /// Say this to a peer.
+    Say {
+        /// The peer.
+        to: ServerId,
+        /// What to say.
+        notification: Notification,
+    },
+    /// Ask a peer for a sign of life, beside what is said to it.
+    Ask {
+        /// The peer.
+        to: ServerId,
+        /// The [question](Notification::is_question).
+        question: Notification,
+    },
+    /// Arm a timer; arming it again replaces it.
+    SetTimer {
+        /// Which one.
+        timer: Timer,
+        /// How long from now.
+        after: Duration,
+    },
+    /// Disarm a timer.
+    ClearTimer(Timer),
+    /// Try all voters without a link again, now.
+    Reconnect,
+    /// An election has begun, has moved on to a newer round, or goes on in its round, having ended too early.
+    Looking {
+        /// Its round.
+        round: Round,
+    },
+    /// The election has ended.
+    Decided(Decision),
+}
+
+/// The timers of an election.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Timer {
+    /// Since the beginning of our life, others that were started with us have had time to be there, too.
+    Startup,
+    /// In silence: say the vote again.
+    Resend,
+    /// With a quorum: no better vote has come.
+    Settle,
+    /// The leader, or as leader the quorum, has been out of reach too long.
+    Grace,
+}
+
+/// How an election ended, for one server.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Decision {
+    /// What this server is from now on.
+    pub standing: Standing,
+    /// The vote that won; its leader is the elected one.
+    pub vote: Vote,
+    /// The round in which it won.
+    pub round: Round,
+}
+
+/// What an election makes of a server. An election result is a candidacy, not yet leadership.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Standing {
+    /// It was elected.
+    Leading,
+    /// It follows the elected one.
+    Following,
+    /// It has no vote, and watches the elected one.
+    Observing,
+}

@@ -1,0 +1,86 @@
+//! [`Vote`] and what it is made of: [`Zxid`], [`Epoch`] and [`Round`].
+
+use std::fmt;
+
+use crate::ServerId;
+
+/// The id of the last change in a server's history: the epoch in the high 32 bits, a counter in the low ones.
+///
+/// Compared as ZooKeeper does, as a signed number.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Zxid(pub i64);
+
+impl Zxid {
+    /// What ZooKeeper writes for a history that was erased: such a vote does not count (ZOOKEEPER-261).
+    pub const ERASED: Self = Self(-1);
+
+    /// The epoch in which the change was made.
+    pub const fn epoch(self) -> Epoch {
+        Epoch(self.0 >> 32)
+    }
+
+    /// The number of the change within its epoch.
+    pub const fn counter(self) -> u32 {
+        (self.0.cast_unsigned() & 0xffff_ffff) as u32
+    }
+}
+
+impl fmt::Display for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// The reign a server last took part in (ZooKeeper's `peerEpoch`, its `currentEpoch` on disk).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Epoch(pub i64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of an election (ZooKeeper's `electionEpoch`, its `logicalclock`).
+///
+/// It lives in memory only, starts over with the process, and is adopted from others: it orders the messages of an
+/// election and is no fencing token.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Round(pub i64);
+
+impl Round {
+    /// What stands where the round would be in a [question](super::Notification::is_question): older than every round, so
+    /// that real servers answer it and count it nowhere.
+    pub const OF_A_QUESTION: Self = Self(-1);
+
+    /// The round after this one. The largest stays where it is: a stranger's absurd number cannot wrap it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A vote: for whom, and the history that speaks for it.
+///
+/// The derived order, field by field from the top, *is* the rule of the election: the larger vote is the better one.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Vote {
+    /// The candidate's epoch.
+    pub epoch: Epoch,
+    /// The candidate's last change.
+    pub zxid: Zxid,
+    /// The candidate.
+    pub leader: ServerId,
+}
+
+impl fmt::Display for Vote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (epoch {}, zxid {})", self.leader, self.epoch, self.zxid)
+    }
+}

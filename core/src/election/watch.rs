@@ -1,0 +1,347 @@
+//! Watching the leader, once an [`Election`] has ended: is it still there, and does it still lead?
+//!
+//! | we | and then | so |
+//! | --- | --- | --- |
+//! | follow or watch a leader | the link to it is lost | wait for the grace, then look again |
+//! | | it cannot be reached | look again |
+//! | | it says that it looks, or follows another, and this is news | look again |
+//! | | it says so of an older round | wait for the grace, then look again |
+//! | | it turned to a better candidate of the same round | go on in that round |
+//! | lead | the voters heard over their links, less those who went astray, are no quorum | wait for the grace, then look again |
+//! | | even with those whose links may come back they are none | look again |
+//!
+//! If a quorum goes astray to a better candidate of the same round, a leader goes on in that round, too.
+//!
+//! A voter goes astray when it says that it looks elsewhere or follows another. It comes back by saying that it follows
+//! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
+//! asked by a joiner stays.
+
+use std::{cmp::Ordering, collections::BTreeSet};
+
+use crate::ServerId;
+
+use super::{
+    Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Vote,
+};
+
+/// How a member can be reached. A link alone makes no difference: it may be a stranger's, or lead to a server that hangs.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Reach {
+    /// It was heard over the present link.
+    Up,
+    /// The link over which it was heard is lost. It may be heard again.
+    Lost,
+    /// It was tried, and not reached; nothing was heard of it since.
+    Away,
+}
+
+/// What a settled server knows of its leader, or as leader of its followers.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Watch {
+    /// Whether the timer [`Timer::Grace`] runs.
+    pub(super) grace_armed: bool,
+    /// Whether the link to the leader was replaced since it last said that it leads. What else it says
+    /// comes from another life of it, then, and is no old news.
+    link_replaced: bool,
+    /// As leader: the voters whose newest word is that they are not with us.
+    astray: BTreeSet<ServerId>,
+}
+
+/// How well a decision stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hold {
+    /// The leader, or as leader a quorum, is in reach.
+    Firm,
+    /// It may come back into reach.
+    Shaky,
+    /// It will not.
+    Lost,
+}
+
+/// What the leader says of its leadership.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Word {
+    /// It leads, as decided.
+    Leads,
+    /// It still looks, and elects itself as we did.
+    Elects,
+    /// It leads, but still names an earlier vote.
+    LeadsAlready,
+    /// It looks, with a vote from before the decision.
+    Stale,
+    /// It speaks of an older round.
+    Older,
+    /// It looks for another leader, follows one, or speaks of a newer round.
+    Gone,
+}
+
+impl Watch {
+    /// Forgets everything: the decision no longer holds.
+    pub(super) fn end(&mut self, out: &mut Vec<Action>) {
+        self.clear_grace(out);
+        *self = Self::default();
+    }
+
+    fn clear_grace(&mut self, out: &mut Vec<Action>) {
+        if self.grace_armed {
+            self.grace_armed = false;
+            out.push(Action::ClearTimer(Timer::Grace));
+        }
+    }
+}
+
+impl Election {
+    pub(super) fn begin_watch(&mut self, decision: Decision, out: &mut Vec<Action>) {
+        self.watch.end(out);
+        // What it will say over its next link comes from after the loss.
+        self.watch.link_replaced = self.reach(decision.vote.leader) == Some(Reach::Lost);
+        if decision.standing == Standing::Leading {
+            let heard = self.tally.iter().chain(self.established.iter());
+            let astray = heard.filter(|(voter, ballot)| {
+                *voter != self.me
+                    && !self.is_for_us(ballot.state, Some(ballot.vote), ballot.round, decision)
+            });
+            self.watch.astray = astray.map(|(voter, _)| voter).collect();
+        }
+        if self.hold(decision) != Hold::Firm {
+            self.arm_grace(out);
+        }
+    }
+
+    /// As leader: takes note of whether this voter is with us, and tells whether that leaves us without a quorum.
+    pub(super) fn deserts(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        decision: Decision,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let with_us = self.is_for_us(heard.state, heard.vote, heard.round, decision);
+        let changed =
+            if with_us { self.watch.astray.remove(&from) } else { self.watch.astray.insert(from) };
+        if !changed {
+            return false;
+        }
+        match self.hold(decision) {
+            Hold::Firm => self.watch.clear_grace(out),
+            Hold::Shaky => self.arm_grace(out),
+            Hold::Lost => return true,
+        }
+        false
+    }
+
+    /// Whether a voter that says this elects us, or follows us.
+    fn is_for_us(
+        &self,
+        state: PeerState,
+        vote: Option<Vote>,
+        round: Round,
+        decision: Decision,
+    ) -> bool {
+        match state {
+            PeerState::Looking => vote == Some(decision.vote) && round == decision.round,
+            PeerState::Following | PeerState::Leading | PeerState::Observing => {
+                vote.is_some_and(|vote| vote.leader == self.me)
+            }
+        }
+    }
+
+    /// As follower or observer: whether this is our leader, saying that it no longer leads.
+    ///
+    /// A word from an older round may be old news, which newer follows over the same link; or the leader has started
+    /// over, and does not know that it was elected. So there is a grace, until it says otherwise.
+    ///
+    /// Not so if it says that it leads: a real server does, for a moment, while it still names the vote of the election
+    /// before, and then says no more.
+    ///
+    /// Over a new link there is no old news. But a leader that still votes for itself there as it did before is no less
+    /// elected: real servers wait before they lead, and may replace the link meanwhile.
+    pub(super) fn abdicates(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        decision: Decision,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        if from != decision.vote.leader {
+            return false;
+        }
+        let word = self.leaders_word(heard, decision);
+        if word == Word::Leads {
+            self.watch.link_replaced = false;
+        }
+        match word {
+            Word::Stale | Word::Older if self.watch.link_replaced => return true,
+            Word::Leads | Word::LeadsAlready | Word::Elects => {
+                // That its link is there as well is another matter.
+                if self.hold(decision) == Hold::Firm {
+                    self.watch.clear_grace(out);
+                }
+            }
+            Word::Stale => {}
+            Word::Older => self.arm_grace(out),
+            Word::Gone => return true,
+        }
+        false
+    }
+
+    fn leaders_word(&self, heard: &Notification, decision: Decision) -> Word {
+        match (heard.round.cmp(&decision.round), heard.state) {
+            (Ordering::Less, PeerState::Leading) => Word::LeadsAlready,
+            (Ordering::Less, _) => Word::Older,
+            (Ordering::Greater, _)
+            | (Ordering::Equal, PeerState::Following | PeerState::Observing) => Word::Gone,
+            (Ordering::Equal, PeerState::Leading) => Word::Leads,
+            (Ordering::Equal, PeerState::Looking) => {
+                if heard.vote == Some(decision.vote) {
+                    Word::Elects
+                } else if self.is_better_late(heard, decision) {
+                    Word::Gone
+                } else {
+                    Word::Stale
+                }
+            }
+        }
+    }
+
+    /// Something was heard from this server: if that came over its present link, it is there.
+    pub(super) fn note_presence(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.linked.contains(&peer) {
+            // It was received before its link was lost.
+            return;
+        }
+        self.met.insert(peer);
+        if self.links.insert(peer, Reach::Up) != Some(Reach::Up)
+            && let State::Decided(decision) = self.state
+        {
+            self.check_links(peer, decision, out);
+        }
+    }
+
+    /// There is a link, and a link alone is nobody: what is known of the peer stays what it is until the peer is heard.
+    pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me {
+            return;
+        }
+        if !self.linked.insert(peer) {
+            // The link before this one is over.
+            self.link_down(peer, out);
+            self.linked.insert(peer);
+        }
+        let is_voter = self.ensemble.is_voter(peer);
+        self.say_again(peer, out);
+        match self.state {
+            State::Idle => {}
+            State::Looking | State::Settling => {
+                if !is_voter && self.i_am_voter() {
+                    self.askers.insert(peer);
+                }
+                if is_voter {
+                    self.resend = self.timing.resend_min;
+                    out.push(Action::SetTimer { timer: Timer::Resend, after: self.resend });
+                }
+            }
+            // A real server that is settled has no reason to speak, unless it is asked.
+            State::Decided(_) => out.push(self.ask(peer)),
+        }
+    }
+
+    /// The link to this peer may be dead: only an answer shows that it is not.
+    pub(super) fn doubted(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me || self.state == State::Idle {
+            return;
+        }
+        self.say_again(peer, out);
+        out.push(self.ask(peer));
+    }
+
+    /// What was said before may be lost. Observers say nothing to each other.
+    fn say_again(&self, peer: ServerId, out: &mut Vec<Action>) {
+        let is_heard = self.ensemble.is_voter(peer) || self.i_am_voter();
+        if self.state != State::Idle && is_heard {
+            out.push(self.say(peer));
+        }
+    }
+
+    pub(super) fn link_down(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        self.askers.remove(&peer);
+        // What it said may no longer hold; with a new link it will say it again.
+        self.established.remove(peer);
+        self.early.remove(peer);
+        self.linked.remove(&peer);
+        if self.reach(peer) != Some(Reach::Up) {
+            return;
+        }
+        self.links.insert(peer, Reach::Lost);
+        match self.state {
+            State::Idle | State::Looking | State::Settling => {}
+            State::Decided(decision) => {
+                self.watch.link_replaced |= peer == decision.vote.leader;
+                self.check_links(peer, decision, out);
+            }
+        }
+    }
+
+    pub(super) fn unreachable(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if !self.ensemble.contains(peer) || peer == self.me {
+            return;
+        }
+        self.links.insert(peer, Reach::Away);
+        match self.state {
+            State::Idle => {}
+            State::Looking | State::Settling => self.count(out),
+            State::Decided(decision) => self.check_links(peer, decision, out),
+        }
+    }
+
+    /// Looks whether our decision still stands, now that the link to this peer has changed.
+    fn check_links(&mut self, peer: ServerId, decision: Decision, out: &mut Vec<Action>) {
+        match decision.standing {
+            Standing::Leading => self.uphold(decision, out),
+            Standing::Following | Standing::Observing => {
+                if peer == decision.vote.leader {
+                    self.uphold(decision, out);
+                }
+            }
+        }
+    }
+
+    fn uphold(&mut self, decision: Decision, out: &mut Vec<Action>) {
+        match self.hold(decision) {
+            Hold::Firm => self.watch.clear_grace(out),
+            Hold::Shaky => self.arm_grace(out),
+            Hold::Lost => self.look(out),
+        }
+    }
+
+    fn hold(&self, decision: Decision) -> Hold {
+        let (firm, lost) = match decision.standing {
+            Standing::Leading => {
+                let quorum_of = |reached: &dyn Fn(Option<Reach>) -> bool| {
+                    let loyal = self.other_voters().filter(|voter| {
+                        !self.watch.astray.contains(voter) && reached(self.reach(*voter))
+                    });
+                    self.ensemble.is_quorum(&loyal.chain([self.me]).collect())
+                };
+                let firm = quorum_of(&|reach| reach == Some(Reach::Up));
+                (firm, !firm && !quorum_of(&|reach| reach != Some(Reach::Away)))
+            }
+            Standing::Following | Standing::Observing => {
+                let reach = self.reach(decision.vote.leader);
+                (reach == Some(Reach::Up), reach == Some(Reach::Away))
+            }
+        };
+        match (firm, lost) {
+            (true, _) => Hold::Firm,
+            (false, false) => Hold::Shaky,
+            (false, true) => Hold::Lost,
+        }
+    }
+
+    fn arm_grace(&mut self, out: &mut Vec<Action>) {
+        if !self.watch.grace_armed {
+            self.watch.grace_armed = true;
+            out.push(Action::SetTimer { timer: Timer::Grace, after: self.timing.grace });
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a leader election decides, as pure state machines. Nothing here opens a socket, reads a clock, starts a task or
+//! draws a number, and no dependency could: what happened comes in as an event, and what is to be done goes out as actions.
+//! The packages above carry them out; the simulator and the model checker carry them out in their own worlds.
+//!
+//! | module | what it decides or describes |
+//! | --- | --- |
+//! | [`links`] | which connections to open, keep and close: the core behind the election network |
+//! | [`election`] | whom to vote for, when that is decided, when to look again |
+//! | [`membership`] | who is a member, what makes a quorum, and the text that says so |
+//! | [`wire`] | the bytes of the election port: greetings and frames |
+//!
+//! The rest are small values that all of them share: ids, addresses, text from outside, waits.
+
+mod backoff;
+pub mod election;
+mod endpoint;
+pub mod links;
+pub mod membership;
+mod server_id;
+mod sparingly;
+mod untrusted_text;
+pub mod wire;
+
+pub use backoff::Backoff;
+pub use endpoint::{Endpoint, EndpointError};
+pub use server_id::ServerId;
+pub use sparingly::{RateLimit, Sparingly};
+pub use untrusted_text::UntrustedText;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeIsTrue;

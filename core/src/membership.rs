@@ -1,0 +1,13 @@
+//! Who is a member of an ensemble, which members make a quorum, and the text in which real servers write that down.
+//!
+//! [`Ensemble`] is what the cores ask. [`config_text`] is the text that members send each other and that a dynamic
+//! configuration file holds. It is written as Java [`properties`], with numbers as [`java`] reads them; a [`slip`] is
+//! what got into a value by mistake.
+
+pub mod config_text;
+mod ensemble;
+pub mod java;
+pub mod properties;
+pub mod slip;
+
+pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role};
