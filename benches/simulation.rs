@@ -17,7 +17,7 @@ mod common;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use ballotbox::{
+use ballotbox::scenario::{
     simulation::{Setup, play},
     vote_file::VoteFile,
 };

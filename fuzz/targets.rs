@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use ballotbox::{
-    election::Notification, membership::config_text::ConfigText, vote_file::VoteFile,
+    election::Notification, membership::config_text::ConfigText, scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
 };
 use ballotbox_core::wire::{Frame, FrameBuffer, Greeting};

@@ -37,8 +37,7 @@
 //! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
 //! | [`zoo_cfg`] | reads the configuration file of a real server |
 //! | [`probe`] | asks the servers of a running ensemble whom they have elected |
-//! | [`vote_file`] | situations to play: members, steps, expectations |
-//! | [`elect`], [`simulation`] | play a vote file: over real sockets, or in virtual time |
+//! | [`scenario`] | vote files, which are situations to play, and the two worlds that play them: real sockets and virtual time |
 //!
 //! Two packages lie below. [`ballotbox_core`] decides: `election` and `membership` are its modules. [`ballotbox_actors`] is
 //! the election network.
@@ -57,13 +56,11 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
-pub mod elect;
 mod elector;
 pub mod node;
 mod present_links;
 pub mod probe;
-pub mod simulation;
-pub mod vote_file;
+pub mod scenario;
 pub mod zoo_cfg;
 
 pub use ballotbox_core::{

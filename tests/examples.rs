@@ -9,8 +9,8 @@ mod worlds;
 use std::{fmt::Write, path::Path, time::Duration};
 
 use async_std::task::block_on;
-use ballotbox::{
-    elect::{self, Happening},
+use ballotbox::scenario::{
+    live::{self, Happening},
     vote_file::VoteFile,
 };
 use futures::future::join_all;
@@ -53,7 +53,7 @@ async fn play(path: &Path) -> Option<String> {
         let at = happening.at.as_secs_f64() * 1e3;
         writeln!(story, "{at:>8.1} ms  {}", happening.what).unwrap();
     };
-    let report = elect::play(&file, DEADLINE, &mut tell).await.unwrap();
+    let report = live::play(&file, DEADLINE, &mut tell).await.unwrap();
     let simulated = worlds::simulated(&file);
     let failed = format!("{}\n{}\n{simulated:?}\n{story}", path.display(), report.to_json());
     let same = simulated.iter().all(|ended| *ended == worlds::ended(&report));

@@ -8,8 +8,8 @@ mod worlds;
 use std::{collections::BTreeSet, time::Duration};
 
 use async_std::task::block_on;
-use ballotbox::{
-    elect,
+use ballotbox::scenario::{
+    live,
     vote_file::{Outcome, VoteFile},
 };
 use futures::future::join_all;
@@ -39,7 +39,7 @@ async fn in_both_worlds(text: &str) -> Outcome {
     let file = VoteFile::parse("generated", text).unwrap();
     let last = file.steps.last().unwrap().at;
     let deadline = last + Duration::from_millis(2 * LOOKED_AT_MS);
-    let report = elect::play(&file, deadline, &mut |_| {}).await.unwrap();
+    let report = live::play(&file, deadline, &mut |_| {}).await.unwrap();
     // What is found where something was unmet may still change.
     let told = |(outcome, leader): (Outcome, Option<u64>)| {
         (outcome, leader.filter(|_| outcome != Outcome::Unmet))

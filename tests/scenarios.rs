@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use ballotbox::{
+use ballotbox::scenario::{
     simulation::{Setup, play, play_with_trace},
     vote_file::VoteFile,
 };

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use ballotbox::{
+use ballotbox::scenario::{
     simulation::{Run, Setup, World, play, play_with_trace, written_down},
     vote_file::{Deed, VoteFile},
 };

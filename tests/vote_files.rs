@@ -7,7 +7,7 @@ use std::{io::ErrorKind, time::Duration};
 use ballotbox::{
     Endpoint, GroupId, Role, ServerId,
     election::{Epoch, Zxid},
-    vote_file::{Deed, Expectation, ExpectedLeader, Step, VoteFile, VoteFileError},
+    scenario::vote_file::{Deed, Expectation, ExpectedLeader, Step, VoteFile, VoteFileError},
 };
 use proptest::prelude::*;
 

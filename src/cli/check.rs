@@ -11,7 +11,7 @@ use std::{
 
 use ballotbox::{
     Ensemble, Role, UntrustedText,
-    vote_file::{VoteFile, VoteFileError, VoteFileMember},
+    scenario::vote_file::{VoteFile, VoteFileError, VoteFileMember},
     zoo_cfg::{Finding, ZooCfg, ZooCfgError},
 };
 use structopt::StructOpt;

@@ -6,8 +6,10 @@ use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
     UntrustedText,
-    elect::{self, Happening, MemberReport, Report, What},
-    vote_file::{Faults, MemberState, Outcome, VoteFile},
+    scenario::{
+        live::{self, Happening, MemberReport, Report, What},
+        vote_file::{Faults, MemberState, Outcome, VoteFile},
+    },
 };
 use ballotbox_actors::kit::Rounded;
 use structopt::StructOpt;
@@ -47,7 +49,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             args.json,
         );
     }
-    descriptors::require(elect::descriptors_needed(&file))?;
+    descriptors::require(live::descriptors_needed(&file))?;
     let diagram = args.diagram.as_ref();
     let diagram =
         diagram.map(|path| OutputFile::open("--diagram", path, &args.file)).transpose()?;
@@ -63,11 +65,11 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             told = line(happening, out).and_then(|()| out.flush());
         }
         // One more than is drawn, so that what is left out shows.
-        if diagram.is_some() && story.len() <= elect::DIAGRAM_ROWS_MAX {
+        if diagram.is_some() && story.len() <= live::DIAGRAM_ROWS_MAX {
             story.push(happening.clone());
         }
     };
-    let report = block_on(elect::play(&file, deadline, &mut tell))?;
+    let report = block_on(live::play(&file, deadline, &mut tell))?;
     told?;
     if args.json {
         writeln!(out, "{}", report.to_json())?;
@@ -77,7 +79,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         writeln!(out, "\n{}", summary(&report))?;
     }
     if let Some(diagram) = diagram {
-        diagram.write(&elect::diagram(&file, &story))?;
+        diagram.write(&live::diagram(&file, &story))?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }
@@ -113,7 +115,7 @@ fn style_of(what: &What) -> Style {
             }
         }
         What::Judged { verdict, .. } => {
-            if *verdict == elect::Verdict::Met {
+            if *verdict == live::Verdict::Met {
                 FAINT
             } else {
                 BAD

@@ -3,7 +3,9 @@
 use std::{ffi::OsString, io};
 
 use ballotbox::{
-    NodeError, UntrustedText, elect::ElectError, node::ConfigError, vote_file::VoteFileError,
+    NodeError, UntrustedText,
+    node::ConfigError,
+    scenario::{live::ElectError, vote_file::VoteFileError},
     zoo_cfg::ZooCfgError,
 };
 use structopt::clap;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use async_std::task::block_on;
 use ballotbox::{
-    NodeConfig, NodeError, ServerId, UntrustedText, vote_file::VoteFile, zoo_cfg::ZooCfg,
+    NodeConfig, NodeError, ServerId, UntrustedText, scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
 };
 use structopt::StructOpt;
 

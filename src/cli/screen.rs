@@ -93,5 +93,5 @@ pub(super) const fn severity_word(finding: &Finding) -> &'static str {
 
 /// Milliseconds since the beginning, set so that lines of a story align.
 pub(super) fn at(time: std::time::Duration) -> String {
-    format!("{:>8.1} ms", ballotbox::elect::tenths_of_ms(time))
+    format!("{:>8.1} ms", ballotbox::scenario::live::tenths_of_ms(time))
 }

@@ -16,8 +16,10 @@ use std::{
 
 use ballotbox::{
     ServerId, UntrustedText,
-    simulation::{Ending, Setup, Violation, written_down},
-    vote_file::VoteFile,
+    scenario::{
+        simulation::{Ending, Setup, Violation, written_down},
+        vote_file::VoteFile,
+    },
 };
 use serde_json::{Value, json};
 use structopt::StructOpt;

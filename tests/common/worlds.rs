@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ballotbox::{
-    ServerId, elect,
-    simulation::{self, Setup},
-    vote_file::{Outcome, VoteFile},
+    ServerId,
+    scenario::{
+        live,
+        simulation::{self, Setup},
+        vote_file::{Outcome, VoteFile},
+    },
 };
 
 /// How a file ends in virtual time, and who leads then: with each of a few seeds.
@@ -20,6 +23,6 @@ pub(super) fn simulated(file: &VoteFile) -> BTreeSet<(Outcome, Option<u64>)> {
 }
 
 /// How a play over sockets ended, and who led then.
-pub(super) fn ended(report: &elect::Report) -> (Outcome, Option<u64>) {
+pub(super) fn ended(report: &live::Report) -> (Outcome, Option<u64>) {
     (report.outcome, report.leader.map(|(leader, _)| leader.number()))
 }

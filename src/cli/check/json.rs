@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 use ballotbox::{
     Endpoint, Member, ServerId, UntrustedText,
     membership::config_text::ServerLine,
-    vote_file::VoteFile,
+    scenario::vote_file::VoteFile,
     zoo_cfg::{Finding, Ignored, RealServer, ZooCfg, ZooCfgError},
 };
 use serde::Serialize;

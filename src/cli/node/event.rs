@@ -7,8 +7,8 @@ use std::{
 
 use ballotbox::{
     Decision, ServerId, Standing,
-    elect::tenths_of_ms,
     node::{NodeEvent, NodeState, Status},
+    scenario::live::tenths_of_ms,
 };
 use ballotbox_actors::{DialError, RefusedBecause, Report, kit::Rounded, socket::ConnectError};
 use ballotbox_core::links::Refusal;

@@ -8,9 +8,9 @@ use std::{
 use anstyle::Style;
 use ballotbox::{
     Endpoint, ServerId,
-    elect::tenths_of_ms,
     election::PeerState,
     probe::{NoAnswer, Reading, Report},
+    scenario::live::tenths_of_ms,
 };
 use ballotbox_actors::kit::Rounded;
 use serde::Serialize;

@@ -106,7 +106,7 @@ fn say_server(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if json {
-        let line = Line::Server { at_ms: ballotbox::elect::tenths_of_ms(at), server };
+        let line = Line::Server { at_ms: ballotbox::scenario::live::tenths_of_ms(at), server };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(at), server.in_words())?;
@@ -117,7 +117,7 @@ fn say_server(
 fn say_leader(json: bool, at: Duration, report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if json {
         let leader = report.leader.map(ServerId::number);
-        let at_ms = ballotbox::elect::tenths_of_ms(at);
+        let at_ms = ballotbox::scenario::live::tenths_of_ms(at);
         let line = Line::Leader { at_ms, leader, agreement: report.agreement };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {

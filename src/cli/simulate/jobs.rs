@@ -17,7 +17,7 @@ use std::{
     vec,
 };
 
-use ballotbox::simulation::{Run, Setup, play};
+use ballotbox::scenario::simulation::{Run, Setup, play};
 use ballotbox_actors::kit::clock;
 
 /// At most this many threads, whatever was asked for.
@@ -118,7 +118,7 @@ fn play_every(setup: &Arc<Setup>, first: u64, last: u64, jobs: usize, runs: &Syn
 
 #[cfg(test)]
 mod tests {
-    use ballotbox::vote_file::VoteFile;
+    use ballotbox::scenario::vote_file::VoteFile;
 
     use super::*;
 

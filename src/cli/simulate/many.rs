@@ -15,8 +15,10 @@ use std::{
 
 use ballotbox::{
     UntrustedText,
-    simulation::{Run, Setup},
-    vote_file::Expectation,
+    scenario::{
+        simulation::{Run, Setup},
+        vote_file::Expectation,
+    },
 };
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -306,8 +308,10 @@ fn spread<T: Copy>(sorted: &[T]) -> Option<[T; 3]> {
 mod tests {
     use ballotbox::{
         ServerId,
-        simulation::{Ending, Violation},
-        vote_file::VoteFile,
+        scenario::{
+            simulation::{Ending, Violation},
+            vote_file::VoteFile,
+        },
     };
 
     use super::*;

@@ -5,7 +5,7 @@ use std::{io::Write, sync::Arc};
 use anstyle::Style;
 use ballotbox::{
     Role,
-    simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched},
+    scenario::simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched},
 };
 use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ fn to_json(run: &Run) -> Value {
 mod tests {
     use std::time::Duration;
 
-    use ballotbox::{ServerId, simulation::Violation};
+    use ballotbox::{ServerId, scenario::simulation::Violation};
 
     use super::*;
 

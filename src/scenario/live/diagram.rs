@@ -1,0 +1,330 @@
+//! [`diagram`]: a story as a picture, one lane for each member, time downwards.
+//!
+//! Rows stand for happenings, not for equal spans of time: an election of two milliseconds would vanish beside the
+//! second before it. The same story always gives the same bytes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use ballotbox_core::ServerId;
+
+use super::{
+    judge::Verdict,
+    story::{Happening, What},
+};
+use crate::{
+    Standing,
+    scenario::vote_file::{Deed, MemberState, VoteFile},
+};
+
+/// A picture has so many rows at most; what happens after is left out, and said to be.
+pub const DIAGRAM_ROWS_MAX: usize = 1000;
+
+const TOP: usize = 84;
+const LEFT: usize = 110;
+const LANE: usize = 64;
+const ROW: usize = 24;
+/// About what a character takes.
+const CHAR: usize = 8;
+
+/// The story as an SVG document.
+pub fn diagram(file: &VoteFile, story: &[Happening]) -> String {
+    let shown = &story[..story.len().min(DIAGRAM_ROWS_MAX)];
+    let mut picture = Picture::new(file, shown, story.len() - shown.len());
+    let mut lanes = Lanes::default();
+    for (row, happening) in shown.iter().enumerate() {
+        lanes.take(row, &happening.what);
+        picture.row(row, happening);
+    }
+    picture.finish(lanes.finish(shown.len()))
+}
+
+/// What a lane shows between two rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Look {
+    state: MemberState,
+    paused: bool,
+}
+
+/// A piece of a lane that looks the same from one row to another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Piece {
+    member: ServerId,
+    from: usize,
+    to: usize,
+    look: Look,
+}
+
+/// Follows what each member is, row by row.
+#[derive(Default)]
+struct Lanes {
+    now: BTreeMap<ServerId, (usize, Look)>,
+    pieces: Vec<Piece>,
+}
+
+impl Lanes {
+    fn take(&mut self, row: usize, what: &What) {
+        match what {
+            What::Played(Deed::Start(members)) => {
+                for member in members {
+                    self.turn(row, *member, |_| Look {
+                        state: MemberState::Looking,
+                        paused: false,
+                    });
+                }
+            }
+            What::Played(Deed::Stop(members) | Deed::Kill(members)) => {
+                for member in members {
+                    self.turn(row, *member, |_| Look { state: MemberState::Down, paused: false });
+                }
+            }
+            What::Played(deed @ (Deed::Pause(members) | Deed::Resume(members))) => {
+                let paused = matches!(deed, Deed::Pause(_));
+                for member in members {
+                    self.turn(row, *member, |look| Look { paused, ..look });
+                }
+            }
+            What::Played(Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) | Deed::Heal)
+            | What::Voted { .. }
+            | What::Judged { .. } => {}
+            What::Looking { member, .. } => {
+                self.turn(row, *member, |look| Look { state: MemberState::Looking, ..look });
+            }
+            What::Decided { member, decision, .. } => {
+                let leader = decision.vote.leader;
+                let state = match decision.standing {
+                    Standing::Leading => MemberState::Leading,
+                    Standing::Following => MemberState::Following(leader),
+                    Standing::Observing => MemberState::Observing(leader),
+                };
+                self.turn(row, *member, |look| Look { state, ..look });
+            }
+        }
+    }
+
+    fn turn(&mut self, row: usize, member: ServerId, into: impl Fn(Look) -> Look) {
+        let down = Look { state: MemberState::Down, paused: false };
+        let (from, before) = self.now.get(&member).copied().unwrap_or((row, down));
+        self.close(member, from, row, before);
+        self.now.insert(member, (row, into(before)));
+    }
+
+    fn close(&mut self, member: ServerId, from: usize, to: usize, look: Look) {
+        if look.state != MemberState::Down && from < to {
+            self.pieces.push(Piece { member, from, to, look });
+        }
+    }
+
+    fn finish(mut self, rows: usize) -> Vec<Piece> {
+        for (member, (from, look)) in std::mem::take(&mut self.now) {
+            self.close(member, from, rows, look);
+        }
+        self.pieces
+    }
+}
+
+/// The document as it grows. Writing to a `String` cannot fail, so its results are let go.
+struct Picture {
+    lanes: BTreeMap<ServerId, usize>,
+    head: String,
+    rows: String,
+}
+
+impl Picture {
+    fn new(file: &VoteFile, shown: &[Happening], left_out: usize) -> Self {
+        let rows = shown.len();
+        let texts = shown.iter().map(|happening| happening.what.to_string().chars().count());
+        let title =
+            file.title.as_ref().map_or_else(|| "An election".to_owned(), ToString::to_string);
+        let chars = texts.chain([title.chars().count()]).max().unwrap_or_default();
+        let ids: BTreeSet<_> = file.ensemble.members().map(|(id, _)| id).collect();
+        let lanes: BTreeMap<_, _> =
+            ids.into_iter().enumerate().map(|(n, id)| (id, LEFT + LANE / 2 + n * LANE)).collect();
+        let width = LEFT + lanes.len() * LANE + 24 + chars * CHAR;
+        let height = TOP + (rows + 2) * ROW;
+        let mut head = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+             <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" \
+             markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#555555\"/>\
+             </marker></defs>\n"
+        );
+        let title = escaped(&title);
+        let _ = writeln!(head, "<text x=\"16\" y=\"28\" font-size=\"17\">{title}</text>");
+        for (id, x) in &lanes {
+            let role = if file.ensemble.is_voter(*id) { "" } else { " (observer)" };
+            let _ = writeln!(
+                head,
+                "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"bold\">{id}\
+                 <title>member {id}{role}</title></text>",
+                TOP - 18
+            );
+        }
+        let mut rows_text = String::new();
+        if left_out > 0 {
+            let _ = writeln!(
+                rows_text,
+                "<text x=\"16\" y=\"{}\">… and {left_out} more</text>",
+                TOP + (rows + 1) * ROW
+            );
+        }
+        Self { lanes, head, rows: rows_text }
+    }
+
+    fn row(&mut self, row: usize, happening: &Happening) {
+        let y = TOP + row * ROW;
+        let text_x = LEFT + self.lanes.len() * LANE + 12;
+        let at = happening.at.as_secs_f64() * 1e3;
+        self.mark(y, &happening.what);
+        let (color, weight) = match &happening.what {
+            What::Played(_) => ("#222222", "bold"),
+            What::Judged { verdict: Verdict::Met, .. } => ("#777777", "normal"),
+            What::Judged { .. } => ("#c0392b", "normal"),
+            What::Looking { .. } | What::Voted { .. } | What::Decided { .. } => {
+                ("#222222", "normal")
+            }
+        };
+        let text = escaped(&happening.what.to_string());
+        let _ = writeln!(
+            self.rows,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777777\">{at:.1} ms</text>\n\
+             <text x=\"{text_x}\" y=\"{}\" fill=\"{color}\" font-weight=\"{weight}\">{text}</text>",
+            LEFT - 12,
+            y + 4,
+            y + 4,
+        );
+    }
+
+    /// What a row shows on the lanes: a line across for a step, an arrow for a vote, a dot for a decision.
+    fn mark(&mut self, y: usize, what: &What) {
+        let lane = |member: &ServerId| self.lanes.get(member).copied();
+        let mark = match what {
+            What::Played(_) => {
+                let to = LEFT + self.lanes.len() * LANE + 6;
+                format!(
+                    "<path d=\"M{LEFT} {y}H{to}\" stroke=\"#bbbbbb\" stroke-dasharray=\"3 3\"/>"
+                )
+            }
+            What::Voted { member, vote } => match (lane(member), lane(&vote.leader)) {
+                (Some(from), Some(to)) if from == to => format!(
+                    "<circle cx=\"{from}\" cy=\"{y}\" r=\"4\" fill=\"#ffffff\" stroke=\"#555555\"/>"
+                ),
+                (Some(from), Some(to)) => format!(
+                    "<path d=\"M{from} {y}H{to}\" stroke=\"#555555\" marker-end=\"url(#tip)\"/>"
+                ),
+                (None, _) | (_, None) => return,
+            },
+            What::Decided { member, won, .. } => {
+                let (radius, fill) = if won.is_some() { (7, "#2a9d4a") } else { (5, "#3b7dd8") };
+                let Some(x) = lane(member) else { return };
+                format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{fill}\"/>")
+            }
+            What::Looking { .. } | What::Judged { .. } => return,
+        };
+        self.rows.push_str(&mark);
+        self.rows.push('\n');
+    }
+
+    fn finish(self, pieces: Vec<Piece>) -> String {
+        let mut document = self.head;
+        for Piece { member, from, to, look } in pieces {
+            let Some(x) = self.lanes.get(&member) else { continue };
+            let (color, width) = match look.state {
+                MemberState::Down => continue,
+                MemberState::Looking => ("#e0a030", 3),
+                MemberState::Following(_) => ("#3b7dd8", 3),
+                MemberState::Observing(_) => ("#999999", 3),
+                MemberState::Leading => ("#2a9d4a", 7),
+            };
+            let dashes = if look.paused { " stroke-dasharray=\"2 5\"" } else { "" };
+            let (from, to) = (TOP + from * ROW, TOP + to * ROW);
+            let _ = writeln!(
+                document,
+                "<path d=\"M{x} {from}V{to}\" stroke=\"{color}\" stroke-width=\"{width}\"{dashes}/>"
+            );
+        }
+        document + &self.rows + "</svg>\n"
+    }
+}
+
+/// Text that cannot end an element or an attribute.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Decision, Epoch, Round, Vote, Zxid};
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    fn story(what: impl IntoIterator<Item = What>) -> Vec<Happening> {
+        let at = |n: usize| Duration::from_micros(100 * n as u64);
+        what.into_iter().enumerate().map(|(n, what)| Happening { at: at(n), what }).collect()
+    }
+
+    fn decided(member: u64) -> What {
+        let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(2) };
+        let standing = if member == 2 { Standing::Leading } else { Standing::Following };
+        let decision = Decision { standing, vote, round: Round(1) };
+        What::Decided { member: id(member), decision, took: Duration::ZERO, won: None }
+    }
+
+    #[test]
+    fn a_lane_turns_with_what_its_member_is_and_ends_with_it() {
+        let mut lanes = Lanes::default();
+        let happenings = [
+            What::Played(Deed::Start(vec![id(1), id(2)])),
+            decided(2),
+            What::Played(Deed::Pause(vec![id(2)])),
+            What::Played(Deed::Kill(vec![id(2)])),
+        ];
+        for (row, what) in happenings.iter().enumerate() {
+            lanes.take(row, what);
+        }
+        let look = |state, paused| Look { state, paused };
+        let piece = |member, from, to, look| Piece { member: id(member), from, to, look };
+        assert_eq!(
+            lanes.finish(5),
+            [
+                piece(2, 0, 1, look(MemberState::Looking, false)),
+                piece(2, 1, 2, look(MemberState::Leading, false)),
+                piece(2, 2, 3, look(MemberState::Leading, true)),
+                piece(1, 0, 5, look(MemberState::Looking, false)),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_picture_is_well_formed_whatever_the_title_and_stops_at_its_limit() {
+        let text = r#"{"title":"</svg> & \"1 < 2\"","members":[{"id":1},{"id":2}]}"#;
+        let file = VoteFile::parse("test", text).unwrap();
+        let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(2) };
+        let many = (0..DIAGRAM_ROWS_MAX + 3).map(|_| What::Voted { member: id(1), vote });
+        let picture = diagram(&file, &story(many));
+        assert!(picture.contains("&lt;/svg&gt; &amp; &quot;1 &lt; 2&quot;"));
+        assert_eq!(picture.matches("</svg>").count(), 1);
+        assert_eq!(picture.matches("1 votes for 2").count(), DIAGRAM_ROWS_MAX);
+        assert!(picture.contains("… and 3 more"));
+        // The arrow of a vote points from the voter's lane to the candidate's.
+        assert!(picture.contains("<path d=\"M142 84H206\""), "{}", &picture[..2000]);
+    }
+}

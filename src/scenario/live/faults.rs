@@ -1,0 +1,170 @@
+//! [`Faults`]: which cables a vote file needs, and in which condition each is after each step.
+//!
+//! A cable is an ordered pair: the one who dials, and the one who is dialled. Only cables that some step touches are
+//! made; everybody else connects directly.
+
+use std::collections::BTreeSet;
+
+use ballotbox_core::ServerId;
+
+use super::relay::Condition;
+use crate::scenario::vote_file::{Deed, VoteFile};
+
+/// From whom to whom.
+pub(super) type Pair = (ServerId, ServerId);
+
+/// What is broken at present. A pure value: it is told what happens, and answers for any cable.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Faults {
+    up: BTreeSet<ServerId>,
+    paused: BTreeSet<ServerId>,
+    isolated: BTreeSet<ServerId>,
+    /// Each pair with the smaller id first: a cut goes both ways.
+    cut: BTreeSet<Pair>,
+    /// Who cannot dial whom.
+    blocked: BTreeSet<Pair>,
+}
+
+impl Faults {
+    /// Takes in what happens.
+    pub(super) fn apply(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Start(members) => self.up.extend(members),
+            Deed::Stop(members) | Deed::Kill(members) => {
+                for member in members {
+                    self.up.remove(member);
+                    self.paused.remove(member);
+                }
+            }
+            Deed::Pause(members) => self.paused.extend(members),
+            Deed::Resume(members) => self.paused.retain(|member| !members.contains(member)),
+            Deed::Cut(pairs) => self.cut.extend(pairs.iter().copied().map(ordered)),
+            Deed::Isolate(members) => self.isolated.extend(members),
+            Deed::Block(pairs) => self.blocked.extend(pairs),
+            Deed::Heal => {
+                self.cut.clear();
+                self.isolated.clear();
+                self.blocked.clear();
+            }
+        }
+    }
+
+    /// The condition of a cable.
+    pub(super) fn condition(&self, (from, to): Pair) -> Condition {
+        let either =
+            |members: &BTreeSet<ServerId>| members.contains(&from) || members.contains(&to);
+        Condition {
+            cut: either(&self.isolated) || self.cut.contains(&ordered((from, to))),
+            open: self.up.contains(&to) && !self.blocked.contains(&(from, to)),
+            held: either(&self.paused),
+        }
+    }
+}
+
+/// The cables that the steps of a file touch.
+pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
+    let mut pairs = BTreeSet::new();
+    for step in &file.steps {
+        match &step.deed {
+            Deed::Cut(cut) => {
+                pairs.extend(cut.iter().flat_map(|(a, b)| both(*a, *b)));
+            }
+            Deed::Isolate(members) | Deed::Pause(members) => {
+                for member in members {
+                    let others = file.ensemble.members().map(|(other, _)| other);
+                    let others = others.filter(|other| other != member);
+                    pairs.extend(others.flat_map(|other| both(*member, other)));
+                }
+            }
+            Deed::Block(blocked) => pairs.extend(blocked),
+            Deed::Start(_) | Deed::Stop(_) | Deed::Kill(_) | Deed::Resume(_) | Deed::Heal => {}
+        }
+    }
+    pairs
+}
+
+fn both(a: ServerId, b: ServerId) -> [Pair; 2] {
+    [(a, b), (b, a)]
+}
+
+fn ordered((a, b): Pair) -> Pair {
+    (a.min(b), a.max(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Condition = Condition { cut: false, open: true, held: false };
+
+    const CLOSED: Condition = Condition { open: false, ..FINE };
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    fn pair(from: u64, to: u64) -> Pair {
+        (id(from), id(to))
+    }
+
+    fn faults(deeds: &[Deed]) -> Faults {
+        let mut faults = Faults::default();
+        faults.apply(&Deed::Start(vec![id(1), id(2), id(3)]));
+        for deed in deeds {
+            faults.apply(deed);
+        }
+        faults
+    }
+
+    #[test]
+    fn a_cut_goes_both_ways_and_ends_with_healing() {
+        let mut faults = faults(&[Deed::Cut(vec![pair(2, 1)])]);
+        assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(2, 1)).cut);
+        assert_eq!(faults.condition(pair(1, 3)), FINE);
+        faults.apply(&Deed::Heal);
+        assert_eq!(faults.condition(pair(1, 2)), FINE);
+    }
+
+    #[test]
+    fn isolated_members_are_cut_off_from_each_other_too() {
+        let faults = faults(&[Deed::Isolate(vec![id(1), id(2)])]);
+        assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(3, 1)).cut);
+    }
+
+    #[test]
+    fn a_block_goes_one_way_and_ends_with_healing() {
+        let mut faults = faults(&[Deed::Block(vec![pair(2, 1)])]);
+        assert_eq!(faults.condition(pair(2, 1)), CLOSED);
+        assert_eq!(faults.condition(pair(1, 2)), FINE);
+        faults.apply(&Deed::Heal);
+        assert_eq!(faults.condition(pair(2, 1)), FINE);
+    }
+
+    #[test]
+    fn a_pause_holds_until_it_is_resumed_or_the_member_dies_and_healing_does_not_end_it() {
+        let mut faults = faults(&[Deed::Pause(vec![id(1), id(2)]), Deed::Heal]);
+        assert!(faults.condition(pair(1, 3)).held && faults.condition(pair(3, 1)).held);
+        faults.apply(&Deed::Resume(vec![id(1)]));
+        assert_eq!(faults.condition(pair(1, 3)), FINE);
+        faults.apply(&Deed::Kill(vec![id(2)]));
+        assert_eq!(faults.condition(pair(3, 2)), CLOSED);
+        assert_eq!(faults.condition(pair(2, 3)), FINE);
+    }
+
+    #[test]
+    fn only_cables_that_some_step_touches_are_made() {
+        let read = |steps: &str| {
+            let members = r#"[{"id":1},{"id":2},{"id":3}]"#;
+            let start = r#"{"at_ms":0,"start":[1,2,3]}"#;
+            let text = format!(r#"{{"members":{members},"steps":[{start}{steps}]}}"#);
+            cables(&VoteFile::parse("steps", &text).unwrap())
+        };
+        assert_eq!(read(r#",{"at_ms":1,"kill":[1]}"#), [].into());
+        assert_eq!(read(r#",{"at_ms":1,"cut":[[1,3]]}"#), [pair(1, 3), pair(3, 1)].into());
+        assert_eq!(read(r#",{"at_ms":1,"block":[[3,1]]}"#), [pair(3, 1)].into());
+        assert_eq!(
+            read(r#",{"at_ms":1,"pause":[2]}"#),
+            [pair(1, 2), pair(2, 1), pair(2, 3), pair(3, 2)].into()
+        );
+    }
+}

@@ -1,0 +1,484 @@
+//! [`play`]: starts the members of a vote file, plays its steps and waits for what is expected.
+//!
+//! Every member is a [`Node`] of its own, over real sockets; a [`Reporter`] beside each carries what it comes to know
+//! to the one loop here, which plays the steps, tells the story and asks the [`Judge`].
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    time::{Duration, Instant},
+};
+
+use ballotbox_actors::{
+    kit::{
+        Address, Exit, Inlet, Mailbox, Rounded, Wake, clock, mailbox, mailbox_with_inlet, spawn,
+    },
+    socket::LookupError,
+};
+use ballotbox_core::{ServerId, UntrustedText};
+use futures::future::{join_all, try_join_all};
+
+use super::{
+    faults::Faults,
+    judge::{Judge, States},
+    last_election::{LastElection, Span},
+    relay::RelayError,
+    report::{ExpectationReport, MemberReport, Report},
+    reporter::Reporter,
+    story::{Happening, What, Won},
+    teller::Teller,
+    wiring::{CABLES_MAX, Wiring},
+};
+use crate::{
+    Node, NodeConfig, NodeError, Standing,
+    node::{News, NodeEvent, NodeState, Status},
+    scenario::vote_file::{Deed, MemberState, VoteFile, leader_among},
+};
+
+/// News of the members may wait for the loop, so many; then their reporters wait.
+const NEWS_WAITING_MAX: usize = 256;
+/// A node stops within this, or has a bug.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// On loopback it costs nothing to try again soon, and nobody wants to watch a long back-off.
+const REDIAL_MAX: Duration = Duration::from_millis(250);
+
+/// Why a file could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum ElectError {
+    /// A member's address cannot be used.
+    #[error("cannot listen on {address} for member {member}: {cause}")]
+    Bind {
+        /// The member.
+        member: ServerId,
+        /// Its address.
+        address: UntrustedText,
+        /// What the system said.
+        cause: UntrustedText,
+    },
+    /// A member's address is a name that leads nowhere.
+    #[error("cannot listen for member {member}: {error}")]
+    Lookup {
+        /// The member.
+        member: ServerId,
+        /// Why.
+        error: LookupError,
+    },
+    /// There is no port for a cable between two members.
+    #[error("cannot reserve a loopback port for a cable: {cause}")]
+    Cable {
+        /// What the system said.
+        cause: UntrustedText,
+    },
+    /// Too many pairs of members can be parted.
+    #[error(
+        "the steps that cut, isolate, block or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
+    )]
+    TooManyCables {
+        /// How many are needed.
+        found: usize,
+    },
+    /// A cable broke that should not have.
+    #[error("{0}")]
+    CableEnded(UntrustedText),
+    /// A node failed.
+    #[error("member {member} failed: {error}")]
+    Node {
+        /// Whose.
+        member: ServerId,
+        /// Why.
+        error: NodeError,
+    },
+    /// A node does not stop.
+    #[error("member {member} did not stop within {}; please report this", Rounded(STOP_MAX))]
+    Stuck {
+        /// Whose.
+        member: ServerId,
+    },
+}
+
+impl ElectError {
+    /// Whether the file asks for too much, rather than the environment giving too little.
+    pub fn is_the_files_fault(&self) -> bool {
+        match self {
+            Self::TooManyCables { .. } => true,
+            Self::Bind { .. }
+            | Self::Lookup { .. }
+            | Self::Cable { .. }
+            | Self::CableEnded(_)
+            | Self::Node { .. }
+            | Self::Stuck { .. } => false,
+        }
+    }
+}
+
+/// Plays a vote file, and tells what happens while it does.
+///
+/// It ends when all steps were played and everything expected is decided; if nothing is expected, when all running
+/// voters agree on a leader that leads; and after `deadline` at the latest. Then nothing of it is left: no task, no
+/// socket.
+///
+/// # Errors
+///
+/// [`ElectError`], when the members cannot be started or fail.
+pub async fn play(
+    file: &VoteFile,
+    deadline: Duration,
+    tell: &mut dyn FnMut(&Happening),
+) -> Result<Report, ElectError> {
+    let (address, inlet, mut mailbox) = mailbox_with_inlet(NEWS_WAITING_MAX);
+    let wiring = Wiring::new(file, &address, RunnerMsg::CableEnded).await?;
+    let mut runner = Runner {
+        file,
+        teller: Teller::new(tell),
+        wiring,
+        faults: Faults::default(),
+        judge: Judge::new(file),
+        last_election: LastElection::default(),
+        seats: BTreeMap::new(),
+        lives: 0,
+        cables_ended: 0,
+        began: clock::now(),
+        address,
+        inlet,
+    };
+    let played = runner.play(deadline, &mut mailbox).await;
+    runner.teller.tell_all();
+    let report = match played {
+        Ok(()) => Ok(runner.report()),
+        Err(error) => Err(error),
+    };
+    let ended = runner.end(&mut mailbox).await;
+    report.and_then(|report| ended.map(|()| report))
+}
+
+/// What the loop can be told.
+#[derive(Debug)]
+pub(super) enum RunnerMsg {
+    News { member: ServerId, life: u64, news: News },
+    ReporterEnded { member: ServerId, life: u64 },
+    CableEnded(Exit<RelayError>),
+}
+
+/// The state of a play.
+struct Runner<'a> {
+    file: &'a VoteFile,
+    teller: Teller<'a>,
+    wiring: Wiring,
+    faults: Faults,
+    judge: Judge,
+    last_election: LastElection,
+    /// The members that run.
+    seats: BTreeMap<ServerId, Seat>,
+    /// How many nodes were started, to tell the news of one life of a member from another's.
+    lives: u64,
+    cables_ended: usize,
+    began: Instant,
+    address: Address<RunnerMsg>,
+    inlet: Inlet<RunnerMsg>,
+}
+
+/// A member that runs.
+#[derive(Debug)]
+struct Seat {
+    node: Node,
+    life: u64,
+    started: Duration,
+    status: Option<Status>,
+    /// Its reporter ends when this is dropped.
+    _reporter: Address<Infallible>,
+}
+
+impl Runner<'_> {
+    async fn play(
+        &mut self,
+        deadline: Duration,
+        mailbox: &mut Mailbox<RunnerMsg>,
+    ) -> Result<(), ElectError> {
+        self.wiring.set(&self.faults).await;
+        self.began = clock::now();
+        let mut steps = self.file.steps.iter().peekable();
+        loop {
+            let now = self.now();
+            self.teller.tell_due(now);
+            if now >= deadline {
+                return Ok(());
+            }
+            if self.judge.next_deadline().is_some_and(|due| due <= now)
+                || steps.peek().is_some_and(|step| step.at <= now)
+            {
+                // News on the way may be older than what is due, so ask.
+                self.refresh().await;
+                self.look();
+            }
+            if let Some(step) = steps.next_if(|step| step.at <= now) {
+                self.happened(self.now(), What::Played(step.deed.clone()));
+                self.perform(&step.deed).await?;
+                self.look();
+                continue;
+            }
+            if steps.peek().is_none() && self.is_over() {
+                return Ok(());
+            }
+            let next_step = steps.peek().map(|step| step.at);
+            let due = [next_step, self.judge.next_deadline(), self.teller.next_deadline()];
+            let wake_at = due.into_iter().flatten().fold(deadline, Duration::min);
+            match mailbox.next_until(Some(self.began + wake_at)).await {
+                Wake::Told(message) => self.hear(message).await?,
+                Wake::Due => {}
+                Wake::Closed => return Ok(()),
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        clock::now() - self.began
+    }
+
+    /// Whether nothing is left to wait for, once all steps were played.
+    fn is_over(&self) -> bool {
+        let decided = if self.file.expectations.is_empty() {
+            self.voters_agree()
+        } else {
+            self.judge.is_done()
+        };
+        decided && !self.is_being_elected()
+    }
+
+    /// Whether a leader is just being elected: a member follows it that has not said so itself, or its word is still on
+    /// the way to us. Without this the outcome would depend on which of the two is heard first.
+    fn is_being_elected(&self) -> bool {
+        let states = self.states();
+        match leader_among(&states) {
+            Some(leader) => !self.last_election.is_of(leader),
+            None => states.iter().any(|(id, state)| {
+                let leader = state.leader_of(*id);
+                leader.and_then(|leader| states.get(&leader)) == Some(&MemberState::Looking)
+            }),
+        }
+    }
+
+    /// Whether all running voters are a quorum that believes in one leader, which leads. If none runs, nothing can change
+    /// any more.
+    fn voters_agree(&self) -> bool {
+        let states = self.states();
+        let mut voters = states.iter().filter(|(id, state)| {
+            self.file.ensemble.is_voter(**id) && **state != MemberState::Down
+        });
+        let running = voters.clone().map(|(id, _)| *id).collect();
+        let Some((id, state)) = voters.next() else { return true };
+        let leader = state.leader_of(*id);
+        self.file.ensemble.is_quorum(&running)
+            && leader.is_some_and(|leader| states.get(&leader) == Some(&MemberState::Leading))
+            && voters.all(|(id, state)| state.leader_of(*id) == leader)
+    }
+
+    async fn perform(&mut self, deed: &Deed) -> Result<(), ElectError> {
+        self.faults.apply(deed);
+        match deed {
+            Deed::Start(members) => self.start(members).await,
+            Deed::Stop(members) | Deed::Kill(members) => {
+                // The protocol has no farewell: from outside, a stop and a kill are sockets that close.
+                // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
+                self.wiring.set(&self.faults).await;
+                let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
+                let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
+                stopped.into_iter().collect()
+            }
+            Deed::Pause(_)
+            | Deed::Resume(_)
+            | Deed::Cut(_)
+            | Deed::Isolate(_)
+            | Deed::Block(_)
+            | Deed::Heal => {
+                self.wiring.set(&self.faults).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts members together: all listen before the first of them looks, so none is refused for being early.
+    async fn start(&mut self, members: &[ServerId]) -> Result<(), ElectError> {
+        let mut configs = Vec::new();
+        for member in members {
+            configs.extend(self.config(*member)?);
+        }
+        self.wiring.set(&self.faults).await;
+        let began = self.began;
+        let nodes = configs.into_iter().map(|config| async move {
+            let member = config.me;
+            // Each at its own time: what it reports counts from here.
+            let started = clock::now() - began;
+            let node = Node::start(config).await;
+            node.map(|node| (node, started)).map_err(|error| ElectError::Node { member, error })
+        });
+        for (node, started) in try_join_all(nodes).await? {
+            self.lives += 1;
+            let (member, life) = (node.id(), self.lives);
+            let (reporter, orders) = mailbox();
+            let actor = Reporter { member, life, watch: node.watch(), inlet: self.inlet.clone() };
+            spawn(actor, orders, self.address.clone(), move |_: Exit<Infallible>| {
+                RunnerMsg::ReporterEnded { member, life }
+            });
+            let seat = Seat { node, life, started, status: None, _reporter: reporter };
+            self.seats.insert(member, seat);
+        }
+        Ok(())
+    }
+
+    fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, ElectError> {
+        let Some(listed) = self.file.member(member) else { return Ok(None) };
+        let addresses = self.wiring.addresses(member);
+        let mut config = NodeConfig::new(member, self.file.ensemble.clone(), addresses);
+        config.zxid = listed.zxid;
+        config.epoch = listed.epoch;
+        config.timing = self.file.timing.election;
+        config.network.connect = self.file.timing.connect;
+        config.links.redial.max = REDIAL_MAX;
+        config.listener = self.wiring.listen(member)?;
+        Ok(Some(config))
+    }
+
+    async fn hear(&mut self, message: RunnerMsg) -> Result<(), ElectError> {
+        match message {
+            RunnerMsg::News { member, life, news } => self.hear_news(member, life, news),
+            RunnerMsg::ReporterEnded { member, life } => {
+                let Some(seat) = self.seats.get_mut(&member) else { return Ok(()) };
+                if seat.life == life {
+                    // Nobody has stopped it.
+                    let ended = seat.node.ended().await;
+                    return ended.map_err(|error| ElectError::Node { member, error });
+                }
+            }
+            RunnerMsg::CableEnded(exit) => {
+                self.cables_ended += 1;
+                return Err(ElectError::CableEnded(UntrustedText::new(exit)));
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_news(&mut self, member: ServerId, life: u64, news: News) {
+        let Some(seat) = self.seats.get_mut(&member) else { return };
+        if seat.life != life {
+            return;
+        }
+        let started = seat.started;
+        seat.status = Some(news.status.clone());
+        for occurrence in news.events {
+            let at = started + occurrence.at;
+            match occurrence.event {
+                NodeEvent::Looking { round } => self.happened(at, What::Looking { member, round }),
+                NodeEvent::Voted { vote } => self.happened(at, What::Voted { member, vote }),
+                NodeEvent::Elected { decision, took } => {
+                    let leads = decision.standing == Standing::Leading;
+                    if self.file.ensemble.is_voter(member) {
+                        let span = Span { looked: at.saturating_sub(took), decided: at };
+                        self.last_election.note(member, span, leads);
+                    }
+                    let won =
+                        leads.then(|| Won::of(self.file, decision.vote, &news.status.ballots));
+                    self.happened(at, What::Decided { member, decision, took, won });
+                }
+                NodeEvent::Listening { .. }
+                | NodeEvent::Malformed { .. }
+                | NodeEvent::MembersDiffer { .. }
+                | NodeEvent::Network(_) => {}
+            }
+        }
+        self.look();
+    }
+
+    fn happened(&mut self, at: Duration, what: What) {
+        self.teller.note(Happening { at, what });
+    }
+
+    /// Lets the judge look at the present states.
+    fn look(&mut self) {
+        let now = self.now();
+        for (n, verdict) in self.judge.look(now, &self.states()) {
+            let expectation = self.file.expectations[n].clone();
+            self.happened(now, What::Judged { expectation, verdict });
+        }
+    }
+
+    /// Asks every member how it stands.
+    async fn refresh(&mut self) {
+        let asked = self.seats.iter().map(|(member, seat)| async {
+            seat.node.watch().status().await.ok().map(|status| (*member, status))
+        });
+        for (member, status) in join_all(asked).await.into_iter().flatten() {
+            if let Some(seat) = self.seats.get_mut(&member) {
+                seat.status = Some(status);
+            }
+        }
+    }
+
+    fn states(&self) -> States {
+        let state = |id| {
+            let status = self.seats.get(&id).map(|seat| seat.status.as_ref());
+            (id, status.map_or(MemberState::Down, |status| state_of(status)))
+        };
+        self.file.ensemble.members().map(|(id, _)| state(id)).collect()
+    }
+
+    fn report(&self) -> Report {
+        let members = self.file.members.iter().map(|listed| {
+            let id = listed.member.id;
+            let seat = self.seats.get(&id);
+            let status = seat.and_then(|seat| seat.status.as_ref());
+            let state = seat.map_or(MemberState::Down, |_| state_of(status));
+            let decided = state.leader_of(id).is_some();
+            MemberReport {
+                id,
+                role: listed.member.role,
+                state,
+                vote: status.and_then(|status| status.vote),
+                round: status.map(|status| status.round),
+                decided: status.and_then(|status| status.election_took).filter(|_| decided),
+            }
+        });
+        let expectations = self.judge.verdicts().map(|(expectation, verdict)| ExpectationReport {
+            expectation: expectation.clone(),
+            verdict: verdict.clone(),
+        });
+        let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
+        let election = self.last_election.took(next_step);
+        Report::new(election, self.now(), members.collect(), expectations.collect())
+    }
+
+    /// Stops what still runs, and waits until nothing is left.
+    async fn end(mut self, mailbox: &mut Mailbox<RunnerMsg>) -> Result<(), ElectError> {
+        let cables = self.wiring.remove_cables();
+        let seats = std::mem::take(&mut self.seats).into_iter();
+        let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
+        while self.cables_ended < cables {
+            match mailbox.next().await {
+                Wake::Told(RunnerMsg::CableEnded(_)) => self.cables_ended += 1,
+                Wake::Told(RunnerMsg::News { .. } | RunnerMsg::ReporterEnded { .. })
+                | Wake::Due => {}
+                Wake::Closed => break,
+            }
+        }
+        stopped.into_iter().collect()
+    }
+}
+
+async fn stop(member: ServerId, seat: Seat) -> Result<(), ElectError> {
+    match clock::within(STOP_MAX, seat.node.stop()).await {
+        Ok(stopped) => stopped.map_err(|error| ElectError::Node { member, error }),
+        Err(_) => Err(ElectError::Stuck { member }),
+    }
+}
+
+/// What a running member is; it is looking until it has said something else.
+fn state_of(status: Option<&Status>) -> MemberState {
+    let Some(status) = status else { return MemberState::Looking };
+    match (status.state, status.elected()) {
+        (NodeState::Decided(Standing::Leading), _) => MemberState::Leading,
+        (NodeState::Decided(Standing::Following), Some(leader)) => MemberState::Following(leader),
+        (NodeState::Decided(Standing::Observing), Some(leader)) => MemberState::Observing(leader),
+        (NodeState::Starting | NodeState::Looking | NodeState::Decided(_), _) => {
+            MemberState::Looking
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! [`Happening`]: what a person sees while a vote file is played, and in which words.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use ballotbox_core::ServerId;
+
+use super::judge::Verdict;
+use crate::{
+    Decision, Ensemble, Epoch, Round, Standing, Vote, Zxid,
+    scenario::vote_file::{Deed, Expectation, Found, VoteFile, join},
+};
+
+/// One thing that happened, in the order of time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Happening {
+    /// When, since the first step.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum What {
+    /// A step of the file was played.
+    Played(Deed),
+    /// A member looks for a leader.
+    Looking {
+        /// Who.
+        member: ServerId,
+        /// In which round.
+        round: Round,
+    },
+    /// A member has cast a vote.
+    Voted {
+        /// Who.
+        member: ServerId,
+        /// For whom, and the history that speaks for it.
+        vote: Vote,
+    },
+    /// A member's election has ended.
+    Decided {
+        /// Whose.
+        member: ServerId,
+        /// How.
+        decision: Decision,
+        /// How long it took, from looking to decided.
+        took: Duration,
+        /// If it was elected: by whom, and why.
+        won: Option<Won>,
+    },
+    /// An expectation was met, or not.
+    Judged {
+        /// Which.
+        expectation: Expectation,
+        /// What became of it.
+        verdict: Verdict,
+    },
+}
+
+/// Who elected a leader, and what spoke for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Won {
+    /// Those who voted for it, itself included.
+    pub by: Vec<ServerId>,
+    /// What put it before the others among them.
+    pub because: Because,
+}
+
+/// What put a candidate before the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Because {
+    /// Nobody else could lead.
+    Alone,
+    /// Nobody else took part in so late an epoch.
+    Epoch(Epoch),
+    /// Its history is the newest.
+    Zxid(Zxid),
+    /// Its history is as new as any, and its id is the highest of those.
+    Id,
+    /// A quorum voted for it, whatever else there was: it was elected before all were heard.
+    Quorum,
+}
+
+impl Won {
+    /// Why `winner` won, given the votes cast in its round.
+    pub(super) fn of(file: &VoteFile, winner: Vote, ballots: &BTreeMap<ServerId, Vote>) -> Self {
+        let mut by: BTreeSet<_> = ballots
+            .iter()
+            .filter(|(_, vote)| vote.leader == winner.leader)
+            .map(|(voter, _)| *voter)
+            .collect();
+        by.insert(winner.leader);
+        let because = because(&file.ensemble, &histories(file), winner.leader, &by);
+        Self { by: by.into_iter().collect(), because }
+    }
+}
+
+/// What each member stands on.
+type Histories = BTreeMap<ServerId, (Epoch, Zxid)>;
+
+fn histories(file: &VoteFile) -> Histories {
+    let of = |member: &crate::scenario::vote_file::VoteFileMember| (member.epoch, member.zxid);
+    file.members.iter().map(|member| (member.member.id, of(member))).collect()
+}
+
+fn because(
+    ensemble: &Ensemble,
+    histories: &Histories,
+    winner: ServerId,
+    by: &BTreeSet<ServerId>,
+) -> Because {
+    let others = by.iter().filter(|id| **id != winner && ensemble.may_lead(**id));
+    let best = others.filter_map(|id| histories.get(id).map(|history| (*history, *id))).max();
+    let Some(own) = histories.get(&winner).copied() else { return Because::Quorum };
+    match best {
+        None => Because::Alone,
+        Some((history, _)) if own.0 > history.0 => Because::Epoch(own.0),
+        Some((history, _)) if own > history => Because::Zxid(own.1),
+        Some((history, id)) if own == history && winner > id => Because::Id,
+        Some(_) => Because::Quorum,
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Played(deed) => deed.fmt(f),
+            Self::Looking { member, round } => {
+                write!(f, "{member} looks for a leader, round {round}")
+            }
+            Self::Voted { member, vote } => {
+                let own = vote.leader == *member;
+                let candidate = if own { "itself".to_owned() } else { vote.leader.to_string() };
+                write!(f, "{member} votes for {candidate}")?;
+                if (vote.epoch, vote.zxid) == (Epoch(0), Zxid(0)) {
+                    return Ok(());
+                }
+                write!(f, " (epoch {}, zxid {})", vote.epoch, vote.zxid)
+            }
+            Self::Decided { member, decision, won, .. } => {
+                let (leader, round) = (decision.vote.leader, decision.round);
+                match (decision.standing, won) {
+                    (Standing::Leading, Some(won)) => {
+                        write!(f, "{member} is elected in round {round} {won}")
+                    }
+                    (Standing::Leading, None) => write!(f, "{member} is elected in round {round}"),
+                    (Standing::Following, _) => write!(f, "{member} follows {leader}"),
+                    (Standing::Observing, _) => write!(f, "{member} observes {leader}"),
+                }
+            }
+            Self::Judged { expectation, verdict } => match verdict {
+                Verdict::Met => write!(f, "as expected {expectation}"),
+                Verdict::Unmet { found, .. } => {
+                    write!(f, "not as expected {expectation}; found: {}", Found(found))
+                }
+                Verdict::Pending | Verdict::Holding => write!(f, "expected {expectation}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Won {
+    /// `by 1, 2, 3: its history is the newest (zxid 0x100000005)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}: {}", join(self.by.iter()), self.because)
+    }
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alone => f.write_str("no other of them could lead"),
+            Self::Epoch(epoch) => write!(f, "its history is of the latest epoch ({epoch})"),
+            Self::Zxid(zxid) => write!(f, "its history is the newest (zxid {zxid})"),
+            Self::Id => f.write_str("its id is the highest among the newest histories"),
+            Self::Quorum => f.write_str("they are a quorum"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    /// Why the winner won, among these (id, epoch, zxid, weight) who all voted for it.
+    fn why(winner: u64, members: &[(u64, i64, i64, u64)]) -> Because {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(id, epoch, zxid, weight)| {
+                format!(
+                    r#"{{"id":{id},"group":1,"weight":{weight},"vote":{{"epoch":{epoch},"zxid":{zxid}}}}}"#
+                )
+            })
+            .collect();
+        let text = format!(r#"{{"members":[{}]}}"#, members.join(","));
+        let file = VoteFile::parse("test", &text).unwrap();
+        let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(winner) };
+        let ballots = file.ensemble.members().map(|(id, _)| (id, vote)).collect();
+        Won::of(&file, vote, &ballots).because
+    }
+
+    #[test]
+    fn a_winner_is_explained_by_what_put_it_before_the_others() {
+        assert_eq!(why(1, &[(1, 2, 1, 1), (2, 1, 9, 1)]), Because::Epoch(Epoch(2)));
+        assert_eq!(why(1, &[(1, 1, 9, 1), (2, 1, 8, 1)]), Because::Zxid(Zxid(9)));
+        assert_eq!(why(2, &[(1, 1, 9, 1), (2, 1, 9, 1)]), Because::Id);
+        assert_eq!(why(1, &[(1, 1, 1, 1), (2, 1, 9, 0)]), Because::Alone);
+        assert_eq!(why(1, &[(1, 1, 1, 1), (2, 1, 9, 1)]), Because::Quorum);
+    }
+
+    #[test]
+    fn the_story_is_told_in_plain_words() {
+        let won = Won { by: vec![id(1), id(2)], because: Because::Zxid(Zxid(0x1_0000_0005)) };
+        let vote = Vote { epoch: Epoch(1), zxid: Zxid(0x1_0000_0005), leader: id(2) };
+        let decision = Decision { standing: Standing::Leading, vote, round: Round(1) };
+        let took = Duration::from_millis(2);
+        let elected = What::Decided { member: id(2), decision, took, won: Some(won) };
+        assert_eq!(
+            elected.to_string(),
+            "2 is elected in round 1 by 1, 2: its history is the newest (zxid 0x100000005)"
+        );
+        let voted = What::Voted { member: id(1), vote };
+        assert_eq!(voted.to_string(), "1 votes for 2 (epoch 1, zxid 0x100000005)");
+    }
+}

@@ -1,0 +1,164 @@
+//! [`Member`]: one server of the simulated ensemble, made of the two production cores.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use ballotbox_actors::Report;
+use ballotbox_core::{
+    ServerId,
+    links::{Event as LinkEvent, LinkId, LinkTable, Timer as LinkTimer},
+    wire::Frame,
+};
+
+use super::{Moment, happening::Happening, network::End, setup::Setup};
+use crate::{
+    election::{Election, Event as ElectionEvent, Notification, Timer as ElectionTimer},
+    present_links::PresentLinks,
+    scenario::vote_file::MemberState,
+};
+
+/// A member, running or not.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) id: ServerId,
+    /// How often it was started. What was meant for an earlier life does not reach a later one.
+    pub(super) life: u32,
+    /// Its disk was lost: it votes with an empty history.
+    pub(super) wiped: bool,
+    /// How often it has moved to another address, when it last did, and for how long its name leads to the one before.
+    pub(super) address: u32,
+    pub(super) moved_at: Moment,
+    pub(super) names: Duration,
+    /// It is frozen, under this number, and was not replaced yet.
+    pub(super) frozen: Option<usize>,
+    /// How much its clock is off, in parts per million.
+    pub(super) drift_ppm: i64,
+    /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
+    pub(super) hanging: Option<VecDeque<(u64, Happening)>>,
+    pub(super) running: Option<Running>,
+    /// What it was when somebody last looked.
+    pub(super) shown: MemberState,
+}
+
+/// A running member: what a process would hold.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) election: Election,
+    pub(super) table: LinkTable,
+    pub(super) present: PresentLinks,
+    pub(super) election_timers: Timers<ElectionTimer>,
+    pub(super) link_timers: Timers<LinkTimer>,
+    /// What is to be said to whom when everything of this instant has been heard: only the newest word counts.
+    pub(super) unsaid: Vec<(ServerId, Notification)>,
+    /// When the peers are to hear from this member again at the earliest.
+    pub(super) speak_at: Moment,
+    /// What was said last, so that saying it to several peers makes one frame.
+    pub(super) last_said: Option<(Notification, Frame)>,
+    /// The newest word for each peer since the present link to it.
+    pub(super) newest: Vec<(ServerId, Frame)>,
+    /// Frames that were handed to the system, and not yet reported as written.
+    pub(super) writing: u32,
+    /// The links that are open here, and the connections they are.
+    pub(super) open: Vec<(LinkId, End)>,
+}
+
+/// What the two halves of a member tell each other.
+#[derive(Debug)]
+pub(super) enum Inner {
+    Election(ElectionEvent),
+    Link(LinkEvent),
+    Reported(Report),
+}
+
+impl Member {
+    pub(super) fn new(id: ServerId) -> Self {
+        Self {
+            id,
+            life: 0,
+            wiped: false,
+            address: 0,
+            moved_at: Moment::default(),
+            names: Duration::ZERO,
+            frozen: None,
+            drift_ppm: 0,
+            hanging: None,
+            running: None,
+            shown: MemberState::Down,
+        }
+    }
+
+    /// The address that its name leads to: for so long after a move, the old one.
+    pub(super) fn known_address(&self, now: Moment) -> u32 {
+        let stale = self.address > 0 && now < self.moved_at.after(self.names);
+        if stale { self.address - 1 } else { self.address }
+    }
+
+    pub(super) fn state(&self) -> MemberState {
+        self.running.as_ref().map_or(MemberState::Down, |running| state_of(&running.election))
+    }
+}
+
+impl Running {
+    pub(super) fn new(me: ServerId, setup: &Setup) -> Self {
+        let peers = setup.ensemble.peers_of(me);
+        let (ensemble, config) = (Arc::clone(&setup.ensemble), Arc::clone(&setup.config_text));
+        Self {
+            election: Election::new(me, ensemble, setup.timing.election, config),
+            table: LinkTable::new(me, peers, setup.links),
+            present: PresentLinks::default(),
+            election_timers: Timers::default(),
+            link_timers: Timers::default(),
+            unsaid: Vec::new(),
+            speak_at: Moment::default(),
+            last_said: None,
+            newest: Vec::new(),
+            writing: 0,
+            open: Vec::new(),
+        }
+    }
+}
+
+/// What an election looks like from outside.
+pub(super) fn state_of(election: &Election) -> MemberState {
+    use crate::Standing::{Following, Leading, Observing};
+    match election.decision() {
+        None => MemberState::Looking,
+        Some(decision) => match decision.standing {
+            Leading => MemberState::Leading,
+            Following => MemberState::Following(decision.vote.leader),
+            Observing => MemberState::Observing(decision.vote.leader),
+        },
+    }
+}
+
+/// Which timers are armed, and under which number their end is in the queue. An end with another number is void.
+#[derive(Debug)]
+pub(super) struct Timers<T>(Vec<(T, u64)>);
+
+impl<T: PartialEq + Copy> Timers<T> {
+    pub(super) fn set(&mut self, timer: T, number: u64) {
+        match self.0.iter_mut().find(|(armed, _)| *armed == timer) {
+            Some((_, present)) => *present = number,
+            None => self.0.push((timer, number)),
+        }
+    }
+
+    pub(super) fn clear(&mut self, timer: T) {
+        self.0.retain(|(armed, _)| *armed != timer);
+    }
+
+    pub(super) fn is_armed(&self, timer: T) -> bool {
+        self.0.iter().any(|(armed, _)| *armed == timer)
+    }
+
+    /// Whether the timer is armed under this number; it is not any more.
+    pub(super) fn take(&mut self, timer: T, number: u64) -> bool {
+        let found = self.0.iter().position(|armed| *armed == (timer, number));
+        found.map(|index| self.0.swap_remove(index)).is_some()
+    }
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}

@@ -1,0 +1,317 @@
+//! [`Plan`]: what will happen from outside, for one seed.
+//!
+//! Trouble comes in company: half of all faults begin within milliseconds of another one, or of its end, while an election
+//! is still under way. Otherwise hardly any would hit one, as elections are that short.
+
+mod outsiders;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use ballotbox_core::ServerId;
+
+pub(super) use self::outsiders::{Freezing, Manner, NAMES_LAG, Stranger};
+use super::{Moment, Setup, random::Random};
+use crate::scenario::vote_file::{Deed, Faults, Step, VoteFile};
+
+/// A fault lasts so long at the shortest, in microseconds.
+const SHORTEST: u64 = 1000;
+/// A fault in company comes so soon after the other, in microseconds.
+const SOON: u64 = 5000;
+
+/// What a vote file could say as steps, and what it could not.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) mishaps: Vec<(Moment, Mishap)>,
+    pub(super) strangers: Vec<Stranger>,
+    pub(super) freezings: Vec<Freezing>,
+}
+
+/// A fault that no step can say. Members by their place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mishap {
+    /// The connections between these two break; new ones may be made at once.
+    Break(usize, usize),
+    /// From now on nothing gets from the first to the second, and nobody is told.
+    Darken(usize, usize),
+    Lighten(usize, usize),
+    /// The member does nothing until it wakes.
+    Hang(usize),
+    Wake(usize),
+    /// This stranger, by its number, comes, and leaves.
+    Come(usize),
+    Leave(usize),
+    /// A member freezes for good; it is replaced; what is left of it is killed. By the number of the [`Freezing`].
+    Freeze(usize),
+    Replace(usize),
+    EndFrozen(usize),
+}
+
+impl Plan {
+    /// The steps of the file, followed by those that its faults add for this seed, and the mishaps. The two are drawn
+    /// apart: with the added steps written down as a file, the mishaps stay the same.
+    pub(super) fn new(setup: &Setup, seed: u64) -> Self {
+        let mut steps = setup.steps.clone();
+        if setup.faults.deeds() > 0 {
+            steps.extend(Drawing::new(setup, seed).steps());
+        }
+        let mut mishaps = mishaps(setup, &steps, seed);
+        let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut mishaps);
+        let (strangers, freezings) = (outsiders.strangers(), outsiders.freezings());
+        Self { steps, mishaps, strangers, freezings }
+    }
+}
+
+/// The file with the steps that its faults add for this seed written down, so that `elect` can play them, too. What no
+/// step can say stays in its `faults`: a simulation of both files with this seed is the same, event by event.
+#[must_use]
+pub fn written_down(file: &VoteFile, seed: u64) -> VoteFile {
+    let steps = Plan::new(&Setup::new(file), seed).steps;
+    let faults = file.faults.as_ref().map(Faults::without_deeds);
+    VoteFile { steps, faults, ..file.clone() }
+}
+
+/// The drawing of steps. Times are in microseconds.
+struct Drawing<'a> {
+    setup: &'a Setup,
+    random: Random,
+    begin: u64,
+    until: u64,
+    /// Until when each member has its fault; for ever, if it does not run.
+    busy_until: Vec<u64>,
+    changes: Vec<(u64, Change)>,
+}
+
+/// A kind of fault that steps can say: how it begins, and how it ends.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// It befalls a member, which has no other of this sort at the same time.
+    OfMember { begin: fn(Vec<ServerId>) -> Deed, end: fn(Vec<ServerId>) -> Deed },
+    /// It parts members.
+    Parting(fn(ServerId, ServerId) -> Deed),
+}
+
+/// A change of the world. Of what parts members several may overlap, and a `heal` ends them all.
+enum Change {
+    Deed(Deed),
+    Parted(Deed),
+    Rejoined(Deed),
+}
+
+impl<'a> Drawing<'a> {
+    fn new(setup: &'a Setup, seed: u64) -> Self {
+        let mut running = BTreeSet::new();
+        for step in &setup.steps {
+            match &step.deed {
+                Deed::Start(ids) | Deed::Resume(ids) => running.extend(ids.iter().copied()),
+                Deed::Stop(ids) | Deed::Kill(ids) | Deed::Pause(ids) => {
+                    running.retain(|id| !ids.contains(id));
+                }
+                Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) | Deed::Heal => {}
+            }
+        }
+        let busy = |id: ServerId| if running.contains(&id) { 0 } else { u64::MAX };
+        let begin = setup.steps.last().map_or(Duration::ZERO, |step| step.at);
+        Self {
+            setup,
+            random: Random::new(seed, 2),
+            begin: micros(begin),
+            until: micros(setup.faults.until),
+            busy_until: setup.members.iter().map(|member| busy(member.id)).collect(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn steps(mut self) -> Vec<Step> {
+        for (at, end, kind) in self.draw() {
+            self.add(at, end, kind);
+        }
+        // Stable: what was drawn first stays first.
+        self.changes.sort_by_key(|(at, _)| *at);
+        let mut steps = Vec::new();
+        let mut parted = still_parted(&self.setup.steps);
+        let parts_members =
+            self.changes.iter().any(|(_, change)| matches!(change, Change::Parted(_)));
+        for (at, change) in self.changes {
+            let mut push = |deed| steps.push(Step { at: Duration::from_micros(at), deed });
+            match change {
+                Change::Deed(deed) => push(deed),
+                Change::Parted(deed) => {
+                    parted.push(deed.clone());
+                    push(deed);
+                }
+                Change::Rejoined(deed) => {
+                    let index = parted.iter().position(|other| *other == deed);
+                    index.map(|index| parted.swap_remove(index));
+                    push(Deed::Heal);
+                    together(&parted).into_iter().for_each(push);
+                }
+            }
+        }
+        if parts_members {
+            steps.push(Step { at: Duration::from_micros(self.until), deed: Deed::Heal });
+        }
+        steps
+    }
+
+    /// Which kind of fault comes when, and when it ends, in the order of time.
+    fn draw(&mut self) -> Vec<(u64, u64, Kind)> {
+        let faults = &self.setup.faults;
+        let of_member = |begin, end| Kind::OfMember { begin, end };
+        let kinds = [
+            (of_member(Deed::Kill, Deed::Start), faults.kills),
+            (of_member(Deed::Stop, Deed::Start), faults.stops),
+            (of_member(Deed::Pause, Deed::Resume), faults.pauses),
+            (Kind::Parting(|one, other| Deed::Cut(vec![(one, other)])), faults.cuts),
+            (Kind::Parting(|one, _| Deed::Isolate(vec![one])), faults.isolations),
+            (Kind::Parting(|one, other| Deed::Block(vec![(one, other)])), faults.blocks),
+        ];
+        let mut drawn = Vec::with_capacity(faults.deeds());
+        let mut company = vec![self.begin];
+        for (kind, count) in kinds {
+            for _ in 0..count {
+                let at = moment(&mut self.random, self.begin, self.until, &company);
+                let end = at + duration(&mut self.random, self.until - at);
+                company.extend([at, end]);
+                drawn.push((at, end, kind));
+            }
+        }
+        drawn.sort_by_key(|(at, ..)| *at);
+        drawn
+    }
+
+    fn add(&mut self, at: u64, end: u64, kind: Kind) {
+        let members = &self.setup.members;
+        let (begin, finish) = match kind {
+            Kind::Parting(_) if members.len() < 2 => return,
+            Kind::Parting(deed) => {
+                let (one, other) = pair(&mut self.random, members.len());
+                let deed = deed(members[one].id, members[other].id);
+                (Change::Parted(deed.clone()), Change::Rejoined(deed))
+            }
+            Kind::OfMember { begin, end: finish } => {
+                let free = |one: &usize| self.busy_until[*one] <= at;
+                let free: Vec<_> = (0..members.len()).filter(free).collect();
+                if free.is_empty() {
+                    return;
+                }
+                let one = free[self.random.index(free.len())];
+                self.busy_until[one] = end + 1;
+                let only = vec![members[one].id];
+                (Change::Deed(begin(only.clone())), Change::Deed(finish(only)))
+            }
+        };
+        self.changes.extend([(at, begin), (end, finish)]);
+    }
+}
+
+/// What parts members when these steps have been played.
+fn still_parted(steps: &[Step]) -> Vec<Deed> {
+    let since_healed = steps.rsplit(|step| step.deed == Deed::Heal).next().unwrap_or_default();
+    let parts = |deed: &&Deed| match deed {
+        Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) => true,
+        Deed::Start(_)
+        | Deed::Stop(_)
+        | Deed::Kill(_)
+        | Deed::Pause(_)
+        | Deed::Resume(_)
+        | Deed::Heal => false,
+    };
+    since_healed.iter().map(|step| &step.deed).filter(parts).cloned().collect()
+}
+
+/// The same in as few deeds as possible.
+fn together(parted: &[Deed]) -> Vec<Deed> {
+    let (mut cut, mut isolated, mut blocked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for deed in parted {
+        match deed {
+            Deed::Cut(pairs) => cut.extend(pairs.iter().copied()),
+            Deed::Isolate(members) => isolated.extend(members.iter().copied()),
+            Deed::Block(pairs) => blocked.extend(pairs.iter().copied()),
+            Deed::Start(_)
+            | Deed::Stop(_)
+            | Deed::Kill(_)
+            | Deed::Pause(_)
+            | Deed::Resume(_)
+            | Deed::Heal => {}
+        }
+    }
+    let cut = (!cut.is_empty()).then(|| Deed::Cut(cut.into_iter().collect()));
+    let isolated = (!isolated.is_empty()).then(|| Deed::Isolate(isolated.into_iter().collect()));
+    let blocked = (!blocked.is_empty()).then(|| Deed::Block(blocked.into_iter().collect()));
+    cut.into_iter().chain(isolated).chain(blocked).collect()
+}
+
+fn mishaps(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Mishap)> {
+    let faults = &setup.faults;
+    let mut random = Random::new(seed, 3);
+    let until = micros(faults.until);
+    let count = setup.members.len();
+    let company: Vec<_> = steps.iter().map(|step| micros(step.at)).collect();
+    let mut mishaps = Vec::new();
+    let mut add = |at: u64, mishap| mishaps.push((Moment::from(Duration::from_micros(at)), mishap));
+    let span = |random: &mut Random| {
+        let at = moment(random, 0, until, &company);
+        (at, at + duration(random, until - at))
+    };
+    if count < 2 {
+        return mishaps;
+    }
+    for _ in 0..faults.breaks {
+        let (a, b) = pair(&mut random, count);
+        let (at, _) = span(&mut random);
+        add(at, Mishap::Break(a, b));
+    }
+    for _ in 0..faults.one_way_cuts {
+        let (from, to) = pair(&mut random, count);
+        let (at, end) = span(&mut random);
+        add(at, Mishap::Darken(from, to));
+        add(end, Mishap::Lighten(from, to));
+    }
+    for _ in 0..faults.blackouts {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        for other in (0..count).filter(|other| *other != member) {
+            for (from, to) in [(member, other), (other, member)] {
+                add(at, Mishap::Darken(from, to));
+                add(end, Mishap::Lighten(from, to));
+            }
+        }
+    }
+    for _ in 0..faults.hangs {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        add(at, Mishap::Hang(member));
+        add(end, Mishap::Wake(member));
+    }
+    mishaps
+}
+
+/// Two different members of so many.
+fn pair(random: &mut Random, count: usize) -> (usize, usize) {
+    let one = random.index(count);
+    let other = random.index(count.saturating_sub(1));
+    (one, if other >= one { other + 1 } else { other })
+}
+
+/// When a fault begins: at any time, or in the company of what happens at one of these times.
+fn moment(random: &mut Random, begin: u64, until: u64, company: &[u64]) -> u64 {
+    if company.is_empty() || random.chance(500) {
+        return random.between(begin, until);
+    }
+    let soon_after = company[random.index(company.len())] + random.between(0, SOON);
+    soon_after.clamp(begin.min(until), until)
+}
+
+/// Short ones as often as long ones: a power of two up to `most`, and some more.
+fn duration(random: &mut Random, most: u64) -> u64 {
+    if most <= SHORTEST {
+        return most;
+    }
+    let power = 1 << random.between(u64::from(SHORTEST.ilog2()), u64::from(most.ilog2()));
+    random.between(power, 2 * power - 1).clamp(SHORTEST, most)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

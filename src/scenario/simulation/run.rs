@@ -1,0 +1,322 @@
+//! [`Run`]: one vote file, played once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ballotbox_core::ServerId;
+
+use super::{
+    Interregnum, Setup, World,
+    chronicle::agreement,
+    member::Member,
+    plan::NAMES_LAG,
+    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE, Violation},
+};
+use crate::{
+    Role,
+    election::{Round, Timer, Vote},
+    scenario::vote_file::{Deed, MemberState, Outcome, leader_among},
+};
+
+/// How long an ensemble is watched after it agrees, to see that it stays so: longer than any wait of a node that could
+/// yet end.
+const CALM: Duration = Duration::from_secs(20);
+
+/// How a run ended: an [`Outcome`], or with a broken rule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// A member leads, and everything expected was so.
+    Elected,
+    /// No member leads, and everything expected was so.
+    NoLeader,
+    /// Something expected was not so.
+    Unmet,
+    /// A rule was broken.
+    Broken,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Elected => Self::Elected,
+            Outcome::NoLeader => Self::NoLeader,
+            Outcome::Unmet => Self::Unmet,
+        }
+    }
+}
+
+impl Ending {
+    /// The outcome, unless a rule was broken: then what came of it means nothing.
+    pub const fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Elected => Some(Outcome::Elected),
+            Self::NoLeader => Some(Outcome::NoLeader),
+            Self::Unmet => Some(Outcome::Unmet),
+            Self::Broken => None,
+        }
+    }
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Run {
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// The rule that was broken, if one was.
+    pub violation: Option<Violation>,
+    /// The member that leads at the end.
+    pub leader: Option<ServerId>,
+    /// The elections: from when no leader had a quorum until one had.
+    pub elections: Vec<Interregnum>,
+    /// How many frames were written.
+    pub messages: u64,
+    /// How long it took, in virtual time.
+    pub time: Duration,
+    /// From the end of all faults until all agreed, if there were faults.
+    pub healed_after: Option<Duration>,
+    /// By when something was expected, and whether it was so.
+    pub expectations: Vec<(Duration, bool)>,
+    /// What the members were in the end.
+    pub members: BTreeMap<ServerId, MemberAtEnd>,
+}
+
+impl Run {
+    /// Whether everything went as it should: no rule was broken, and what was expected came true, or, if nothing was, a
+    /// member was elected.
+    pub fn is_good(&self) -> bool {
+        self.ending.outcome().is_some_and(|outcome| outcome.is_good(self.expectations.len()))
+    }
+}
+
+/// What became of one member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MemberAtEnd {
+    /// Its part.
+    pub role: Role,
+    /// What it was.
+    pub state: MemberState,
+    /// Its round, if it ran.
+    pub round: Option<Round>,
+    /// Its vote, or what it had settled on, if it ran.
+    pub vote: Option<Vote>,
+}
+
+/// Plays a vote file with this seed.
+pub fn play(setup: &Arc<Setup>, seed: u64) -> Run {
+    let (_, run) = play_watched(setup, seed, false, |_| {});
+    run
+}
+
+/// The same, and writes down what happens.
+pub fn play_with_trace(setup: &Arc<Setup>, seed: u64) -> (String, Run) {
+    play_watched(setup, seed, true, |_| {})
+}
+
+/// The same, with a trace or without (then it is empty); after each step the world can be looked at, as long runs go on
+/// for minutes.
+pub fn play_watched(
+    setup: &Arc<Setup>,
+    seed: u64,
+    with_trace: bool,
+    watch: impl FnMut(&World),
+) -> (String, Run) {
+    let mut world = World::new(setup, seed);
+    if with_trace {
+        world.start_trace();
+    }
+    finish(&mut world, seed, watch)
+}
+
+fn finish(world: &mut World, seed: u64, mut watch: impl FnMut(&World)) -> (String, Run) {
+    let schedule = Schedule::of(world);
+    let end = schedule.last.max(schedule.last_expectation);
+    while world.step(end) {
+        watch(world);
+    }
+    world.play_until(end);
+    let mut healed_after = None;
+    if world.violation().is_none() && !schedule.expects_disagreement {
+        healed_after = settle_down(world, &schedule, &mut watch);
+    }
+    if world.violation().is_none() && schedule.leaderless {
+        give_up_hope(world, &schedule);
+    }
+    if world.violation().is_none() {
+        world.check_quiet();
+    }
+    let run = report(world, seed, healed_after);
+    (world.take_trace(), run)
+}
+
+/// Waits until all agree, and then some more. Says how long it took them.
+fn settle_down(
+    world: &mut World,
+    schedule: &Schedule,
+    watch: &mut impl FnMut(&World),
+) -> Option<Duration> {
+    let begin = world.now().max(schedule.last);
+    let limit = begin + schedule.patience;
+    while !is_settled(world) && world.step(limit) {
+        watch(world);
+    }
+    if !is_settled(world) {
+        if schedule.fair && world.violation().is_none() {
+            let at = world.now();
+            world.break_rule(Violation::of_all(AGREE_IN_TIME, at));
+        }
+        return None;
+    }
+    let leader = agreement(&world.members);
+    let settled = world.now().max(begin);
+    let end = settled + CALM;
+    while world.step(end) {
+        watch(world);
+        if schedule.fair && agreement(&world.members) != leader {
+            let at = world.now();
+            world.break_rule(Violation::of_all(AGREEMENT_LASTS, at));
+        }
+    }
+    world.play_until(end);
+    (!world.setup.faults.are_none()).then(|| settled.saturating_sub(schedule.last))
+}
+
+/// Waits until nobody can believe in a leader any more.
+fn give_up_hope(world: &mut World, schedule: &Schedule) {
+    let limit = schedule.last + schedule.patience;
+    world.play_until(limit);
+    let believer = world.members.iter().find(|member| member.shown.leader_of(member.id).is_some());
+    if let Some(id) = believer.map(|member| member.id) {
+        let at = world.now();
+        world.break_rule(Violation::by(id, NOBODY_LEADS_ALONE, at));
+    }
+}
+
+/// Whether all who run agree and do not doubt it, have the links they want, and nothing is under way: otherwise an
+/// agreement may yet be called in doubt.
+fn is_settled(world: &World) -> bool {
+    let doubts = |member: &Member| {
+        let running = member.running.as_ref();
+        running.is_some_and(|running| running.election_timers.is_armed(Timer::Grace))
+    };
+    agreement(&world.members).is_some()
+        && !world.members.iter().any(doubts)
+        && rules::all_is_quiet(world)
+        && rules::all_are_linked(world)
+}
+
+/// When what is over.
+struct Schedule {
+    /// The last step and the last fault.
+    last: Duration,
+    last_expectation: Duration,
+    /// In the end nothing is wrong, and enough members run.
+    fair: bool,
+    /// Nothing is wrong but that strangers are there, and too few members run.
+    leaderless: bool,
+    /// The file expects that not all agree in the end: there is nothing to wait for.
+    expects_disagreement: bool,
+    patience: Duration,
+}
+
+impl Schedule {
+    fn of(world: &World) -> Self {
+        let setup = &world.setup;
+        let steps = world.steps();
+        let last_step = steps.last().map_or(Duration::ZERO, |step| step.at);
+        let mut running = std::collections::BTreeSet::new();
+        let mut started = std::collections::BTreeSet::new();
+        let mut faulty = std::collections::BTreeSet::new();
+        let mut cut = false;
+        for step in steps {
+            match &step.deed {
+                Deed::Start(ids) => {
+                    running.extend(ids.iter().copied());
+                    started.extend(ids.iter().copied());
+                }
+                Deed::Stop(ids) | Deed::Kill(ids) => {
+                    running.retain(|id| !ids.contains(id));
+                    faulty.retain(|id| !ids.contains(id));
+                }
+                Deed::Pause(ids) => faulty.extend(ids.iter().copied()),
+                Deed::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
+                Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) => cut = true,
+                Deed::Heal => cut = false,
+            }
+        }
+        // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.
+        let all_replaced = setup.faults.frozen == 0 || running == started;
+        let healed = !cut && faulty.is_empty();
+        let quorum_runs = setup.ensemble.is_quorum(&running);
+        let fair = healed && all_replaced && quorum_runs;
+        let only_strangers = setup.faults.strangers > 0 && setup.faults.frozen == 0;
+        let links = setup.links;
+        let election = setup.timing.election;
+        let patience = setup.timing.connect
+            + links.redial.max
+            + world.network.idle_patience()
+            + world.network.liveness.unacknowledged
+            + election.grace
+            + election.settle
+            + setup.faults.names
+            + election.resend_min
+            + 20 * (setup.faults.slow + setup.faults.delay.1)
+            + outsiders(setup)
+            + Duration::from_secs(1);
+        let by = setup.expectations.iter().map(|expectation| expectation.by);
+        Self {
+            last: last_step.max(setup.faults.until),
+            last_expectation: by.max().unwrap_or_default() + Duration::from_millis(1),
+            fair,
+            leaderless: healed && only_strangers && !quorum_runs,
+            expects_disagreement: !fair && !setup.expectations.is_empty(),
+            patience,
+        }
+    }
+}
+
+/// What parties outside may cost that stay when all else is well: a link to one is silent, a candidate that is silent waits
+/// beside the right one, the link in place has to answer, and a name leads to a frozen instance for a while.
+fn outsiders(setup: &Setup) -> Duration {
+    if setup.faults.strangers == 0 && setup.faults.frozen == 0 {
+        return Duration::ZERO;
+    }
+    let links = setup.links;
+    let names = if setup.faults.frozen > 0 { NAMES_LAG } else { Duration::ZERO };
+    links.silence + links.candidate + 2 * links.answer + names
+}
+
+fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
+    world.weigh_expectations();
+    let leader = leader_among(&world.states());
+    let setup = &world.setup;
+    let by = setup.expectations.iter().map(|expectation| expectation.by);
+    let expectations: Vec<_> = by.zip(world.chronicle.met.iter().copied()).collect();
+    let ending = match world.violation() {
+        Some(_) => Ending::Broken,
+        None => Outcome::of(leader, expectations.iter().map(|(_, met)| *met)).into(),
+    };
+    let roles: BTreeMap<_, _> = setup.ensemble.members().collect();
+    let at_end = |member: &Member| {
+        let election = member.running.as_ref().map(|running| &running.election);
+        let end = MemberAtEnd {
+            role: roles.get(&member.id).copied().unwrap_or_default(),
+            state: member.shown,
+            round: election.map(crate::Election::round),
+            vote: election.and_then(crate::Election::vote),
+        };
+        (member.id, end)
+    };
+    Run {
+        seed,
+        ending,
+        violation: world.violation().cloned(),
+        leader,
+        elections: world.chronicle.elections.clone(),
+        messages: world.messages(),
+        time: world.now(),
+        healed_after,
+        expectations,
+        members: world.members.iter().map(at_end).collect(),
+    }
+}

@@ -1,0 +1,59 @@
+//! [`Setup`]: what every run of a vote file has in common.
+
+use std::sync::Arc;
+
+use ballotbox_core::{ServerId, links::LinkTiming};
+
+use crate::{
+    Ensemble,
+    election::{Epoch, Zxid},
+    scenario::vote_file::{Expectation, Faults, FileTiming, Step, VoteFile},
+};
+
+/// A vote file, made ready to be played any number of times.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The members, by id.
+    pub(super) members: Vec<Candidate>,
+    pub(super) ensemble: Arc<Ensemble>,
+    pub(super) config_text: Arc<str>,
+    pub(super) timing: FileTiming,
+    pub(super) links: LinkTiming,
+    pub(super) faults: Faults,
+    pub(super) steps: Vec<Step>,
+    pub(super) expectations: Vec<Expectation>,
+}
+
+/// A member, and what it votes with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) id: ServerId,
+    pub(super) zxid: Zxid,
+    pub(super) epoch: Epoch,
+}
+
+impl Setup {
+    /// What this file describes.
+    pub fn new(file: &VoteFile) -> Self {
+        let mut members: Vec<_> = file
+            .members
+            .iter()
+            .map(|member| Candidate {
+                id: member.member.id,
+                zxid: member.zxid,
+                epoch: member.epoch,
+            })
+            .collect();
+        members.sort_by_key(|member| member.id);
+        Self {
+            members,
+            ensemble: Arc::new(file.ensemble.clone()),
+            config_text: Arc::from(""),
+            timing: file.timing,
+            links: LinkTiming::default(),
+            faults: file.faults.clone().unwrap_or_default(),
+            steps: file.steps.clone(),
+            expectations: file.expectations.clone(),
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! [`World`]: an ensemble in virtual time.
+
+mod cables;
+mod cores;
+mod deeds;
+mod outsiders;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use ballotbox_core::ServerId;
+
+use self::outsiders::Outsiders;
+use super::{
+    Moment, Setup,
+    chronicle::Chronicle,
+    happening::Happening,
+    member::{Inner, Member},
+    network::{Bit, End, Network},
+    plan::Plan,
+    queue::Queue,
+    random::Random,
+    rules::{self, Violation},
+    trace::Trace,
+};
+use crate::scenario::vote_file::{Faults, MemberState, Step};
+
+/// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
+/// would do, drawn by lot from a seed.
+///
+/// It goes from one happening to the next, and evaluates the [rules](super::rules) after each. The same setup, seed and
+/// version give the same happenings.
+#[derive(Debug)]
+pub struct World {
+    pub(super) setup: std::sync::Arc<Setup>,
+    pub(super) members: Vec<Member>,
+    pub(super) network: Network,
+    pub(super) chronicle: Chronicle,
+    pub(super) steps: Vec<Step>,
+    outsiders: Outsiders,
+    /// Nothing is ever late, and nothing lost but with those who die.
+    pub(super) timely: bool,
+    /// When members were last started, and when a step was last played.
+    pub(super) last_start: Moment,
+    pub(super) last_step: Moment,
+    now: Moment,
+    queue: Queue<Happening>,
+    /// What parts of members have told each other in this instant.
+    told: VecDeque<(usize, Inner)>,
+    /// Where something has come in this instant, once for each bit: it is read when nothing is told any more, as in a
+    /// mailbox.
+    came: VecDeque<End>,
+    /// Who has something to say when all that is heard.
+    eager: Vec<usize>,
+    random: Random,
+    trace: Trace,
+    violation: Option<Violation>,
+}
+
+impl World {
+    /// An ensemble to which nothing has happened yet.
+    pub fn new(setup: &std::sync::Arc<Setup>, seed: u64) -> Self {
+        let mut random = Random::new(seed, 1);
+        let mut members: Vec<_> =
+            setup.members.iter().map(|candidate| Member::new(candidate.id)).collect();
+        let drift = u64::from(setup.faults.drift_ppm);
+        for member in &mut members {
+            let drawn = random.between(0, 2 * drift);
+            member.drift_ppm = drawn.cast_signed() - drift.cast_signed();
+        }
+        let Plan { steps, mishaps, strangers, freezings } = Plan::new(setup, seed);
+        let mut queue = Queue::new();
+        for (n, step) in steps.iter().enumerate() {
+            queue.push(step.at.into(), Happening::Step(n));
+        }
+        for (at, mishap) in mishaps {
+            queue.push(at, Happening::Mishap(mishap));
+        }
+        for expectation in &setup.expectations {
+            queue.push(Moment::from(expectation.by).plus(1), Happening::Expected);
+        }
+        Self {
+            network: Network::new(members.len()),
+            chronicle: Chronicle::new(setup, &steps),
+            setup: std::sync::Arc::clone(setup),
+            members,
+            outsiders: Outsiders::new(strangers, freezings),
+            timely: rules::is_timely(setup, &steps),
+            last_start: Moment::default(),
+            last_step: Moment::default(),
+            steps,
+            now: Moment::default(),
+            queue,
+            told: VecDeque::new(),
+            came: VecDeque::new(),
+            eager: Vec::new(),
+            random,
+            trace: Trace::default(),
+            violation: None,
+        }
+    }
+
+    /// Writes down from now on what happens.
+    pub fn start_trace(&mut self) {
+        self.trace.start();
+    }
+
+    /// What was written down so far, one line an event; it is not kept.
+    pub fn take_trace(&mut self) -> String {
+        self.trace.take()
+    }
+
+    /// What was written down and not taken yet.
+    pub fn trace(&self) -> &str {
+        self.trace.text()
+    }
+
+    /// Goes on to the next happening; `false` if there is none, or none before `end`.
+    pub fn step(&mut self, end: Duration) -> bool {
+        if self.violation.is_some() || self.queue.next_at().is_none_or(|at| at > end.into()) {
+            return false;
+        }
+        let Some((at, number, happening)) = self.queue.pop() else { return false };
+        self.now = at;
+        self.happen(number, happening);
+        self.finish_instant();
+        true
+    }
+
+    /// Plays all that happens up to `end`, and lets the time until then pass.
+    pub fn play_until(&mut self, end: Duration) {
+        while self.step(end) {}
+        if self.violation.is_none() {
+            self.now = self.now.max(end.into());
+        }
+    }
+
+    /// The present time, since the beginning.
+    pub fn now(&self) -> Duration {
+        self.now.since_start()
+    }
+
+    /// What every member is.
+    pub fn states(&self) -> BTreeMap<ServerId, MemberState> {
+        self.members.iter().map(|member| (member.id, member.shown)).collect()
+    }
+
+    /// What happens from outside in this world: the steps of the file, and those that its faults add for this seed.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The rule that was broken, if one was: nothing happens after that.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// How many frames were written.
+    pub fn messages(&self) -> u64 {
+        self.chronicle.messages
+    }
+
+    /// The rule that says that what a server said last was heard, evaluated when all is quiet.
+    pub(super) fn check_quiet(&mut self) {
+        if let Some(violation) = rules::newest_word_heard(self) {
+            self.break_rule(violation);
+        }
+    }
+
+    /// The states have been what they are until now.
+    pub(super) fn weigh_expectations(&mut self) {
+        for disappointed in self.chronicle.weigh_expectations(self.now) {
+            self.trace.note(self.now, None, "UNMET", format_args!("{disappointed}"));
+        }
+    }
+
+    pub(super) fn break_rule(&mut self, violation: Violation) {
+        let details = if violation.details.is_empty() { "" } else { ": " };
+        let text = format_args!("{}{details}{}", violation.rule, violation.details);
+        self.trace.note(self.now, violation.member, "BROKEN", text);
+        self.violation.get_or_insert(violation);
+    }
+
+    fn happen(&mut self, number: u64, happening: Happening) {
+        if let Some(member) = self.meant_for(&happening)
+            && let Some(backlog) = self.members.get_mut(member).and_then(|one| one.hanging.as_mut())
+        {
+            backlog.push_back((number, happening));
+            return;
+        }
+        match happening {
+            Happening::Step(n) => self.play(n),
+            Happening::Mishap(mishap) => self.befall(mishap),
+            Happening::Expected => self.weigh_expectations(),
+            Happening::ElectionTimer { member, life, timer } => {
+                self.election_timer(member, life, timer, number);
+            }
+            Happening::LinkTimer { member, life, timer } => {
+                self.link_timer(member, life, timer, number);
+            }
+            Happening::Asked { connection } => self.asked(connection),
+            Happening::Unintroduced { connection } => self.unintroduced(connection),
+            Happening::Answered { connection, accepted } => self.answered(connection, accepted),
+            Happening::Arrived { end, bit } => self.arrived(end, bit),
+            Happening::Written { member, life, link } => self.written(member, life, link),
+            Happening::Speak { member, life } => {
+                if self.members[member].life == life {
+                    self.eager.push(member);
+                }
+            }
+            Happening::Intruded { stranger } => self.intrude(stranger),
+            Happening::Babbled { end } => self.babble(end),
+            Happening::Impatient { end } => self.give_up(end, number),
+            Happening::ProbeDue { end } => self.probe(end),
+        }
+    }
+
+    /// Lets the members do all that follows at once from what has just happened.
+    fn finish_instant(&mut self) {
+        loop {
+            while let Some((member, inner)) = self.told.pop_front() {
+                self.attend(member, inner);
+            }
+            // Frames wait for the elector, everything else goes to the manager: a link may be replaced before what came
+            // over it is heard.
+            let is_frame = |end: &End| {
+                let half = self.network.half(*end);
+                half.is_some_and(|half| matches!(half.unread.front(), Some(Bit::Frame(_))))
+            };
+            let for_manager = self.came.iter().position(|end| !is_frame(end));
+            if let Some(end) = self.came.remove(for_manager.unwrap_or(0)) {
+                self.take_in(end);
+            } else if let Some(member) = self.eager.pop() {
+                self.speak(member);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Who has to be awake for this. What the system does for a process goes on while it hangs.
+    fn meant_for(&self, happening: &Happening) -> Option<usize> {
+        match happening {
+            Happening::ElectionTimer { member, .. }
+            | Happening::LinkTimer { member, .. }
+            | Happening::Written { member, .. }
+            | Happening::Speak { member, .. } => Some(*member),
+            Happening::Answered { connection, .. } => {
+                let connection = self.network.connections.get(*connection as usize)?;
+                Some(connection.dialer.member)
+            }
+            Happening::Unintroduced { connection } => {
+                let connection = self.network.connections.get(*connection as usize)?;
+                Some(connection.acceptor.member)
+            }
+            Happening::Step(_)
+            | Happening::Mishap(_)
+            | Happening::Expected
+            | Happening::Asked { .. }
+            | Happening::Arrived { .. }
+            | Happening::Intruded { .. }
+            | Happening::Babbled { .. }
+            | Happening::Impatient { .. }
+            | Happening::ProbeDue { .. } => None,
+        }
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.setup.faults
+    }
+
+    fn place(&self, id: ServerId) -> Option<usize> {
+        self.members.binary_search_by_key(&id, |member| member.id).ok()
+    }
+
+    /// A member's state may have changed: takes note of it.
+    fn look_at(&mut self, member: usize) {
+        let state = self.members[member].state();
+        if state != self.members[member].shown {
+            self.weigh_expectations();
+            self.members[member].shown = state;
+            let ended = self.chronicle.note(self.now, &self.members, &self.setup.ensemble);
+            if let Some(violation) = ended.and_then(|ended| rules::best_was_elected(self, &ended)) {
+                self.break_rule(violation);
+            }
+        }
+    }
+}

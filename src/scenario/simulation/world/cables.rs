@@ -1,0 +1,399 @@
+//! The part of a [`World`] that sockets and cables play in production.
+
+use std::time::Duration;
+
+use ballotbox_core::links::{Approach, Event as LinkEvent, LinkId};
+
+use super::World;
+use crate::{
+    election::Notification,
+    scenario::simulation::{
+        happening::Happening,
+        moment::nanos,
+        network::{Bit, Connection, End, Half, Side},
+    },
+};
+
+/// Who connects is given so long to say who it is, as by default in production.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// An unanswered attempt to connect is repeated after this, then after twice as long, and so on.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl World {
+    pub(super) fn dial(&mut self, member: usize, link: LinkId, approach: Approach) {
+        let Some(target) = self.place(link.peer) else { return };
+        self.connect((member, self.members[member].life), target, link, approach);
+    }
+
+    /// Somebody, by its place and life, connects to a member.
+    pub(super) fn connect(
+        &mut self,
+        dialer: (usize, u32),
+        target: usize,
+        link: LinkId,
+        approach: Approach,
+    ) {
+        let Ok(connection) = u32::try_from(self.network.connections.len()) else { return };
+        // Names are looked up anew at each attempt.
+        let address = self.members[target].known_address(self.now);
+        let give_up_at = self.now.after(self.setup.timing.connect);
+        let target = (target, address);
+        self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
+        let at = self.now.plus(self.delay());
+        self.queue.push(at, Happening::Asked { connection });
+    }
+
+    pub(super) fn asked(&mut self, number: u32) {
+        let Some(connection) = self.network.connections.get(number as usize) else { return };
+        let (from, to) = (connection.dialer.member, connection.acceptor.member);
+        let (give_up_at, tries, address) =
+            (connection.give_up_at, connection.tries, connection.address);
+        let frozen = self.frozen_at(to, address);
+        let there = frozen.map_or(to, |(place, _)| place);
+        if connection.severed || self.network.refuses(from, there) {
+            return self.answer(number, false);
+        }
+        let deserted = frozen.is_none() && address != self.members[to].address;
+        if deserted || self.network.is_dark(from, there) || self.network.is_dark(there, from) {
+            let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
+            if again < give_up_at {
+                self.network.connections[number as usize].tries += 1;
+                self.queue.push(again, Happening::Asked { connection: number });
+            } else {
+                let gave_up = Happening::Answered { connection: number, accepted: false };
+                self.queue.push(give_up_at.max(self.now), gave_up);
+            }
+            return;
+        }
+        let is_served =
+            frozen.map_or_else(|| self.members[to].running.is_some(), |(_, killed)| !killed);
+        if !is_served {
+            return self.answer(number, false);
+        }
+        let life = self.members[to].life;
+        let acceptor = &mut self.network.connections[number as usize].acceptor;
+        (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
+        self.queue.push(self.now.after(GREETING), Happening::Unintroduced { connection: number });
+        self.answer(number, true);
+    }
+
+    pub(super) fn unintroduced(&mut self, connection: u32) {
+        let end = End { connection, side: Side::Acceptor };
+        let is_member = |place: usize| place < self.members.len();
+        let waits = |half: &Half| half.open && !half.greeted && is_member(half.member);
+        if self.network.half(end).is_some_and(waits) {
+            self.close(end);
+        }
+    }
+
+    fn answer(&mut self, connection: u32, accepted: bool) {
+        let at = self.now.plus(self.delay());
+        if let Some(connection) = self.network.connections.get_mut(connection as usize) {
+            // Whatever the acceptor sends comes after its answer.
+            connection.acceptor.last_arrival = at;
+        }
+        self.queue.push(at, Happening::Answered { connection, accepted });
+    }
+
+    pub(super) fn answered(&mut self, number: u32, accepted: bool) {
+        if self.answered_outside(number, accepted) {
+            return;
+        }
+        let Some(connection) = self.network.connections.get_mut(number as usize) else { return };
+        let (attempt, approach) = (connection.attempt, connection.approach);
+        let member = connection.dialer.member;
+        let end = End { connection: number, side: Side::Dialer };
+        let alive = self.members[member].running.is_some()
+            && self.members[member].life == connection.dialer.life;
+        if !alive {
+            return self.send(end, Bit::Gone);
+        }
+        if !accepted || connection.severed {
+            return self.link(member, LinkEvent::DialFailed { link: attempt });
+        }
+        connection.dialer.open = approach == Approach::Connect;
+        self.send(end, Bit::Greeting);
+        match approach {
+            Approach::Connect => {
+                self.link(member, LinkEvent::Dialed { link: attempt, socket: end.socket() });
+            }
+            Approach::Knock => {
+                self.send(end, Bit::Gone);
+                self.link(member, LinkEvent::Knocked { link: attempt });
+            }
+        }
+    }
+
+    /// Sends something from this end to the other one.
+    pub(super) fn send(&mut self, end: End, bit: Bit) {
+        let Some(connection) = self.network.connection(end) else { return };
+        if connection.severed {
+            return;
+        }
+        let stranded = connection.stranded;
+        let Some((from, to)) = self.network.halves(end) else { return };
+        let (a, b) = (from.member, to.member);
+        from.in_flight += 1;
+        let expects_answer = !matches!(bit, Bit::Gone);
+        let there = stranded || self.network.is_dark(a, b);
+        let back = self.network.is_dark(b, a);
+        if there || self.network.holds(a, b) {
+            if let Some((from, _)) = self.network.halves(end) {
+                from.stuck.push_back(bit);
+            }
+        } else {
+            self.schedule(end, bit);
+        }
+        if expects_answer && (there || back) {
+            self.grow_impatient(end, self.network.liveness.unacknowledged);
+        }
+    }
+
+    /// Lets something arrive at the other end, after all that was sent before.
+    fn schedule(&mut self, end: End, bit: Bit) {
+        let delay = self.delay();
+        let slowness = self.slowness();
+        let now = self.now;
+        let Some((from, _)) = self.network.halves(end) else { return };
+        let at = now.plus(delay).plus(slowness).max(from.last_arrival);
+        from.last_arrival = at;
+        self.queue.push(at, Happening::Arrived { end: end.other(), bit });
+    }
+
+    pub(super) fn arrived(&mut self, end: End, bit: Bit) {
+        let Some(connection) = self.network.connection(end) else { return };
+        let severed = connection.severed;
+        let Some((here, there)) = self.network.halves(end) else { return };
+        there.in_flight = there.in_flight.saturating_sub(1);
+        let is_end = matches!(bit, Bit::Gone);
+        if !is_end && (severed || !there.survives()) {
+            return;
+        }
+        if !here.open {
+            if !is_end {
+                // Nobody is there to take it, and the system says so.
+                self.send(end, Bit::Gone);
+            }
+            return;
+        }
+        if !matches!(bit, Bit::Probe) {
+            here.unread.push_back(bit);
+            self.read(end);
+        }
+    }
+
+    /// All that has come to this end and was not read is to be looked at.
+    pub(super) fn read(&mut self, end: End) {
+        let unread = self.network.half(end).map_or(0, |half| half.unread.len());
+        self.came.extend(std::iter::repeat_n(end, unread));
+    }
+
+    /// Takes in what came first to this end, unless nobody reads there at present: then it stays unread.
+    pub(super) fn take_in(&mut self, end: End) {
+        if self.take_in_outside(end) {
+            return;
+        }
+        let Some(connection) = self.network.connection(end) else { return };
+        let severed = connection.severed;
+        let Some((here, there)) = self.network.halves(end) else { return };
+        let (member, from, life, link) = (here.member, there.member, here.life, here.link);
+        let given_up = here.given_up;
+        let heard_out = link.is_none() && here.candidate.is_some();
+        let is_read = link.is_some() || matches!(here.unread.front(), Some(Bit::Greeting));
+        let listens = self.members[member].life == life && self.members[member].hanging.is_none();
+        let held = !severed && !given_up && self.network.holds(member, from);
+        if !(is_read || heard_out) || !listens || held {
+            return;
+        }
+        if heard_out {
+            return self.hear_candidate(member, end);
+        }
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let Some(bit) = here.unread.pop_front().filter(|_| here.open) else { return };
+        match (bit, link) {
+            (Bit::Greeting, _) => {
+                here.greeted = true;
+                let from = Some(self.name_of(from));
+                self.link(member, LinkEvent::Greeted { from, socket: end.socket() });
+            }
+            (Bit::Frame(frame), Some(link)) => self.hear(member, end, link, frame),
+            (Bit::Garbage, Some(link)) => {
+                self.close(end);
+                self.forget_link(member, link);
+                self.link(member, LinkEvent::LinkDown { link });
+            }
+            (Bit::Gone, Some(link)) => {
+                here.open = false;
+                self.forget_link(member, link);
+                self.link(member, LinkEvent::LinkDown { link });
+            }
+            (Bit::Frame(_) | Bit::Garbage | Bit::Gone, None) | (Bit::Probe, _) => {}
+        }
+    }
+
+    /// From now on the first frame of this connection is looked at, and left where it is.
+    pub(super) fn hear_out(&mut self, end: End) {
+        if let Some((here, _)) = self.network.halves(end) {
+            here.candidate = Some(false);
+            self.read(end);
+        }
+    }
+
+    fn hear_candidate(&mut self, member: usize, end: End) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let socket = end.socket();
+        match here.unread.front() {
+            Some(Bit::Frame(frame)) if Notification::decode(frame.body()).is_ok() => {
+                if here.candidate.replace(true) == Some(false) {
+                    self.link(member, LinkEvent::CandidateSpoke { socket });
+                }
+            }
+            Some(Bit::Frame(_) | Bit::Garbage | Bit::Gone) => {
+                self.link(member, LinkEvent::CandidateEnded { socket });
+            }
+            Some(Bit::Greeting | Bit::Probe) | None => {}
+        }
+    }
+
+    pub(super) fn open_link(&mut self, member: usize, link: LinkId, end: End) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        here.link = Some(link);
+        // Whoever reads the link begins at once.
+        self.read(end);
+        if let Some(running) = &mut self.members[member].running {
+            running.open.push((link, end));
+        }
+    }
+
+    /// This link is no longer open at this member.
+    pub(super) fn forget_link(&mut self, member: usize, link: LinkId) -> Option<End> {
+        let running = self.members[member].running.as_mut()?;
+        let index = running.open.iter().position(|(open, _)| *open == link)?;
+        Some(running.open.swap_remove(index).1)
+    }
+
+    pub(super) fn close(&mut self, end: End) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        if std::mem::replace(&mut here.open, false) {
+            here.unread.clear();
+            self.send(end, Bit::Gone);
+        }
+    }
+
+    pub(super) fn grow_impatient(&mut self, end: End, patience: Duration) {
+        let at = self.now.after(patience);
+        let sooner =
+            |half: &Half| half.open && half.impatient.is_none_or(|(already, _)| at < already);
+        if !self.network.half(end).is_some_and(sooner) {
+            return;
+        }
+        let number = self.queue.push(at, Happening::Impatient { end });
+        if let Some((half, _)) = self.network.halves(end) {
+            half.impatient = Some((at, number));
+        }
+    }
+
+    /// The system gives a connection up. Nobody is told at the other end.
+    pub(super) fn give_up(&mut self, end: End, number: u64) {
+        let Some((here, _)) = self.network.halves(end) else { return };
+        let due = here.open && here.impatient.is_some_and(|(_, armed)| armed == number);
+        if !due {
+            return;
+        }
+        here.impatient = None;
+        here.stuck.clear();
+        here.in_flight = 0;
+        here.given_up = true;
+        here.unread.push_back(Bit::Gone);
+        self.read(end);
+    }
+
+    pub(super) fn probe(&mut self, end: End) {
+        if self.network.half(end).is_some_and(|half| half.open) {
+            self.send(end, Bit::Probe);
+        }
+    }
+
+    /// Something may have cleared up between these two: what was stuck moves on.
+    pub(super) fn release(&mut self, a: usize, b: usize) {
+        let dark = self.network.is_dark(a, b) || self.network.is_dark(b, a);
+        let held = self.network.holds(a, b);
+        for end in self.ends_between(a, b) {
+            if !dark && let Some((here, there)) = self.network.halves(end) {
+                here.impatient = None;
+                if here.open && !there.open {
+                    let idle = nanos(self.network.liveness.idle);
+                    let at = self.now.plus(self.random.between(0, idle));
+                    self.queue.push(at, Happening::ProbeDue { end });
+                }
+            }
+            let Some((here, there)) = self.network.halves(end) else { continue };
+            let (from, to) = (here.member, there.member);
+            if held {
+                continue;
+            }
+            self.read(end);
+            if !self.network.is_dark(from, to)
+                && let Some((here, _)) = self.network.halves(end)
+            {
+                for bit in std::mem::take(&mut here.stuck) {
+                    self.schedule(end, bit);
+                }
+            }
+        }
+    }
+
+    /// All connections between these two are gone, with what was on them; both ends learn it.
+    pub(super) fn sever(&mut self, a: usize, b: usize) {
+        for end in self.ends_between(a, b) {
+            let Some(connection) = self.network.connection(end) else { continue };
+            connection.severed = true;
+            if let Some((here, _)) = self.network.halves(end) {
+                here.stuck.clear();
+                let open = here.open;
+                let at = self.now.plus(self.delay());
+                if open {
+                    self.queue.push(at, Happening::Arrived { end, bit: Bit::Gone });
+                }
+            }
+        }
+    }
+
+    /// What is connected to this member was connected to an address that it has left.
+    pub(super) fn strand(&mut self, member: usize) {
+        let with_it = self.network.connections.iter_mut().filter(|connection| {
+            [connection.dialer.member, connection.acceptor.member].contains(&member)
+        });
+        for connection in with_it {
+            connection.stranded = true;
+        }
+    }
+
+    /// Both ends of all connections between these two that are not over.
+    pub(super) fn ends_between(&self, a: usize, b: usize) -> Vec<End> {
+        let numbered = (0u32..).zip(&self.network.connections);
+        let between = numbered.filter(|(_, connection)| {
+            let ends = (connection.dialer.member, connection.acceptor.member);
+            !connection.severed && !connection.stranded && (ends == (a, b) || ends == (b, a))
+        });
+        between
+            .flat_map(|(connection, _)| {
+                [Side::Dialer, Side::Acceptor].map(|side| End { connection, side })
+            })
+            .collect()
+    }
+
+    /// How long something is on its way, in nanoseconds.
+    pub(super) fn delay(&mut self) -> u64 {
+        let (min, max) = self.faults().delay;
+        self.random.between(nanos(min), nanos(max))
+    }
+
+    /// How much longer, if it is unlucky.
+    pub(super) fn slowness(&mut self) -> u64 {
+        let faults = self.faults();
+        let (per_mille, slow) = (faults.slow_percent * 10, nanos(faults.slow));
+        if self.random.chance(per_mille) { self.random.between(0, slow) } else { 0 }
+    }
+}

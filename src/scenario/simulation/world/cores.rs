@@ -1,0 +1,334 @@
+//! The part of a [`World`] that the actors around the two cores play in production: `Elector` and `ConnectionManager`.
+
+use std::time::Duration;
+
+use ballotbox_actors::{DialError, Report};
+use ballotbox_core::{
+    ServerId,
+    links::{
+        Action as LinkAction, Approach, Event as LinkEvent, LinkId, Notice, Timer as LinkTimer,
+        invariants::{self as links, Step as LinkStep},
+    },
+    wire::Frame,
+};
+
+use super::World;
+use crate::{
+    election::{
+        Action as ElectionAction, Event as ElectionEvent, Notification, Timer as ElectionTimer,
+        invariants,
+    },
+    elector::pace,
+    present_links::SignOfLife,
+    scenario::simulation::{
+        happening::Happening,
+        member::{Inner, Running},
+        network::{Bit, End},
+        rules::{self, Violation},
+        trace::InWords,
+    },
+};
+
+impl World {
+    /// Something for one half of a member.
+    pub(super) fn attend(&mut self, member: usize, inner: Inner) {
+        match inner {
+            Inner::Election(event) => self.elect(member, event),
+            Inner::Link(event) => self.link(member, event),
+            Inner::Reported(report) => self.report(member, &report),
+        }
+    }
+
+    pub(super) fn election_timer(
+        &mut self,
+        member: usize,
+        life: u32,
+        timer: ElectionTimer,
+        number: u64,
+    ) {
+        if let Some(running) = self.running(member, life)
+            && running.election_timers.take(timer, number)
+        {
+            self.note(member, "timer", format_args!("{timer:?}"));
+            self.elect(member, ElectionEvent::TimerFired(timer));
+        }
+    }
+
+    pub(super) fn link_timer(&mut self, member: usize, life: u32, timer: LinkTimer, number: u64) {
+        if let Some(running) = self.running(member, life)
+            && running.link_timers.take(timer, number)
+        {
+            self.link(member, LinkEvent::TimerFired(timer));
+        }
+    }
+
+    pub(super) fn written(&mut self, member: usize, life: u32, link: LinkId) {
+        if let Some(running) = self.running(member, life) {
+            running.writing = running.writing.saturating_sub(1);
+            self.link(member, LinkEvent::Written { link });
+        }
+    }
+
+    /// A frame has come over an open link.
+    pub(super) fn hear(&mut self, member: usize, end: End, link: LinkId, frame: Frame) {
+        let Some(running) = self.members[member].running.as_mut() else { return };
+        if !running.present.contains(link) {
+            return self.note(member, "passes over", format_args!("{link}: an older link"));
+        }
+        let Ok(notification) = Notification::decode(frame.body()) else { return };
+        if running.present.understood(link) != SignOfLife::Known {
+            self.told.push_back((member, Inner::Link(LinkEvent::Spoke { link })));
+        }
+        if let Some((_, theirs)) = self.network.halves(end)
+            && !notification.is_question()
+        {
+            theirs.last_heard = Some(frame);
+        }
+        let from = link.peer;
+        self.note(member, "hears", format_args!("{from}: {}", InWords(&notification)));
+        self.elect(member, ElectionEvent::Heard { from, notification });
+    }
+
+    fn running(&mut self, member: usize, life: u32) -> Option<&mut Running> {
+        let member = &mut self.members[member];
+        member.running.as_mut().filter(|_| member.life == life)
+    }
+
+    pub(super) fn note(&mut self, member: usize, what: &str, details: std::fmt::Arguments<'_>) {
+        self.trace.note(self.now, Some(self.members[member].id), what, details);
+    }
+
+    fn elect(&mut self, member: usize, event: ElectionEvent) {
+        let id = self.members[member].id;
+        let Some(running) = &mut self.members[member].running else { return };
+        let before = running.election.clone();
+        let actions = running.election.handle(event);
+        if let Some(rule) = invariants::first_broken(&before, &running.election) {
+            self.break_rule(Violation::by(id, rule, self.now()));
+        }
+        for action in actions {
+            self.perform_election(member, action);
+        }
+        self.look_at(member);
+    }
+
+    fn perform_election(&mut self, member: usize, action: ElectionAction) {
+        match action {
+            ElectionAction::Say { to, notification } => self.put_off(member, to, notification),
+            ElectionAction::Ask { to, question } => {
+                if let Ok(frame) = Frame::new(&question.encode()) {
+                    self.told.push_back((member, Inner::Link(LinkEvent::Ask { to, frame })));
+                }
+            }
+            ElectionAction::SetTimer { timer, after } => {
+                let life = self.members[member].life;
+                let happening = Happening::ElectionTimer { member, life, timer };
+                let number = self.queue.push(self.now.plus(self.drifted(member, after)), happening);
+                if let Some(running) = &mut self.members[member].running {
+                    running.election_timers.set(timer, number);
+                }
+            }
+            ElectionAction::ClearTimer(timer) => {
+                if let Some(running) = &mut self.members[member].running {
+                    running.election_timers.clear(timer);
+                }
+            }
+            ElectionAction::Reconnect => {
+                self.told.push_back((member, Inner::Link(LinkEvent::Reconnect)));
+            }
+            ElectionAction::Looking { round } => {
+                self.note(member, "looks", format_args!("round {round}"));
+            }
+            ElectionAction::Decided(decision) => {
+                let standing = format!("{:?}", decision.standing).to_lowercase();
+                let (vote, round) = (decision.vote, decision.round);
+                self.note(member, "DECIDES", format_args!("{standing} {vote}, round {round}"));
+                if let Some(violation) = rules::one_leader(self, member, decision) {
+                    self.break_rule(violation);
+                }
+            }
+        }
+    }
+
+    /// Keeps a word until everything of this instant has been heard. Without a link nobody hears it; with a new one it is
+    /// said again.
+    fn put_off(&mut self, member: usize, to: ServerId, notification: Notification) {
+        let Some(running) = &mut self.members[member].running else { return };
+        if !running.present.reaches(to) {
+            return;
+        }
+        match running.unsaid.iter_mut().find(|(peer, _)| *peer == to) {
+            Some((_, unsaid)) => *unsaid = notification,
+            None => running.unsaid.push((to, notification)),
+        }
+        if !self.eager.contains(&member) {
+            self.eager.push(member);
+        }
+    }
+
+    /// Says to the peers what is to be said, if it is time.
+    pub(super) fn speak(&mut self, member: usize) {
+        let life = self.members[member].life;
+        let Some(running) = &mut self.members[member].running else { return };
+        if running.unsaid.is_empty() {
+            return;
+        }
+        if running.speak_at > self.now {
+            self.queue.push(running.speak_at, Happening::Speak { member, life });
+            return;
+        }
+        if let Some(wait) = pace(running.present.count()) {
+            running.speak_at = self.now.after(wait);
+        }
+        let mut unsaid = std::mem::take(&mut running.unsaid);
+        unsaid.sort_by_key(|(to, _)| *to);
+        for (to, notification) in unsaid {
+            self.say(member, to, notification);
+        }
+    }
+
+    fn say(&mut self, member: usize, to: ServerId, notification: Notification) {
+        let Some(running) = &mut self.members[member].running else { return };
+        let same = running.last_said.take().filter(|(said, _)| *said == notification);
+        let frame = match same {
+            Some((_, frame)) => frame,
+            None => match Frame::new(&notification.encode()) {
+                Ok(frame) => frame,
+                Err(_) => return,
+            },
+        };
+        match running.newest.iter_mut().find(|(peer, _)| *peer == to) {
+            Some((_, newest)) => *newest = frame.clone(),
+            None => running.newest.push((to, frame.clone())),
+        }
+        running.last_said = Some((notification, frame.clone()));
+        self.told.push_back((member, Inner::Link(LinkEvent::Send { to, frame })));
+    }
+
+    fn report(&mut self, member: usize, report: &Report) {
+        let Some(running) = &mut self.members[member].running else { return };
+        if let Report::LinkUp { link } = report {
+            running.newest.retain(|(peer, _)| *peer != link.peer);
+        }
+        if let Some(event) = running.present.event_of(report) {
+            self.elect(member, event);
+        }
+    }
+
+    pub(super) fn link(&mut self, member: usize, event: LinkEvent) {
+        let Some(running) = &mut self.members[member].running else { return };
+        let (before, told) = (running.table.clone(), event.clone());
+        let actions = running.table.handle(event);
+        let after = &running.table;
+        let step = LinkStep { before: &before, event: &told, actions: &actions, after };
+        if let Some(rule) = links::first_broken(step) {
+            self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
+        }
+        for action in actions {
+            self.perform_link(member, action);
+        }
+        if let Some(rule) = rules::broken_by_links(self, member) {
+            self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
+        }
+    }
+
+    fn perform_link(&mut self, member: usize, action: LinkAction) {
+        match action {
+            LinkAction::Dial { link, approach } => {
+                let verb = match approach {
+                    Approach::Connect => "dials",
+                    Approach::Knock => "knocks at",
+                };
+                self.note(member, verb, format_args!("{link}"));
+                self.dial(member, link, approach);
+            }
+            LinkAction::OpenLink { link, socket } => {
+                self.open_link(member, link, End::of_socket(socket));
+            }
+            LinkAction::CloseLink { link } => {
+                if let Some(end) = self.forget_link(member, link) {
+                    self.close(end);
+                }
+            }
+            LinkAction::HearOut(socket) => self.hear_out(End::of_socket(socket)),
+            LinkAction::DropSocket(socket) => self.close(End::of_socket(socket)),
+            LinkAction::Write { link, frame } => self.write(member, link, frame),
+            LinkAction::SetTimer { timer, after } => {
+                let jittered = self.random.between(500_000, 1_000_000);
+                let after = self.drifted(member, after) / 1_000_000 * jittered;
+                let life = self.members[member].life;
+                let happening = Happening::LinkTimer { member, life, timer };
+                let number = self.queue.push(self.now.plus(after), happening);
+                if let Some(running) = &mut self.members[member].running {
+                    running.link_timers.set(timer, number);
+                }
+            }
+            LinkAction::ClearTimer(timer) => {
+                if let Some(running) = &mut self.members[member].running {
+                    running.link_timers.clear(timer);
+                }
+            }
+            LinkAction::Notify(notice) => self.notify(member, notice),
+        }
+    }
+
+    fn notify(&mut self, member: usize, notice: Notice) {
+        let report = match notice {
+            Notice::LinkUp(link) => {
+                self.note(member, "link up", format_args!("{link}"));
+                Report::LinkUp { link }
+            }
+            Notice::LinkDown(link) => {
+                self.note(member, "link down", format_args!("{link}"));
+                Report::LinkDown { link, cause: "".into() }
+            }
+            Notice::Doubted(link) => {
+                self.note(member, "doubts", format_args!("{link}"));
+                Report::Doubted { link }
+            }
+            Notice::Unreachable(peer) => {
+                self.note(member, "misses", format_args!("{peer}"));
+                Report::Unreachable { peer, error: DialError::Unknown }
+            }
+            Notice::CannotDialBack(peer) => {
+                self.note(member, "cannot dial", format_args!("{peer}, which knocked"));
+                Report::CannotDialBack { peer, error: DialError::Unknown }
+            }
+            Notice::Refused(_) => return,
+        };
+        self.told.push_back((member, Inner::Reported(report)));
+    }
+
+    /// Hands a frame to the system.
+    fn write(&mut self, member: usize, link: LinkId, frame: Frame) {
+        let Some(running) = &mut self.members[member].running else { return };
+        let Some((_, end)) = running.open.iter().find(|(open, _)| *open == link) else { return };
+        let end = *end;
+        running.writing += 1;
+        self.chronicle.messages += 1;
+        self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
+        self.send(end, Bit::Frame(frame));
+        let life = self.members[member].life;
+        let after = self.slowness();
+        self.queue.push(self.now.plus(after), Happening::Written { member, life, link });
+    }
+
+    /// A wait in nanoseconds by the member's own clock.
+    fn drifted(&self, member: usize, after: Duration) -> u64 {
+        let nanos = super::super::moment::nanos(after);
+        let drift = self.members[member].drift_ppm;
+        nanos.saturating_add_signed((nanos / 1_000_000).cast_signed().saturating_mul(drift))
+    }
+}
+
+/// What a frame says.
+struct Said<'a>(&'a Frame);
+
+impl std::fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match Notification::decode(self.0.body()) {
+            Ok(notification) => InWords(&notification).fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The part of a [`World`] that somebody with a vote file, and bad luck, play.
+
+use ballotbox_core::{ServerId, links::Event as LinkEvent};
+
+use super::World;
+use crate::{
+    election::{Epoch, Event as ElectionEvent, Zxid},
+    scenario::{
+        simulation::{
+            member::{Inner, Running},
+            network::End,
+            plan::Mishap,
+        },
+        vote_file::Deed,
+    },
+};
+
+/// How a member ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Manner {
+    /// It says all it had to say.
+    InOrder,
+    /// Its connections are closed for it.
+    Killed,
+    /// Nobody is told.
+    Vanished,
+}
+
+impl World {
+    /// Plays a step of the file.
+    pub(super) fn play(&mut self, step: usize) {
+        self.check_quiet();
+        let deed = self.steps[step].deed.clone();
+        self.last_step = self.now;
+        self.trace.note(self.now, None, "STEP", format_args!("{deed}"));
+        match &deed {
+            Deed::Start(ids) => self.each(ids, Self::start),
+            Deed::Stop(ids) => self.each(ids, |world, member| world.end(member, Manner::InOrder)),
+            Deed::Kill(ids) => {
+                let vanish = self.faults().vanish_percent * 10;
+                self.each(ids, |world, member| {
+                    let vanishes = world.random.chance(vanish);
+                    world.end(member, if vanishes { Manner::Vanished } else { Manner::Killed });
+                });
+            }
+            Deed::Pause(ids) => {
+                self.each(ids, |world, member| world.network.set_paused(member, true));
+            }
+            Deed::Resume(ids) => self.each(ids, Self::resume),
+            Deed::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
+                world.network.set_cut(a, b);
+                world.sever(a, b);
+            }),
+            Deed::Isolate(ids) => self.each(ids, |world, member| {
+                world.network.isolate(member);
+                world.each_other(member, Self::sever);
+            }),
+            Deed::Block(pairs) => {
+                self.each_pair(pairs, |world, from, to| world.network.block(from, to));
+            }
+            Deed::Heal => self.network.heal(),
+        }
+    }
+
+    /// Something happens that nobody wrote down.
+    pub(super) fn befall(&mut self, mishap: Mishap) {
+        self.check_quiet();
+        let names = |member: usize| self.members[member].id;
+        match mishap {
+            Mishap::Break(a, b) => {
+                let (one, other) = (names(a), names(b));
+                self.trace.note(self.now, None, "BREAK", format_args!("{one}-{other}"));
+                self.sever(a, b);
+            }
+            Mishap::Darken(from, to) => {
+                let (one, other) = (names(from), names(to));
+                self.trace.note(self.now, None, "DARK", format_args!("{one} to {other}"));
+                self.network.darken(from, to);
+                self.lose_patience(from, to);
+            }
+            Mishap::Lighten(from, to) => {
+                let (one, other) = (names(from), names(to));
+                self.trace.note(self.now, None, "LIGHT", format_args!("{one} to {other}"));
+                self.network.lighten(from, to);
+                self.release(from, to);
+            }
+            Mishap::Hang(member) if self.members[member].running.is_none() => {}
+            Mishap::Hang(member) => {
+                self.note(member, "HANGS", format_args!(""));
+                self.members[member].hanging.get_or_insert_default();
+            }
+            Mishap::Wake(member) => {
+                let Some(backlog) = self.members[member].hanging.take() else { return };
+                self.note(member, "WAKES", format_args!("to {} happenings", backlog.len()));
+                for (number, happening) in backlog {
+                    self.happen(number, happening);
+                }
+                for end in self.held_by(member) {
+                    self.read(end);
+                }
+            }
+            Mishap::Come(stranger) => self.stranger_comes(stranger),
+            Mishap::Leave(stranger) => self.stranger_leaves(stranger),
+            Mishap::Freeze(number) => self.freeze(number),
+            Mishap::Replace(number) => self.replace(number),
+            Mishap::EndFrozen(number) => self.end_frozen(number),
+        }
+    }
+
+    fn start(&mut self, member: usize) {
+        self.network.set_vanished(member, false);
+        let moves = self.faults().move_percent * 10;
+        if self.members[member].life > 0 && self.random.chance(moves) {
+            self.relocate(member);
+        }
+        self.run(member);
+    }
+
+    /// A new life begins, wherever the member is now.
+    pub(super) fn run(&mut self, member: usize) {
+        self.last_start = self.now;
+        let candidate = self.setup.members[member];
+        let again = self.members[member].life > 0;
+        let wipe = self.faults().wipe_percent * 10;
+        self.each_other(member, Self::release);
+        let wiped = again && self.random.chance(wipe);
+        let setup = std::sync::Arc::clone(&self.setup);
+        let running = Running::new(candidate.id, &setup);
+        let this = &mut self.members[member];
+        this.wiped |= wiped;
+        this.life += 1;
+        this.running = Some(running);
+        let (mut zxid, mut epoch) = (candidate.zxid, candidate.epoch);
+        if this.wiped {
+            (zxid, epoch) = (Zxid::default(), Epoch::default());
+            self.note(member, "starts", format_args!("without its history"));
+        }
+        let begin = Inner::Election(ElectionEvent::Begin { zxid, epoch });
+        self.told.push_back((member, begin));
+        self.told.push_back((member, Inner::Link(LinkEvent::Start)));
+        self.look_at(member);
+    }
+
+    /// The member has another address from now on.
+    fn relocate(&mut self, member: usize) {
+        let names = self.faults().names;
+        // Whoever is still connected to the old address will get no answer.
+        for other in 0..self.places() {
+            self.lose_patience(member, other);
+        }
+        self.strand(member);
+        let now = self.now;
+        let this = &mut self.members[member];
+        this.address += 1;
+        (this.moved_at, this.names) = (now, names);
+        self.note(member, "moves", format_args!("names follow after {} ms", names.as_millis()));
+    }
+
+    fn end(&mut self, member: usize, manner: Manner) {
+        self.members[member].hanging = None;
+        self.members[member].running = None;
+        if let Some(number) = self.members[member].frozen.take() {
+            self.end_frozen(number);
+        }
+        let vanishes = manner == Manner::Vanished;
+        if vanishes {
+            self.note(member, "vanishes", format_args!(""));
+            self.network.set_vanished(member, true);
+            for other in 0..self.places() {
+                self.lose_patience(member, other);
+            }
+        }
+        for end in self.held_by(member) {
+            if manner != Manner::InOrder {
+                self.break_off(end);
+            }
+            if vanishes {
+                if let Some((here, _)) = self.network.halves(end) {
+                    here.open = false;
+                    here.stuck.clear();
+                    here.unread.clear();
+                }
+            } else {
+                self.close(end);
+            }
+        }
+        self.resume(member);
+        self.look_at(member);
+    }
+
+    /// Who dies while it speaks has said it to some, and not to others.
+    fn break_off(&mut self, end: End) {
+        let in_flight = self.network.half(end).map_or(0, |half| half.in_flight);
+        if in_flight == 0 {
+            return;
+        }
+        let surviving = self.random.between(0, u64::from(in_flight));
+        if let Some((here, _)) = self.network.halves(end) {
+            here.surviving = u32::try_from(surviving).ok();
+        }
+    }
+
+    /// The ends of connections that the party at this place holds.
+    pub(super) fn held_by(&self, place: usize) -> Vec<End> {
+        let mut ends = self.network.open_ends();
+        ends.retain(|end| self.network.half(*end).is_some_and(|half| half.member == place));
+        ends
+    }
+
+    fn resume(&mut self, member: usize) {
+        self.network.set_paused(member, false);
+        self.each_other(member, Self::release);
+    }
+
+    /// Connections between these two are no longer acknowledged: in the end they are given up.
+    fn lose_patience(&mut self, a: usize, b: usize) {
+        let patience = self.network.idle_patience();
+        for end in self.ends_between(a, b) {
+            let waiting = self.network.half(end).is_some_and(|half| half.in_flight > 0);
+            let soon = self.network.liveness.unacknowledged;
+            self.grow_impatient(end, if waiting { soon } else { patience });
+        }
+    }
+
+    fn each(&mut self, ids: &[ServerId], mut deed: impl FnMut(&mut Self, usize)) {
+        for id in ids {
+            if let Some(member) = self.place(*id) {
+                deed(self, member);
+            }
+        }
+    }
+
+    fn each_pair(
+        &mut self,
+        pairs: &[(ServerId, ServerId)],
+        mut deed: impl FnMut(&mut Self, usize, usize),
+    ) {
+        for (a, b) in pairs {
+            if let (Some(a), Some(b)) = (self.place(*a), self.place(*b)) {
+                deed(self, a, b);
+            }
+        }
+    }
+
+    fn each_other(&mut self, member: usize, deed: fn(&mut Self, usize, usize)) {
+        for other in 0..self.places() {
+            if other != member {
+                deed(self, member, other);
+            }
+        }
+    }
+}
