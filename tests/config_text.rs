@@ -1,5 +1,4 @@
 //! Member lists as real servers tell them, and as we do.
-#![allow(clippy::unwrap_used, reason = "what is tested here is known to be there")]
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballotbox::{

@@ -1,7 +1,5 @@
 //! Every input that is kept for the fuzzer, through what the fuzzer does with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "a test may")]
-
 #[path = "../fuzz/targets.rs"]
 mod targets;
 

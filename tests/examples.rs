@@ -13,6 +13,7 @@ use ballotbox::scenario::{
     live::{self, Happening},
     vote_file::VoteFile,
 };
+
 use futures::future::join_all;
 
 /// Far beyond what any example takes; only a hang gets there.

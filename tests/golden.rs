@@ -1,7 +1,5 @@
 //! Bytes recorded from real ZooKeeper servers: each must be read as what it is, and be written again to the byte.
 
-#![allow(clippy::unwrap_used, reason = "the recordings are part of this repository")]
-
 use ballotbox::election::{Format, Notification, PeerState};
 use serde_json::Value;
 

@@ -2,11 +2,6 @@
 //!
 //! A node does not serve the quorum port, so it must not win: it has the lowest id.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-mod zookeeper;
-
 use std::{
     io::{BufRead, BufReader, Write},
     net::{Shutdown, TcpStream},
@@ -15,14 +10,14 @@ use std::{
     thread,
 };
 
+use crate::common::{elects, id, patiently};
+use crate::zookeeper::{Server, Zoo, log::Outcome};
 use async_std::task::block_on;
 use ballotbox::{
     Endpoint, GroupId, Node, Role, Standing,
     node::{NodeEvent, NodeState, Status},
 };
-use common::{elects, id, patiently};
 use serde_json::Value;
-use zookeeper::{Server, Zoo, log::Outcome};
 
 #[test]
 fn in_every_start_order_all_three_settle_on_the_same_leader() {

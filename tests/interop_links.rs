@@ -2,11 +2,6 @@
 //!
 //! A real server that is settled says nothing over a new link by itself. So ours asks it, with a vote of round -1.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-mod zookeeper;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{ErrorKind, Read, Write},
@@ -16,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use crate::common::{PATIENCE, elects, id, patiently};
+use crate::zookeeper::{Server, Zoo, log::Heard};
 use async_std::{future::timeout, task::block_on};
 use ballotbox::{
     Epoch, GroupId, Node, Role, Round, ServerId, Vote, Zxid,
@@ -24,9 +21,7 @@ use ballotbox::{
 };
 use ballotbox_actors::Report;
 use ballotbox_core::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
-use common::{PATIENCE, elects, id, patiently};
 use futures::future::join_all;
-use zookeeper::{Server, Zoo, log::Heard};
 
 /// A link of ours over which nothing was said is closed after this.
 const SILENCE: Duration = Duration::from_secs(2);

@@ -3,35 +3,25 @@
 //!
 //! Where namespaces are not allowed, the tests say so and pass; `BALLOTBOX_NETNS=required` makes them fail instead.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-#![cfg(target_os = "linux")]
-
-#[path = "faults/hosts.rs"]
-mod hosts;
-
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
+use crate::faults::hosts::{Hosts, address};
 use ballotbox_actors::kit::clock;
-use hosts::{Hosts, address};
 use serde_json::{Value, json};
 
 /// Whoever waits so long waits for ever: the test fails instead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The namespaces are named after this process, so there is one set of them at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 #[test]
 fn zookeeper_1748_an_idle_link_that_a_firewall_forgot_is_noticed_and_replaced() {
-    let Some((_turn, hosts)) = hosts(2) else { return };
+    let Some(hosts) = Hosts::new(2) else { return };
     let votes = votes("idle", &[0, 1].map(|host| address(host).to_string()));
     let mut one = Process::start(&hosts, 0, 1, &votes);
     let mut two = Process::start(&hosts, 1, 2, &votes);
@@ -55,7 +45,7 @@ fn zookeeper_1748_an_idle_link_that_a_firewall_forgot_is_noticed_and_replaced() 
 
 #[test]
 fn zookeeper_1506_a_peer_that_moved_to_another_address_behind_its_name_is_found() {
-    let Some((_turn, hosts)) = hosts(3) else { return };
+    let Some(hosts) = Hosts::new(3) else { return };
     let names = NamesOf::new(&hosts, 3);
     names.say(&[("one.test", 0), ("two.test", 1)]);
     let votes = votes("moved", &["one.test".to_owned(), "two.test".to_owned()]);
@@ -76,7 +66,7 @@ fn zookeeper_1506_a_peer_that_moved_to_another_address_behind_its_name_is_found(
 
 #[test]
 fn zookeeper_3991_a_name_that_is_known_only_later_is_looked_up_again_to_listen() {
-    let Some((_turn, hosts)) = hosts(2) else { return };
+    let Some(hosts) = Hosts::new(2) else { return };
     let names = NamesOf::new(&hosts, 2);
     names.say(&[("two.test", 1)]);
     let votes = votes("later", &["one.test".to_owned(), "two.test".to_owned()]);
@@ -96,7 +86,7 @@ fn zookeeper_3991_a_name_that_is_known_only_later_is_looked_up_again_to_listen()
 /// A Java server dials the first address of a name only, IPv4 first; `localhost` has both families on Debian.
 #[test]
 fn a_node_listens_at_every_address_of_its_name_whatever_the_families() {
-    let Some((_turn, hosts)) = hosts(1) else { return };
+    let Some(hosts) = Hosts::new(1) else { return };
     let names = NamesOf::new(&hosts, 1);
     for (addresses, bound) in [
         (&["127.0.0.1", "::1"][..], &["127.0.0.1:3888", "[::1]:3888"][..]),
@@ -119,21 +109,6 @@ fn a_node_listens_at_every_address_of_its_name_whatever_the_families() {
             .map(|event| event["election"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(listening, bound);
-    }
-}
-
-/// Namespaces for so many nodes, or `None` where they are not allowed.
-fn hosts(count: usize) -> Option<(MutexGuard<'static, ()>, Hosts)> {
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    match Hosts::new(count) {
-        Ok(hosts) => Some((turn, hosts)),
-        Err(why) => {
-            let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
-            assert!(!required, "network namespaces are required here: {why}");
-            let test = thread::current();
-            eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
-            None
-        }
     }
 }
 

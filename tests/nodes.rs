@@ -1,17 +1,13 @@
 //! Whole nodes in one process, over real loopback sockets.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-
 use std::{net::TcpListener, sync::Arc};
 
+use crate::common::{Lab, elects, id, patiently};
 use async_std::task::block_on;
 use ballotbox::{
     Ensemble, Epoch, Member, Node, NodeConfig, NodeError, Standing, Zxid,
     node::{Ended, NodeEvent, NodeState, Occurrence},
 };
-use common::{Lab, elects, id, patiently};
 
 #[test]
 fn three_voters_elect_the_highest_id_among_equal_histories() {

@@ -12,6 +12,7 @@ use ballotbox::scenario::{
     live,
     vote_file::{Outcome, VoteFile},
 };
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 

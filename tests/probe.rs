@@ -1,10 +1,5 @@
 //! Asking who leads: nodes of ours, real servers, and programs that are neither.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-mod zookeeper;
-
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -15,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use crate::common::{Lab, PATIENCE, elects, id};
+use crate::zookeeper::Zoo;
 use async_std::task::block_on;
 use ballotbox::{
     Endpoint, Epoch, Node, Round, Vote, Zxid,
@@ -22,9 +19,7 @@ use ballotbox::{
     probe::{Inquirer, NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
 };
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
-use common::{Lab, PATIENCE, elects, id};
 use serde_json::Value;
-use zookeeper::Zoo;
 
 const LIST: &str = "server.1=127.0.0.1:1:2:participant\nversion=0";
 

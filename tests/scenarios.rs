@@ -4,10 +4,8 @@
 //! after what reading the Java code showed. The trace is that of seed 0; with other seeds the expectations hold, too. Of a large
 //! ensemble only a digest is kept: the lines in capitals, and how many there were of each other kind.
 //! `tests/scenarios/README.md` lists every known failure with the scenario or test that shows how it goes here.
-//! A change of behaviour shows as a difference between traces. `UPDATE_SCENARIOS=1 cargo test --test scenarios` writes
+//! A change of behaviour shows as a difference between traces. `UPDATE_SCENARIOS=1 cargo test --test it scenarios` writes
 //! them anew: read the difference before you commit it.
-
-#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::{
     collections::BTreeMap,
@@ -64,7 +62,7 @@ fn every_scenario_goes_as_its_trace_says() {
     }
     assert!(
         changed.is_empty(),
-        "{}\nif that is meant to be: UPDATE_SCENARIOS=1 cargo test --test scenarios",
+        "{}\nif that is meant to be: UPDATE_SCENARIOS=1 cargo test --test it scenarios",
         changed.join("\n")
     );
 }

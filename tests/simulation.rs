@@ -1,7 +1,5 @@
 //! Elections in virtual time. A failure names its seed: `ballotbox simulate FILE --seed N` shows what happened.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{

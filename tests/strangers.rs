@@ -4,16 +4,16 @@
 //! Whatever would put an end to a silent stranger in time takes an hour here: what holds holds by the rule alone, while
 //! every stranger stays.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
 
+use crate::common::{
+    Lab, agreed, elects, id, patiently,
+    peer::{Peer, vote_for},
+};
 use async_std::{
     io::WriteExt,
     net::TcpStream,
@@ -27,10 +27,6 @@ use ballotbox_actors::Report;
 use ballotbox_core::{
     links::LinkId,
     wire::{Greeting, GreetingForm},
-};
-use common::{
-    Lab, agreed, elects, id, patiently,
-    peer::{Peer, vote_for},
 };
 use futures::future::join_all;
 

@@ -1,7 +1,5 @@
 //! Vote files: what is read, what is refused, and in which words.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::{io::ErrorKind, time::Duration};
 
 use ballotbox::{

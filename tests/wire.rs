@@ -2,10 +2,10 @@
 //!
 //! Named after the failures of ZooKeeper that each guards against.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-
+use crate::common::{
+    Lab, elects, id, patiently,
+    peer::{Peer, vote_for},
+};
 use async_std::{
     io::{ReadExt, WriteExt},
     net::TcpStream,
@@ -17,10 +17,6 @@ use ballotbox::{
     node::{NodeEvent, NodeState},
 };
 use ballotbox_core::wire::{FrameBuffer, Greeting, GreetingForm};
-use common::{
-    Lab, elects, id, patiently,
-    peer::{Peer, vote_for},
-};
 
 /// Asks as a stranger, who is answered at once, whatever state the node is in.
 async fn ask(lab: &Lab, node: u64) -> Notification {

@@ -8,11 +8,6 @@
 //! The files' names say what becomes of them here: `good-…` is taken without a word, `warned-…` with a warning,
 //! `refused-…` is not taken.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
-
-mod common;
-mod zookeeper;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
@@ -21,6 +16,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::zookeeper;
 use ballotbox::zoo_cfg::{Finding, MemberProblem, Problem, RealServer, ZooCfg, ZooCfgError};
 
 /// What a real server says of a file, word by word; a word may come more than once.

@@ -14,7 +14,7 @@ use std::{
 use ballotbox_actors::kit::clock;
 use serde_json::json;
 
-use crate::{
+use super::{
     fault::Fault,
     hosts::{Hosts, PORT, address},
     record::{Belief, Record},
@@ -63,7 +63,7 @@ pub(crate) struct ProcessEnsemble<'a> {
 
 impl<'a> ProcessEnsemble<'a> {
     pub(crate) fn start(hosts: &'a Hosts) -> Self {
-        let count = crate::MEMBERS;
+        let count = super::MEMBERS;
         let (say, heard) = channel();
 
         let fresh = |member: usize| Member {
@@ -97,7 +97,7 @@ impl<'a> ProcessEnsemble<'a> {
         member.life += 1;
         member.paused = false;
         self.elections += member.record.elections;
-        member.record = Record::new(index as u64 + 1, crate::MEMBERS as u64);
+        member.record = Record::new(index as u64 + 1, super::MEMBERS as u64);
         let mut process = Command::new("ip")
             .args(["netns", "exec", &self.hosts.namespace(Some(index))])
             .args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id"])
@@ -330,7 +330,7 @@ impl Drop for ProcessEnsemble<'_> {
 
 /// The vote file of a member that listens at this port, which the others do not know: its path, and what is in it.
 fn votes(me: usize, port: u16) -> (PathBuf, String) {
-    let listed = (0..crate::MEMBERS).map(|member| {
+    let listed = (0..super::MEMBERS).map(|member| {
         let port = if member == me { port } else { PORT };
         json!({ "id": member + 1, "election": format!("{}:{port}", address(member)) })
     });

@@ -7,7 +7,7 @@ use ballotbox_core::{
     wire::{Greeting, GreetingForm},
 };
 
-use crate::hosts::{Hosts, PORT, address};
+use super::hosts::{Hosts, PORT, address};
 
 /// A process in a namespace of its own, until this is dropped. Whenever its connection is closed it makes another one.
 #[derive(Debug)]

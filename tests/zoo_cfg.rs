@@ -1,7 +1,6 @@
 //! A real server's zoo.cfg: what is taken from it, what is refused, and with which words.
 //!
 //! `tests/zoo_cfg_judge.rs` holds the same code against real servers; here is what they have no opinion on.
-#![allow(clippy::unwrap_used, reason = "what is tested here is known to be there")]
 
 mod command;
 mod files;

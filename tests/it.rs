@@ -1,0 +1,17 @@
+//! Tests within this process: cores in virtual time, nodes on loopback sockets, files and bytes.
+//!
+//! They are one program, so that a changed line is linked once.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
+
+mod common;
+mod config_text;
+mod corpus;
+mod golden;
+mod nodes;
+mod scenarios;
+mod simulation;
+mod strangers;
+mod vote_files;
+mod wire;
+mod zoo_cfg;

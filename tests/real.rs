@@ -1,0 +1,12 @@
+//! Tests beside real ZooKeeper servers.
+//!
+//! They are one program, so that a changed line is linked once. Where there are no servers, they say so and pass.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
+
+mod common;
+mod interop;
+mod interop_links;
+mod probe;
+mod zoo_cfg_judge;
+mod zookeeper;
