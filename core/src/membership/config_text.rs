@@ -16,7 +16,6 @@
 
 mod difference;
 mod oddity;
-mod reader;
 mod server_line;
 
 use std::{collections::BTreeMap, fmt};
@@ -24,8 +23,7 @@ use std::{collections::BTreeMap, fmt};
 pub use self::{
     difference::{Difference, Disagreement, PortKind},
     oddity::Oddity,
-    reader::may_be_a_name,
-    server_line::{ServerLine, ServerLineError},
+    server_line::{ServerLine, ServerLineError, may_be_a_name},
 };
 pub use crate::membership::{properties::SyntaxError, slip::Slip};
 use crate::{
@@ -380,7 +378,7 @@ fn server_id(number: i64) -> Result<ServerId, LineError> {
 }
 
 fn taken(found: &str, odd: &mut Vec<Oddity>) -> Option<i64> {
-    let (number, oddity) = reader::number(found)?;
+    let (number, oddity) = server_line::number(found)?;
     odd.extend(oddity);
     Some(number)
 }

@@ -1,12 +1,16 @@
 //! [`ServerLine`]: the right side of a `server.N=…` line, and how it is written.
 
+mod reader;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
-use super::{Oddity, reader};
+pub use self::reader::may_be_a_name;
+pub(super) use self::reader::number;
+use super::Oddity;
 use crate::{Endpoint, UntrustedText, membership::Role};
 
 /// At most this many addresses of one server: no machine has more networks that others would try.

@@ -1,6 +1,6 @@
 //! How a server line is read: part by part as `QuorumServer` and `ConfigUtils.getHostAndPort` do it.
 
-use super::{Oddity, ServerLine, ServerLineError, server_line::ADDRESSES_MAX};
+use super::{ADDRESSES_MAX, Oddity, ServerLine, ServerLineError};
 use crate::{
     Endpoint, UntrustedText,
     membership::{Role, java, slip::Slip},
@@ -199,7 +199,7 @@ impl Reader {
 }
 
 /// A number that stands in a line about members, and what is odd about it.
-pub(super) fn number(found: &str) -> Option<(i64, Option<Oddity>)> {
+pub(in super::super) fn number(found: &str) -> Option<(i64, Option<Oddity>)> {
     let trimmed = java::trim(found);
     let number = java::number(trimmed)?;
     let odd = if trimmed.len() < found.len() {
