@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use ballotbox::{
-    election::Notification, membership::config_text::ConfigText, scenario::vote_file::VoteFile,
-    zoo_cfg::ZooCfg,
+    NodeConfig, election::Notification, membership::config_text::ConfigText,
+    scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
 };
 use ballotbox_core::wire::{Frame, FrameBuffer, Greeting};
 
@@ -73,7 +73,7 @@ pub fn config_text(bytes: &[u8]) {
 pub fn zoo_cfg(bytes: &[u8]) {
     match ZooCfg::parse(Path::new("zoo.cfg"), |_| Ok(Some(bytes.to_vec()))) {
         Ok(cfg) => {
-            let _ = cfg.node_config();
+            let _ = NodeConfig::from_zoo_cfg(&cfg);
         }
         Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
     }

@@ -35,7 +35,6 @@ mod keys;
 mod member_problem;
 mod members;
 mod my_id;
-mod node;
 mod problem;
 mod rest;
 mod settings;

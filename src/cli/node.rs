@@ -1,6 +1,7 @@
 //! `ballotbox node`: one member of an ensemble, until it is told to stop.
 
 mod absence;
+mod config;
 mod event;
 mod gate;
 mod serve;
@@ -11,9 +12,7 @@ mod teller;
 use std::path::PathBuf;
 
 use async_std::task::block_on;
-use ballotbox::{
-    NodeConfig, NodeError, ServerId, UntrustedText, scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
-};
+use ballotbox::{NodeError, ServerId, UntrustedText};
 use structopt::StructOpt;
 
 use self::{
@@ -72,7 +71,7 @@ fn server_id(text: &str) -> Result<ServerId, String> {
 }
 
 pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
-    let (config, warnings) = config(args)?;
+    let (config, warnings) = config::read(args)?;
     descriptors::require(config.descriptors_needed())?;
     // Before anything else, so that no signal finds us without a handler.
     let signals = Signals::new().map_err(|error| Failure::Signals(error.into()))?;
@@ -85,23 +84,5 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
             Err(Failure::NodeConfig { file, error })
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// What the node is told, and what seems wrong with the file that says it.
-fn config(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    match (&args.config, &args.votes, args.id) {
-        (Some(path), _, id) => {
-            let mut cfg = ZooCfg::read(path)?;
-            if let Some(id) = id {
-                cfg.identify(id)?;
-            }
-            let warnings = cfg.warnings.iter().map(ToString::to_string).collect();
-            Ok((cfg.node_config()?, warnings))
-        }
-        (None, Some(path), Some(id)) => Ok((VoteFile::read(path)?.node_config(id), Vec::new())),
-        (None, None, _) | (None, _, None) => {
-            Err(Failure::Argument("--id and --votes are needed, or --config".into()))
-        }
     }
 }

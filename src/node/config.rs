@@ -1,6 +1,7 @@
 //! [`NodeConfig`]: everything a node has to be told.
 
 mod waits;
+mod zoo_cfg;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -23,7 +23,6 @@ mod error;
 mod expectation;
 mod faults;
 mod layout;
-mod node;
 mod outcome;
 mod raw;
 

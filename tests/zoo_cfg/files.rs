@@ -3,6 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use ballotbox::{
+    NodeConfig,
     membership::config_text::ConfigVersion,
     zoo_cfg::{FILE_LEN_MAX, Problem, ZooCfg, ZooCfgError},
 };
@@ -138,7 +139,7 @@ fn a_file_beyond_the_limit_is_refused_and_so_is_one_that_cannot_be_read() {
 fn a_node_takes_the_place_of_the_server() {
     let lines =
         "server.4=[::1]:1:2\nquorumListenOnAllIPs=true\nelectionPortBindRetry=0\ncnxTimeout=70";
-    let config = with_my_id(lines, "2").unwrap().node_config().unwrap();
+    let config = NodeConfig::from_zoo_cfg(&with_my_id(lines, "2").unwrap()).unwrap();
     assert_eq!(config.me, id(2));
     assert_eq!(config.election[&id(4)][0].to_string(), "[::1]:2");
     assert_eq!(config.network.connect, Duration::from_millis(70));
@@ -147,7 +148,7 @@ fn a_node_takes_the_place_of_the_server() {
     assert!(config.listen_on_all_interfaces && !config.greet_with_all_addresses);
     let told = "server.4=[0:0:0:0:0:0:0:1]:1:2:participant\nversion=0";
     assert!(config.config_text.ends_with(told), "{}", config.config_text);
-    assert!(accepted(PLAIN).node_config().is_err(), "without an id there is no node");
+    assert!(NodeConfig::from_zoo_cfg(&accepted(PLAIN)).is_err(), "without an id there is no node");
 }
 
 #[test]

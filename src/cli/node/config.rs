@@ -1,0 +1,115 @@
+//! What a node is to do, from the file that the command line names.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ballotbox::{
+    NodeConfig, ServerId,
+    membership::config_text::{ConfigText, ServerLine},
+    scenario::vote_file::{VoteFile, VoteFileMember},
+    zoo_cfg::ZooCfg,
+};
+
+use super::NodeArgs;
+use crate::cli::Failure;
+
+/// What the node is told, and what seems wrong with the file that says it.
+pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
+    match (&args.config, &args.votes, args.id) {
+        (Some(path), _, id) => {
+            let mut cfg = ZooCfg::read(path)?;
+            if let Some(id) = id {
+                cfg.identify(id)?;
+            }
+            let warnings = cfg.warnings.iter().map(ToString::to_string).collect();
+            Ok((NodeConfig::from_zoo_cfg(&cfg)?, warnings))
+        }
+        (None, Some(path), Some(id)) => Ok((from_votes(&VoteFile::read(path)?, id), Vec::new())),
+        (None, None, _) | (None, _, None) => {
+            Err(Failure::Argument("--id and --votes are needed, or --config".into()))
+        }
+    }
+}
+
+/// The node that takes the place of member `me`. Steps and expectations do not concern it.
+///
+/// Where the file says too little for a node (`me` is no member, or a member has no election address), the node
+/// will refuse to start, and say so.
+fn from_votes(file: &VoteFile, me: ServerId) -> NodeConfig {
+    let address = |member: &VoteFileMember| {
+        member.election.clone().map(|address| (member.member.id, vec![address]))
+    };
+    let election = file.members.iter().filter_map(address).collect();
+    let mut config = NodeConfig::new(me, file.ensemble.clone(), election);
+    if let Some(member) = file.member(me) {
+        config.zxid = member.zxid;
+        config.epoch = member.epoch;
+    }
+    config.config_text = config_text(file).map_or_else(|| Arc::from(""), Arc::from);
+    config.timing = file.timing.election;
+    config.network.connect = file.timing.connect;
+    config
+}
+
+/// The members as text for others to compare with theirs, if all have both addresses, on one host each: that is
+/// how much the text has to say.
+fn config_text(file: &VoteFile) -> Option<String> {
+    let line = |listed: &VoteFileMember| {
+        let (election, quorum) = (listed.election.clone()?, listed.quorum.clone()?);
+        let line = ServerLine {
+            election: vec![election],
+            quorum: vec![quorum],
+            role: listed.member.role,
+            client: None,
+            secure_client: None,
+        };
+        (line.election[0].host == line.quorum[0].host).then_some((listed.member.id, line))
+    };
+    let members = || file.members.iter().map(|listed| listed.member);
+    let groups = members().filter_map(|member| Some((member.id, member.group?)));
+    let weights = members().filter_map(|member| Some((member.id, member.weight?)));
+    let text = ConfigText {
+        servers: file.members.iter().map(line).collect::<Option<BTreeMap<_, _>>>()?,
+        groups: groups.collect(),
+        weights: weights.collect(),
+        ..ConfigText::default()
+    };
+    Some(text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use ballotbox::{Epoch, Zxid};
+
+    use super::*;
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    fn file(members: &str) -> VoteFile {
+        VoteFile::parse("test", &format!(r#"{{"members":[{members}]}}"#)).unwrap()
+    }
+
+    #[test]
+    fn a_node_takes_over_the_vote_and_the_addresses_of_its_member() {
+        let file = file(
+            r#"{"id":1,"election":"h:3881","vote":{"zxid":7,"epoch":2}},{"id":2,"election":"h:3882"}"#,
+        );
+        let config = from_votes(&file, id(1));
+        assert_eq!((config.zxid, config.epoch), (Zxid(7), Epoch(2)));
+        assert_eq!(config.election[&id(2)], ["h:3882".parse().unwrap()]);
+        assert!(config.config_text.is_empty(), "without quorum ports there is nothing to compare");
+    }
+
+    #[test]
+    fn members_are_told_to_others_when_both_addresses_are_known() {
+        let file = file(
+            r#"{"id":1,"election":"h:3881","quorum":"h:2881"},
+               {"id":4,"election":"h:3884","quorum":"h:2884","role":"observer"}"#,
+        );
+        assert_eq!(
+            &*from_votes(&file, id(1)).config_text,
+            "server.1=h:2881:3881:participant\nserver.4=h:2884:3884:observer\nversion=0"
+        );
+    }
+}

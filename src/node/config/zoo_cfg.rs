@@ -1,0 +1,45 @@
+//! What the configuration file of a real server means for a node.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ballotbox_actors::NetworkTiming;
+use ballotbox_core::Backoff;
+
+use super::NodeConfig;
+use crate::zoo_cfg::{ZooCfg, ZooCfgError};
+
+/// Between two attempts to bind the election port, at first (ZooKeeper's pause) and at most.
+const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
+impl NodeConfig {
+    /// The node that takes the place of a real server in the elections of its ensemble, with an empty history.
+    ///
+    /// Dead peers are always noticed, whatever `tcpKeepAlive` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::MyIdMissing`](crate::zoo_cfg::Problem::MyIdMissing) if the file does not tell which member this server is.
+    pub fn from_zoo_cfg(cfg: &ZooCfg) -> Result<Self, ZooCfgError> {
+        let servers = cfg.config.servers.iter();
+        let election: BTreeMap<_, _> =
+            servers.map(|(id, line)| (*id, line.election.clone())).collect();
+        let (min, max) = REBIND;
+        Ok(Self {
+            config_text: Arc::from(cfg.config.to_string()),
+            timing: cfg.timing(),
+            network: NetworkTiming {
+                connect: cfg.cnx_timeout,
+                greeting: cfg.quorum_cnxn_timeout,
+                rebind: Backoff {
+                    min,
+                    max,
+                    attempts_max: cfg.election_port_bind_retry.map(Into::into),
+                },
+                ..NetworkTiming::default()
+            },
+            greet_with_all_addresses: cfg.multi_address_enabled,
+            listen_on_all_interfaces: cfg.listen_on_all_ips,
+            ..Self::new(cfg.identified()?, cfg.ensemble.clone(), election)
+        })
+    }
+}
