@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{
     simulation::{Run, Setup, World, play, play_with_trace, written_down},
-    vote_file::{Deed, VoteFile},
+    vote_file::{Operation, VoteFile},
 };
 
 /// Three voters, and everything that can go wrong.
@@ -80,11 +80,12 @@ fn all_faults_that_are_asked_for_happen_and_half_of_them_close_to_another() {
     for seed in 0..100 {
         let world = World::new(&setup, seed);
         let steps = world.steps();
-        let count = |is: fn(&Deed) -> bool| steps.iter().filter(|step| is(&step.deed)).count();
+        let count =
+            |is: fn(&Operation) -> bool| steps.iter().filter(|step| is(&step.operation)).count();
         // A cut is said again when something else heals; and it may be that no member is free to die.
-        assert!(count(|deed| matches!(deed, Deed::Cut(_))) >= 4, "seed {seed}");
-        assert!(count(|deed| matches!(deed, Deed::Isolate(_))) >= 2, "seed {seed}");
-        assert!(count(|deed| matches!(deed, Deed::Kill(_))) >= 3, "seed {seed}");
+        assert!(count(|operation| matches!(operation, Operation::Cut(_))) >= 4, "seed {seed}");
+        assert!(count(|operation| matches!(operation, Operation::Isolate(_))) >= 2, "seed {seed}");
+        assert!(count(|operation| matches!(operation, Operation::Kill(_))) >= 3, "seed {seed}");
         for pair in steps.windows(2) {
             close += usize::from(pair[1].at < pair[0].at + Duration::from_millis(5));
             all += 1;

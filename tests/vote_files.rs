@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use ballotbox::{
     Endpoint, GroupId, Role, ServerId,
     election::{Epoch, Zxid},
-    scenario::vote_file::{Deed, Expectation, ExpectedLeader, Step, VoteFile, VoteFileError},
+    scenario::vote_file::{Expectation, ExpectedLeader, Operation, Step, VoteFile, VoteFileError},
 };
 use proptest::prelude::*;
 
@@ -93,8 +93,11 @@ fn a_file_is_read_into_checked_values() {
     assert_eq!(file.timing.election.settle, ms(50));
     assert_eq!(file.timing.election.resend_min, ms(200));
     assert_eq!(file.timing.connect, ms(1000));
-    assert_eq!(file.steps[2], Step { at: ms(500), deed: Deed::Cut(vec![(id(1), id(3))]) });
-    assert_eq!(file.steps[3].deed, Deed::Heal);
+    assert_eq!(
+        file.steps[2],
+        Step { at: ms(500), operation: Operation::Cut(vec![(id(1), id(3))]) }
+    );
+    assert_eq!(file.steps[3].operation, Operation::Heal);
     assert_eq!(
         file.expectations[1],
         Expectation {
@@ -110,7 +113,7 @@ fn a_file_is_read_into_checked_values() {
 #[test]
 fn without_steps_all_members_start_at_once() {
     let file = read(r#"{"members":[{"id":2},{"id":1}]}"#);
-    assert_eq!(file.steps, [Step { at: ms(0), deed: Deed::Start(vec![id(2), id(1)]) }]);
+    assert_eq!(file.steps, [Step { at: ms(0), operation: Operation::Start(vec![id(2), id(1)]) }]);
 }
 
 #[test]
@@ -360,9 +363,9 @@ fn steps_that_cannot_be_played_are_refused() {
         &["steps[1].cut[0][1]: no member has id 8"],
     );
     for (pairs, found) in [("[[1,2,3]]", "length 3"), ("[[]]", "length 0"), ("[1,2]", "`1`")] {
-        for deed in ["cut", "block"] {
-            let pair = format!("steps[1].{deed}[0]");
-            let step = format!(r#"{{"at_ms":10,"{deed}":{pairs}}}"#);
+        for operation in ["cut", "block"] {
+            let pair = format!("steps[1].{operation}[0]");
+            let step = format!(r#"{{"at_ms":10,"{operation}":{pairs}}}"#);
             refused_with(&then(&step), &[&pair, found, "expected a pair of ids, as in [1, 2]"]);
         }
     }

@@ -137,7 +137,7 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "\n{}", quorum(&file.ensemble, grouped))?;
     writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
     for step in &file.steps {
-        writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.deed)?;
+        writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.operation)?;
     }
     if !file.expectations.is_empty() {
         writeln!(out, "\n{BOLD}Expected{BOLD:#}")?;

@@ -130,13 +130,13 @@ impl Default for FileTiming {
 pub struct Step {
     /// When, since the beginning.
     pub at: Duration,
-    /// What.
-    pub deed: Deed,
+    /// What is done.
+    pub operation: Operation,
 }
 
-/// What can happen. Every list names each member once, and is not empty.
+/// What a step does. Every list names each member once, and is not empty.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Deed {
+pub enum Operation {
     /// These members start, for the first time or again.
     Start(Vec<ServerId>),
     /// They end in good order.
@@ -223,7 +223,7 @@ impl VoteFile {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Operation {
     /// As a phrase: `start 1, 2, 3`, `cut 1-2, 1-3`, `heal`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = |ids: &[ServerId]| join(ids.iter());

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Standing,
-    scenario::vote_file::{Deed, MemberState, VoteFile},
+    scenario::vote_file::{MemberState, Operation, VoteFile},
 };
 
 /// A picture has so many rows at most; what happens after is left out, and said to be.
@@ -67,7 +67,7 @@ struct Lanes {
 impl Lanes {
     fn take(&mut self, row: usize, what: &What) {
         match what {
-            What::Played(Deed::Start(members)) => {
+            What::Played(Operation::Start(members)) => {
                 for member in members {
                     self.turn(row, *member, |_| Look {
                         state: MemberState::Looking,
@@ -75,18 +75,20 @@ impl Lanes {
                     });
                 }
             }
-            What::Played(Deed::Stop(members) | Deed::Kill(members)) => {
+            What::Played(Operation::Stop(members) | Operation::Kill(members)) => {
                 for member in members {
                     self.turn(row, *member, |_| Look { state: MemberState::Down, paused: false });
                 }
             }
-            What::Played(deed @ (Deed::Pause(members) | Deed::Resume(members))) => {
-                let paused = matches!(deed, Deed::Pause(_));
+            What::Played(operation @ (Operation::Pause(members) | Operation::Resume(members))) => {
+                let paused = matches!(operation, Operation::Pause(_));
                 for member in members {
                     self.turn(row, *member, |look| Look { paused, ..look });
                 }
             }
-            What::Played(Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) | Deed::Heal)
+            What::Played(
+                Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) | Operation::Heal,
+            )
             | What::Voted { .. }
             | What::Judged { .. } => {}
             What::Looking { member, .. } => {
@@ -292,10 +294,10 @@ mod tests {
     fn a_lane_turns_with_what_its_member_is_and_ends_with_it() {
         let mut lanes = Lanes::default();
         let happenings = [
-            What::Played(Deed::Start(vec![id(1), id(2)])),
+            What::Played(Operation::Start(vec![id(1), id(2)])),
             decided(2),
-            What::Played(Deed::Pause(vec![id(2)])),
-            What::Played(Deed::Kill(vec![id(2)])),
+            What::Played(Operation::Pause(vec![id(2)])),
+            What::Played(Operation::Kill(vec![id(2)])),
         ];
         for (row, what) in happenings.iter().enumerate() {
             lanes.take(row, what);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use ballotbox_core::ServerId;
 
 use super::relay::Condition;
-use crate::scenario::vote_file::{Deed, VoteFile};
+use crate::scenario::vote_file::{Operation, VoteFile};
 
 /// From whom to whom.
 pub(super) type Pair = (ServerId, ServerId);
@@ -27,21 +27,21 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Takes in what happens.
-    pub(super) fn apply(&mut self, deed: &Deed) {
-        match deed {
-            Deed::Start(members) => self.up.extend(members),
-            Deed::Stop(members) | Deed::Kill(members) => {
+    pub(super) fn apply(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Start(members) => self.up.extend(members),
+            Operation::Stop(members) | Operation::Kill(members) => {
                 for member in members {
                     self.up.remove(member);
                     self.paused.remove(member);
                 }
             }
-            Deed::Pause(members) => self.paused.extend(members),
-            Deed::Resume(members) => self.paused.retain(|member| !members.contains(member)),
-            Deed::Cut(pairs) => self.cut.extend(pairs.iter().copied().map(ordered)),
-            Deed::Isolate(members) => self.isolated.extend(members),
-            Deed::Block(pairs) => self.blocked.extend(pairs),
-            Deed::Heal => {
+            Operation::Pause(members) => self.paused.extend(members),
+            Operation::Resume(members) => self.paused.retain(|member| !members.contains(member)),
+            Operation::Cut(pairs) => self.cut.extend(pairs.iter().copied().map(ordered)),
+            Operation::Isolate(members) => self.isolated.extend(members),
+            Operation::Block(pairs) => self.blocked.extend(pairs),
+            Operation::Heal => {
                 self.cut.clear();
                 self.isolated.clear();
                 self.blocked.clear();
@@ -65,19 +65,23 @@ impl Faults {
 pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
     let mut pairs = BTreeSet::new();
     for step in &file.steps {
-        match &step.deed {
-            Deed::Cut(cut) => {
+        match &step.operation {
+            Operation::Cut(cut) => {
                 pairs.extend(cut.iter().flat_map(|(a, b)| both(*a, *b)));
             }
-            Deed::Isolate(members) | Deed::Pause(members) => {
+            Operation::Isolate(members) | Operation::Pause(members) => {
                 for member in members {
                     let others = file.ensemble.members().map(|(other, _)| other);
                     let others = others.filter(|other| other != member);
                     pairs.extend(others.flat_map(|other| both(*member, other)));
                 }
             }
-            Deed::Block(blocked) => pairs.extend(blocked),
-            Deed::Start(_) | Deed::Stop(_) | Deed::Kill(_) | Deed::Resume(_) | Deed::Heal => {}
+            Operation::Block(blocked) => pairs.extend(blocked),
+            Operation::Start(_)
+            | Operation::Stop(_)
+            | Operation::Kill(_)
+            | Operation::Resume(_)
+            | Operation::Heal => {}
         }
     }
     pairs
@@ -107,46 +111,46 @@ mod tests {
         (id(from), id(to))
     }
 
-    fn faults(deeds: &[Deed]) -> Faults {
+    fn faults(operations: &[Operation]) -> Faults {
         let mut faults = Faults::default();
-        faults.apply(&Deed::Start(vec![id(1), id(2), id(3)]));
-        for deed in deeds {
-            faults.apply(deed);
+        faults.apply(&Operation::Start(vec![id(1), id(2), id(3)]));
+        for operation in operations {
+            faults.apply(operation);
         }
         faults
     }
 
     #[test]
     fn a_cut_goes_both_ways_and_ends_with_healing() {
-        let mut faults = faults(&[Deed::Cut(vec![pair(2, 1)])]);
+        let mut faults = faults(&[Operation::Cut(vec![pair(2, 1)])]);
         assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(2, 1)).cut);
         assert_eq!(faults.condition(pair(1, 3)), FINE);
-        faults.apply(&Deed::Heal);
+        faults.apply(&Operation::Heal);
         assert_eq!(faults.condition(pair(1, 2)), FINE);
     }
 
     #[test]
     fn isolated_members_are_cut_off_from_each_other_too() {
-        let faults = faults(&[Deed::Isolate(vec![id(1), id(2)])]);
+        let faults = faults(&[Operation::Isolate(vec![id(1), id(2)])]);
         assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(3, 1)).cut);
     }
 
     #[test]
     fn a_block_goes_one_way_and_ends_with_healing() {
-        let mut faults = faults(&[Deed::Block(vec![pair(2, 1)])]);
+        let mut faults = faults(&[Operation::Block(vec![pair(2, 1)])]);
         assert_eq!(faults.condition(pair(2, 1)), CLOSED);
         assert_eq!(faults.condition(pair(1, 2)), FINE);
-        faults.apply(&Deed::Heal);
+        faults.apply(&Operation::Heal);
         assert_eq!(faults.condition(pair(2, 1)), FINE);
     }
 
     #[test]
     fn a_pause_holds_until_it_is_resumed_or_the_member_dies_and_healing_does_not_end_it() {
-        let mut faults = faults(&[Deed::Pause(vec![id(1), id(2)]), Deed::Heal]);
+        let mut faults = faults(&[Operation::Pause(vec![id(1), id(2)]), Operation::Heal]);
         assert!(faults.condition(pair(1, 3)).held && faults.condition(pair(3, 1)).held);
-        faults.apply(&Deed::Resume(vec![id(1)]));
+        faults.apply(&Operation::Resume(vec![id(1)]));
         assert_eq!(faults.condition(pair(1, 3)), FINE);
-        faults.apply(&Deed::Kill(vec![id(2)]));
+        faults.apply(&Operation::Kill(vec![id(2)]));
         assert_eq!(faults.condition(pair(3, 2)), CLOSED);
         assert_eq!(faults.condition(pair(2, 3)), FINE);
     }

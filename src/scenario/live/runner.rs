@@ -32,7 +32,7 @@ use super::{
 use crate::{
     Node, NodeConfig, NodeError, Standing,
     node::{News, NodeEvent, NodeState, Status},
-    scenario::vote_file::{Deed, MemberState, VoteFile, leader_among},
+    scenario::vote_file::{MemberState, Operation, VoteFile, leader_among},
 };
 
 /// News of the members may wait for the loop, so many; then their reporters wait.
@@ -211,8 +211,8 @@ impl Runner<'_> {
                 self.look();
             }
             if let Some(step) = steps.next_if(|step| step.at <= now) {
-                self.happened(self.now(), What::Played(step.deed.clone()));
-                self.perform(&step.deed).await?;
+                self.happened(self.now(), What::Played(step.operation.clone()));
+                self.perform(&step.operation).await?;
                 self.look();
                 continue;
             }
@@ -272,11 +272,11 @@ impl Runner<'_> {
             && voters.all(|(id, state)| state.leader_of(*id) == leader)
     }
 
-    async fn perform(&mut self, deed: &Deed) -> Result<(), ElectError> {
-        self.faults.apply(deed);
-        match deed {
-            Deed::Start(members) => self.start(members).await,
-            Deed::Stop(members) | Deed::Kill(members) => {
+    async fn perform(&mut self, operation: &Operation) -> Result<(), ElectError> {
+        self.faults.apply(operation);
+        match operation {
+            Operation::Start(members) => self.start(members).await,
+            Operation::Stop(members) | Operation::Kill(members) => {
                 // The protocol has no farewell: from outside, a stop and a kill are sockets that close.
                 // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
                 self.wiring.set(&self.faults).await;
@@ -284,12 +284,12 @@ impl Runner<'_> {
                 let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
                 stopped.into_iter().collect()
             }
-            Deed::Pause(_)
-            | Deed::Resume(_)
-            | Deed::Cut(_)
-            | Deed::Isolate(_)
-            | Deed::Block(_)
-            | Deed::Heal => {
+            Operation::Pause(_)
+            | Operation::Resume(_)
+            | Operation::Cut(_)
+            | Operation::Isolate(_)
+            | Operation::Block(_)
+            | Operation::Heal => {
                 self.wiring.set(&self.faults).await;
                 Ok(())
             }

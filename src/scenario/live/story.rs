@@ -11,7 +11,7 @@ use ballotbox_core::ServerId;
 use super::judge::Verdict;
 use crate::{
     Decision, Ensemble, Epoch, Round, Standing, Vote, Zxid,
-    scenario::vote_file::{Deed, Expectation, Found, VoteFile, join},
+    scenario::vote_file::{Expectation, Found, Operation, VoteFile, join},
 };
 
 /// One thing that happened, in the order of time.
@@ -27,7 +27,7 @@ pub struct Happening {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum What {
     /// A step of the file was played.
-    Played(Deed),
+    Played(Operation),
     /// A member looks for a leader.
     Looking {
         /// Who.
@@ -129,7 +129,7 @@ fn because(
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Played(deed) => deed.fmt(f),
+            Self::Played(operation) => operation.fmt(f),
             Self::Looking { member, round } => {
                 write!(f, "{member} looks for a leader, round {round}")
             }

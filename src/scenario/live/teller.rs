@@ -57,7 +57,7 @@ impl<'a> Teller<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{live::What, vote_file::Deed};
+    use crate::scenario::{live::What, vote_file::Operation};
 
     #[test]
     fn what_arrives_late_is_told_in_its_place() {
@@ -66,7 +66,7 @@ mod tests {
         let mut tell = |happening: &Happening| told.push(happening.at.as_millis());
         let mut teller = Teller::new(&mut tell);
         for at in [1, 3, 2, 40] {
-            teller.note(Happening { at: ms(at), what: What::Played(Deed::Heal) });
+            teller.note(Happening { at: ms(at), what: What::Played(Operation::Heal) });
         }
         assert_eq!(teller.next_deadline(), Some(ms(1) + WAIT));
         teller.tell_due(ms(3) + WAIT);

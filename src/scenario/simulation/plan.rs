@@ -11,7 +11,7 @@ use ballotbox_core::ServerId;
 
 pub(super) use self::outsiders::{Freezing, Manner, NAMES_LAG, Stranger};
 use super::{Moment, Setup, random::Random};
-use crate::scenario::vote_file::{Deed, Faults, Step, VoteFile};
+use crate::scenario::vote_file::{Faults, Operation, Step, VoteFile};
 
 /// A fault lasts so long at the shortest, in microseconds.
 const SHORTEST: u64 = 1000;
@@ -52,7 +52,7 @@ impl Plan {
     /// apart: with the added steps written down as a file, the mishaps stay the same.
     pub(super) fn new(setup: &Setup, seed: u64) -> Self {
         let mut steps = setup.steps.clone();
-        if setup.faults.deeds() > 0 {
+        if setup.faults.operations() > 0 {
             steps.extend(Drawing::new(setup, seed).steps());
         }
         let mut mishaps = mishaps(setup, &steps, seed);
@@ -67,7 +67,7 @@ impl Plan {
 #[must_use]
 pub fn written_down(file: &VoteFile, seed: u64) -> VoteFile {
     let steps = Plan::new(&Setup::new(file), seed).steps;
-    let faults = file.faults.as_ref().map(Faults::without_deeds);
+    let faults = file.faults.as_ref().map(Faults::without_operations);
     VoteFile { steps, faults, ..file.clone() }
 }
 
@@ -86,28 +86,33 @@ struct Drawing<'a> {
 #[derive(Clone, Copy)]
 enum Kind {
     /// It befalls a member, which has no other of this sort at the same time.
-    OfMember { begin: fn(Vec<ServerId>) -> Deed, end: fn(Vec<ServerId>) -> Deed },
+    OfMember { begin: fn(Vec<ServerId>) -> Operation, end: fn(Vec<ServerId>) -> Operation },
     /// It parts members.
-    Parting(fn(ServerId, ServerId) -> Deed),
+    Parting(fn(ServerId, ServerId) -> Operation),
 }
 
 /// A change of the world. Of what parts members several may overlap, and a `heal` ends them all.
 enum Change {
-    Deed(Deed),
-    Parted(Deed),
-    Rejoined(Deed),
+    Operation(Operation),
+    Parted(Operation),
+    Rejoined(Operation),
 }
 
 impl<'a> Drawing<'a> {
     fn new(setup: &'a Setup, seed: u64) -> Self {
         let mut running = BTreeSet::new();
         for step in &setup.steps {
-            match &step.deed {
-                Deed::Start(ids) | Deed::Resume(ids) => running.extend(ids.iter().copied()),
-                Deed::Stop(ids) | Deed::Kill(ids) | Deed::Pause(ids) => {
+            match &step.operation {
+                Operation::Start(ids) | Operation::Resume(ids) => {
+                    running.extend(ids.iter().copied())
+                }
+                Operation::Stop(ids) | Operation::Kill(ids) | Operation::Pause(ids) => {
                     running.retain(|id| !ids.contains(id));
                 }
-                Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) | Deed::Heal => {}
+                Operation::Cut(_)
+                | Operation::Isolate(_)
+                | Operation::Block(_)
+                | Operation::Heal => {}
             }
         }
         let busy = |id: ServerId| if running.contains(&id) { 0 } else { u64::MAX };
@@ -133,23 +138,24 @@ impl<'a> Drawing<'a> {
         let parts_members =
             self.changes.iter().any(|(_, change)| matches!(change, Change::Parted(_)));
         for (at, change) in self.changes {
-            let mut push = |deed| steps.push(Step { at: Duration::from_micros(at), deed });
+            let mut push =
+                |operation| steps.push(Step { at: Duration::from_micros(at), operation });
             match change {
-                Change::Deed(deed) => push(deed),
-                Change::Parted(deed) => {
-                    parted.push(deed.clone());
-                    push(deed);
+                Change::Operation(operation) => push(operation),
+                Change::Parted(operation) => {
+                    parted.push(operation.clone());
+                    push(operation);
                 }
-                Change::Rejoined(deed) => {
-                    let index = parted.iter().position(|other| *other == deed);
+                Change::Rejoined(operation) => {
+                    let index = parted.iter().position(|other| *other == operation);
                     index.map(|index| parted.swap_remove(index));
-                    push(Deed::Heal);
+                    push(Operation::Heal);
                     together(&parted).into_iter().for_each(push);
                 }
             }
         }
         if parts_members {
-            steps.push(Step { at: Duration::from_micros(self.until), deed: Deed::Heal });
+            steps.push(Step { at: Duration::from_micros(self.until), operation: Operation::Heal });
         }
         steps
     }
@@ -159,14 +165,14 @@ impl<'a> Drawing<'a> {
         let faults = &self.setup.faults;
         let of_member = |begin, end| Kind::OfMember { begin, end };
         let kinds = [
-            (of_member(Deed::Kill, Deed::Start), faults.kills),
-            (of_member(Deed::Stop, Deed::Start), faults.stops),
-            (of_member(Deed::Pause, Deed::Resume), faults.pauses),
-            (Kind::Parting(|one, other| Deed::Cut(vec![(one, other)])), faults.cuts),
-            (Kind::Parting(|one, _| Deed::Isolate(vec![one])), faults.isolations),
-            (Kind::Parting(|one, other| Deed::Block(vec![(one, other)])), faults.blocks),
+            (of_member(Operation::Kill, Operation::Start), faults.kills),
+            (of_member(Operation::Stop, Operation::Start), faults.stops),
+            (of_member(Operation::Pause, Operation::Resume), faults.pauses),
+            (Kind::Parting(|one, other| Operation::Cut(vec![(one, other)])), faults.cuts),
+            (Kind::Parting(|one, _| Operation::Isolate(vec![one])), faults.isolations),
+            (Kind::Parting(|one, other| Operation::Block(vec![(one, other)])), faults.blocks),
         ];
-        let mut drawn = Vec::with_capacity(faults.deeds());
+        let mut drawn = Vec::with_capacity(faults.operations());
         let mut company = vec![self.begin];
         for (kind, count) in kinds {
             for _ in 0..count {
@@ -184,10 +190,10 @@ impl<'a> Drawing<'a> {
         let members = &self.setup.members;
         let (begin, finish) = match kind {
             Kind::Parting(_) if members.len() < 2 => return,
-            Kind::Parting(deed) => {
+            Kind::Parting(operation) => {
                 let (one, other) = pair(&mut self.random, members.len());
-                let deed = deed(members[one].id, members[other].id);
-                (Change::Parted(deed.clone()), Change::Rejoined(deed))
+                let operation = operation(members[one].id, members[other].id);
+                (Change::Parted(operation.clone()), Change::Rejoined(operation))
             }
             Kind::OfMember { begin, end: finish } => {
                 let free = |one: &usize| self.busy_until[*one] <= at;
@@ -198,7 +204,7 @@ impl<'a> Drawing<'a> {
                 let one = free[self.random.index(free.len())];
                 self.busy_until[one] = end + 1;
                 let only = vec![members[one].id];
-                (Change::Deed(begin(only.clone())), Change::Deed(finish(only)))
+                (Change::Operation(begin(only.clone())), Change::Operation(finish(only)))
             }
         };
         self.changes.extend([(at, begin), (end, finish)]);
@@ -206,39 +212,41 @@ impl<'a> Drawing<'a> {
 }
 
 /// What parts members when these steps have been played.
-fn still_parted(steps: &[Step]) -> Vec<Deed> {
-    let since_healed = steps.rsplit(|step| step.deed == Deed::Heal).next().unwrap_or_default();
-    let parts = |deed: &&Deed| match deed {
-        Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) => true,
-        Deed::Start(_)
-        | Deed::Stop(_)
-        | Deed::Kill(_)
-        | Deed::Pause(_)
-        | Deed::Resume(_)
-        | Deed::Heal => false,
+fn still_parted(steps: &[Step]) -> Vec<Operation> {
+    let since_healed =
+        steps.rsplit(|step| step.operation == Operation::Heal).next().unwrap_or_default();
+    let parts = |operation: &&Operation| match operation {
+        Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => true,
+        Operation::Start(_)
+        | Operation::Stop(_)
+        | Operation::Kill(_)
+        | Operation::Pause(_)
+        | Operation::Resume(_)
+        | Operation::Heal => false,
     };
-    since_healed.iter().map(|step| &step.deed).filter(parts).cloned().collect()
+    since_healed.iter().map(|step| &step.operation).filter(parts).cloned().collect()
 }
 
-/// The same in as few deeds as possible.
-fn together(parted: &[Deed]) -> Vec<Deed> {
+/// Merges these into at most one operation of each kind.
+fn together(parted: &[Operation]) -> Vec<Operation> {
     let (mut cut, mut isolated, mut blocked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for deed in parted {
-        match deed {
-            Deed::Cut(pairs) => cut.extend(pairs.iter().copied()),
-            Deed::Isolate(members) => isolated.extend(members.iter().copied()),
-            Deed::Block(pairs) => blocked.extend(pairs.iter().copied()),
-            Deed::Start(_)
-            | Deed::Stop(_)
-            | Deed::Kill(_)
-            | Deed::Pause(_)
-            | Deed::Resume(_)
-            | Deed::Heal => {}
+    for operation in parted {
+        match operation {
+            Operation::Cut(pairs) => cut.extend(pairs.iter().copied()),
+            Operation::Isolate(members) => isolated.extend(members.iter().copied()),
+            Operation::Block(pairs) => blocked.extend(pairs.iter().copied()),
+            Operation::Start(_)
+            | Operation::Stop(_)
+            | Operation::Kill(_)
+            | Operation::Pause(_)
+            | Operation::Resume(_)
+            | Operation::Heal => {}
         }
     }
-    let cut = (!cut.is_empty()).then(|| Deed::Cut(cut.into_iter().collect()));
-    let isolated = (!isolated.is_empty()).then(|| Deed::Isolate(isolated.into_iter().collect()));
-    let blocked = (!blocked.is_empty()).then(|| Deed::Block(blocked.into_iter().collect()));
+    let cut = (!cut.is_empty()).then(|| Operation::Cut(cut.into_iter().collect()));
+    let isolated =
+        (!isolated.is_empty()).then(|| Operation::Isolate(isolated.into_iter().collect()));
+    let blocked = (!blocked.is_empty()).then(|| Operation::Block(blocked.into_iter().collect()));
     cut.into_iter().chain(isolated).chain(blocked).collect()
 }
 

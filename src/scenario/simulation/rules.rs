@@ -17,7 +17,7 @@ use ballotbox_core::ServerId;
 use super::{Interregnum, Moment, Setup, World, member::Member, network::End, setup::Candidate};
 use crate::{
     election::{Decision, Standing},
-    scenario::vote_file::{Deed, Step},
+    scenario::vote_file::{Operation, Step},
 };
 
 /// A rule that was broken.
@@ -67,8 +67,9 @@ const LINKED_WITHIN: Duration = Duration::from_secs(1);
 /// else happens.
 pub(super) fn is_timely(setup: &Setup, steps: &[Step]) -> bool {
     let faults = &setup.faults;
-    let harmless =
-        |step: &Step| matches!(step.deed, Deed::Start(_) | Deed::Stop(_) | Deed::Kill(_));
+    let harmless = |step: &Step| {
+        matches!(step.operation, Operation::Start(_) | Operation::Stop(_) | Operation::Kill(_))
+    };
     let quick = setup.timing.election.settle >= 20 * faults.delay.1 && faults.drift_ppm <= 100_000;
     quick && faults.are_none() && faults.vanish_percent == 0 && steps.iter().all(harmless)
 }

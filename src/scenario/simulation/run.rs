@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Role,
     election::{Round, Timer, Vote},
-    scenario::vote_file::{Deed, MemberState, Outcome, leader_among},
+    scenario::vote_file::{MemberState, Operation, Outcome, leader_among},
 };
 
 /// How long an ensemble is watched after it agrees, to see that it stays so: longer than any wait of a node that could
@@ -229,19 +229,19 @@ impl Schedule {
         let mut faulty = std::collections::BTreeSet::new();
         let mut cut = false;
         for step in steps {
-            match &step.deed {
-                Deed::Start(ids) => {
+            match &step.operation {
+                Operation::Start(ids) => {
                     running.extend(ids.iter().copied());
                     started.extend(ids.iter().copied());
                 }
-                Deed::Stop(ids) | Deed::Kill(ids) => {
+                Operation::Stop(ids) | Operation::Kill(ids) => {
                     running.retain(|id| !ids.contains(id));
                     faulty.retain(|id| !ids.contains(id));
                 }
-                Deed::Pause(ids) => faulty.extend(ids.iter().copied()),
-                Deed::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
-                Deed::Cut(_) | Deed::Isolate(_) | Deed::Block(_) => cut = true,
-                Deed::Heal => cut = false,
+                Operation::Pause(ids) => faulty.extend(ids.iter().copied()),
+                Operation::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
+                Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => cut = true,
+                Operation::Heal => cut = false,
             }
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.

@@ -2,7 +2,7 @@
 
 mod cables;
 mod cores;
-mod deeds;
+mod operations;
 mod outsiders;
 
 use std::{

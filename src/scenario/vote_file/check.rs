@@ -10,8 +10,8 @@ use std::{
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
-    Deed, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, STEPS_MAX, Step, TITLE_CHARS_MAX,
-    Title, VoteFile, VoteFileMember,
+    Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, Operation, STEPS_MAX, Step,
+    TITLE_CHARS_MAX, Title, VoteFile, VoteFileMember,
     error::{At, FieldError},
     join,
     raw::{
@@ -36,7 +36,7 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
         Some(steps) => Playbook::new(&ensemble).read(steps)?,
         None => vec![Step {
             at: Duration::ZERO,
-            deed: Deed::Start(members.iter().map(|member| member.member.id).collect()),
+            operation: Operation::Start(members.iter().map(|member| member.member.id).collect()),
         }],
     };
     at_most(STEPS_MAX, raw.expect.len(), "expect")?;
@@ -205,13 +205,13 @@ impl<'a> Playbook<'a> {
                 let error = FieldError::OutOfOrder { at, after: before.at };
                 return Err(At::new(format!("{path}.at_ms"), error));
             }
-            let deed = self.deed(raw, &path)?;
-            steps.push(Step { at, deed });
+            let operation = self.operation(raw, &path)?;
+            steps.push(Step { at, operation });
         }
         Ok(steps)
     }
 
-    fn deed(&mut self, raw: &RawStep, path: &str) -> Result<Deed, At> {
+    fn operation(&mut self, raw: &RawStep, path: &str) -> Result<Operation, At> {
         let given = [
             ("start", raw.start.is_some()),
             ("stop", raw.stop.is_some()),
@@ -230,31 +230,31 @@ impl<'a> Playbook<'a> {
         }
         let path = format!("{path}.{name}");
         if let Some(raw) = &raw.start {
-            return self.each(raw, &path, Self::starts).map(Deed::Start);
+            return self.each(raw, &path, Self::starts).map(Operation::Start);
         }
         if let Some(raw) = &raw.stop {
-            return self.each(raw, &path, Self::ends).map(Deed::Stop);
+            return self.each(raw, &path, Self::ends).map(Operation::Stop);
         }
         if let Some(raw) = &raw.kill {
-            return self.each(raw, &path, Self::ends).map(Deed::Kill);
+            return self.each(raw, &path, Self::ends).map(Operation::Kill);
         }
         if let Some(raw) = &raw.pause {
-            return self.each(raw, &path, Self::pauses).map(Deed::Pause);
+            return self.each(raw, &path, Self::pauses).map(Operation::Pause);
         }
         if let Some(raw) = &raw.resume {
-            return self.each(raw, &path, Self::resumes).map(Deed::Resume);
+            return self.each(raw, &path, Self::resumes).map(Operation::Resume);
         }
         if let Some(raw) = &raw.cut {
-            return self.pairs(raw, &path).map(Deed::Cut);
+            return self.pairs(raw, &path).map(Operation::Cut);
         }
         if let Some(raw) = &raw.isolate {
-            return self.each(raw, &path, |_, _| Ok(())).map(Deed::Isolate);
+            return self.each(raw, &path, |_, _| Ok(())).map(Operation::Isolate);
         }
         if let Some(raw) = &raw.block {
-            return self.pairs(raw, &path).map(Deed::Block);
+            return self.pairs(raw, &path).map(Operation::Block);
         }
         match raw.heal {
-            Some(true) => Ok(Deed::Heal),
+            Some(true) => Ok(Operation::Heal),
             Some(false) | None => Err(At::new(path, FieldError::HealFalse)),
         }
     }

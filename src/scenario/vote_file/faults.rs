@@ -85,17 +85,17 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// How many faults there are that a vote file can also say as steps.
-    pub fn deeds(&self) -> usize {
+    /// The number of faults that a vote file can also have as steps.
+    pub fn operations(&self) -> usize {
         [self.kills, self.stops, self.pauses, self.cuts, self.isolations, self.blocks]
             .into_iter()
             .map(usize::from)
             .sum()
     }
 
-    /// The same without what steps can say.
+    /// The same without those that a vote file can have as steps.
     #[must_use]
-    pub fn without_deeds(&self) -> Self {
+    pub fn without_operations(&self) -> Self {
         Self { kills: 0, stops: 0, pauses: 0, cuts: 0, isolations: 0, blocks: 0, ..self.clone() }
     }
 

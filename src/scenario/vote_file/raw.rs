@@ -16,7 +16,8 @@ pub(super) use pairs::RawPair;
 use pairs::TwoOf;
 
 use super::{
-    Deed, Expectation, ExpectedLeader, FileTiming, Step, VoteFile, VoteFileError, VoteFileMember,
+    Expectation, ExpectedLeader, FileTiming, Operation, Step, VoteFile, VoteFileError,
+    VoteFileMember,
 };
 use crate::Role;
 
@@ -251,16 +252,16 @@ impl From<&FileTiming> for RawTiming {
 impl From<&Step> for RawStep {
     fn from(step: &Step) -> Self {
         let raw = Self { at_ms: StepTime(step.at), ..Self::default() };
-        match &step.deed {
-            Deed::Start(members) => Self { start: Some(ids(members)), ..raw },
-            Deed::Stop(members) => Self { stop: Some(ids(members)), ..raw },
-            Deed::Kill(members) => Self { kill: Some(ids(members)), ..raw },
-            Deed::Pause(members) => Self { pause: Some(ids(members)), ..raw },
-            Deed::Resume(members) => Self { resume: Some(ids(members)), ..raw },
-            Deed::Cut(cut) => Self { cut: Some(pairs(cut)), ..raw },
-            Deed::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
-            Deed::Block(blocked) => Self { block: Some(pairs(blocked)), ..raw },
-            Deed::Heal => Self { heal: Some(true), ..raw },
+        match &step.operation {
+            Operation::Start(members) => Self { start: Some(ids(members)), ..raw },
+            Operation::Stop(members) => Self { stop: Some(ids(members)), ..raw },
+            Operation::Kill(members) => Self { kill: Some(ids(members)), ..raw },
+            Operation::Pause(members) => Self { pause: Some(ids(members)), ..raw },
+            Operation::Resume(members) => Self { resume: Some(ids(members)), ..raw },
+            Operation::Cut(cut) => Self { cut: Some(pairs(cut)), ..raw },
+            Operation::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
+            Operation::Block(blocked) => Self { block: Some(pairs(blocked)), ..raw },
+            Operation::Heal => Self { heal: Some(true), ..raw },
         }
     }
 }

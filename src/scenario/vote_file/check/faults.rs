@@ -16,14 +16,14 @@ pub(super) fn check(raw: &RawFaults, steps: &[Step]) -> Result<Faults, At> {
     delay(&faults)?;
     all_have_an_effect(&faults)?;
     let last = steps.last().map_or(Duration::ZERO, |step| step.at);
-    if faults.deeds() > 0 && faults.until < last {
+    if faults.operations() > 0 && faults.until < last {
         let error = FieldError::FaultsTooEarly {
             until_ms: faults.until.as_millis(),
             last_ms: last.as_millis(),
         };
         return Err(At::new("faults.until_ms", error));
     }
-    let found = steps.len() + faults.deeds() * STEPS_PER_FAULT;
+    let found = steps.len() + faults.operations() * STEPS_PER_FAULT;
     if found > STEPS_MAX {
         return Err(At::new("faults", FieldError::TooManyFaults { found }));
     }

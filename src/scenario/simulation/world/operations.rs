@@ -1,4 +1,4 @@
-//! The part of a [`World`] that somebody with a vote file, and bad luck, play.
+//! The operations of a vote file, and the faults beyond them, carried out on a [`World`].
 
 use ballotbox_core::{ServerId, links::Event as LinkEvent};
 
@@ -11,7 +11,7 @@ use crate::{
             network::End,
             plan::Mishap,
         },
-        vote_file::Deed,
+        vote_file::Operation,
     },
 };
 
@@ -30,35 +30,37 @@ impl World {
     /// Plays a step of the file.
     pub(super) fn play(&mut self, step: usize) {
         self.check_quiet();
-        let deed = self.steps[step].deed.clone();
+        let operation = self.steps[step].operation.clone();
         self.last_step = self.now;
-        self.trace.note(self.now, None, "STEP", format_args!("{deed}"));
-        match &deed {
-            Deed::Start(ids) => self.each(ids, Self::start),
-            Deed::Stop(ids) => self.each(ids, |world, member| world.end(member, Manner::InOrder)),
-            Deed::Kill(ids) => {
+        self.trace.note(self.now, None, "STEP", format_args!("{operation}"));
+        match &operation {
+            Operation::Start(ids) => self.each(ids, Self::start),
+            Operation::Stop(ids) => {
+                self.each(ids, |world, member| world.end(member, Manner::InOrder))
+            }
+            Operation::Kill(ids) => {
                 let vanish = self.faults().vanish_percent * 10;
                 self.each(ids, |world, member| {
                     let vanishes = world.random.chance(vanish);
                     world.end(member, if vanishes { Manner::Vanished } else { Manner::Killed });
                 });
             }
-            Deed::Pause(ids) => {
+            Operation::Pause(ids) => {
                 self.each(ids, |world, member| world.network.set_paused(member, true));
             }
-            Deed::Resume(ids) => self.each(ids, Self::resume),
-            Deed::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
+            Operation::Resume(ids) => self.each(ids, Self::resume),
+            Operation::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
                 world.network.set_cut(a, b);
                 world.sever(a, b);
             }),
-            Deed::Isolate(ids) => self.each(ids, |world, member| {
+            Operation::Isolate(ids) => self.each(ids, |world, member| {
                 world.network.isolate(member);
                 world.each_other(member, Self::sever);
             }),
-            Deed::Block(pairs) => {
+            Operation::Block(pairs) => {
                 self.each_pair(pairs, |world, from, to| world.network.block(from, to));
             }
-            Deed::Heal => self.network.heal(),
+            Operation::Heal => self.network.heal(),
         }
     }
 
@@ -222,10 +224,10 @@ impl World {
         }
     }
 
-    fn each(&mut self, ids: &[ServerId], mut deed: impl FnMut(&mut Self, usize)) {
+    fn each(&mut self, ids: &[ServerId], mut act: impl FnMut(&mut Self, usize)) {
         for id in ids {
             if let Some(member) = self.place(*id) {
-                deed(self, member);
+                act(self, member);
             }
         }
     }
@@ -233,19 +235,19 @@ impl World {
     fn each_pair(
         &mut self,
         pairs: &[(ServerId, ServerId)],
-        mut deed: impl FnMut(&mut Self, usize, usize),
+        mut act: impl FnMut(&mut Self, usize, usize),
     ) {
         for (a, b) in pairs {
             if let (Some(a), Some(b)) = (self.place(*a), self.place(*b)) {
-                deed(self, a, b);
+                act(self, a, b);
             }
         }
     }
 
-    fn each_other(&mut self, member: usize, deed: fn(&mut Self, usize, usize)) {
+    fn each_other(&mut self, member: usize, act: fn(&mut Self, usize, usize)) {
         for other in 0..self.places() {
             if other != member {
-                deed(self, member, other);
+                act(self, member, other);
             }
         }
     }
