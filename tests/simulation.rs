@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{
-    simulation::{Run, Setup, World, play, play_with_trace, written_down},
+    simulation::{Run, Setup, World, play, play_with_trace, with_faults_as_steps},
     vote_file::{Operation, VoteFile},
 };
 
@@ -201,7 +201,7 @@ fn a_trace_changes_nothing() {
 fn a_plan_that_is_written_down_is_read_again_and_plays_the_same() {
     let chaos = file(CHAOS);
     for seed in 0..20 {
-        let planned = written_down(&chaos, seed);
+        let planned = with_faults_as_steps(&chaos, seed);
         assert!(planned.steps.len() > chaos.steps.len());
         let read = VoteFile::parse("plan", &planned.to_json()).unwrap();
         let (original, replayed) = (setup(&chaos), setup(&read));

@@ -17,7 +17,7 @@ use std::{
 use ballotbox::{
     ServerId, UntrustedText,
     scenario::{
-        simulation::{Ending, Setup, Violation, written_down},
+        simulation::{Ending, Setup, Violation, with_faults_as_steps},
         vote_file::VoteFile,
     },
 };
@@ -105,7 +105,7 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
     if let Some(path) = &args.save {
         // The file that is played holds what no seed can bring back.
         let saved = OutputFile::open("--save", path, &args.file)?;
-        saved.write(&(written_down(&file, args.seed).to_json() + "\n"))?;
+        saved.write(&(with_faults_as_steps(&file, args.seed).to_json() + "\n"))?;
     }
     let good = if args.json {
         one::play_silently(&setup, args.seed, out)?

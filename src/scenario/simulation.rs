@@ -41,23 +41,23 @@
 //! | `UNMET` | something that the file expects, and what was found instead |
 //! | `BROKEN` | a [rule](rules) that does not hold: nothing happens after that |
 
-mod chronicle;
-mod happening;
 mod member;
 mod moment;
 mod network;
 mod plan;
 mod queue;
 mod random;
+mod record;
 pub mod rules;
 mod run;
+mod scheduled;
 mod setup;
 mod trace;
 mod world;
 
-pub use chronicle::Interregnum;
 use moment::Moment;
-pub use plan::written_down;
+pub use plan::with_faults_as_steps;
+pub use record::LeaderlessSpan;
 pub use rules::Violation;
 pub use run::{Ending, MemberAtEnd, Run, play, play_watched, play_with_trace};
 pub use setup::Setup;

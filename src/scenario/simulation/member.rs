@@ -9,7 +9,7 @@ use ballotbox_core::{
     wire::Frame,
 };
 
-use super::{Moment, happening::Happening, network::End, setup::Setup};
+use super::{Moment, network::End, scheduled::Scheduled, setup::Setup};
 use crate::{
     election::{Election, Event as ElectionEvent, Notification, Timer as ElectionTimer},
     present_links::PresentLinks,
@@ -33,7 +33,7 @@ pub(super) struct Member {
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
-    pub(super) hanging: Option<VecDeque<(u64, Happening)>>,
+    pub(super) hanging: Option<VecDeque<(u64, Scheduled)>>,
     pub(super) running: Option<Running>,
     /// What it was when somebody last looked.
     pub(super) shown: MemberState,

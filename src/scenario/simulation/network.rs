@@ -3,14 +3,14 @@
 //! A connection behaves as TCP does: what is sent arrives in order or not at all, and one end learns that the other is
 //! gone only if that can still be told to it.
 //!
-//! | a path is | who dials | what was sent before | what is sent meanwhile |
+//! | a path is | a dial | what was sent before | what is sent meanwhile |
 //! | --- | --- | --- | --- |
 //! | fine | gets through, after one round trip | arrives | arrives |
-//! | cut | is refused | is lost, and both ends learn that the connection is gone | |
+//! | cut | is refused | is lost, and both ends see the connection reset | |
 //! | blocked (in one direction of dialling) | is refused | arrives | arrives |
 //! | held (a member is paused) | gets through, and is not greeted yet | waits | waits |
-//! | to an address that its member has left | as a dark one | waits, for ever | as a dark one |
-//! | dark, in one direction or both | tries again, until its time is up | arrives | waits; what is not acknowledged in time ends the connection |
+//! | to an address that its member has left | as in a black hole | waits, for ever | as in a black hole |
+//! | a black hole, in one direction or both | is tried again, until its time is up | arrives | waits; what is not acknowledged in time ends the connection |
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -38,15 +38,15 @@ pub(super) enum Side {
 
 /// What travels over a connection.
 #[derive(Clone, Debug)]
-pub(super) enum Bit {
+pub(super) enum Segment {
     Greeting,
     Frame(Frame),
     /// Bytes that are no frame.
     Garbage,
-    /// The other end has closed, or is not there.
-    Gone,
-    /// An idle connection is probed.
-    Probe,
+    /// The other end has closed, or nobody listens there.
+    Closed,
+    /// The system asks whether the other end of an idle connection is still there.
+    KeepAlive,
 }
 
 /// A connection, from the attempt to make it.
@@ -56,14 +56,14 @@ pub(super) struct Connection {
     pub(super) approach: Approach,
     /// Which of the acceptor's addresses was dialled.
     pub(super) address: u32,
-    /// One end has moved: nothing gets through any more, and nobody is told.
-    pub(super) stranded: bool,
+    /// One end has another address now: nothing gets through any more, and neither end is told.
+    pub(super) unroutable: bool,
     /// No later than this it must have been made.
     pub(super) give_up_at: Moment,
     /// How often it was tried in vain.
     pub(super) tries: u32,
-    /// A cut went through it: nothing arrives any more.
-    pub(super) severed: bool,
+    /// Nothing arrives any more but the news of that.
+    pub(super) reset: bool,
     pub(super) dialer: Half,
     pub(super) acceptor: Half,
 }
@@ -81,19 +81,19 @@ pub(super) struct Half {
     /// It waits here as a candidate, and whether it has spoken.
     pub(super) candidate: Option<bool>,
     /// What has arrived and was not read.
-    pub(super) unread: VecDeque<Bit>,
-    /// What cannot leave at present.
-    pub(super) stuck: VecDeque<Bit>,
+    pub(super) unread: VecDeque<Segment>,
+    /// What the path does not let through at present: it is sent later.
+    pub(super) unsent: VecDeque<Segment>,
     /// Nothing sent later arrives earlier.
     pub(super) last_arrival: Moment,
-    /// So many bits are on their way from here.
+    /// How many segments are on their way from here.
     pub(super) in_flight: u32,
-    /// So many of them will still arrive: whoever sent them died while it did.
+    /// After a crash of the sender: how many of them are still delivered.
     pub(super) surviving: Option<u32>,
-    /// The system here has given the connection up: nothing more is waited for.
+    /// The system here has given the connection up.
     pub(super) given_up: bool,
-    /// When patience ends, and under which number that is in the queue, while something is not acknowledged.
-    pub(super) impatient: Option<(Moment, u64)>,
+    /// While something is not acknowledged: when the system gives up, and the number of that entry in the queue.
+    pub(super) give_up_timer: Option<(Moment, u64)>,
     /// The last frame that the election at the other end heard from here.
     pub(super) last_heard: Option<Frame>,
 }
@@ -108,7 +108,8 @@ pub(super) struct Network {
     vanished: Vec<bool>,
     cut: Vec<bool>,
     blocked: Vec<bool>,
-    dark: Vec<u16>,
+    /// How many faults let what is sent on a path vanish.
+    black_holes: Vec<u16>,
     pub(super) liveness: Liveness,
 }
 
@@ -122,7 +123,7 @@ impl Network {
             vanished: vec![false; members],
             cut: vec![false; members * members],
             blocked: vec![false; members * members],
-            dark: vec![0; members * members],
+            black_holes: vec![0; members * members],
             liveness: Liveness::default(),
         }
     }
@@ -160,7 +161,7 @@ impl Network {
             .collect()
     }
 
-    /// Whether one who dials is refused.
+    /// Whether `to` refuses connections from `from`.
     pub(super) fn refuses(&self, from: usize, to: usize) -> bool {
         let way = self.way(from, to);
         let is = |flags: &[bool]| way.is_some_and(|way| flags[way]);
@@ -171,10 +172,10 @@ impl Network {
         has(&self.paused, a) || has(&self.paused, b)
     }
 
-    /// Whether what `from` sends does not reach `to`.
-    pub(super) fn is_dark(&self, from: usize, to: usize) -> bool {
-        let is_dark = self.way(from, to).is_some_and(|way| self.dark[way] > 0);
-        has(&self.vanished, from) || has(&self.vanished, to) || is_dark
+    /// Whether what `from` sends vanishes before it reaches `to`.
+    pub(super) fn drops(&self, from: usize, to: usize) -> bool {
+        let is_black_hole = self.way(from, to).is_some_and(|way| self.black_holes[way] > 0);
+        has(&self.vanished, from) || has(&self.vanished, to) || is_black_hole
     }
 
     /// The path from one member to another. Those from and to parties outside are always fine.
@@ -209,22 +210,22 @@ impl Network {
         self.vanished[member] = vanished;
     }
 
-    pub(super) fn darken(&mut self, from: usize, to: usize) {
-        self.dark[from * self.members + to] += 1;
+    pub(super) fn blackhole(&mut self, from: usize, to: usize) {
+        self.black_holes[from * self.members + to] += 1;
     }
 
-    pub(super) fn lighten(&mut self, from: usize, to: usize) {
-        let dark = &mut self.dark[from * self.members + to];
-        *dark = dark.saturating_sub(1);
+    pub(super) fn restore(&mut self, from: usize, to: usize) {
+        let faults = &mut self.black_holes[from * self.members + to];
+        *faults = faults.saturating_sub(1);
     }
 
-    /// How long an idle connection stays whose other end has vanished.
+    /// How long the system keeps an idle connection whose other end has vanished.
     pub(super) fn idle_patience(&self) -> Duration {
         self.liveness.idle + 3 * self.liveness.probe
     }
 }
 
-/// Whether something is the matter with this party. Nothing ever is with one outside.
+/// Whether this party has that fault. Parties outside have none.
 fn has(flags: &[bool], place: usize) -> bool {
     flags.get(place).copied().unwrap_or_default()
 }
@@ -243,10 +244,10 @@ impl Connection {
             attempt,
             approach,
             address,
-            stranded: false,
+            unroutable: false,
             give_up_at,
             tries: 0,
-            severed: false,
+            reset: false,
             dialer: Half::new(member, life),
             acceptor: Half::new(acceptor, 0),
         }
@@ -263,19 +264,19 @@ impl Half {
             greeted: false,
             candidate: None,
             unread: VecDeque::new(),
-            stuck: VecDeque::new(),
+            unsent: VecDeque::new(),
             last_arrival: Moment::default(),
             in_flight: 0,
             surviving: None,
             given_up: false,
-            impatient: None,
+            give_up_timer: None,
             last_heard: None,
         }
     }
 }
 
 impl Half {
-    /// Whether the bit that has just come from here was sent before its sender died.
+    /// Whether the segment that has just come from here was sent before its sender died.
     pub(super) const fn survives(&mut self) -> bool {
         match &mut self.surviving {
             Some(0) => false,

@@ -1,4 +1,4 @@
-//! [`Plan`]: what will happen from outside, for one seed.
+//! [`Plan`]: the operations and faults of one seed.
 //!
 //! Trouble comes in company: half of all faults begin within milliseconds of another one, or of its end, while an election
 //! is still under way. Otherwise hardly any would hit one, as elections are that short.
@@ -18,54 +18,55 @@ const SHORTEST: u64 = 1000;
 /// A fault in company comes so soon after the other, in microseconds.
 const SOON: u64 = 5000;
 
-/// What a vote file could say as steps, and what it could not.
+/// The operations, which a vote file can have as steps, and the faults, which it cannot.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    pub(super) mishaps: Vec<(Moment, Mishap)>,
+    pub(super) faults: Vec<(Moment, Fault)>,
     pub(super) strangers: Vec<Stranger>,
     pub(super) freezings: Vec<Freezing>,
 }
 
-/// A fault that no step can say. Members by their place.
+/// A fault that is no operation of a vote file. Members are named by their place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Mishap {
+pub(super) enum Fault {
     /// The connections between these two break; new ones may be made at once.
     Break(usize, usize),
-    /// From now on nothing gets from the first to the second, and nobody is told.
-    Darken(usize, usize),
-    Lighten(usize, usize),
+    /// What the first sends to the second vanishes, and neither is told.
+    Blackhole(usize, usize),
+    /// The path from the first to the second is no black hole any more.
+    Restore(usize, usize),
     /// The member does nothing until it wakes.
     Hang(usize),
     Wake(usize),
-    /// This stranger, by its number, comes, and leaves.
-    Come(usize),
-    Leave(usize),
-    /// A member freezes for good; it is replaced; what is left of it is killed. By the number of the [`Freezing`].
+    /// A stranger, by its number, comes, and leaves.
+    StrangerArrives(usize),
+    StrangerLeaves(usize),
+    /// A member freezes for good; another instance replaces it; the frozen one is killed. By the number of the [`Freezing`].
     Freeze(usize),
-    Replace(usize),
-    EndFrozen(usize),
+    ReplaceFrozen(usize),
+    KillFrozen(usize),
 }
 
 impl Plan {
-    /// The steps of the file, followed by those that its faults add for this seed, and the mishaps. The two are drawn
-    /// apart: with the added steps written down as a file, the mishaps stay the same.
+    /// The steps of the file, followed by those that its faults add for this seed, and all other faults. The two are drawn
+    /// apart: from a file that holds the added steps, the other faults come out the same.
     pub(super) fn new(setup: &Setup, seed: u64) -> Self {
         let mut steps = setup.steps.clone();
         if setup.faults.operations() > 0 {
             steps.extend(Drawing::new(setup, seed).steps());
         }
-        let mut mishaps = mishaps(setup, &steps, seed);
-        let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut mishaps);
+        let mut faults = draw_faults(setup, &steps, seed);
+        let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut faults);
         let (strangers, freezings) = (outsiders.strangers(), outsiders.freezings());
-        Self { steps, mishaps, strangers, freezings }
+        Self { steps, faults, strangers, freezings }
     }
 }
 
-/// The file with the steps that its faults add for this seed written down, so that `elect` can play them, too. What no
-/// step can say stays in its `faults`: a simulation of both files with this seed is the same, event by event.
+/// The file with the operations that its faults add for this seed as steps, so that `elect` can play them, too. All other
+/// faults stay in its `faults`: a simulation of both files with this seed is the same, event by event.
 #[must_use]
-pub fn written_down(file: &VoteFile, seed: u64) -> VoteFile {
+pub fn with_faults_as_steps(file: &VoteFile, seed: u64) -> VoteFile {
     let steps = Plan::new(&Setup::new(file), seed).steps;
     let faults = file.faults.as_ref().map(Faults::without_operations);
     VoteFile { steps, faults, ..file.clone() }
@@ -85,7 +86,7 @@ struct Drawing<'a> {
 /// A kind of fault that steps can say: how it begins, and how it ends.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// It befalls a member, which has no other of this sort at the same time.
+    /// It concerns a member, which has no other of this sort at the same time.
     OfMember { begin: fn(Vec<ServerId>) -> Operation, end: fn(Vec<ServerId>) -> Operation },
     /// It parts members.
     Parting(fn(ServerId, ServerId) -> Operation),
@@ -250,49 +251,49 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
     cut.into_iter().chain(isolated).chain(blocked).collect()
 }
 
-fn mishaps(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Mishap)> {
+fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)> {
     let faults = &setup.faults;
     let mut random = Random::new(seed, 3);
     let until = micros(faults.until);
     let count = setup.members.len();
     let company: Vec<_> = steps.iter().map(|step| micros(step.at)).collect();
-    let mut mishaps = Vec::new();
-    let mut add = |at: u64, mishap| mishaps.push((Moment::from(Duration::from_micros(at)), mishap));
+    let mut drawn = Vec::new();
+    let mut add = |at: u64, fault| drawn.push((Moment::from(Duration::from_micros(at)), fault));
     let span = |random: &mut Random| {
         let at = moment(random, 0, until, &company);
         (at, at + duration(random, until - at))
     };
     if count < 2 {
-        return mishaps;
+        return drawn;
     }
     for _ in 0..faults.breaks {
         let (a, b) = pair(&mut random, count);
         let (at, _) = span(&mut random);
-        add(at, Mishap::Break(a, b));
+        add(at, Fault::Break(a, b));
     }
     for _ in 0..faults.one_way_cuts {
         let (from, to) = pair(&mut random, count);
         let (at, end) = span(&mut random);
-        add(at, Mishap::Darken(from, to));
-        add(end, Mishap::Lighten(from, to));
+        add(at, Fault::Blackhole(from, to));
+        add(end, Fault::Restore(from, to));
     }
     for _ in 0..faults.blackouts {
         let member = random.index(count);
         let (at, end) = span(&mut random);
         for other in (0..count).filter(|other| *other != member) {
             for (from, to) in [(member, other), (other, member)] {
-                add(at, Mishap::Darken(from, to));
-                add(end, Mishap::Lighten(from, to));
+                add(at, Fault::Blackhole(from, to));
+                add(end, Fault::Restore(from, to));
             }
         }
     }
     for _ in 0..faults.hangs {
         let member = random.index(count);
         let (at, end) = span(&mut random);
-        add(at, Mishap::Hang(member));
-        add(end, Mishap::Wake(member));
+        add(at, Fault::Hang(member));
+        add(end, Fault::Wake(member));
     }
-    mishaps
+    drawn
 }
 
 /// Two different members of so many.

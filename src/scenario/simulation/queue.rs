@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use super::Moment;
 
-/// Happenings by time; those of the same time in the order in which they were put in.
+/// Entries by time; those of the same time in the order in which they were put in.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     heap: BinaryHeap<Entry<T>>,
@@ -15,7 +15,7 @@ pub(super) struct Queue<T> {
 struct Entry<T> {
     at: Moment,
     sequence: u64,
-    happening: T,
+    scheduled: T,
 }
 
 impl<T> Queue<T> {
@@ -24,15 +24,15 @@ impl<T> Queue<T> {
     }
 
     /// Puts something in, and says under which number: no other entry ever has it.
-    pub(super) fn push(&mut self, at: Moment, happening: T) -> u64 {
+    pub(super) fn push(&mut self, at: Moment, scheduled: T) -> u64 {
         self.last += 1;
-        self.heap.push(Entry { at, sequence: self.last, happening });
+        self.heap.push(Entry { at, sequence: self.last, scheduled });
         self.last
     }
 
     /// Takes out what happens next: when, under which number, and what.
     pub(super) fn pop(&mut self) -> Option<(Moment, u64, T)> {
-        self.heap.pop().map(|entry| (entry.at, entry.sequence, entry.happening))
+        self.heap.pop().map(|entry| (entry.at, entry.sequence, entry.scheduled))
     }
 
     /// When the next thing happens.

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use ballotbox_core::ServerId;
 
-use super::{Interregnum, Moment, Setup, World, member::Member, network::End, setup::Candidate};
+use super::{
+    LeaderlessSpan, Moment, Setup, World, member::Member, network::End, setup::InitialMember,
+};
 use crate::{
     election::{Decision, Standing},
     scenario::vote_file::{Operation, Step},
@@ -92,7 +94,7 @@ pub(super) fn one_leader(world: &World, member: usize, decision: Decision) -> Op
 }
 
 /// With timely messages: whether the leader has the best vote of those who took part in its election from its begin to its end.
-pub(super) fn best_was_elected(world: &World, ended: &Interregnum) -> Option<Violation> {
+pub(super) fn best_was_elected(world: &World, ended: &LeaderlessSpan) -> Option<Violation> {
     let began = Moment::from(ended.began);
     let first = world.steps.first().map_or(Duration::ZERO, |step| step.at);
     let together = ended.began == first && world.last_start == began;
@@ -102,13 +104,13 @@ pub(super) fn best_was_elected(world: &World, ended: &Interregnum) -> Option<Vio
         return None;
     }
     let setup = &world.setup;
-    let takes_part = |candidate: &&Candidate| {
+    let takes_part = |candidate: &&InitialMember| {
         let runs = |member: &Member| member.id == candidate.id && member.running.is_some();
         setup.ensemble.may_lead(candidate.id)
             && candidate.zxid != crate::Zxid::ERASED
             && world.members.iter().any(runs)
     };
-    let history = |candidate: &&Candidate| {
+    let history = |candidate: &&InitialMember| {
         let member = world.members.iter().find(|member| member.id == candidate.id);
         let wiped = member.is_some_and(|member| member.wiped);
         let (epoch, zxid) = (candidate.epoch, candidate.zxid);
@@ -178,7 +180,7 @@ pub(super) fn all_are_linked(world: &World) -> bool {
         let link = running.table.link(peer)?;
         let (_, end) = running.open.iter().find(|(open, _)| *open == link)?;
         let connection = world.network.connections.get(end.connection as usize)?;
-        (!connection.severed && !connection.stranded).then_some(*end)
+        (!connection.reset && !connection.unroutable).then_some(*end)
     };
     world.members.iter().all(|member| {
         let Some(running) = &member.running else { return true };
@@ -216,7 +218,7 @@ fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
     // A party outside hears nothing.
     let them = world.members.get(there.member)?;
     let heeded = them.running.as_ref()?.present.contains(their_link);
-    let calm = !connection.severed
+    let calm = !connection.reset
         && here.open
         && there.open
         && heeded

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use ballotbox_core::ServerId;
 
 use super::{
-    Interregnum, Setup, World,
-    chronicle::agreement,
+    LeaderlessSpan, Setup, World,
     member::Member,
     plan::NAMES_LAG,
+    record::agreement,
     rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE, Violation},
 };
 use crate::{
@@ -68,7 +68,7 @@ pub struct Run {
     /// The member that leads at the end.
     pub leader: Option<ServerId>,
     /// The elections: from when no leader had a quorum until one had.
-    pub elections: Vec<Interregnum>,
+    pub elections: Vec<LeaderlessSpan>,
     /// How many frames were written.
     pub messages: u64,
     /// How long it took, in virtual time.
@@ -291,7 +291,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
     let leader = leader_among(&world.states());
     let setup = &world.setup;
     let by = setup.expectations.iter().map(|expectation| expectation.by);
-    let expectations: Vec<_> = by.zip(world.chronicle.met.iter().copied()).collect();
+    let expectations: Vec<_> = by.zip(world.record.met.iter().copied()).collect();
     let ending = match world.violation() {
         Some(_) => Ending::Broken,
         None => Outcome::of(leader, expectations.iter().map(|(_, met)| *met)).into(),
@@ -312,7 +312,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         ending,
         violation: world.violation().cloned(),
         leader,
-        elections: world.chronicle.elections.clone(),
+        elections: world.record.elections.clone(),
         messages: world.messages(),
         time: world.now(),
         healed_after,

@@ -1,4 +1,4 @@
-//! [`Setup`]: what every run of a vote file has in common.
+//! [`Setup`]: what all runs of a vote file have in common.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The members, by id.
-    pub(super) members: Vec<Candidate>,
+    pub(super) members: Vec<InitialMember>,
     pub(super) ensemble: Arc<Ensemble>,
     pub(super) config_text: Arc<str>,
     pub(super) timing: FileTiming,
@@ -24,9 +24,9 @@ pub struct Setup {
     pub(super) expectations: Vec<Expectation>,
 }
 
-/// A member, and what it votes with.
+/// A member, and the history it votes with at first.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
+pub(super) struct InitialMember {
     pub(super) id: ServerId,
     pub(super) zxid: Zxid,
     pub(super) epoch: Epoch,
@@ -38,7 +38,7 @@ impl Setup {
         let mut members: Vec<_> = file
             .members
             .iter()
-            .map(|member| Candidate {
+            .map(|member| InitialMember {
                 id: member.member.id,
                 zxid: member.zxid,
                 epoch: member.epoch,

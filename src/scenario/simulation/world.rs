@@ -1,6 +1,6 @@
 //! [`World`]: an ensemble in virtual time.
 
-mod cables;
+mod connections;
 mod cores;
 mod operations;
 mod outsiders;
@@ -15,14 +15,14 @@ use ballotbox_core::ServerId;
 use self::outsiders::Outsiders;
 use super::{
     Moment, Setup,
-    chronicle::Chronicle,
-    happening::Happening,
     member::{Inner, Member},
-    network::{Bit, End, Network},
+    network::{End, Network, Segment},
     plan::Plan,
     queue::Queue,
     random::Random,
+    record::RunRecord,
     rules::{self, Violation},
+    scheduled::Scheduled,
     trace::Trace,
 };
 use crate::scenario::vote_file::{Faults, MemberState, Step};
@@ -30,14 +30,14 @@ use crate::scenario::vote_file::{Faults, MemberState, Step};
 /// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
 /// would do, drawn by lot from a seed.
 ///
-/// It goes from one happening to the next, and evaluates the [rules](super::rules) after each. The same setup, seed and
-/// version give the same happenings.
+/// It goes from one event to the next, and evaluates the [rules](super::rules) after each. The same setup, seed and version
+/// give the same events.
 #[derive(Debug)]
 pub struct World {
     pub(super) setup: std::sync::Arc<Setup>,
     pub(super) members: Vec<Member>,
     pub(super) network: Network,
-    pub(super) chronicle: Chronicle,
+    pub(super) record: RunRecord,
     pub(super) steps: Vec<Step>,
     outsiders: Outsiders,
     /// Nothing is ever late, and nothing lost but with those who die.
@@ -46,14 +46,14 @@ pub struct World {
     pub(super) last_start: Moment,
     pub(super) last_step: Moment,
     now: Moment,
-    queue: Queue<Happening>,
+    queue: Queue<Scheduled>,
     /// What parts of members have told each other in this instant.
     told: VecDeque<(usize, Inner)>,
-    /// Where something has come in this instant, once for each bit: it is read when nothing is told any more, as in a
-    /// mailbox.
-    came: VecDeque<End>,
+    /// Ends at which something has come in this instant, once for each segment: they are read when nothing is told any more,
+    /// as in a mailbox.
+    readable: VecDeque<End>,
     /// Who has something to say when all that is heard.
-    eager: Vec<usize>,
+    speakers: Vec<usize>,
     random: Random,
     trace: Trace,
     violation: Option<Violation>,
@@ -70,20 +70,20 @@ impl World {
             let drawn = random.between(0, 2 * drift);
             member.drift_ppm = drawn.cast_signed() - drift.cast_signed();
         }
-        let Plan { steps, mishaps, strangers, freezings } = Plan::new(setup, seed);
+        let Plan { steps, faults, strangers, freezings } = Plan::new(setup, seed);
         let mut queue = Queue::new();
         for (n, step) in steps.iter().enumerate() {
-            queue.push(step.at.into(), Happening::Step(n));
+            queue.push(step.at.into(), Scheduled::Step(n));
         }
-        for (at, mishap) in mishaps {
-            queue.push(at, Happening::Mishap(mishap));
+        for (at, fault) in faults {
+            queue.push(at, Scheduled::Fault(fault));
         }
         for expectation in &setup.expectations {
-            queue.push(Moment::from(expectation.by).plus(1), Happening::Expected);
+            queue.push(Moment::from(expectation.by).plus(1), Scheduled::ExpectationDue);
         }
         Self {
             network: Network::new(members.len()),
-            chronicle: Chronicle::new(setup, &steps),
+            record: RunRecord::new(setup, &steps),
             setup: std::sync::Arc::clone(setup),
             members,
             outsiders: Outsiders::new(strangers, freezings),
@@ -94,8 +94,8 @@ impl World {
             now: Moment::default(),
             queue,
             told: VecDeque::new(),
-            came: VecDeque::new(),
-            eager: Vec::new(),
+            readable: VecDeque::new(),
+            speakers: Vec::new(),
             random,
             trace: Trace::default(),
             violation: None,
@@ -117,14 +117,14 @@ impl World {
         self.trace.text()
     }
 
-    /// Goes on to the next happening; `false` if there is none, or none before `end`.
+    /// Goes on to the next event; `false` if there is none, or none before `end`.
     pub fn step(&mut self, end: Duration) -> bool {
         if self.violation.is_some() || self.queue.next_at().is_none_or(|at| at > end.into()) {
             return false;
         }
-        let Some((at, number, happening)) = self.queue.pop() else { return false };
+        let Some((at, number, scheduled)) = self.queue.pop() else { return false };
         self.now = at;
-        self.happen(number, happening);
+        self.happen(number, scheduled);
         self.finish_instant();
         true
     }
@@ -159,7 +159,7 @@ impl World {
 
     /// How many frames were written.
     pub fn messages(&self) -> u64 {
-        self.chronicle.messages
+        self.record.messages
     }
 
     /// The rule that says that what a server said last was heard, evaluated when all is quiet.
@@ -171,7 +171,7 @@ impl World {
 
     /// The states have been what they are until now.
     pub(super) fn weigh_expectations(&mut self) {
-        for disappointed in self.chronicle.weigh_expectations(self.now) {
+        for disappointed in self.record.weigh_expectations(self.now) {
             self.trace.note(self.now, None, "UNMET", format_args!("{disappointed}"));
         }
     }
@@ -183,37 +183,39 @@ impl World {
         self.violation.get_or_insert(violation);
     }
 
-    fn happen(&mut self, number: u64, happening: Happening) {
-        if let Some(member) = self.meant_for(&happening)
+    fn happen(&mut self, number: u64, scheduled: Scheduled) {
+        if let Some(member) = self.meant_for(&scheduled)
             && let Some(backlog) = self.members.get_mut(member).and_then(|one| one.hanging.as_mut())
         {
-            backlog.push_back((number, happening));
+            backlog.push_back((number, scheduled));
             return;
         }
-        match happening {
-            Happening::Step(n) => self.play(n),
-            Happening::Mishap(mishap) => self.befall(mishap),
-            Happening::Expected => self.weigh_expectations(),
-            Happening::ElectionTimer { member, life, timer } => {
+        match scheduled {
+            Scheduled::Step(n) => self.play(n),
+            Scheduled::Fault(fault) => self.inject(fault),
+            Scheduled::ExpectationDue => self.weigh_expectations(),
+            Scheduled::ElectionTimer { member, life, timer } => {
                 self.election_timer(member, life, timer, number);
             }
-            Happening::LinkTimer { member, life, timer } => {
+            Scheduled::LinkTimer { member, life, timer } => {
                 self.link_timer(member, life, timer, number);
             }
-            Happening::Asked { connection } => self.asked(connection),
-            Happening::Unintroduced { connection } => self.unintroduced(connection),
-            Happening::Answered { connection, accepted } => self.answered(connection, accepted),
-            Happening::Arrived { end, bit } => self.arrived(end, bit),
-            Happening::Written { member, life, link } => self.written(member, life, link),
-            Happening::Speak { member, life } => {
+            Scheduled::ConnectArrived { connection } => self.connect_arrived(connection),
+            Scheduled::GreetingDue { connection } => self.greeting_due(connection),
+            Scheduled::ConnectAnswered { connection, accepted } => {
+                self.connect_answered(connection, accepted)
+            }
+            Scheduled::SegmentArrived { end, segment } => self.segment_arrived(end, segment),
+            Scheduled::FrameWritten { member, life, link } => self.written(member, life, link),
+            Scheduled::Speak { member, life } => {
                 if self.members[member].life == life {
-                    self.eager.push(member);
+                    self.speakers.push(member);
                 }
             }
-            Happening::Intruded { stranger } => self.intrude(stranger),
-            Happening::Babbled { end } => self.babble(end),
-            Happening::Impatient { end } => self.give_up(end, number),
-            Happening::ProbeDue { end } => self.probe(end),
+            Scheduled::StrangerConnects { stranger } => self.stranger_connects(stranger),
+            Scheduled::StrangerActs { end } => self.stranger_acts(end),
+            Scheduled::GiveUp { end } => self.give_up(end, number),
+            Scheduled::KeepAlive { end } => self.probe(end),
         }
     }
 
@@ -227,12 +229,12 @@ impl World {
             // over it is heard.
             let is_frame = |end: &End| {
                 let half = self.network.half(*end);
-                half.is_some_and(|half| matches!(half.unread.front(), Some(Bit::Frame(_))))
+                half.is_some_and(|half| matches!(half.unread.front(), Some(Segment::Frame(_))))
             };
-            let for_manager = self.came.iter().position(|end| !is_frame(end));
-            if let Some(end) = self.came.remove(for_manager.unwrap_or(0)) {
+            let for_manager = self.readable.iter().position(|end| !is_frame(end));
+            if let Some(end) = self.readable.remove(for_manager.unwrap_or(0)) {
                 self.take_in(end);
-            } else if let Some(member) = self.eager.pop() {
+            } else if let Some(member) = self.speakers.pop() {
                 self.speak(member);
             } else {
                 return;
@@ -241,29 +243,29 @@ impl World {
     }
 
     /// Who has to be awake for this. What the system does for a process goes on while it hangs.
-    fn meant_for(&self, happening: &Happening) -> Option<usize> {
-        match happening {
-            Happening::ElectionTimer { member, .. }
-            | Happening::LinkTimer { member, .. }
-            | Happening::Written { member, .. }
-            | Happening::Speak { member, .. } => Some(*member),
-            Happening::Answered { connection, .. } => {
+    fn meant_for(&self, scheduled: &Scheduled) -> Option<usize> {
+        match scheduled {
+            Scheduled::ElectionTimer { member, .. }
+            | Scheduled::LinkTimer { member, .. }
+            | Scheduled::FrameWritten { member, .. }
+            | Scheduled::Speak { member, .. } => Some(*member),
+            Scheduled::ConnectAnswered { connection, .. } => {
                 let connection = self.network.connections.get(*connection as usize)?;
                 Some(connection.dialer.member)
             }
-            Happening::Unintroduced { connection } => {
+            Scheduled::GreetingDue { connection } => {
                 let connection = self.network.connections.get(*connection as usize)?;
                 Some(connection.acceptor.member)
             }
-            Happening::Step(_)
-            | Happening::Mishap(_)
-            | Happening::Expected
-            | Happening::Asked { .. }
-            | Happening::Arrived { .. }
-            | Happening::Intruded { .. }
-            | Happening::Babbled { .. }
-            | Happening::Impatient { .. }
-            | Happening::ProbeDue { .. } => None,
+            Scheduled::Step(_)
+            | Scheduled::Fault(_)
+            | Scheduled::ExpectationDue
+            | Scheduled::ConnectArrived { .. }
+            | Scheduled::SegmentArrived { .. }
+            | Scheduled::StrangerConnects { .. }
+            | Scheduled::StrangerActs { .. }
+            | Scheduled::GiveUp { .. }
+            | Scheduled::KeepAlive { .. } => None,
         }
     }
 
@@ -281,7 +283,7 @@ impl World {
         if state != self.members[member].shown {
             self.weigh_expectations();
             self.members[member].shown = state;
-            let ended = self.chronicle.note(self.now, &self.members, &self.setup.ensemble);
+            let ended = self.record.note(self.now, &self.members, &self.setup.ensemble);
             if let Some(violation) = ended.and_then(|ended| rules::best_was_elected(self, &ended)) {
                 self.break_rule(violation);
             }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Mishap, Moment, duration, micros, moment, pair};
+use super::{Fault, Moment, duration, micros, moment, pair};
 use crate::scenario::{
     simulation::{Setup, random::Random},
     vote_file::Step,
@@ -62,7 +62,7 @@ pub(super) struct Drawing<'a> {
     counts: (u16, u16),
     random: Random,
     company: Vec<u64>,
-    mishaps: &'a mut Vec<(Moment, Mishap)>,
+    faults: &'a mut Vec<(Moment, Fault)>,
 }
 
 impl<'a> Drawing<'a> {
@@ -70,7 +70,7 @@ impl<'a> Drawing<'a> {
         setup: &Setup,
         steps: &[Step],
         seed: u64,
-        mishaps: &'a mut Vec<(Moment, Mishap)>,
+        faults: &'a mut Vec<(Moment, Fault)>,
     ) -> Self {
         Self {
             members: setup.members.len(),
@@ -78,7 +78,7 @@ impl<'a> Drawing<'a> {
             counts: (setup.faults.strangers, setup.faults.frozen),
             random: Random::new(seed, 4),
             company: steps.iter().map(|step| micros(step.at)).collect(),
-            mishaps,
+            faults,
         }
     }
 
@@ -89,9 +89,9 @@ impl<'a> Drawing<'a> {
             let before = strangers.last().copied();
             strangers.push(self.stranger(before));
             let (at, end) = self.span();
-            self.add(at, Mishap::Come(number));
+            self.add(at, Fault::StrangerArrives(number));
             if self.random.chance(500) {
-                self.add(end, Mishap::Leave(number));
+                self.add(end, Fault::StrangerLeaves(number));
             }
         }
         strangers
@@ -132,14 +132,14 @@ impl<'a> Drawing<'a> {
             if self.random.chance(300) {
                 replaced_at = at;
             }
-            self.add(at, Mishap::Freeze(number));
-            self.add(replaced_at, Mishap::Replace(number));
+            self.add(at, Fault::Freeze(number));
+            self.add(replaced_at, Fault::ReplaceFrozen(number));
             let lags = self.random.chance(500);
             let names = if lags { self.random.between(0, micros(NAMES_LAG)) } else { 0 };
             freezings.push(Freezing { member, names: Duration::from_micros(names) });
             if self.random.chance(500) {
                 let killed_at = self.random.between(replaced_at, self.until);
-                self.add(killed_at, Mishap::EndFrozen(number));
+                self.add(killed_at, Fault::KillFrozen(number));
             }
         }
         freezings
@@ -152,7 +152,7 @@ impl<'a> Drawing<'a> {
         (at, end)
     }
 
-    fn add(&mut self, at: u64, mishap: Mishap) {
-        self.mishaps.push((Moment::from(Duration::from_micros(at)), mishap));
+    fn add(&mut self, at: u64, fault: Fault) {
+        self.faults.push((Moment::from(Duration::from_micros(at)), fault));
     }
 }

@@ -21,10 +21,10 @@ use crate::{
     elector::pace,
     present_links::SignOfLife,
     scenario::simulation::{
-        happening::Happening,
         member::{Inner, Running},
-        network::{Bit, End},
+        network::{End, Segment},
         rules::{self, Violation},
+        scheduled::Scheduled,
         trace::InWords,
     },
 };
@@ -122,8 +122,8 @@ impl World {
             }
             ElectionAction::SetTimer { timer, after } => {
                 let life = self.members[member].life;
-                let happening = Happening::ElectionTimer { member, life, timer };
-                let number = self.queue.push(self.now.plus(self.drifted(member, after)), happening);
+                let scheduled = Scheduled::ElectionTimer { member, life, timer };
+                let number = self.queue.push(self.now.plus(self.drifted(member, after)), scheduled);
                 if let Some(running) = &mut self.members[member].running {
                     running.election_timers.set(timer, number);
                 }
@@ -161,8 +161,8 @@ impl World {
             Some((_, unsaid)) => *unsaid = notification,
             None => running.unsaid.push((to, notification)),
         }
-        if !self.eager.contains(&member) {
-            self.eager.push(member);
+        if !self.speakers.contains(&member) {
+            self.speakers.push(member);
         }
     }
 
@@ -174,7 +174,7 @@ impl World {
             return;
         }
         if running.speak_at > self.now {
-            self.queue.push(running.speak_at, Happening::Speak { member, life });
+            self.queue.push(running.speak_at, Scheduled::Speak { member, life });
             return;
         }
         if let Some(wait) = pace(running.present.count()) {
@@ -257,8 +257,8 @@ impl World {
                 let jittered = self.random.between(500_000, 1_000_000);
                 let after = self.drifted(member, after) / 1_000_000 * jittered;
                 let life = self.members[member].life;
-                let happening = Happening::LinkTimer { member, life, timer };
-                let number = self.queue.push(self.now.plus(after), happening);
+                let scheduled = Scheduled::LinkTimer { member, life, timer };
+                let number = self.queue.push(self.now.plus(after), scheduled);
                 if let Some(running) = &mut self.members[member].running {
                     running.link_timers.set(timer, number);
                 }
@@ -305,12 +305,12 @@ impl World {
         let Some((_, end)) = running.open.iter().find(|(open, _)| *open == link) else { return };
         let end = *end;
         running.writing += 1;
-        self.chronicle.messages += 1;
+        self.record.messages += 1;
         self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
-        self.send(end, Bit::Frame(frame));
+        self.send(end, Segment::Frame(frame));
         let life = self.members[member].life;
         let after = self.slowness();
-        self.queue.push(self.now.plus(after), Happening::Written { member, life, link });
+        self.queue.push(self.now.plus(after), Scheduled::FrameWritten { member, life, link });
     }
 
     /// A wait in nanoseconds by the member's own clock.

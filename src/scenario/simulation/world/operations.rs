@@ -9,7 +9,7 @@ use crate::{
         simulation::{
             member::{Inner, Running},
             network::End,
-            plan::Mishap,
+            plan::Fault,
         },
         vote_file::Operation,
     },
@@ -51,11 +51,11 @@ impl World {
             Operation::Resume(ids) => self.each(ids, Self::resume),
             Operation::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
                 world.network.set_cut(a, b);
-                world.sever(a, b);
+                world.reset(a, b);
             }),
             Operation::Isolate(ids) => self.each(ids, |world, member| {
                 world.network.isolate(member);
-                world.each_other(member, Self::sever);
+                world.each_other(member, Self::reset);
             }),
             Operation::Block(pairs) => {
                 self.each_pair(pairs, |world, from, to| world.network.block(from, to));
@@ -64,48 +64,48 @@ impl World {
         }
     }
 
-    /// Something happens that nobody wrote down.
-    pub(super) fn befall(&mut self, mishap: Mishap) {
+    /// Lets a fault happen, or end.
+    pub(super) fn inject(&mut self, fault: Fault) {
         self.check_quiet();
         let names = |member: usize| self.members[member].id;
-        match mishap {
-            Mishap::Break(a, b) => {
+        match fault {
+            Fault::Break(a, b) => {
                 let (one, other) = (names(a), names(b));
                 self.trace.note(self.now, None, "BREAK", format_args!("{one}-{other}"));
-                self.sever(a, b);
+                self.reset(a, b);
             }
-            Mishap::Darken(from, to) => {
+            Fault::Blackhole(from, to) => {
                 let (one, other) = (names(from), names(to));
                 self.trace.note(self.now, None, "DARK", format_args!("{one} to {other}"));
-                self.network.darken(from, to);
-                self.lose_patience(from, to);
+                self.network.blackhole(from, to);
+                self.stop_acknowledging(from, to);
             }
-            Mishap::Lighten(from, to) => {
+            Fault::Restore(from, to) => {
                 let (one, other) = (names(from), names(to));
                 self.trace.note(self.now, None, "LIGHT", format_args!("{one} to {other}"));
-                self.network.lighten(from, to);
+                self.network.restore(from, to);
                 self.release(from, to);
             }
-            Mishap::Hang(member) if self.members[member].running.is_none() => {}
-            Mishap::Hang(member) => {
+            Fault::Hang(member) if self.members[member].running.is_none() => {}
+            Fault::Hang(member) => {
                 self.note(member, "HANGS", format_args!(""));
                 self.members[member].hanging.get_or_insert_default();
             }
-            Mishap::Wake(member) => {
+            Fault::Wake(member) => {
                 let Some(backlog) = self.members[member].hanging.take() else { return };
                 self.note(member, "WAKES", format_args!("to {} happenings", backlog.len()));
-                for (number, happening) in backlog {
-                    self.happen(number, happening);
+                for (number, scheduled) in backlog {
+                    self.happen(number, scheduled);
                 }
                 for end in self.held_by(member) {
                     self.read(end);
                 }
             }
-            Mishap::Come(stranger) => self.stranger_comes(stranger),
-            Mishap::Leave(stranger) => self.stranger_leaves(stranger),
-            Mishap::Freeze(number) => self.freeze(number),
-            Mishap::Replace(number) => self.replace(number),
-            Mishap::EndFrozen(number) => self.end_frozen(number),
+            Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
+            Fault::StrangerLeaves(stranger) => self.stranger_leaves(stranger),
+            Fault::Freeze(number) => self.freeze(number),
+            Fault::ReplaceFrozen(number) => self.replace(number),
+            Fault::KillFrozen(number) => self.kill_frozen(number),
         }
     }
 
@@ -148,9 +148,9 @@ impl World {
         let names = self.faults().names;
         // Whoever is still connected to the old address will get no answer.
         for other in 0..self.places() {
-            self.lose_patience(member, other);
+            self.stop_acknowledging(member, other);
         }
-        self.strand(member);
+        self.make_unroutable(member);
         let now = self.now;
         let this = &mut self.members[member];
         this.address += 1;
@@ -162,14 +162,14 @@ impl World {
         self.members[member].hanging = None;
         self.members[member].running = None;
         if let Some(number) = self.members[member].frozen.take() {
-            self.end_frozen(number);
+            self.kill_frozen(number);
         }
         let vanishes = manner == Manner::Vanished;
         if vanishes {
             self.note(member, "vanishes", format_args!(""));
             self.network.set_vanished(member, true);
             for other in 0..self.places() {
-                self.lose_patience(member, other);
+                self.stop_acknowledging(member, other);
             }
         }
         for end in self.held_by(member) {
@@ -179,7 +179,7 @@ impl World {
             if vanishes {
                 if let Some((here, _)) = self.network.halves(end) {
                     here.open = false;
-                    here.stuck.clear();
+                    here.unsent.clear();
                     here.unread.clear();
                 }
             } else {
@@ -215,12 +215,12 @@ impl World {
     }
 
     /// Connections between these two are no longer acknowledged: in the end they are given up.
-    fn lose_patience(&mut self, a: usize, b: usize) {
+    fn stop_acknowledging(&mut self, a: usize, b: usize) {
         let patience = self.network.idle_patience();
         for end in self.ends_between(a, b) {
             let waiting = self.network.half(end).is_some_and(|half| half.in_flight > 0);
             let soon = self.network.liveness.unacknowledged;
-            self.grow_impatient(end, if waiting { soon } else { patience });
+            self.give_up_after(end, if waiting { soon } else { patience });
         }
     }
 

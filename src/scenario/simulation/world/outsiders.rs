@@ -12,10 +12,10 @@ use ballotbox_core::{
 
 use super::World;
 use crate::scenario::simulation::{
-    happening::Happening,
     moment::nanos,
-    network::{Bit, End, Side},
+    network::{End, Segment, Side},
     plan::{Freezing, Manner, Stranger},
+    scheduled::Scheduled,
 };
 
 /// A stranger that has tried often rests for at least this, and at most five times as long.
@@ -119,7 +119,7 @@ impl World {
             format_args!("at {target}, claims to be {claims}, and {manner}{times}"),
         );
         for _ in 0..connections {
-            self.intrude(number);
+            self.stranger_connects(number);
         }
     }
 
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// A stranger connects as anybody does: to where the name of its target leads.
-    pub(super) fn intrude(&mut self, number: usize) {
+    pub(super) fn stranger_connects(&mut self, number: usize) {
         let stranger = &mut self.outsiders.strangers[number];
         if !stranger.present {
             return;
@@ -151,7 +151,7 @@ impl World {
         self.connect((self.place_of_stranger(number), 0), target, link, Approach::Connect);
     }
 
-    fn intrude_again(&mut self, number: usize) {
+    fn stranger_reconnects(&mut self, number: usize) {
         let Intruder { is, attempts, .. } = &self.outsiders.strangers[number];
         let (shortest, longest) = if attempts.is_multiple_of(is.burst) {
             (nanos(REST), 5 * nanos(REST))
@@ -159,11 +159,11 @@ impl World {
             (nanos(is.pause) / 2, nanos(is.pause))
         };
         let at = self.now.plus(self.random.between(shortest, longest));
-        self.queue.push(at, Happening::Intruded { stranger: number });
+        self.queue.push(at, Scheduled::StrangerConnects { stranger: number });
     }
 
     /// The answer to an attempt to connect is back at a party outside; `false` if a member has tried.
-    pub(super) fn answered_outside(&mut self, connection: u32, accepted: bool) -> bool {
+    pub(super) fn connect_answered_outside(&mut self, connection: u32, accepted: bool) -> bool {
         let end = End { connection, side: Side::Dialer };
         let Some(half) = self.network.half(end) else { return true };
         match self.party(half.member) {
@@ -178,7 +178,7 @@ impl World {
                 if accepted && present {
                     self.greet(number, end);
                 } else if present {
-                    self.intrude_again(number);
+                    self.stranger_reconnects(number);
                 }
             }
         }
@@ -190,34 +190,34 @@ impl World {
             here.open = open;
         }
         if accepted && !open {
-            self.send(end, Bit::Gone);
+            self.send(end, Segment::Closed);
         }
     }
 
     fn greet(&mut self, number: usize, end: End) {
-        self.send(end, Bit::Greeting);
+        self.send(end, Segment::Greeting);
         if self.outsiders.strangers[number].is.manner == Manner::Silent {
             return;
         }
         let hesitates = self.random.chance(500);
         let wait = if hesitates { self.random.between(0, nanos(HESITATION)) } else { 0 };
-        self.queue.push(self.now.plus(wait), Happening::Babbled { end });
+        self.queue.push(self.now.plus(wait), Scheduled::StrangerActs { end });
     }
 
-    pub(super) fn babble(&mut self, end: End) {
+    pub(super) fn stranger_acts(&mut self, end: End) {
         let Some(half) = self.network.half(end).filter(|half| half.open) else { return };
         let Party::Stranger(number) = self.party(half.member) else { return };
         match self.outsiders.strangers[number].is.manner {
             Manner::Silent => {}
             Manner::Unreadable => {
                 if let Ok(frame) = Frame::new(UNREADABLE) {
-                    self.send(end, Bit::Frame(frame));
+                    self.send(end, Segment::Frame(frame));
                 }
             }
-            Manner::Garbage => self.send(end, Bit::Garbage),
+            Manner::Garbage => self.send(end, Segment::Garbage),
             Manner::Flapping => {
                 self.close(end);
-                self.intrude_again(number);
+                self.stranger_reconnects(number);
             }
         }
     }
@@ -235,10 +235,10 @@ impl World {
             // Nobody reads. But what its system has given up is gone.
             Party::Frozen(_) => here.open &= !here.given_up,
             Party::Stranger(number) => {
-                let bit = here.unread.pop_front();
-                if here.open && matches!(bit, Some(Bit::Gone)) {
+                let segment = here.unread.pop_front();
+                if here.open && matches!(segment, Some(Segment::Closed)) {
                     here.open = false;
-                    self.intrude_again(number);
+                    self.stranger_reconnects(number);
                 }
             }
         }
@@ -290,7 +290,7 @@ impl World {
     }
 
     /// What is left of a frozen instance is killed.
-    pub(super) fn end_frozen(&mut self, number: usize) {
+    pub(super) fn kill_frozen(&mut self, number: usize) {
         let frozen = &mut self.outsiders.frozen[number];
         let waits_for_replacement = self.members[frozen.plan.member].frozen == Some(number);
         if frozen.address.is_none() || frozen.killed || waits_for_replacement {

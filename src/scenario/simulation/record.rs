@@ -1,4 +1,4 @@
-//! [`Chronicle`]: what a simulation makes of an ensemble, seen from outside.
+//! [`RunRecord`]: what a run is reported by: elections, messages, expectations.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,24 +13,24 @@ use crate::{
     scenario::vote_file::{Found, MemberState, Step, window_end},
 };
 
-/// A time without an elected leader that a quorum follows, and its end.
+/// A span of time in which no quorum followed an elected leader, up to the election that ended it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Interregnum {
+pub struct LeaderlessSpan {
     /// When it began, since the beginning.
     pub began: Duration,
-    /// How long it took.
+    /// How long it lasted.
     pub took: Duration,
-    /// Who was elected.
+    /// The leader that was elected in the end.
     pub leader: ServerId,
-    /// How many frames all members wrote meanwhile.
+    /// How many frames the members wrote meanwhile, all together.
     pub messages: u64,
 }
 
-/// Keeps what is needed for the report.
+/// Follows a run, seen from outside.
 #[derive(Debug)]
-pub(super) struct Chronicle {
+pub(super) struct RunRecord {
     pub(super) messages: u64,
-    pub(super) elections: Vec<Interregnum>,
+    pub(super) elections: Vec<LeaderlessSpan>,
     /// Whether what was expected was so far true, in the order of the file.
     pub(super) met: Vec<bool>,
     established: Option<ServerId>,
@@ -43,7 +43,7 @@ pub(super) struct Chronicle {
     setup: std::sync::Arc<Setup>,
 }
 
-impl Chronicle {
+impl RunRecord {
     pub(super) fn new(setup: &std::sync::Arc<Setup>, steps: &[Step]) -> Self {
         Self {
             messages: 0,
@@ -59,13 +59,13 @@ impl Chronicle {
         }
     }
 
-    /// Some member's state has changed. If that ends a time without a leader, it is returned.
+    /// The state of a member has changed. Returns the span without a leader that this ends, if it does.
     pub(super) fn note(
         &mut self,
         now: Moment,
         members: &[Member],
         ensemble: &Ensemble,
-    ) -> Option<Interregnum> {
+    ) -> Option<LeaderlessSpan> {
         if !self.met.is_empty() {
             self.states = members.iter().map(|member| (member.id, member.shown)).collect();
         }
@@ -73,7 +73,7 @@ impl Chronicle {
         if established == self.established {
             return None;
         }
-        let ended = established.map(|leader| Interregnum {
+        let ended = established.map(|leader| LeaderlessSpan {
             began: self.since.since_start(),
             took: now.since(self.since),
             leader,

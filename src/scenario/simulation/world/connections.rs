@@ -8,9 +8,9 @@ use super::World;
 use crate::{
     election::Notification,
     scenario::simulation::{
-        happening::Happening,
         moment::nanos,
-        network::{Bit, Connection, End, Half, Side},
+        network::{Connection, End, Half, Segment, Side},
+        scheduled::Scheduled,
     },
 };
 
@@ -41,27 +41,27 @@ impl World {
         let target = (target, address);
         self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
         let at = self.now.plus(self.delay());
-        self.queue.push(at, Happening::Asked { connection });
+        self.queue.push(at, Scheduled::ConnectArrived { connection });
     }
 
-    pub(super) fn asked(&mut self, number: u32) {
+    pub(super) fn connect_arrived(&mut self, number: u32) {
         let Some(connection) = self.network.connections.get(number as usize) else { return };
         let (from, to) = (connection.dialer.member, connection.acceptor.member);
         let (give_up_at, tries, address) =
             (connection.give_up_at, connection.tries, connection.address);
         let frozen = self.frozen_at(to, address);
         let there = frozen.map_or(to, |(place, _)| place);
-        if connection.severed || self.network.refuses(from, there) {
+        if connection.reset || self.network.refuses(from, there) {
             return self.answer(number, false);
         }
         let deserted = frozen.is_none() && address != self.members[to].address;
-        if deserted || self.network.is_dark(from, there) || self.network.is_dark(there, from) {
+        if deserted || self.network.drops(from, there) || self.network.drops(there, from) {
             let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
             if again < give_up_at {
                 self.network.connections[number as usize].tries += 1;
-                self.queue.push(again, Happening::Asked { connection: number });
+                self.queue.push(again, Scheduled::ConnectArrived { connection: number });
             } else {
-                let gave_up = Happening::Answered { connection: number, accepted: false };
+                let gave_up = Scheduled::ConnectAnswered { connection: number, accepted: false };
                 self.queue.push(give_up_at.max(self.now), gave_up);
             }
             return;
@@ -74,11 +74,11 @@ impl World {
         let life = self.members[to].life;
         let acceptor = &mut self.network.connections[number as usize].acceptor;
         (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
-        self.queue.push(self.now.after(GREETING), Happening::Unintroduced { connection: number });
+        self.queue.push(self.now.after(GREETING), Scheduled::GreetingDue { connection: number });
         self.answer(number, true);
     }
 
-    pub(super) fn unintroduced(&mut self, connection: u32) {
+    pub(super) fn greeting_due(&mut self, connection: u32) {
         let end = End { connection, side: Side::Acceptor };
         let is_member = |place: usize| place < self.members.len();
         let waits = |half: &Half| half.open && !half.greeted && is_member(half.member);
@@ -93,11 +93,11 @@ impl World {
             // Whatever the acceptor sends comes after its answer.
             connection.acceptor.last_arrival = at;
         }
-        self.queue.push(at, Happening::Answered { connection, accepted });
+        self.queue.push(at, Scheduled::ConnectAnswered { connection, accepted });
     }
 
-    pub(super) fn answered(&mut self, number: u32, accepted: bool) {
-        if self.answered_outside(number, accepted) {
+    pub(super) fn connect_answered(&mut self, number: u32, accepted: bool) {
+        if self.connect_answered_outside(number, accepted) {
             return;
         }
         let Some(connection) = self.network.connections.get_mut(number as usize) else { return };
@@ -107,78 +107,78 @@ impl World {
         let alive = self.members[member].running.is_some()
             && self.members[member].life == connection.dialer.life;
         if !alive {
-            return self.send(end, Bit::Gone);
+            return self.send(end, Segment::Closed);
         }
-        if !accepted || connection.severed {
+        if !accepted || connection.reset {
             return self.link(member, LinkEvent::DialFailed { link: attempt });
         }
         connection.dialer.open = approach == Approach::Connect;
-        self.send(end, Bit::Greeting);
+        self.send(end, Segment::Greeting);
         match approach {
             Approach::Connect => {
                 self.link(member, LinkEvent::Dialed { link: attempt, socket: end.socket() });
             }
             Approach::Knock => {
-                self.send(end, Bit::Gone);
+                self.send(end, Segment::Closed);
                 self.link(member, LinkEvent::Knocked { link: attempt });
             }
         }
     }
 
     /// Sends something from this end to the other one.
-    pub(super) fn send(&mut self, end: End, bit: Bit) {
+    pub(super) fn send(&mut self, end: End, segment: Segment) {
         let Some(connection) = self.network.connection(end) else { return };
-        if connection.severed {
+        if connection.reset {
             return;
         }
-        let stranded = connection.stranded;
+        let unroutable = connection.unroutable;
         let Some((from, to)) = self.network.halves(end) else { return };
         let (a, b) = (from.member, to.member);
         from.in_flight += 1;
-        let expects_answer = !matches!(bit, Bit::Gone);
-        let there = stranded || self.network.is_dark(a, b);
-        let back = self.network.is_dark(b, a);
+        let expects_answer = !matches!(segment, Segment::Closed);
+        let there = unroutable || self.network.drops(a, b);
+        let back = self.network.drops(b, a);
         if there || self.network.holds(a, b) {
             if let Some((from, _)) = self.network.halves(end) {
-                from.stuck.push_back(bit);
+                from.unsent.push_back(segment);
             }
         } else {
-            self.schedule(end, bit);
+            self.schedule(end, segment);
         }
         if expects_answer && (there || back) {
-            self.grow_impatient(end, self.network.liveness.unacknowledged);
+            self.give_up_after(end, self.network.liveness.unacknowledged);
         }
     }
 
     /// Lets something arrive at the other end, after all that was sent before.
-    fn schedule(&mut self, end: End, bit: Bit) {
+    fn schedule(&mut self, end: End, segment: Segment) {
         let delay = self.delay();
         let slowness = self.slowness();
         let now = self.now;
         let Some((from, _)) = self.network.halves(end) else { return };
         let at = now.plus(delay).plus(slowness).max(from.last_arrival);
         from.last_arrival = at;
-        self.queue.push(at, Happening::Arrived { end: end.other(), bit });
+        self.queue.push(at, Scheduled::SegmentArrived { end: end.other(), segment });
     }
 
-    pub(super) fn arrived(&mut self, end: End, bit: Bit) {
+    pub(super) fn segment_arrived(&mut self, end: End, segment: Segment) {
         let Some(connection) = self.network.connection(end) else { return };
-        let severed = connection.severed;
+        let reset = connection.reset;
         let Some((here, there)) = self.network.halves(end) else { return };
         there.in_flight = there.in_flight.saturating_sub(1);
-        let is_end = matches!(bit, Bit::Gone);
-        if !is_end && (severed || !there.survives()) {
+        let is_end = matches!(segment, Segment::Closed);
+        if !is_end && (reset || !there.survives()) {
             return;
         }
         if !here.open {
             if !is_end {
                 // Nobody is there to take it, and the system says so.
-                self.send(end, Bit::Gone);
+                self.send(end, Segment::Closed);
             }
             return;
         }
-        if !matches!(bit, Bit::Probe) {
-            here.unread.push_back(bit);
+        if !matches!(segment, Segment::KeepAlive) {
+            here.unread.push_back(segment);
             self.read(end);
         }
     }
@@ -186,7 +186,7 @@ impl World {
     /// All that has come to this end and was not read is to be looked at.
     pub(super) fn read(&mut self, end: End) {
         let unread = self.network.half(end).map_or(0, |half| half.unread.len());
-        self.came.extend(std::iter::repeat_n(end, unread));
+        self.readable.extend(std::iter::repeat_n(end, unread));
     }
 
     /// Takes in what came first to this end, unless nobody reads there at present: then it stays unread.
@@ -195,14 +195,14 @@ impl World {
             return;
         }
         let Some(connection) = self.network.connection(end) else { return };
-        let severed = connection.severed;
+        let reset = connection.reset;
         let Some((here, there)) = self.network.halves(end) else { return };
         let (member, from, life, link) = (here.member, there.member, here.life, here.link);
         let given_up = here.given_up;
         let heard_out = link.is_none() && here.candidate.is_some();
-        let is_read = link.is_some() || matches!(here.unread.front(), Some(Bit::Greeting));
+        let is_read = link.is_some() || matches!(here.unread.front(), Some(Segment::Greeting));
         let listens = self.members[member].life == life && self.members[member].hanging.is_none();
-        let held = !severed && !given_up && self.network.holds(member, from);
+        let held = !reset && !given_up && self.network.holds(member, from);
         if !(is_read || heard_out) || !listens || held {
             return;
         }
@@ -210,25 +210,26 @@ impl World {
             return self.hear_candidate(member, end);
         }
         let Some((here, _)) = self.network.halves(end) else { return };
-        let Some(bit) = here.unread.pop_front().filter(|_| here.open) else { return };
-        match (bit, link) {
-            (Bit::Greeting, _) => {
+        let Some(segment) = here.unread.pop_front().filter(|_| here.open) else { return };
+        match (segment, link) {
+            (Segment::Greeting, _) => {
                 here.greeted = true;
                 let from = Some(self.name_of(from));
                 self.link(member, LinkEvent::Greeted { from, socket: end.socket() });
             }
-            (Bit::Frame(frame), Some(link)) => self.hear(member, end, link, frame),
-            (Bit::Garbage, Some(link)) => {
+            (Segment::Frame(frame), Some(link)) => self.hear(member, end, link, frame),
+            (Segment::Garbage, Some(link)) => {
                 self.close(end);
                 self.forget_link(member, link);
                 self.link(member, LinkEvent::LinkDown { link });
             }
-            (Bit::Gone, Some(link)) => {
+            (Segment::Closed, Some(link)) => {
                 here.open = false;
                 self.forget_link(member, link);
                 self.link(member, LinkEvent::LinkDown { link });
             }
-            (Bit::Frame(_) | Bit::Garbage | Bit::Gone, None) | (Bit::Probe, _) => {}
+            (Segment::Frame(_) | Segment::Garbage | Segment::Closed, None)
+            | (Segment::KeepAlive, _) => {}
         }
     }
 
@@ -244,15 +245,15 @@ impl World {
         let Some((here, _)) = self.network.halves(end) else { return };
         let socket = end.socket();
         match here.unread.front() {
-            Some(Bit::Frame(frame)) if Notification::decode(frame.body()).is_ok() => {
+            Some(Segment::Frame(frame)) if Notification::decode(frame.body()).is_ok() => {
                 if here.candidate.replace(true) == Some(false) {
                     self.link(member, LinkEvent::CandidateSpoke { socket });
                 }
             }
-            Some(Bit::Frame(_) | Bit::Garbage | Bit::Gone) => {
+            Some(Segment::Frame(_) | Segment::Garbage | Segment::Closed) => {
                 self.link(member, LinkEvent::CandidateEnded { socket });
             }
-            Some(Bit::Greeting | Bit::Probe) | None => {}
+            Some(Segment::Greeting | Segment::KeepAlive) | None => {}
         }
     }
 
@@ -277,55 +278,55 @@ impl World {
         let Some((here, _)) = self.network.halves(end) else { return };
         if std::mem::replace(&mut here.open, false) {
             here.unread.clear();
-            self.send(end, Bit::Gone);
+            self.send(end, Segment::Closed);
         }
     }
 
-    pub(super) fn grow_impatient(&mut self, end: End, patience: Duration) {
+    pub(super) fn give_up_after(&mut self, end: End, patience: Duration) {
         let at = self.now.after(patience);
         let sooner =
-            |half: &Half| half.open && half.impatient.is_none_or(|(already, _)| at < already);
+            |half: &Half| half.open && half.give_up_timer.is_none_or(|(already, _)| at < already);
         if !self.network.half(end).is_some_and(sooner) {
             return;
         }
-        let number = self.queue.push(at, Happening::Impatient { end });
+        let number = self.queue.push(at, Scheduled::GiveUp { end });
         if let Some((half, _)) = self.network.halves(end) {
-            half.impatient = Some((at, number));
+            half.give_up_timer = Some((at, number));
         }
     }
 
     /// The system gives a connection up. Nobody is told at the other end.
     pub(super) fn give_up(&mut self, end: End, number: u64) {
         let Some((here, _)) = self.network.halves(end) else { return };
-        let due = here.open && here.impatient.is_some_and(|(_, armed)| armed == number);
+        let due = here.open && here.give_up_timer.is_some_and(|(_, armed)| armed == number);
         if !due {
             return;
         }
-        here.impatient = None;
-        here.stuck.clear();
+        here.give_up_timer = None;
+        here.unsent.clear();
         here.in_flight = 0;
         here.given_up = true;
-        here.unread.push_back(Bit::Gone);
+        here.unread.push_back(Segment::Closed);
         self.read(end);
     }
 
     pub(super) fn probe(&mut self, end: End) {
         if self.network.half(end).is_some_and(|half| half.open) {
-            self.send(end, Bit::Probe);
+            self.send(end, Segment::KeepAlive);
         }
     }
 
-    /// Something may have cleared up between these two: what was stuck moves on.
+    /// The path between these two may be better now: what could not be sent is.
     pub(super) fn release(&mut self, a: usize, b: usize) {
-        let dark = self.network.is_dark(a, b) || self.network.is_dark(b, a);
+        let dark = self.network.drops(a, b) || self.network.drops(b, a);
         let held = self.network.holds(a, b);
         for end in self.ends_between(a, b) {
             if !dark && let Some((here, there)) = self.network.halves(end) {
-                here.impatient = None;
+                here.give_up_timer = None;
                 if here.open && !there.open {
                     let idle = nanos(self.network.liveness.idle);
                     let at = self.now.plus(self.random.between(0, idle));
-                    self.queue.push(at, Happening::ProbeDue { end });
+                    self.queue.push(at, Scheduled::KeepAlive { end });
                 }
             }
             let Some((here, there)) = self.network.halves(end) else { continue };
@@ -334,39 +335,40 @@ impl World {
                 continue;
             }
             self.read(end);
-            if !self.network.is_dark(from, to)
+            if !self.network.drops(from, to)
                 && let Some((here, _)) = self.network.halves(end)
             {
-                for bit in std::mem::take(&mut here.stuck) {
-                    self.schedule(end, bit);
+                for segment in std::mem::take(&mut here.unsent) {
+                    self.schedule(end, segment);
                 }
             }
         }
     }
 
     /// All connections between these two are gone, with what was on them; both ends learn it.
-    pub(super) fn sever(&mut self, a: usize, b: usize) {
+    pub(super) fn reset(&mut self, a: usize, b: usize) {
         for end in self.ends_between(a, b) {
             let Some(connection) = self.network.connection(end) else { continue };
-            connection.severed = true;
+            connection.reset = true;
             if let Some((here, _)) = self.network.halves(end) {
-                here.stuck.clear();
+                here.unsent.clear();
                 let open = here.open;
                 let at = self.now.plus(self.delay());
                 if open {
-                    self.queue.push(at, Happening::Arrived { end, bit: Bit::Gone });
+                    self.queue
+                        .push(at, Scheduled::SegmentArrived { end, segment: Segment::Closed });
                 }
             }
         }
     }
 
     /// What is connected to this member was connected to an address that it has left.
-    pub(super) fn strand(&mut self, member: usize) {
+    pub(super) fn make_unroutable(&mut self, member: usize) {
         let with_it = self.network.connections.iter_mut().filter(|connection| {
             [connection.dialer.member, connection.acceptor.member].contains(&member)
         });
         for connection in with_it {
-            connection.stranded = true;
+            connection.unroutable = true;
         }
     }
 
@@ -375,7 +377,7 @@ impl World {
         let numbered = (0u32..).zip(&self.network.connections);
         let between = numbered.filter(|(_, connection)| {
             let ends = (connection.dialer.member, connection.acceptor.member);
-            !connection.severed && !connection.stranded && (ends == (a, b) || ends == (b, a))
+            !connection.reset && !connection.unroutable && (ends == (a, b) || ends == (b, a))
         });
         between
             .flat_map(|(connection, _)| {
