@@ -1,4 +1,4 @@
-//! Asking a running ensemble who leads: [`ask_all`], and the [`Report`] of what it answers.
+//! Asking a running ensemble who leads: [`ask_all`], and the [`ProbeReport`] of what it answers.
 //!
 //! Every server, ZooKeeper's or ours, answers whoever is no voter at once with its present vote. So we greet under an
 //! id that nobody has and that is larger than all others, so that the link is kept; ask; and go. The question is the
@@ -19,7 +19,7 @@
 //! all: ZooKeeper 3.4 sends no list.
 
 mod ask;
-mod judge;
+mod classifier;
 mod report;
 
 use std::{io, net::SocketAddr, time::Duration};
@@ -30,7 +30,7 @@ use ballotbox_actors::kit::Rounded;
 
 pub use self::{
     ask::{Inquirer, ask, ask_all},
-    report::{Reading, Report},
+    report::{ProbeReport, Reading},
 };
 use crate::{Endpoint, ServerId, UntrustedText, election::Notification};
 

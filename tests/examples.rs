@@ -10,7 +10,7 @@ use std::{fmt::Write, path::Path, time::Duration};
 
 use async_std::task::block_on;
 use ballotbox::scenario::{
-    live::{self, Happening},
+    live::{self, StoryLine},
     vote_file::VoteFile,
 };
 
@@ -50,9 +50,9 @@ async fn play(path: &Path) -> Option<String> {
     file.members.iter_mut().for_each(|member| member.election = None);
     assert!(file.title.is_some() && !file.expectations.is_empty(), "{}", path.display());
     let mut story = String::new();
-    let mut tell = |happening: &Happening| {
-        let at = happening.at.as_secs_f64() * 1e3;
-        writeln!(story, "{at:>8.1} ms  {}", happening.what).unwrap();
+    let mut tell = |line: &StoryLine| {
+        let at = line.at.as_secs_f64() * 1e3;
+        writeln!(story, "{at:>8.1} ms  {}", line.what).unwrap();
     };
     let report = live::play(&file, DEADLINE, &mut tell).await.unwrap();
     let simulated = worlds::simulated(&file);

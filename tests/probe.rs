@@ -16,7 +16,7 @@ use async_std::task::block_on;
 use ballotbox::{
     Endpoint, Epoch, Node, Round, Vote, Zxid,
     election::{Format, Notification, PeerState},
-    probe::{Inquirer, NoAnswer, PROBE_ID, Report, Target, ask, ask_all},
+    probe::{Inquirer, NoAnswer, PROBE_ID, ProbeReport, Target, ask, ask_all},
 };
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use serde_json::Value;
@@ -34,7 +34,7 @@ fn nodes_of_ours_are_asked_and_do_not_mind() {
         let targets: Vec<_> = (1..=3).map(|number| target(&lab.address(number).into())).collect();
         for _ in 0..20 {
             let answers = ask_all(&targets, PATIENCE).await;
-            let report = Report::new(&targets, answers, None);
+            let report = ProbeReport::new(&targets, answers, None);
             assert_eq!((report.leader, report.agreement), (Some(id(3)), true), "{report:?}");
         }
         for node in &nodes {

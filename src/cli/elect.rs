@@ -7,7 +7,7 @@ use async_std::task::block_on;
 use ballotbox::{
     UntrustedText,
     scenario::{
-        live::{self, Happening, MemberReport, Report, What},
+        live::{self, MemberReport, PlayReport, StoryLine, What},
         vote_file::{Faults, MemberState, Outcome, VoteFile},
     },
 };
@@ -59,14 +59,14 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
     if !args.json {
         title(&file, out)?;
     }
-    let mut tell = |happening: &Happening| {
+    let mut tell = |event: &StoryLine| {
         if !args.json && told.is_ok() {
             // A story is followed while it happens, also through a pipe.
-            told = line(happening, out).and_then(|()| out.flush());
+            told = line(event, out).and_then(|()| out.flush());
         }
         // One more than is drawn, so that what is left out shows.
         if diagram.is_some() && story.len() <= live::DIAGRAM_ROWS_MAX {
-            story.push(happening.clone());
+            story.push(event.clone());
         }
     };
     let report = block_on(live::play(&file, deadline, &mut tell))?;
@@ -97,10 +97,10 @@ fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
     }
 }
 
-fn line(happening: &Happening, out: &mut dyn Write) -> std::io::Result<()> {
-    let style = style_of(&happening.what);
-    let at = screen::at(happening.at);
-    writeln!(out, " {FAINT}{at}{FAINT:#}  {style}{}{style:#}", happening.what)
+fn line(event: &StoryLine, out: &mut dyn Write) -> std::io::Result<()> {
+    let style = style_of(&event.what);
+    let at = screen::at(event.at);
+    writeln!(out, " {FAINT}{at}{FAINT:#}  {style}{}{style:#}", event.what)
 }
 
 fn style_of(what: &What) -> Style {
@@ -124,7 +124,7 @@ fn style_of(what: &What) -> Style {
     }
 }
 
-fn members(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+fn members(report: &PlayReport, out: &mut dyn Write) -> std::io::Result<()> {
     let columns = [
         Column::right("member"),
         Column::left("state"),
@@ -160,7 +160,7 @@ fn row_style(member: &MemberReport) -> Style {
     }
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &PlayReport) -> String {
     let style = if report.is_good() { GOOD } else { BAD };
     let outcome = match (report.outcome, report.leader) {
         (Outcome::Elected, Some((leader, round))) => {

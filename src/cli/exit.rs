@@ -5,7 +5,7 @@ use std::{ffi::OsString, io};
 use ballotbox::{
     NodeError, UntrustedText,
     node::ConfigError,
-    scenario::{live::ElectError, vote_file::VoteFileError},
+    scenario::{live::PlayError, vote_file::VoteFileError},
     zoo_cfg::ZooCfgError,
 };
 use structopt::clap;
@@ -49,7 +49,7 @@ pub(crate) enum Failure {
     ZooCfg(#[from] ZooCfgError),
     /// The vote file could not be played.
     #[error(transparent)]
-    Elect(#[from] ElectError),
+    Elect(#[from] PlayError),
     /// The file says too little for a node, or does not know it.
     #[error("{file}: {error}")]
     NodeConfig {
@@ -119,7 +119,7 @@ impl Failure {
             | Self::ZooCfg(_)
             | Self::NodeConfig { .. }
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
-            Self::Elect(error) if error.is_the_files_fault() => ExitCode::Usage,
+            Self::Elect(error) if error.is_usage_error() => ExitCode::Usage,
             // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Elect(_)

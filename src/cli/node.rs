@@ -3,11 +3,11 @@
 mod absence;
 mod config;
 mod event;
+mod event_filter;
 mod gate;
 mod serve;
 mod signals;
 mod stream;
-mod teller;
 
 use std::path::PathBuf;
 

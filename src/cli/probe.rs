@@ -9,7 +9,7 @@ use async_std::task::block_on;
 use ballotbox::{
     Endpoint, EndpointError,
     membership::config_text::ConfigText,
-    probe::{Answer, NoAnswer, Report, Target, ask_all},
+    probe::{Answer, NoAnswer, ProbeReport, Target, ask_all},
     zoo_cfg::ZooCfg,
 };
 use structopt::StructOpt;
@@ -112,11 +112,11 @@ impl Ensemble {
         Ok(Self { targets: endpoints.map(target).collect(), list: None })
     }
 
-    async fn ask(&self, limit: Duration) -> Report {
+    async fn ask(&self, limit: Duration) -> ProbeReport {
         self.judge(ask_all(&self.targets, limit).await)
     }
 
-    fn judge(&self, answers: Vec<Result<Answer, NoAnswer>>) -> Report {
-        Report::new(&self.targets, answers, self.list.as_ref())
+    fn judge(&self, answers: Vec<Result<Answer, NoAnswer>>) -> ProbeReport {
+        ProbeReport::new(&self.targets, answers, self.list.as_ref())
     }
 }

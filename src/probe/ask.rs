@@ -17,7 +17,7 @@ use ballotbox_actors::{
 use ballotbox_core::wire::{Frame, FrameError, Greeting, GreetingForm};
 use futures::{FutureExt, future::join_all};
 
-use super::{Answer, NoAnswer, PROBE_ID, Target, judge::Judge};
+use super::{Answer, NoAnswer, PROBE_ID, Target, classifier::Classifier};
 use crate::{
     Round,
     election::{Format, Notification, PeerState},
@@ -61,7 +61,7 @@ pub struct Inquirer {
 struct Line {
     socket: TcpStream,
     from: SocketAddr,
-    judge: Judge,
+    classifier: Classifier,
     list: Arc<str>,
 }
 
@@ -118,19 +118,19 @@ impl Line {
     async fn ask_again(&mut self) -> Option<Notification> {
         // What is there already was said before we asked.
         for _ in 0..LEFTOVERS_MAX {
-            let Some(read) = self.socket.read(self.judge.room()).now_or_never() else { break };
+            let Some(read) = self.socket.read(self.classifier.room()).now_or_never() else { break };
             let count = read.ok().filter(|count| *count > 0)?;
-            self.judge.filled(count).ok()?;
+            self.classifier.filled(count).ok()?;
         }
-        while self.judge.next().ok()?.is_some() {}
+        while self.classifier.next().ok()?.is_some() {}
         self.socket.write_all(question(&self.list).ok()?.as_bytes()).await.ok()?;
         loop {
-            if let Some(notification) = self.judge.next().ok()? {
+            if let Some(notification) = self.classifier.next().ok()? {
                 return Some(notification);
             }
             let count =
-                self.socket.read(self.judge.room()).await.ok().filter(|count| *count > 0)?;
-            self.judge.filled(count).ok()?;
+                self.socket.read(self.classifier.room()).await.ok().filter(|count| *count > 0)?;
+            self.classifier.filled(count).ok()?;
         }
     }
 }
@@ -160,7 +160,8 @@ struct Inquiry {
 impl Inquiry {
     async fn attempt(self, target: &Target) -> Result<(Line, Notification), NoAnswer> {
         let (socket, from) = self.connect(target).await?;
-        let mut line = Line { socket, from, judge: Judge::default(), list: Arc::from("") };
+        let mut line =
+            Line { socket, from, classifier: Classifier::default(), list: Arc::from("") };
         let mut heard = None;
         let talked = clock::within(self.left(), open(&mut line, &mut heard)).await;
         if let Some(notification) = heard {
@@ -168,8 +169,8 @@ impl Inquiry {
         }
         match talked {
             Ok(Err(error)) => Err(error),
-            Ok(Ok(())) => Err(line.judge.verdict(NoAnswer::Closed)),
-            Err(_) => Err(line.judge.verdict(NoAnswer::Silent { limit: self.limit })),
+            Ok(Ok(())) => Err(line.classifier.verdict(NoAnswer::Closed)),
+            Err(_) => Err(line.classifier.verdict(NoAnswer::Silent { limit: self.limit })),
         }
     }
 
@@ -179,9 +180,9 @@ impl Inquiry {
         let hello = async {
             let (mut socket, _) = self.connect(target).await?;
             let _ = socket.write_all(&CLIENT_HELLO).await;
-            let mut judge = Judge::default();
-            match socket.read(judge.room()).await {
-                Ok(count) => judge.filled(count),
+            let mut classifier = Classifier::default();
+            match socket.read(classifier.room()).await {
+                Ok(count) => classifier.filled(count),
                 Err(_) => Ok(()),
             }
         };
@@ -213,15 +214,15 @@ async fn open(line: &mut Line, heard: &mut Option<Notification>) -> Result<(), N
     // A server that closes at once may still have said why.
     let _ = line.socket.write_all(&opening).await;
     loop {
-        while let Some(notification) = line.judge.next()? {
+        while let Some(notification) = line.classifier.next()? {
             if heard.replace(notification).is_some() {
                 return Ok(());
             }
             let _ = line.socket.write_all(question.as_bytes()).await;
         }
-        match line.socket.read(line.judge.room()).await {
+        match line.socket.read(line.classifier.room()).await {
             Ok(0) | Err(_) => return Ok(()),
-            Ok(count) => line.judge.filled(count)?,
+            Ok(count) => line.classifier.filled(count)?,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Report`]: what the answers of an ensemble amount to.
+//! [`ProbeReport`]: what the answers of an ensemble amount to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct Reading {
 
 /// What the answers amount to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct ProbeReport {
     /// The servers, in the order they were asked.
     pub servers: Vec<Reading>,
     /// Who leads: a quorum says so, and it does itself.
@@ -45,7 +45,7 @@ impl Reading {
     }
 }
 
-impl Report {
+impl ProbeReport {
     /// Judges these answers. Without a member list to go by, the one counts whose voters most of the servers asked name,
     /// so that none of several servers alone says who votes; and without such a list, every server that was asked is taken
     /// for a voter, unless it says that it observes.

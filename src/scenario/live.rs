@@ -11,25 +11,25 @@
 //!
 //! Members that no step parts from each other connect directly. A file without faults has no relays at all.
 
+mod cabling;
 mod descriptors;
 mod diagram;
-mod faults;
 mod judge;
 mod last_election;
 mod ports;
 mod relay;
+mod reorderer;
 mod report;
 mod reporter;
 mod runner;
 mod story;
-mod teller;
 mod wiring;
 
 pub use self::{
     descriptors::descriptors_needed,
     diagram::{DIAGRAM_ROWS_MAX, diagram},
     judge::Verdict,
-    report::{ExpectationReport, MemberReport, Report, tenths_of_ms},
-    runner::{ElectError, play},
-    story::{Because, Happening, What, Won},
+    report::{ExpectationReport, MemberReport, PlayReport, tenths_of_ms},
+    runner::{PlayError, play},
+    story::{Because, StoryLine, What, Won},
 };

@@ -23,6 +23,6 @@ pub(super) fn simulated(file: &VoteFile) -> BTreeSet<(Outcome, Option<u64>)> {
 }
 
 /// How a play over sockets ended, and who led then.
-pub(super) fn ended(report: &live::Report) -> (Outcome, Option<u64>) {
+pub(super) fn ended(report: &live::PlayReport) -> (Outcome, Option<u64>) {
     (report.outcome, report.leader.map(|(leader, _)| leader.number()))
 }

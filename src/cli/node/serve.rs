@@ -1,8 +1,8 @@
 //! [`Serve`]: a node, its signals and its output, until one of them ends it.
 //!
 //! ```text
-//!   Node ── Watch ──► Teller ──► Stream ──► a thread ──► stdout
-//!                       │   └──► Stream ──► a thread ──► stderr
+//!   Node ── Watch ──► EventFilter ──► Stream ──► a thread ──► stdout
+//!                       │        └──► Stream ──► a thread ──► stderr
 //!   signals ──► Serve ──┘
 //! ```
 //!
@@ -25,9 +25,9 @@ use futures::future::{self, Either};
 
 use super::{
     event::{Event, Line, rfc3339},
+    event_filter::{EventFilter, Told},
     signals::Signals,
     stream::{Stream, StreamMsg, Which},
-    teller::{Teller, Told},
 };
 use crate::cli::{ExitCode, screen::FAINT};
 
@@ -51,7 +51,7 @@ enum Woken {
     Signal,
     News(Result<News, Ended>),
     Stream(StreamMsg),
-    /// The teller has something to tell.
+    /// The filter has held an event back for long enough.
     Due,
 }
 
@@ -74,12 +74,12 @@ pub(super) async fn serve(
     mut output: Output,
 ) -> Result<ExitCode, NodeError> {
     let dial = config.network.connect;
-    let mut teller = Teller::new(config.me, Arc::clone(&config.ensemble), dial);
+    let mut filter = EventFilter::new(config.me, Arc::clone(&config.ensemble), dial);
     for text in warnings {
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
     let mut node = Node::launch(config)?;
-    let ending = tell(node.watch(), &mut teller, &mut signals, &mut output).await;
+    let ending = tell(node.watch(), &mut filter, &mut signals, &mut output).await;
     let outcome = match &ending {
         Ending::Asked | Ending::Unread(_) => node.stop().await,
         Ending::Itself => node.ended().await,
@@ -88,7 +88,7 @@ pub(super) async fn serve(
         (Err(error), _) => output.failed(&error.to_string()),
         (Ok(()), Ending::Unread(error)) => output.failed(&unread(&error)),
         (Ok(()), Ending::Asked | Ending::Itself) => {
-            for told in teller.stopped(output.now()) {
+            for told in filter.stopped(output.now()) {
                 output.print(&told);
             }
             ExitCode::Done
@@ -109,21 +109,21 @@ fn unread(error: &io::Error) -> String {
 
 async fn tell(
     mut watch: Watch,
-    teller: &mut Teller,
+    filter: &mut EventFilter,
     signals: &mut Signals,
     output: &mut Output,
 ) -> Ending {
     loop {
-        match next(&mut watch, teller, signals, output).await {
+        match next(&mut watch, filter, signals, output).await {
             Woken::Signal => return Ending::Asked,
             Woken::News(Err(Ended)) => return Ending::Itself,
             Woken::News(Ok(news)) => {
-                for told in teller.tell(news, output.now()) {
+                for told in filter.tell(news, output.now()) {
                     output.print(&told);
                 }
             }
             Woken::Due => {
-                for told in teller.tell_due(output.now()) {
+                for told in filter.tell_due(output.now()) {
                     output.print(&told);
                 }
             }
@@ -138,11 +138,11 @@ async fn tell(
 
 async fn next(
     watch: &mut Watch,
-    teller: &Teller,
+    filter: &EventFilter,
     signals: &mut Signals,
     output: &mut Output,
 ) -> Woken {
-    let due_in = teller.next_due().map(|due| due.saturating_sub(output.now()));
+    let due_in = filter.next_due().map(|due| due.saturating_sub(output.now()));
     let takes_news = output.stdout.is_idle();
     let news = async {
         match due_in {

@@ -9,7 +9,7 @@ use anstyle::Style;
 use ballotbox::{
     Endpoint, ServerId,
     election::PeerState,
-    probe::{NoAnswer, Reading, Report},
+    probe::{NoAnswer, ProbeReport, Reading},
     scenario::live::tenths_of_ms,
 };
 use ballotbox_actors::kit::Rounded;
@@ -47,7 +47,7 @@ pub(super) struct ServerLine {
 }
 
 impl ReportLine {
-    fn new(report: &Report) -> Self {
+    fn new(report: &ProbeReport) -> Self {
         Self {
             leader: report.leader.map(ServerId::number),
             agreement: report.agreement,
@@ -109,12 +109,12 @@ impl ServerLine {
 }
 
 /// One line of JSON.
-pub(super) fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn json(report: &ProbeReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", serde_json::to_string(&ReportLine::new(report))?)
 }
 
 /// The table, and what it amounts to.
-pub(super) fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn table(report: &ProbeReport, out: &mut dyn Write) -> io::Result<()> {
     let columns = [
         Column::left("address"),
         Column::right("id"),
@@ -144,7 +144,7 @@ pub(super) fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// What it amounts to, in a sentence.
-pub(super) fn verdict(report: &Report) -> String {
+pub(super) fn verdict(report: &ProbeReport) -> String {
     let (support, voters) = report.support;
     match (report.leader, report.agreement) {
         (Some(leader), true) => format!("{leader} leads: {support} of {voters} voters say so"),
@@ -166,7 +166,7 @@ pub(super) fn verdict(report: &Report) -> String {
 const DISSENTERS_SHOWN_MAX: usize = 4;
 
 /// Who does not agree, and with what.
-fn dissenters(report: &Report) -> String {
+fn dissenters(report: &ProbeReport) -> String {
     let said = |reading: &Reading| {
         let word = match reading.settled_on() {
             Some(other) => format!("names {other}"),

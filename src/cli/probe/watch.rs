@@ -9,7 +9,7 @@ use std::{
 use async_std::task::block_on;
 use ballotbox::{
     ServerId,
-    probe::{Inquirer, Report},
+    probe::{Inquirer, ProbeReport},
 };
 use ballotbox_actors::kit::clock;
 use futures::{StreamExt, future::join_all};
@@ -48,7 +48,7 @@ pub(super) fn run(
     ensemble: &Ensemble,
     args: &ProbeArgs,
     out: &mut dyn Write,
-) -> Result<Report, Failure> {
+) -> Result<ProbeReport, Failure> {
     let mut signals = signals().map_err(|error| Failure::Signals(error.into()))?;
     block_on(async {
         let began = clock::now();
@@ -114,7 +114,12 @@ fn say_server(
     Ok(())
 }
 
-fn say_leader(json: bool, at: Duration, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn say_leader(
+    json: bool,
+    at: Duration,
+    report: &ProbeReport,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if json {
         let leader = report.leader.map(ServerId::number);
         let at_ms = ballotbox::scenario::live::tenths_of_ms(at);

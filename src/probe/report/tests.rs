@@ -44,9 +44,9 @@ fn is_down(port: u16) -> (Target, Result<Answer, NoAnswer>) {
     (target(port), Err(NoAnswer::NotConnected(refused)))
 }
 
-fn report(answers: Vec<(Target, Result<Answer, NoAnswer>)>) -> Report {
+fn report(answers: Vec<(Target, Result<Answer, NoAnswer>)>) -> ProbeReport {
     let (targets, answers): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
-    Report::new(&targets, answers, None)
+    ProbeReport::new(&targets, answers, None)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! [`descriptors_needed`]: what the sockets of a whole ensemble in one process come to.
 
-use super::faults;
+use super::cabling;
 use crate::scenario::vote_file::VoteFile;
 
 /// Beside sockets: the standard streams, the runtime's, a file or two, and some to spare.
@@ -12,7 +12,7 @@ const OTHERS: u64 = 64;
 /// what does not fit is tried again. So there is room for as many of those as there are lasting links.
 pub fn descriptors_needed(file: &VoteFile) -> u64 {
     let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-    let (members, cables) = (count(file.members.len()), count(faults::cables(file).len()));
+    let (members, cables) = (count(file.members.len()), count(cabling::cables(file).len()));
     // Each holds its port, and listens.
     let ports = 2 * (members + cables);
     // Both ends are ours, and a cable has two ends as well.

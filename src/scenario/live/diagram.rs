@@ -1,6 +1,6 @@
 //! [`diagram`]: a story as a picture, one lane for each member, time downwards.
 //!
-//! Rows stand for happenings, not for equal spans of time: an election of two milliseconds would vanish beside the
+//! Rows stand for lines of the story, not for equal spans of time: an election of two milliseconds would vanish beside the
 //! second before it. The same story always gives the same bytes.
 
 use std::{
@@ -12,14 +12,14 @@ use ballotbox_core::ServerId;
 
 use super::{
     judge::Verdict,
-    story::{Happening, What},
+    story::{StoryLine, What},
 };
 use crate::{
     Standing,
     scenario::vote_file::{MemberState, Operation, VoteFile},
 };
 
-/// A picture has so many rows at most; what happens after is left out, and said to be.
+/// At most this many rows; later ones are dropped, with a note.
 pub const DIAGRAM_ROWS_MAX: usize = 1000;
 
 const TOP: usize = 84;
@@ -30,13 +30,13 @@ const ROW: usize = 24;
 const CHAR: usize = 8;
 
 /// The story as an SVG document.
-pub fn diagram(file: &VoteFile, story: &[Happening]) -> String {
+pub fn diagram(file: &VoteFile, story: &[StoryLine]) -> String {
     let shown = &story[..story.len().min(DIAGRAM_ROWS_MAX)];
     let mut picture = Picture::new(file, shown, story.len() - shown.len());
     let mut lanes = Lanes::default();
-    for (row, happening) in shown.iter().enumerate() {
-        lanes.take(row, &happening.what);
-        picture.row(row, happening);
+    for (row, line) in shown.iter().enumerate() {
+        lanes.take(row, &line.what);
+        picture.row(row, line);
     }
     picture.finish(lanes.finish(shown.len()))
 }
@@ -135,9 +135,9 @@ struct Picture {
 }
 
 impl Picture {
-    fn new(file: &VoteFile, shown: &[Happening], left_out: usize) -> Self {
+    fn new(file: &VoteFile, shown: &[StoryLine], left_out: usize) -> Self {
         let rows = shown.len();
-        let texts = shown.iter().map(|happening| happening.what.to_string().chars().count());
+        let texts = shown.iter().map(|line| line.what.to_string().chars().count());
         let title =
             file.title.as_ref().map_or_else(|| "An election".to_owned(), ToString::to_string);
         let chars = texts.chain([title.chars().count()]).max().unwrap_or_default();
@@ -176,12 +176,12 @@ impl Picture {
         Self { lanes, head, rows: rows_text }
     }
 
-    fn row(&mut self, row: usize, happening: &Happening) {
+    fn row(&mut self, row: usize, line: &StoryLine) {
         let y = TOP + row * ROW;
         let text_x = LEFT + self.lanes.len() * LANE + 12;
-        let at = happening.at.as_secs_f64() * 1e3;
-        self.mark(y, &happening.what);
-        let (color, weight) = match &happening.what {
+        let at = line.at.as_secs_f64() * 1e3;
+        self.mark(y, &line.what);
+        let (color, weight) = match &line.what {
             What::Played(_) => ("#222222", "bold"),
             What::Judged { verdict: Verdict::Met, .. } => ("#777777", "normal"),
             What::Judged { .. } => ("#c0392b", "normal"),
@@ -189,7 +189,7 @@ impl Picture {
                 ("#222222", "normal")
             }
         };
-        let text = escaped(&happening.what.to_string());
+        let text = escaped(&line.what.to_string());
         let _ = writeln!(
             self.rows,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777777\">{at:.1} ms</text>\n\
@@ -278,9 +278,9 @@ mod tests {
         ServerId::new(number).unwrap()
     }
 
-    fn story(what: impl IntoIterator<Item = What>) -> Vec<Happening> {
+    fn story(what: impl IntoIterator<Item = What>) -> Vec<StoryLine> {
         let at = |n: usize| Duration::from_micros(100 * n as u64);
-        what.into_iter().enumerate().map(|(n, what)| Happening { at: at(n), what }).collect()
+        what.into_iter().enumerate().map(|(n, what)| StoryLine { at: at(n), what }).collect()
     }
 
     fn decided(member: u64) -> What {
@@ -293,13 +293,13 @@ mod tests {
     #[test]
     fn a_lane_turns_with_what_its_member_is_and_ends_with_it() {
         let mut lanes = Lanes::default();
-        let happenings = [
+        let story = [
             What::Played(Operation::Start(vec![id(1), id(2)])),
             decided(2),
             What::Played(Operation::Pause(vec![id(2)])),
             What::Played(Operation::Kill(vec![id(2)])),
         ];
-        for (row, what) in happenings.iter().enumerate() {
+        for (row, what) in story.iter().enumerate() {
             lanes.take(row, what);
         }
         let look = |state, paused| Look { state, paused };

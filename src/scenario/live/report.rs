@@ -1,4 +1,4 @@
-//! [`Report`]: how a play ended, for people and for programs.
+//! [`PlayReport`]: how a play ended.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// How a play ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct PlayReport {
     /// In one word.
     pub outcome: Outcome,
     /// Who was elected in the end, and in which round.
@@ -61,7 +61,7 @@ impl ExpectationReport {
     }
 }
 
-impl Report {
+impl PlayReport {
     /// Whether everything went as it should: what was expected came true, or, if nothing was, somebody was elected.
     pub fn is_good(&self) -> bool {
         self.outcome.is_good(self.expectations.len())
@@ -117,8 +117,8 @@ struct JsonExpectation {
     met: bool,
 }
 
-impl From<&Report> for Json {
-    fn from(report: &Report) -> Self {
+impl From<&PlayReport> for Json {
+    fn from(report: &PlayReport) -> Self {
         let expectation = |expectation: &ExpectationReport| JsonExpectation {
             by_ms: u64::try_from(expectation.expectation.by.as_millis()).unwrap_or(u64::MAX),
             met: expectation.met(),
@@ -199,7 +199,8 @@ mod tests {
             },
         ];
         let (election, elapsed) = (Duration::from_micros(612), Duration::from_micros(2444));
-        let report = Report::new(Some(election), elapsed, members, vec![expectation(Verdict::Met)]);
+        let report =
+            PlayReport::new(Some(election), elapsed, members, vec![expectation(Verdict::Met)]);
         let follower = concat!(
             r#"{"id":1,"role":"voter","state":"following","leader":2,"round":1,"#,
             r#""zxid":"0x100000005","epoch":1,"decided_ms":2.1}"#
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn nobody_elected_is_good_only_if_that_was_expected() {
         let looking = || vec![member(1, MemberState::Looking)];
-        let report = |expectations| Report::new(None, Duration::ZERO, looking(), expectations);
+        let report = |expectations| PlayReport::new(None, Duration::ZERO, looking(), expectations);
         assert_eq!(report(vec![]).outcome, Outcome::NoLeader);
         assert!(!report(vec![]).is_good());
         assert!(report(vec![expectation(Verdict::Met)]).is_good());

@@ -19,14 +19,14 @@ use ballotbox_core::{ServerId, UntrustedText};
 use futures::future::{join_all, try_join_all};
 
 use super::{
-    faults::Faults,
+    cabling::Cabling,
     judge::{Judge, States},
     last_election::{LastElection, Span},
     relay::RelayError,
-    report::{ExpectationReport, MemberReport, Report},
+    reorderer::Reorderer,
+    report::{ExpectationReport, MemberReport, PlayReport},
     reporter::Reporter,
-    story::{Happening, What, Won},
-    teller::Teller,
+    story::{StoryLine, What, Won},
     wiring::{CABLES_MAX, Wiring},
 };
 use crate::{
@@ -44,7 +44,7 @@ const REDIAL_MAX: Duration = Duration::from_millis(250);
 
 /// Why a file could not be played.
 #[derive(Debug, thiserror::Error)]
-pub enum ElectError {
+pub enum PlayError {
     /// A member's address cannot be used.
     #[error("cannot listen on {address} for member {member}: {cause}")]
     Bind {
@@ -96,9 +96,9 @@ pub enum ElectError {
     },
 }
 
-impl ElectError {
+impl PlayError {
     /// Whether the file asks for too much, rather than the environment giving too little.
-    pub fn is_the_files_fault(&self) -> bool {
+    pub fn is_usage_error(&self) -> bool {
         match self {
             Self::TooManyCables { .. } => true,
             Self::Bind { .. }
@@ -119,19 +119,19 @@ impl ElectError {
 ///
 /// # Errors
 ///
-/// [`ElectError`], when the members cannot be started or fail.
+/// [`PlayError`], when the members cannot be started or fail.
 pub async fn play(
     file: &VoteFile,
     deadline: Duration,
-    tell: &mut dyn FnMut(&Happening),
-) -> Result<Report, ElectError> {
+    tell: &mut dyn FnMut(&StoryLine),
+) -> Result<PlayReport, PlayError> {
     let (address, inlet, mut mailbox) = mailbox_with_inlet(NEWS_WAITING_MAX);
     let wiring = Wiring::new(file, &address, RunnerMsg::CableEnded).await?;
     let mut runner = Runner {
         file,
-        teller: Teller::new(tell),
+        reorderer: Reorderer::new(tell),
         wiring,
-        faults: Faults::default(),
+        cabling: Cabling::default(),
         judge: Judge::new(file),
         last_election: LastElection::default(),
         seats: BTreeMap::new(),
@@ -142,7 +142,7 @@ pub async fn play(
         inlet,
     };
     let played = runner.play(deadline, &mut mailbox).await;
-    runner.teller.tell_all();
+    runner.reorderer.tell_all();
     let report = match played {
         Ok(()) => Ok(runner.report()),
         Err(error) => Err(error),
@@ -162,9 +162,9 @@ pub(super) enum RunnerMsg {
 /// The state of a play.
 struct Runner<'a> {
     file: &'a VoteFile,
-    teller: Teller<'a>,
+    reorderer: Reorderer<'a>,
     wiring: Wiring,
-    faults: Faults,
+    cabling: Cabling,
     judge: Judge,
     last_election: LastElection,
     /// The members that run.
@@ -193,13 +193,13 @@ impl Runner<'_> {
         &mut self,
         deadline: Duration,
         mailbox: &mut Mailbox<RunnerMsg>,
-    ) -> Result<(), ElectError> {
-        self.wiring.set(&self.faults).await;
+    ) -> Result<(), PlayError> {
+        self.wiring.set(&self.cabling).await;
         self.began = clock::now();
         let mut steps = self.file.steps.iter().peekable();
         loop {
             let now = self.now();
-            self.teller.tell_due(now);
+            self.reorderer.tell_due(now);
             if now >= deadline {
                 return Ok(());
             }
@@ -220,7 +220,7 @@ impl Runner<'_> {
                 return Ok(());
             }
             let next_step = steps.peek().map(|step| step.at);
-            let due = [next_step, self.judge.next_deadline(), self.teller.next_deadline()];
+            let due = [next_step, self.judge.next_deadline(), self.reorderer.next_deadline()];
             let wake_at = due.into_iter().flatten().fold(deadline, Duration::min);
             match mailbox.next_until(Some(self.began + wake_at)).await {
                 Wake::Told(message) => self.hear(message).await?,
@@ -272,14 +272,14 @@ impl Runner<'_> {
             && voters.all(|(id, state)| state.leader_of(*id) == leader)
     }
 
-    async fn perform(&mut self, operation: &Operation) -> Result<(), ElectError> {
-        self.faults.apply(operation);
+    async fn perform(&mut self, operation: &Operation) -> Result<(), PlayError> {
+        self.cabling.apply(operation);
         match operation {
             Operation::Start(members) => self.start(members).await,
             Operation::Stop(members) | Operation::Kill(members) => {
                 // The protocol has no farewell: from outside, a stop and a kill are sockets that close.
                 // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
-                self.wiring.set(&self.faults).await;
+                self.wiring.set(&self.cabling).await;
                 let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
                 let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
                 stopped.into_iter().collect()
@@ -290,26 +290,26 @@ impl Runner<'_> {
             | Operation::Isolate(_)
             | Operation::Block(_)
             | Operation::Heal => {
-                self.wiring.set(&self.faults).await;
+                self.wiring.set(&self.cabling).await;
                 Ok(())
             }
         }
     }
 
     /// Starts members together: all listen before the first of them looks, so none is refused for being early.
-    async fn start(&mut self, members: &[ServerId]) -> Result<(), ElectError> {
+    async fn start(&mut self, members: &[ServerId]) -> Result<(), PlayError> {
         let mut configs = Vec::new();
         for member in members {
             configs.extend(self.config(*member)?);
         }
-        self.wiring.set(&self.faults).await;
+        self.wiring.set(&self.cabling).await;
         let began = self.began;
         let nodes = configs.into_iter().map(|config| async move {
             let member = config.me;
             // Each at its own time: what it reports counts from here.
             let started = clock::now() - began;
             let node = Node::start(config).await;
-            node.map(|node| (node, started)).map_err(|error| ElectError::Node { member, error })
+            node.map(|node| (node, started)).map_err(|error| PlayError::Node { member, error })
         });
         for (node, started) in try_join_all(nodes).await? {
             self.lives += 1;
@@ -325,7 +325,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, ElectError> {
+    fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, PlayError> {
         let Some(listed) = self.file.member(member) else { return Ok(None) };
         let addresses = self.wiring.addresses(member);
         let mut config = NodeConfig::new(member, self.file.ensemble.clone(), addresses);
@@ -338,7 +338,7 @@ impl Runner<'_> {
         Ok(Some(config))
     }
 
-    async fn hear(&mut self, message: RunnerMsg) -> Result<(), ElectError> {
+    async fn hear(&mut self, message: RunnerMsg) -> Result<(), PlayError> {
         match message {
             RunnerMsg::News { member, life, news } => self.hear_news(member, life, news),
             RunnerMsg::ReporterEnded { member, life } => {
@@ -346,12 +346,12 @@ impl Runner<'_> {
                 if seat.life == life {
                     // Nobody has stopped it.
                     let ended = seat.node.ended().await;
-                    return ended.map_err(|error| ElectError::Node { member, error });
+                    return ended.map_err(|error| PlayError::Node { member, error });
                 }
             }
             RunnerMsg::CableEnded(exit) => {
                 self.cables_ended += 1;
-                return Err(ElectError::CableEnded(UntrustedText::new(exit)));
+                return Err(PlayError::CableEnded(UntrustedText::new(exit)));
             }
         }
         Ok(())
@@ -389,7 +389,7 @@ impl Runner<'_> {
     }
 
     fn happened(&mut self, at: Duration, what: What) {
-        self.teller.note(Happening { at, what });
+        self.reorderer.note(StoryLine { at, what });
     }
 
     /// Lets the judge look at the present states.
@@ -421,7 +421,7 @@ impl Runner<'_> {
         self.file.ensemble.members().map(|(id, _)| state(id)).collect()
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> PlayReport {
         let members = self.file.members.iter().map(|listed| {
             let id = listed.member.id;
             let seat = self.seats.get(&id);
@@ -443,11 +443,11 @@ impl Runner<'_> {
         });
         let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
         let election = self.last_election.took(next_step);
-        Report::new(election, self.now(), members.collect(), expectations.collect())
+        PlayReport::new(election, self.now(), members.collect(), expectations.collect())
     }
 
     /// Stops what still runs, and waits until nothing is left.
-    async fn end(mut self, mailbox: &mut Mailbox<RunnerMsg>) -> Result<(), ElectError> {
+    async fn end(mut self, mailbox: &mut Mailbox<RunnerMsg>) -> Result<(), PlayError> {
         let cables = self.wiring.remove_cables();
         let seats = std::mem::take(&mut self.seats).into_iter();
         let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
@@ -463,10 +463,10 @@ impl Runner<'_> {
     }
 }
 
-async fn stop(member: ServerId, seat: Seat) -> Result<(), ElectError> {
+async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
     match clock::within(STOP_MAX, seat.node.stop()).await {
-        Ok(stopped) => stopped.map_err(|error| ElectError::Node { member, error }),
-        Err(_) => Err(ElectError::Stuck { member }),
+        Ok(stopped) => stopped.map_err(|error| PlayError::Node { member, error }),
+        Err(_) => Err(PlayError::Stuck { member }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Happening`]: what a person sees while a vote file is played, and in which words.
+//! [`StoryLine`]: what a person sees while a vote file is played, in words.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,9 +14,9 @@ use crate::{
     scenario::vote_file::{Expectation, Found, Operation, VoteFile, join},
 };
 
-/// One thing that happened, in the order of time.
+/// One thing that happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Happening {
+pub struct StoryLine {
     /// When, since the first step.
     pub at: Duration,
     /// What.

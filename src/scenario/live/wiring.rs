@@ -13,8 +13,8 @@ use ballotbox_actors::{
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
-    ElectError,
-    faults::{self, Faults, Pair},
+    PlayError,
+    cabling::{self, Cabling, Pair},
     ports::ReservedPort,
     relay::{Relay, RelayError, RelayMsg},
 };
@@ -45,10 +45,10 @@ impl Wiring {
         file: &VoteFile,
         parent: &Address<P>,
         report: fn(Exit<RelayError>) -> P,
-    ) -> Result<Self, ElectError> {
-        let cables = faults::cables(file);
+    ) -> Result<Self, PlayError> {
+        let cables = cabling::cables(file);
         if cables.len() > CABLES_MAX {
-            return Err(ElectError::TooManyCables { found: cables.len() });
+            return Err(PlayError::TooManyCables { found: cables.len() });
         }
         let mut ports = BTreeMap::new();
         for member in &file.members {
@@ -59,7 +59,7 @@ impl Wiring {
         for (from, to) in cables {
             let Some(target) = wiring.ports.get(&to).map(ReservedPort::address) else { continue };
             let port =
-                ReservedPort::free().map_err(|error| ElectError::Cable { cause: error.into() })?;
+                ReservedPort::free().map_err(|error| PlayError::Cable { cause: error.into() })?;
             let address = port.address();
             let (relay, orders) = mailbox();
             spawn(Relay::new(port, target, relay.clone()), orders, parent.clone(), report);
@@ -78,18 +78,18 @@ impl Wiring {
     }
 
     /// Opens the port of a member.
-    pub(super) fn listen(&self, member: ServerId) -> Result<Option<TcpListener>, ElectError> {
+    pub(super) fn listen(&self, member: ServerId) -> Result<Option<TcpListener>, PlayError> {
         let Some(port) = self.ports.get(&member) else { return Ok(None) };
         let address = UntrustedText::new(port.address());
         let opened = port.listen();
-        opened.map(Some).map_err(|error| ElectError::Bind { member, address, cause: error.into() })
+        opened.map(Some).map_err(|error| PlayError::Bind { member, address, cause: error.into() })
     }
 
     /// Puts every cable into its condition, and waits until it is.
-    pub(super) async fn set(&self, faults: &Faults) {
+    pub(super) async fn set(&self, cabling: &Cabling) {
         let (done, mut all_done) = mailbox();
         for (pair, cable) in &self.relays {
-            let condition = faults.condition(*pair);
+            let condition = cabling.condition(*pair);
             let _ = cable.relay.tell(RelayMsg::Set { condition, done: done.clone() });
         }
         drop(done);
@@ -107,15 +107,15 @@ impl Wiring {
     }
 }
 
-async fn reserve(member: ServerId, at: Option<&Endpoint>) -> Result<ReservedPort, ElectError> {
+async fn reserve(member: ServerId, at: Option<&Endpoint>) -> Result<ReservedPort, PlayError> {
     let cannot_bind =
-        |address, error: std::io::Error| ElectError::Bind { member, address, cause: error.into() };
+        |address, error: std::io::Error| PlayError::Bind { member, address, cause: error.into() };
     let Some(endpoint) = at else {
         return ReservedPort::free()
             .map_err(|error| cannot_bind("a free loopback port".into(), error));
     };
     let found = resolve(endpoint, RESOLVE_MAX).await;
-    let found = found.map_err(|error| ElectError::Lookup { member, error })?;
+    let found = found.map_err(|error| PlayError::Lookup { member, error })?;
     let none = || std::io::ErrorKind::NotFound.into();
     let reserved = found.first().ok_or_else(none).and_then(|address| ReservedPort::at(*address));
     reserved.map_err(|error| cannot_bind(UntrustedText::new(endpoint), error))

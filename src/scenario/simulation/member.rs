@@ -45,8 +45,8 @@ pub(super) struct Running {
     pub(super) election: Election,
     pub(super) table: LinkTable,
     pub(super) present: PresentLinks,
-    pub(super) election_timers: Timers<ElectionTimer>,
-    pub(super) link_timers: Timers<LinkTimer>,
+    pub(super) election_timers: ArmedTimers<ElectionTimer>,
+    pub(super) link_timers: ArmedTimers<LinkTimer>,
     /// What is to be said to whom when everything of this instant has been heard: only the newest word counts.
     pub(super) unsaid: Vec<(ServerId, Notification)>,
     /// When the peers are to hear from this member again at the earliest.
@@ -105,8 +105,8 @@ impl Running {
             election: Election::new(me, ensemble, setup.timing.election, config),
             table: LinkTable::new(me, peers, setup.links),
             present: PresentLinks::default(),
-            election_timers: Timers::default(),
-            link_timers: Timers::default(),
+            election_timers: ArmedTimers::default(),
+            link_timers: ArmedTimers::default(),
             unsaid: Vec::new(),
             speak_at: Moment::default(),
             last_said: None,
@@ -130,11 +130,11 @@ pub(super) fn state_of(election: &Election) -> MemberState {
     }
 }
 
-/// Which timers are armed, and under which number their end is in the queue. An end with another number is void.
+/// Which timers are armed, each with the number of its end in the queue. An end with another number is ignored.
 #[derive(Debug)]
-pub(super) struct Timers<T>(Vec<(T, u64)>);
+pub(super) struct ArmedTimers<T>(Vec<(T, u64)>);
 
-impl<T: PartialEq + Copy> Timers<T> {
+impl<T: PartialEq + Copy> ArmedTimers<T> {
     pub(super) fn set(&mut self, timer: T, number: u64) {
         match self.0.iter_mut().find(|(armed, _)| *armed == timer) {
             Some((_, present)) => *present = number,
@@ -157,7 +157,7 @@ impl<T: PartialEq + Copy> Timers<T> {
     }
 }
 
-impl<T> Default for Timers<T> {
+impl<T> Default for ArmedTimers<T> {
     fn default() -> Self {
         Self(Vec::new())
     }

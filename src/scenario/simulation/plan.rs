@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ballotbox_core::ServerId;
 
-pub(super) use self::outsiders::{Freezing, Manner, NAMES_LAG, Stranger};
+pub(super) use self::outsiders::{Freezing, NAMES_LAG, Stranger, StrangerKind};
 use super::{Moment, Setup, random::Random};
 use crate::scenario::vote_file::{Faults, Operation, Step, VoteFile};
 
@@ -105,7 +105,7 @@ impl<'a> Drawing<'a> {
         for step in &setup.steps {
             match &step.operation {
                 Operation::Start(ids) | Operation::Resume(ids) => {
-                    running.extend(ids.iter().copied())
+                    running.extend(ids.iter().copied());
                 }
                 Operation::Stop(ids) | Operation::Kill(ids) | Operation::Pause(ids) => {
                     running.retain(|id| !ids.contains(id));

@@ -203,7 +203,7 @@ impl World {
             Scheduled::ConnectArrived { connection } => self.connect_arrived(connection),
             Scheduled::GreetingDue { connection } => self.greeting_due(connection),
             Scheduled::ConnectAnswered { connection, accepted } => {
-                self.connect_answered(connection, accepted)
+                self.connect_answered(connection, accepted);
             }
             Scheduled::SegmentArrived { end, segment } => self.segment_arrived(end, segment),
             Scheduled::FrameWritten { member, life, link } => self.written(member, life, link),

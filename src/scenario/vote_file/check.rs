@@ -33,7 +33,7 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     distinct_addresses(&members)?;
     let timing = raw.timing.as_ref().map(timing).transpose()?.unwrap_or_default();
     let steps = match &raw.steps {
-        Some(steps) => Playbook::new(&ensemble).read(steps)?,
+        Some(steps) => StepChecker::new(&ensemble).read(steps)?,
         None => vec![Step {
             at: Duration::ZERO,
             operation: Operation::Start(members.iter().map(|member| member.member.id).collect()),
@@ -181,13 +181,13 @@ fn ids(ensemble: &Ensemble, raw: &[Id], path: &str) -> Result<Vec<ServerId>, At>
 }
 
 /// Walks through the steps, and knows at each who runs and who is paused.
-struct Playbook<'a> {
+struct StepChecker<'a> {
     ensemble: &'a Ensemble,
     running: BTreeSet<ServerId>,
     paused: BTreeSet<ServerId>,
 }
 
-impl<'a> Playbook<'a> {
+impl<'a> StepChecker<'a> {
     const fn new(ensemble: &'a Ensemble) -> Self {
         Self { ensemble, running: BTreeSet::new(), paused: BTreeSet::new() }
     }

@@ -25,7 +25,7 @@ pub(in crate::scenario::simulation) struct Stranger {
     /// The member that it connects to, and the one it claims to be, by place.
     pub(in crate::scenario::simulation) target: usize,
     pub(in crate::scenario::simulation) claims: usize,
-    pub(in crate::scenario::simulation) manner: Manner,
+    pub(in crate::scenario::simulation) kind: StrangerKind,
     /// How many connections it wants to have.
     pub(in crate::scenario::simulation) connections: u64,
     /// How long it waits at most until it replaces one that was closed.
@@ -36,7 +36,7 @@ pub(in crate::scenario::simulation) struct Stranger {
 
 /// What a stranger does after its greeting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::scenario::simulation) enum Manner {
+pub(in crate::scenario::simulation) enum StrangerKind {
     /// Nothing.
     Silent,
     /// It sends a frame that is no notification.
@@ -110,14 +110,19 @@ impl<'a> Drawing<'a> {
         // A higher id may take the place of a link, a lower one only knocks.
         let turned = claims < target && random.chance(500);
         let (target, claims) = if turned { (claims, target) } else { (target, claims) };
-        let manners =
-            [Manner::Silent, Manner::Silent, Manner::Unreadable, Manner::Garbage, Manner::Flapping];
-        let manner = manners[random.index(manners.len())];
+        let kinds = [
+            StrangerKind::Silent,
+            StrangerKind::Silent,
+            StrangerKind::Unreadable,
+            StrangerKind::Garbage,
+            StrangerKind::Flapping,
+        ];
+        let kind = kinds[random.index(kinds.len())];
         let several = random.chance(250);
         Stranger {
             target,
             claims,
-            manner,
+            kind,
             connections: if several { random.between(2, CONNECTIONS_MAX) } else { 1 },
             pause: Duration::from_micros(duration(random, LONGEST_PAUSE)),
             burst: random.between(1, BURST_MAX),

@@ -17,12 +17,12 @@ use crate::{
 
 /// How a member ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Manner {
-    /// It says all it had to say.
-    InOrder,
-    /// Its connections are closed for it.
+enum Shutdown {
+    /// What it has sent still arrives.
+    Graceful,
+    /// Its connections are closed; of what is in flight, only some arrives.
     Killed,
-    /// Nobody is told.
+    /// Its peers learn nothing of it.
     Vanished,
 }
 
@@ -36,13 +36,13 @@ impl World {
         match &operation {
             Operation::Start(ids) => self.each(ids, Self::start),
             Operation::Stop(ids) => {
-                self.each(ids, |world, member| world.end(member, Manner::InOrder))
+                self.each(ids, |world, member| world.end(member, Shutdown::Graceful));
             }
             Operation::Kill(ids) => {
                 let vanish = self.faults().vanish_percent * 10;
                 self.each(ids, |world, member| {
                     let vanishes = world.random.chance(vanish);
-                    world.end(member, if vanishes { Manner::Vanished } else { Manner::Killed });
+                    world.end(member, if vanishes { Shutdown::Vanished } else { Shutdown::Killed });
                 });
             }
             Operation::Pause(ids) => {
@@ -158,13 +158,13 @@ impl World {
         self.note(member, "moves", format_args!("names follow after {} ms", names.as_millis()));
     }
 
-    fn end(&mut self, member: usize, manner: Manner) {
+    fn end(&mut self, member: usize, shutdown: Shutdown) {
         self.members[member].hanging = None;
         self.members[member].running = None;
         if let Some(number) = self.members[member].frozen.take() {
             self.kill_frozen(number);
         }
-        let vanishes = manner == Manner::Vanished;
+        let vanishes = shutdown == Shutdown::Vanished;
         if vanishes {
             self.note(member, "vanishes", format_args!(""));
             self.network.set_vanished(member, true);
@@ -173,7 +173,7 @@ impl World {
             }
         }
         for end in self.held_by(member) {
-            if manner != Manner::InOrder {
+            if shutdown != Shutdown::Graceful {
                 self.break_off(end);
             }
             if vanishes {

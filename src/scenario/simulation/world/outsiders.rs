@@ -14,7 +14,7 @@ use super::World;
 use crate::scenario::simulation::{
     moment::nanos,
     network::{End, Segment, Side},
-    plan::{Freezing, Manner, Stranger},
+    plan::{Freezing, Stranger, StrangerKind},
     scheduled::Scheduled,
 };
 
@@ -103,20 +103,20 @@ impl World {
     pub(super) fn stranger_comes(&mut self, number: usize) {
         let stranger = &mut self.outsiders.strangers[number];
         stranger.present = true;
-        let Stranger { target, claims, manner, connections, .. } = stranger.is;
+        let Stranger { target, claims, kind, connections, .. } = stranger.is;
         let (target, claims) = (self.members[target].id, self.members[claims].id);
-        let manner = match manner {
-            Manner::Silent => "is silent",
-            Manner::Unreadable => "sends frames that nobody understands",
-            Manner::Garbage => "sends what is no frame",
-            Manner::Flapping => "comes and goes",
+        let kind = match kind {
+            StrangerKind::Silent => "is silent",
+            StrangerKind::Unreadable => "sends frames that nobody understands",
+            StrangerKind::Garbage => "sends what is no frame",
+            StrangerKind::Flapping => "comes and goes",
         };
         let times = if connections == 1 { "" } else { ", several times at once" };
         self.trace.note(
             self.now,
             None,
             "STRANGER",
-            format_args!("at {target}, claims to be {claims}, and {manner}{times}"),
+            format_args!("at {target}, claims to be {claims}, and {kind}{times}"),
         );
         for _ in 0..connections {
             self.stranger_connects(number);
@@ -196,7 +196,7 @@ impl World {
 
     fn greet(&mut self, number: usize, end: End) {
         self.send(end, Segment::Greeting);
-        if self.outsiders.strangers[number].is.manner == Manner::Silent {
+        if self.outsiders.strangers[number].is.kind == StrangerKind::Silent {
             return;
         }
         let hesitates = self.random.chance(500);
@@ -207,15 +207,15 @@ impl World {
     pub(super) fn stranger_acts(&mut self, end: End) {
         let Some(half) = self.network.half(end).filter(|half| half.open) else { return };
         let Party::Stranger(number) = self.party(half.member) else { return };
-        match self.outsiders.strangers[number].is.manner {
-            Manner::Silent => {}
-            Manner::Unreadable => {
+        match self.outsiders.strangers[number].is.kind {
+            StrangerKind::Silent => {}
+            StrangerKind::Unreadable => {
                 if let Ok(frame) = Frame::new(UNREADABLE) {
                     self.send(end, Segment::Frame(frame));
                 }
             }
-            Manner::Garbage => self.send(end, Segment::Garbage),
-            Manner::Flapping => {
+            StrangerKind::Garbage => self.send(end, Segment::Garbage),
+            StrangerKind::Flapping => {
                 self.close(end);
                 self.stranger_reconnects(number);
             }

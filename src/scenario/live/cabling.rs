@@ -1,7 +1,7 @@
-//! [`Faults`]: which cables a vote file needs, and in which condition each is after each step.
+//! [`Cabling`]: which cables a vote file needs, and the condition of each after each step.
 //!
-//! A cable is an ordered pair: the one who dials, and the one who is dialled. Only cables that some step touches are
-//! made; everybody else connects directly.
+//! A cable is an ordered pair: the member that dials, and the one that it dials. Only cables that a step touches are made;
+//! all other members connect directly.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,23 @@ use ballotbox_core::ServerId;
 use super::relay::Condition;
 use crate::scenario::vote_file::{Operation, VoteFile};
 
-/// From whom to whom.
+/// The member that dials, and the one that it dials.
 pub(super) type Pair = (ServerId, ServerId);
 
-/// What is broken at present. A pure value: it is told what happens, and answers for any cable.
+/// What is wrong at present: a pure value that takes in operations, and gives the condition of any cable.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub(super) struct Faults {
+pub(super) struct Cabling {
     up: BTreeSet<ServerId>,
     paused: BTreeSet<ServerId>,
     isolated: BTreeSet<ServerId>,
     /// Each pair with the smaller id first: a cut goes both ways.
     cut: BTreeSet<Pair>,
-    /// Who cannot dial whom.
+    /// The first of each pair cannot dial the second.
     blocked: BTreeSet<Pair>,
 }
 
-impl Faults {
-    /// Takes in what happens.
+impl Cabling {
+    /// Takes in what a step does.
     pub(super) fn apply(&mut self, operation: &Operation) {
         match operation {
             Operation::Start(members) => self.up.extend(members),
@@ -111,48 +111,48 @@ mod tests {
         (id(from), id(to))
     }
 
-    fn faults(operations: &[Operation]) -> Faults {
-        let mut faults = Faults::default();
-        faults.apply(&Operation::Start(vec![id(1), id(2), id(3)]));
+    fn cabling(operations: &[Operation]) -> Cabling {
+        let mut cabling = Cabling::default();
+        cabling.apply(&Operation::Start(vec![id(1), id(2), id(3)]));
         for operation in operations {
-            faults.apply(operation);
+            cabling.apply(operation);
         }
-        faults
+        cabling
     }
 
     #[test]
     fn a_cut_goes_both_ways_and_ends_with_healing() {
-        let mut faults = faults(&[Operation::Cut(vec![pair(2, 1)])]);
-        assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(2, 1)).cut);
-        assert_eq!(faults.condition(pair(1, 3)), FINE);
-        faults.apply(&Operation::Heal);
-        assert_eq!(faults.condition(pair(1, 2)), FINE);
+        let mut cabling = cabling(&[Operation::Cut(vec![pair(2, 1)])]);
+        assert!(cabling.condition(pair(1, 2)).cut && cabling.condition(pair(2, 1)).cut);
+        assert_eq!(cabling.condition(pair(1, 3)), FINE);
+        cabling.apply(&Operation::Heal);
+        assert_eq!(cabling.condition(pair(1, 2)), FINE);
     }
 
     #[test]
     fn isolated_members_are_cut_off_from_each_other_too() {
-        let faults = faults(&[Operation::Isolate(vec![id(1), id(2)])]);
-        assert!(faults.condition(pair(1, 2)).cut && faults.condition(pair(3, 1)).cut);
+        let cabling = cabling(&[Operation::Isolate(vec![id(1), id(2)])]);
+        assert!(cabling.condition(pair(1, 2)).cut && cabling.condition(pair(3, 1)).cut);
     }
 
     #[test]
     fn a_block_goes_one_way_and_ends_with_healing() {
-        let mut faults = faults(&[Operation::Block(vec![pair(2, 1)])]);
-        assert_eq!(faults.condition(pair(2, 1)), CLOSED);
-        assert_eq!(faults.condition(pair(1, 2)), FINE);
-        faults.apply(&Operation::Heal);
-        assert_eq!(faults.condition(pair(2, 1)), FINE);
+        let mut cabling = cabling(&[Operation::Block(vec![pair(2, 1)])]);
+        assert_eq!(cabling.condition(pair(2, 1)), CLOSED);
+        assert_eq!(cabling.condition(pair(1, 2)), FINE);
+        cabling.apply(&Operation::Heal);
+        assert_eq!(cabling.condition(pair(2, 1)), FINE);
     }
 
     #[test]
     fn a_pause_holds_until_it_is_resumed_or_the_member_dies_and_healing_does_not_end_it() {
-        let mut faults = faults(&[Operation::Pause(vec![id(1), id(2)]), Operation::Heal]);
-        assert!(faults.condition(pair(1, 3)).held && faults.condition(pair(3, 1)).held);
-        faults.apply(&Operation::Resume(vec![id(1)]));
-        assert_eq!(faults.condition(pair(1, 3)), FINE);
-        faults.apply(&Operation::Kill(vec![id(2)]));
-        assert_eq!(faults.condition(pair(3, 2)), CLOSED);
-        assert_eq!(faults.condition(pair(2, 3)), FINE);
+        let mut cabling = cabling(&[Operation::Pause(vec![id(1), id(2)]), Operation::Heal]);
+        assert!(cabling.condition(pair(1, 3)).held && cabling.condition(pair(3, 1)).held);
+        cabling.apply(&Operation::Resume(vec![id(1)]));
+        assert_eq!(cabling.condition(pair(1, 3)), FINE);
+        cabling.apply(&Operation::Kill(vec![id(2)]));
+        assert_eq!(cabling.condition(pair(3, 2)), CLOSED);
+        assert_eq!(cabling.condition(pair(2, 3)), FINE);
     }
 
     #[test]

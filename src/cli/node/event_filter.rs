@@ -1,6 +1,6 @@
-//! [`Teller`]: from what a node knows to what is told of it.
+//! [`EventFilter`]: which of its events a node prints.
 //!
-//! It is a plain value: a moment comes with everything it is told, so an hour of a flood is a test of a second.
+//! A plain value: a moment comes with all input, so an hour of a flood is a test of a second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,15 +22,15 @@ pub(super) struct Told {
     pub(super) event: Event,
 }
 
-/// Chooses what is told: everything about elections, of the rest what a reader can bear, and who is missing.
+/// Chooses what is printed: everything about elections, of the rest as much as can be read, and which members are missing.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct EventFilter {
     gate: Gate,
     absence: Absence,
     status: Option<Status>,
 }
 
-impl Teller {
+impl EventFilter {
     /// For member `me`; a dial takes at most `dial`.
     pub(super) const fn new(me: ServerId, ensemble: Arc<Ensemble>, dial: Duration) -> Self {
         Self { gate: Gate::new(), absence: Absence::new(me, ensemble, dial), status: None }
@@ -130,9 +130,9 @@ mod tests {
         ServerId::new(number).unwrap()
     }
 
-    fn teller() -> Teller {
+    fn filter() -> EventFilter {
         let ensemble = Ensemble::new((1..=5).map(|n| Member::voter(id(n)))).unwrap();
-        Teller::new(id(1), Arc::new(ensemble), Duration::from_secs(5))
+        EventFilter::new(id(1), Arc::new(ensemble), Duration::from_secs(5))
     }
 
     fn vote(leader: u64) -> Vote {
@@ -174,18 +174,18 @@ mod tests {
 
     /// An hour in which things happen, each time with its number; returns the lines.
     fn an_hour_of(mut happens: impl FnMut(u64) -> Vec<NodeEvent>) -> Vec<Told> {
-        let mut teller = teller();
+        let mut filter = filter();
         let mut told = Vec::new();
         for tenth in 0..TIMES / 10 {
             let now = Duration::from_millis(tenth * 100);
             let numbers = tenth * 10..(tenth + 1) * 10;
             let events = numbers.flat_map(&mut happens).map(|event| at(now, event)).collect();
-            told.extend(teller.tell(news(0, events), now));
-            if teller.next_due().is_some_and(|due| due <= now) {
-                told.extend(teller.tell_due(now));
+            told.extend(filter.tell(news(0, events), now));
+            if filter.next_due().is_some_and(|due| due <= now) {
+                told.extend(filter.tell_due(now));
             }
         }
-        told.extend(teller.stopped(HOUR));
+        told.extend(filter.stopped(HOUR));
         told
     }
 
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn after_what_was_missed_comes_how_things_stand() {
-        let mut teller = teller();
+        let mut filter = filter();
         let now = Duration::from_secs(9);
-        let told = teller.tell(news(88, vec![at(Duration::from_secs(3), link(2, true))]), now);
+        let told = filter.tell(news(88, vec![at(Duration::from_secs(3), link(2, true))]), now);
         let events: Vec<_> = told.iter().map(|told| told.event.to_string()).collect();
         assert_eq!(
             events,
@@ -294,18 +294,18 @@ mod tests {
 
     #[test]
     fn what_is_held_back_is_told_after_a_minute_though_nothing_else_happens() {
-        let mut teller = teller();
+        let mut filter = filter();
         let flaps = (0..100).map(|n| at(Duration::from_millis(n), link(3, n % 2 == 0))).collect();
-        let told = teller.tell(news(0, flaps), Duration::from_millis(100));
-        let due = teller.next_due().unwrap();
+        let told = filter.tell(news(0, flaps), Duration::from_millis(100));
+        let due = filter.next_due().unwrap();
         assert!(due > Duration::from_secs(59));
-        assert!(teller.tell_due(Duration::from_secs(59)).is_empty());
-        let later = teller.tell_due(due);
+        assert!(filter.tell_due(Duration::from_secs(59)).is_empty());
+        let later = filter.tell_due(due);
         assert_eq!(told.len() as u64 + missed(&later), 100);
         assert!(matches!(
             later.last(),
             Some(Told { event: Event::Elected { again: true, .. }, .. })
         ));
-        assert_eq!(teller.next_due(), None);
+        assert_eq!(filter.next_due(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Judge`]: what the bytes that come back are.
+//! [`Classifier`]: what the bytes that come back are.
 
 use ballotbox_core::{UntrustedText, wire::FrameBuffer};
 
@@ -13,13 +13,13 @@ const TLS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 
 /// Takes what a server sends, and tells what it is.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(super) struct Classifier {
     frames: FrameBuffer,
     head: Vec<u8>,
     malformed: Option<NoAnswer>,
 }
 
-impl Judge {
+impl Classifier {
     /// Where the next bytes are to be put.
     pub(super) fn room(&mut self) -> &mut [u8] {
         self.frames.room()
@@ -80,21 +80,21 @@ mod tests {
 
     use super::*;
 
-    fn judge(bytes: &[u8]) -> Result<Option<Notification>, NoAnswer> {
-        let mut judge = Judge::default();
+    fn classifier(bytes: &[u8]) -> Result<Option<Notification>, NoAnswer> {
+        let mut classifier = Classifier::default();
         for chunk in bytes.chunks(3) {
-            judge.room()[..chunk.len()].copy_from_slice(chunk);
-            judge.filled(chunk.len())?;
+            classifier.room()[..chunk.len()].copy_from_slice(chunk);
+            classifier.filled(chunk.len())?;
         }
-        match judge.next()? {
+        match classifier.next()? {
             Some(notification) => Ok(Some(notification)),
-            None => Err(judge.verdict(NoAnswer::Closed)),
+            None => Err(classifier.verdict(NoAnswer::Closed)),
         }
     }
 
     #[test]
     fn what_is_no_answer_gets_a_verdict() {
-        let refused = |bytes: &[u8]| judge(bytes).unwrap_err();
+        let refused = |bytes: &[u8]| classifier(bytes).unwrap_err();
         assert_eq!(refused(b""), NoAnswer::Closed);
         assert_eq!(refused(&[0x15, 3, 3, 0, 2, 2, 10]), NoAnswer::WantsTls);
         let found = "HTTP/1.1 400 Bad Request".into();
@@ -110,7 +110,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_can_stop_the_judge(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = judge(&bytes);
+            let _ = classifier(&bytes);
         }
     }
 }
