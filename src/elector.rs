@@ -101,6 +101,7 @@ impl Elector {
 
 impl Actor for Elector {
     type Msg = ElectorMsg;
+    type Output = ();
     type Error = Infallible;
 
     async fn run(mut self, mut mailbox: Mailbox<ElectorMsg>) -> Result<(), Infallible> {
@@ -115,7 +116,7 @@ impl Actor for Elector {
                 Wake::Told(ElectorMsg::LookAgain) => self.decide(self.beginning()),
                 Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
                 Wake::Due => {
-                    while let Some(timer) = self.timers.pop_due() {
+                    while let Some(timer) = self.timers.pop_due(clock::now()) {
                         self.decide(Event::TimerFired(timer));
                     }
                     // What was put off may be due, too.
@@ -262,7 +263,7 @@ impl Elector {
                     self.network.ask(to, frame);
                 }
             }
-            Action::SetTimer { timer, after } => self.timers.set(timer, after),
+            Action::SetTimer { timer, after } => self.timers.set(timer, clock::now() + after),
             Action::ClearTimer(timer) => self.timers.clear(&timer),
             Action::Reconnect => self.network.reconnect(),
             Action::Looking { round } => {

@@ -18,7 +18,7 @@ mod supervisor;
 
 use ballotbox_actors::{
     NetworkError,
-    kit::{Address, Mailbox, Wake, mailbox, spawn},
+    kit::{Address, Mailbox, mailbox, spawn},
 };
 use ballotbox_core::UntrustedText;
 
@@ -113,10 +113,7 @@ impl Node {
     ///
     /// [`NodeError`], when it did not end because it was asked to.
     pub async fn ended(&mut self) -> Result<(), NodeError> {
-        match self.outcome.next().await {
-            Wake::Told(outcome) => outcome,
-            Wake::Due | Wake::Closed => Ok(()),
-        }
+        self.outcome.next().await.unwrap_or(Ok(()))
     }
 
     /// Stops the node. When this returns, no task, socket or file descriptor of it is left.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_std::net::TcpStream;
 
 use crate::{
-    kit::{Actor, Address, Inlet, Mailbox, Raced, Wake},
+    kit::{Actor, Address, Inlet, Mailbox, Raced},
     manager::ManagerMsg,
     receiver::{ReceiveError, Receiver, read_some},
     report::Report,
@@ -54,6 +54,7 @@ pub(crate) enum CandidateError {
 
 impl<U: From<Report> + Send + 'static> Actor for Candidate<U> {
     type Msg = CandidateMsg;
+    type Output = ();
     type Error = CandidateError;
 
     async fn run(self, mut mailbox: Mailbox<CandidateMsg>) -> Result<(), CandidateError> {
@@ -70,15 +71,15 @@ impl<U: From<Report> + Send + 'static> Candidate<U> {
         buffer: &mut FrameBuffer,
         mailbox: &mut Mailbox<CandidateMsg>,
     ) -> Result<(), CandidateError> {
-        let wake = match mailbox.race(self.hear_out(buffer)).await {
+        let told = match mailbox.race(self.hear_out(buffer)).await {
             Raced::Done(Ok(())) => {
                 let _ = self.manager.tell(ManagerMsg::CandidateSpoke { socket: self.id });
                 mailbox.next().await
             }
             Raced::Done(Err(error)) => return Err(error),
-            Raced::Woken(wake) => wake,
+            Raced::Woken(told) => told,
         };
-        let Wake::Told(CandidateMsg::Open(link)) = wake else { return Ok(()) };
+        let Some(CandidateMsg::Open(link)) = told else { return Ok(()) };
         let receiver = Receiver {
             link,
             socket: self.socket.clone(),

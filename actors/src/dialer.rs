@@ -76,6 +76,7 @@ impl DialError {
 
 impl Actor for Dialer {
     type Msg = Infallible;
+    type Output = ();
     type Error = DialError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), DialError> {

@@ -47,6 +47,7 @@ pub(crate) enum GreeterError {
 
 impl Actor for Greeter {
     type Msg = Infallible;
+    type Output = ();
     type Error = GreeterError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), GreeterError> {

@@ -53,6 +53,7 @@ pub struct ListenError {
 
 impl Actor for Listener {
     type Msg = ListenerMsg;
+    type Output = ();
     type Error = ListenError;
 
     async fn run(self, mut mailbox: Mailbox<ListenerMsg>) -> Result<(), ListenError> {
@@ -112,8 +113,8 @@ async fn accept(
     loop {
         if credit == 0 {
             match mailbox.next().await {
-                Wake::Told(ListenerMsg::Accept(more)) => credit += more,
-                Wake::Due | Wake::Closed => return,
+                Some(ListenerMsg::Accept(more)) => credit += more,
+                None => return,
             }
         }
         match mailbox.race(accept_any(&mut sockets)).await {
@@ -135,8 +136,8 @@ async fn accept(
                     None => return,
                 }
             }
-            Raced::Woken(Wake::Told(ListenerMsg::Accept(more))) => credit += more,
-            Raced::Woken(Wake::Due | Wake::Closed) => return,
+            Raced::Woken(Some(ListenerMsg::Accept(more))) => credit += more,
+            Raced::Woken(None) => return,
         }
     }
 }

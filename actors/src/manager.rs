@@ -29,7 +29,9 @@ use crate::{
     candidate::CandidateError,
     config::NetworkConfig,
     dialer::DialError,
-    kit::{Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, jittered, mailbox, spawn},
+    kit::{
+        Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, clock, jittered, mailbox, spawn,
+    },
     listener::{Elsewhere, ListenError},
     reception::{GreeterId, Reception},
     report::{RefusalKind, RefusedBecause, Report},
@@ -89,7 +91,7 @@ pub fn start<U, P>(
     user: Address<U>,
     inlet: Inlet<U>,
     parent: Address<P>,
-    report: impl FnOnce(Exit<NetworkError>) -> P + Send + 'static,
+    report: impl FnOnce(Exit<(), NetworkError>) -> P + Send + 'static,
 ) -> (NetworkAddress, Task)
 where
     U: From<Report> + Send + 'static,
@@ -115,6 +117,7 @@ where
 
 impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
     type Msg = ManagerMsg;
+    type Output = ();
     type Error = NetworkError;
 
     async fn run(mut self, mut mailbox: Mailbox<ManagerMsg>) -> Result<(), NetworkError> {
@@ -128,7 +131,7 @@ impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
                     }
                 }
                 Wake::Due => {
-                    while let Some(timer) = self.timers.pop_due() {
+                    while let Some(timer) = self.timers.pop_due(clock::now()) {
                         self.timer_fired(timer);
                     }
                 }
@@ -138,8 +141,8 @@ impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
         self.children.end_all();
         while self.children.are_left() {
             match mailbox.next().await {
-                Wake::Told(message) => self.children.note_end(&message),
-                Wake::Due | Wake::Closed => break,
+                Some(message) => self.children.note_end(&message),
+                None => break,
             }
         }
         outcome
@@ -247,9 +250,9 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.decide_with(Event::Greeted { from: greeting.from, socket }, &details);
     }
 
-    fn dialer_ended(&mut self, link: LinkId, exit: Exit<DialError>) {
+    fn dialer_ended(&mut self, link: LinkId, exit: Exit<(), DialError>) {
         let error = match exit {
-            Exit::Stopped => return,
+            Exit::Done(()) => return,
             Exit::Failed(error) => error,
             Exit::Panicked(message) => DialError::Panicked { message },
         };
@@ -263,7 +266,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.decide_with(Event::DialFailed { link }, &details);
     }
 
-    fn candidate_ended(&mut self, socket: SocketId, exit: &Exit<CandidateError>) {
+    fn candidate_ended(&mut self, socket: SocketId, exit: &Exit<(), CandidateError>) {
         match self.children.link_of(socket) {
             Some(link) => self.link_ended(link, exit.to_string().into()),
             None => self.decide(Event::CandidateEnded { socket }),
@@ -321,7 +324,9 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
                 self.children.end_candidate(socket);
             }
             Action::Write { link, frame } => self.children.write(link, frame),
-            Action::SetTimer { timer, after } => self.timers.set(timer, jittered(after)),
+            Action::SetTimer { timer, after } => {
+                self.timers.set(timer, clock::now() + jittered(after));
+            }
             Action::ClearTimer(timer) => self.timers.clear(&timer),
             Action::Notify(notice) => self.notify(notice, details),
         }
@@ -373,10 +378,10 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
     }
 }
 
-fn listener_error(exit: Exit<ListenError>) -> NetworkError {
+fn listener_error(exit: Exit<(), ListenError>) -> NetworkError {
     match exit {
         Exit::Failed(error) => error.into(),
-        Exit::Stopped | Exit::Panicked(_) => {
+        Exit::Done(()) | Exit::Panicked(_) => {
             NetworkError::Listener { exit: UntrustedText::new(exit) }
         }
     }

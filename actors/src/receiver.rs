@@ -49,6 +49,7 @@ pub(crate) enum ReceiveError {
 
 impl<U: From<Report> + Send + 'static> Actor for Receiver<U> {
     type Msg = Infallible;
+    type Output = ();
     type Error = ReceiveError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), ReceiveError> {

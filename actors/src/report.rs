@@ -138,9 +138,9 @@ impl RefusedBecause {
     }
 
     /// What the end of a greeter means, if it turned somebody away.
-    pub(crate) fn of(exit: Exit<GreeterError>) -> Option<Self> {
+    pub(crate) fn of(exit: Exit<(), GreeterError>) -> Option<Self> {
         Some(match exit {
-            Exit::Stopped => return None,
+            Exit::Done(()) => return None,
             Exit::Failed(GreeterError::Greeting(error)) => Self::NoGreeting(error),
             Exit::Failed(error @ GreeterError::Broken { .. }) => {
                 Self::Broken(UntrustedText::new(error))

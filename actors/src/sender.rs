@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
-    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
     manager::ManagerMsg,
     socket,
 };
@@ -46,11 +46,12 @@ pub(crate) enum SendError {
 
 impl Actor for Sender {
     type Msg = SenderMsg;
+    type Output = ();
     type Error = SendError;
 
     async fn run(self, mut mailbox: Mailbox<SenderMsg>) -> Result<(), SendError> {
         let mut outcome = Ok(());
-        while let Wake::Told(SenderMsg::Write(frame)) = mailbox.next().await {
+        while let Some(SenderMsg::Write(frame)) = mailbox.next().await {
             match self.write(&frame, &mut mailbox).await {
                 Ok(true) => {}
                 Ok(false) => break,

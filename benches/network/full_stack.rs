@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use async_std::task;
 use ballotbox_actors::{
     NetworkAddress, NetworkConfig, NetworkError, Report,
-    kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
+    kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
 use ballotbox_core::{Endpoint, ServerId, wire::Frame};
@@ -21,7 +21,7 @@ pub struct Node {
     me: ServerId,
     network: NetworkAddress,
     reports: Mailbox<Report>,
-    exits: Mailbox<Exit<NetworkError>>,
+    exits: Mailbox<Exit<(), NetworkError>>,
 }
 
 impl Node {
@@ -46,10 +46,9 @@ impl Node {
         let mut up = 0;
         while up < links {
             match self.reports.next().await {
-                Wake::Told(Report::LinkUp { .. }) => up += 1,
-                Wake::Told(Report::Listening { .. } | Report::Started | Report::Doubted { .. }) => {
-                }
-                unexpected @ (Wake::Told(_) | Wake::Due | Wake::Closed) => {
+                Some(Report::LinkUp { .. }) => up += 1,
+                Some(Report::Listening { .. } | Report::Started | Report::Doubted { .. }) => {}
+                unexpected @ (Some(_) | None) => {
                     panic!("node {}: {unexpected:?}", self.me)
                 }
             }
@@ -64,10 +63,10 @@ impl Node {
     pub async fn heard(&mut self) -> Option<(ServerId, Frame)> {
         loop {
             match self.reports.next().await {
-                Wake::Told(Report::Heard { link, frame }) => return Some((link.peer, frame)),
+                Some(Report::Heard { link, frame }) => return Some((link.peer, frame)),
                 // Knocks that were under way while links came up.
-                Wake::Told(Report::Doubted { .. }) => {}
-                Wake::Told(_) | Wake::Due | Wake::Closed => return None,
+                Some(Report::Doubted { .. }) => {}
+                Some(_) | None => return None,
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
 
 use ballotbox_actors::{
     Report,
-    kit::{Address, Wake, clock, mailbox},
+    kit::{Address, clock, mailbox},
 };
 use ballotbox_core::ServerId;
 
@@ -236,10 +236,7 @@ impl Watch {
     async fn ask(&self, beyond: Option<u64>) -> Result<News, Ended> {
         let (reply, mut answer) = mailbox();
         self.elector.tell(ElectorMsg::Ask { beyond, reply }).map_err(|_| Ended)?;
-        match answer.next().await {
-            Wake::Told(news) => Ok(news),
-            Wake::Due | Wake::Closed => Err(Ended),
-        }
+        answer.next().await.ok_or(Ended)
     }
 }
 
@@ -357,10 +354,7 @@ mod tests {
         };
         let (reply, mut answer) = mailbox();
         journal.ask(Some(known), reply, status);
-        match block_on(answer.next()) {
-            Wake::Told(news) => news,
-            Wake::Due | Wake::Closed => panic!("no answer"),
-        }
+        block_on(answer.next()).expect("an answer")
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use ballotbox_actors::{
     NetworkAddress, NetworkError, Report,
-    kit::{Actor, Address, Exit, Mailbox, Wake, mailbox_with_inlet, spawn},
+    kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
 use super::{NodeConfig, NodeError, Watch};
@@ -19,8 +19,8 @@ pub(super) enum SupervisorMsg {
     /// By the handle.
     Stop,
     /// By its children.
-    NetworkEnded(Exit<NetworkError>),
-    ElectorEnded(Exit<Infallible>),
+    NetworkEnded(Exit<(), NetworkError>),
+    ElectorEnded(Exit<(), Infallible>),
 }
 
 /// Owns the addresses of the elector and of the network.
@@ -45,6 +45,7 @@ impl Supervisor {
 
 impl Actor for Supervisor {
     type Msg = SupervisorMsg;
+    type Output = ();
     type Error = NodeError;
 
     async fn run(self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
@@ -52,16 +53,15 @@ impl Actor for Supervisor {
         let (mut network_runs, mut elector_runs) = (true, true);
         while network_runs || elector_runs {
             match mailbox.next().await {
-                Wake::Told(SupervisorMsg::Stop) | Wake::Closed => {}
-                Wake::Told(SupervisorMsg::NetworkEnded(exit)) => {
+                Some(SupervisorMsg::Stop) | None => {}
+                Some(SupervisorMsg::NetworkEnded(exit)) => {
                     network_runs = false;
                     outcome = outcome.and_then(|()| network_outcome(exit));
                 }
-                Wake::Told(SupervisorMsg::ElectorEnded(exit)) => {
+                Some(SupervisorMsg::ElectorEnded(exit)) => {
                     elector_runs = false;
                     outcome = outcome.and_then(|()| panic_of("the elector", exit));
                 }
-                Wake::Due => continue,
             }
             // Whatever it was that happened, the node is over: end what still runs.
             self.network.stop();
@@ -71,26 +71,26 @@ impl Actor for Supervisor {
     }
 }
 
-fn network_outcome(exit: Exit<NetworkError>) -> Result<(), NodeError> {
+fn network_outcome(exit: Exit<(), NetworkError>) -> Result<(), NodeError> {
     match exit {
-        Exit::Stopped => Ok(()),
+        Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.into()),
         Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the network", message }),
     }
 }
 
-fn panic_of(actor: &'static str, exit: Exit<Infallible>) -> Result<(), NodeError> {
+fn panic_of(actor: &'static str, exit: Exit<(), Infallible>) -> Result<(), NodeError> {
     match exit {
-        Exit::Stopped => Ok(()),
+        Exit::Done(()) => Ok(()),
         Exit::Failed(never) => match never {},
         Exit::Panicked(message) => Err(NodeError::Panicked { actor, message }),
     }
 }
 
 /// What the end of the supervisor means for the node.
-pub(super) fn outcome_of(exit: &Exit<NodeError>) -> Result<(), NodeError> {
+pub(super) fn outcome_of(exit: &Exit<(), NodeError>) -> Result<(), NodeError> {
     match exit {
-        Exit::Stopped => Ok(()),
+        Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.clone()),
         Exit::Panicked(message) => {
             Err(NodeError::Panicked { actor: "the supervisor", message: message.clone() })

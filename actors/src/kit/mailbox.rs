@@ -116,7 +116,7 @@ impl<M> fmt::Debug for Inlet<M> {
     }
 }
 
-/// What woke an actor.
+/// What woke an actor that waits for a message or a deadline.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Wake<M> {
     /// It was told this.
@@ -132,8 +132,8 @@ pub enum Wake<M> {
 pub enum Raced<T, M> {
     /// The work was done.
     Done(T),
-    /// The mailbox had a message, or closed; the work is dropped.
-    Woken(Wake<M>),
+    /// The mailbox had a message, or closed (`None`); the work is dropped.
+    Woken(Option<M>),
 }
 
 /// The reading half: owned by one actor, never cloned.
@@ -146,9 +146,9 @@ pub struct Mailbox<M: 'static> {
 }
 
 impl<M> Mailbox<M> {
-    /// Waits for the next message, or for the mailbox to close.
-    pub async fn next(&mut self) -> Wake<M> {
-        self.next_until(None).await
+    /// Waits for the next message; `None` when all addresses are gone: the actor should end.
+    pub async fn next(&mut self) -> Option<M> {
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// The same, but no longer than until `deadline`.
@@ -159,16 +159,8 @@ impl<M> Mailbox<M> {
             if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return Poll::Ready(Wake::Due);
             }
-            if let Poll::Ready(told) = self.told.poll(cx) {
-                return Poll::Ready(told.map_or(Wake::Closed, Wake::Told));
-            }
-            if let Some(fed) = self.take_fed(cx) {
-                // What was told before this was fed may have come between the two looks.
-                let Poll::Ready(Some(told)) = self.told.poll(cx) else {
-                    return Poll::Ready(Wake::Told(fed));
-                };
-                self.fed = Some(fed);
-                return Poll::Ready(Wake::Told(told));
+            if let Poll::Ready(next) = self.poll_next(cx) {
+                return Poll::Ready(next.map_or(Wake::Closed, Wake::Told));
             }
             match deadline {
                 Some(deadline) => self.alarm.poll(deadline, cx).map(|()| Wake::Due),
@@ -176,6 +168,17 @@ impl<M> Mailbox<M> {
             }
         })
         .await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        if let Poll::Ready(told) = self.told.poll(cx) {
+            return Poll::Ready(told);
+        }
+        let Some(fed) = self.take_fed(cx) else { return Poll::Pending };
+        // What was told before this was fed may have come between the two looks.
+        let Poll::Ready(Some(told)) = self.told.poll(cx) else { return Poll::Ready(Some(fed)) };
+        self.fed = Some(fed);
+        Poll::Ready(Some(told))
     }
 
     fn take_fed(&mut self, cx: &mut Context<'_>) -> Option<M> {
@@ -203,7 +206,7 @@ impl<M> Mailbox<M> {
     pub async fn race<F: Future>(&mut self, work: F) -> Raced<F::Output, M> {
         match future::select(pin!(work), pin!(self.next())).await {
             future::Either::Left((output, _)) => Raced::Done(output),
-            future::Either::Right((wake, _)) => Raced::Woken(wake),
+            future::Either::Right((woken, _)) => Raced::Woken(woken),
         }
     }
 }
@@ -280,10 +283,10 @@ mod tests {
             inlet.send("fed").await.unwrap();
             address.tell("told").unwrap();
             drop(inlet);
-            assert_eq!(mailbox.next().await, Wake::Told("told"));
-            assert_eq!(mailbox.next().await, Wake::Told("fed"));
+            assert_eq!(mailbox.next().await, Some("told"));
+            assert_eq!(mailbox.next().await, Some("fed"));
             drop(address);
-            assert_eq!(mailbox.next().await, Wake::Closed);
+            assert_eq!(mailbox.next().await, None);
         });
     }
 
@@ -303,11 +306,11 @@ mod tests {
             // It looks again and again without pause, to look while the other thread is between the two.
             for expected in 0..2 * TIMES {
                 let number = loop {
-                    if let Poll::Ready(wake) = futures::poll!(pin!(mailbox.next())) {
-                        break wake;
+                    if let Poll::Ready(next) = futures::poll!(pin!(mailbox.next())) {
+                        break next;
                     }
                 };
-                assert_eq!(number, Wake::Told(expected));
+                assert_eq!(number, Some(expected));
                 if expected % 2 == 1 {
                     read.send(()).unwrap();
                 }
@@ -323,9 +326,9 @@ mod tests {
             inlet.send(1).await.unwrap();
             let mut second = pin!(inlet.send(2));
             assert!(futures::poll!(second.as_mut()).is_pending());
-            assert_eq!(mailbox.next().await, Wake::Told(1));
+            assert_eq!(mailbox.next().await, Some(1));
             second.await.unwrap();
-            assert_eq!(mailbox.next().await, Wake::Told(2));
+            assert_eq!(mailbox.next().await, Some(2));
         });
     }
 
@@ -361,7 +364,7 @@ mod tests {
             let (address, mut mailbox) = mailbox::<()>();
             assert_eq!(mailbox.race(future::ready(7)).await, Raced::Done(7));
             drop(address);
-            assert_eq!(mailbox.race(future::pending::<()>()).await, Raced::Woken(Wake::Closed));
+            assert_eq!(mailbox.race(future::pending::<()>()).await, Raced::Woken(None));
         });
     }
 }

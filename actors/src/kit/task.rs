@@ -11,6 +11,8 @@ use ballotbox_core::UntrustedText;
 pub trait Actor: Send + Sized + 'static {
     /// Everything this actor can be told; [`std::convert::Infallible`] if it only listens for its end.
     type Msg: Send + 'static;
+    /// What its work comes to. One that may be asked to end before it is done has an `Option`.
+    type Output: Send + 'static;
     /// Why it had to give up.
     type Error: std::error::Error + Send + 'static;
 
@@ -18,24 +20,24 @@ pub trait Actor: Send + Sized + 'static {
     fn run(
         self,
         mailbox: Mailbox<Self::Msg>,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
 /// How an actor ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Exit<E> {
-    /// It was done, or was asked to end.
-    Stopped,
+pub enum Exit<T, E> {
+    /// It ended by itself, with what its work came to, or was asked to end.
+    Done(T),
     /// It could not go on.
     Failed(E),
     /// It has a bug; this is what the panic said.
     Panicked(UntrustedText),
 }
 
-impl<E: fmt::Display> fmt::Display for Exit<E> {
+impl<T, E: fmt::Display> fmt::Display for Exit<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => f.write_str("stopped"),
+            Self::Done(_) => f.write_str("stopped"),
             Self::Failed(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
         }
@@ -61,11 +63,11 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     actor: A,
     mailbox: Mailbox<A::Msg>,
     parent: Address<P>,
-    report: impl FnOnce(Exit<A::Error>) -> P + Send + 'static,
+    report: impl FnOnce(Exit<A::Output, A::Error>) -> P + Send + 'static,
 ) -> Task {
     Task(async_std::task::spawn(async move {
         let exit = match AssertUnwindSafe(actor.run(mailbox)).catch_unwind().await {
-            Ok(Ok(())) => Exit::Stopped,
+            Ok(Ok(output)) => Exit::Done(output),
             Ok(Err(error)) => Exit::Failed(error),
             Err(panic) => Exit::Panicked(panic_message(panic.as_ref())),
         };
@@ -91,13 +93,14 @@ mod tests {
     use async_std::task::block_on;
 
     use super::*;
-    use crate::kit::{Wake, mailbox};
+    use crate::kit::mailbox;
 
     #[derive(Debug, Eq, PartialEq, thiserror::Error)]
     #[error("cannot go on")]
     struct CannotGoOn;
 
     enum Order {
+        Work,
         Fail,
         Panic,
     }
@@ -106,18 +109,20 @@ mod tests {
 
     impl Actor for Obedient {
         type Msg = Order;
+        type Output = Option<&'static str>;
         type Error = CannotGoOn;
 
-        async fn run(self, mut mailbox: Mailbox<Order>) -> Result<(), CannotGoOn> {
+        async fn run(self, mut mailbox: Mailbox<Order>) -> Result<Self::Output, CannotGoOn> {
             match mailbox.next().await {
-                Wake::Told(Order::Fail) => Err(CannotGoOn),
-                Wake::Told(Order::Panic) => panic!("as told"),
-                Wake::Due | Wake::Closed => Ok(()),
+                Some(Order::Work) => Ok(Some("work")),
+                Some(Order::Fail) => Err(CannotGoOn),
+                Some(Order::Panic) => panic!("as told"),
+                None => Ok(None),
             }
         }
     }
 
-    fn exit_after(order: Option<Order>) -> Exit<CannotGoOn> {
+    fn exit_after(order: Option<Order>) -> Exit<Option<&'static str>, CannotGoOn> {
         block_on(async {
             let (parent, mut reports) = mailbox();
             let (address, orders) = mailbox();
@@ -126,15 +131,16 @@ mod tests {
                 address.tell(order).unwrap();
             }
             drop(address);
-            let Wake::Told(exit) = reports.next().await else { panic!("no report") };
+            let exit = reports.next().await.expect("every end is reported");
             task.ended().await;
             exit
         })
     }
 
     #[test]
-    fn an_end_an_error_and_a_panic_all_reach_the_parent() {
-        assert_eq!(exit_after(None), Exit::Stopped);
+    fn an_output_an_end_an_error_and_a_panic_all_reach_the_parent() {
+        assert_eq!(exit_after(Some(Order::Work)), Exit::Done(Some("work")));
+        assert_eq!(exit_after(None), Exit::Done(None));
         assert_eq!(exit_after(Some(Order::Fail)), Exit::Failed(CannotGoOn));
         assert_eq!(exit_after(Some(Order::Panic)), Exit::Panicked("as told".into()));
     }

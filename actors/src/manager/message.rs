@@ -34,17 +34,17 @@ pub(crate) enum ManagerMsg {
     BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
     Accepted { socket: TcpStream, from: SocketAddr },
     AcceptFailed { cause: UntrustedText },
-    ListenerEnded { exit: Exit<ListenError> },
+    ListenerEnded { exit: Exit<(), ListenError> },
     Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
-    GreeterEnded { greeter: GreeterId, exit: Exit<GreeterError> },
+    GreeterEnded { greeter: GreeterId, exit: Exit<(), GreeterError> },
     CandidateSpoke { socket: SocketId },
-    CandidateEnded { socket: SocketId, exit: Exit<CandidateError> },
+    CandidateEnded { socket: SocketId, exit: Exit<(), CandidateError> },
     Dialed { link: LinkId, socket: TcpStream, address: SocketAddr },
     Knocked { link: LinkId, address: SocketAddr },
-    DialerEnded { link: LinkId, exit: Exit<DialError> },
+    DialerEnded { link: LinkId, exit: Exit<(), DialError> },
     Written { link: LinkId },
-    SenderEnded { link: LinkId, exit: Exit<SendError> },
-    ReceiverEnded { link: LinkId, exit: Exit<ReceiveError> },
+    SenderEnded { link: LinkId, exit: Exit<(), SendError> },
+    ReceiverEnded { link: LinkId, exit: Exit<(), ReceiveError> },
 }
 
 /// Where the user of a network tells it what to do. None of this waits; after the network's end none of it has an effect.

@@ -8,7 +8,7 @@ use async_std::{
 };
 use ballotbox_actors::{
     NetworkAddress, NetworkConfig, NetworkError, Report,
-    kit::{Exit, Mailbox, Wake, mailbox, mailbox_with_inlet},
+    kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
 use ballotbox_core::{
@@ -81,7 +81,7 @@ pub(crate) struct Server {
     peers: std::collections::BTreeMap<ServerId, Vec<Endpoint>>,
     pub(crate) network: NetworkAddress,
     reports: Mailbox<Report>,
-    exits: Mailbox<Exit<NetworkError>>,
+    exits: Mailbox<Exit<(), NetworkError>>,
 }
 
 impl Server {
@@ -116,10 +116,10 @@ impl Server {
     /// The first report that is as wished for; those before it are passed over.
     pub(crate) async fn until<T>(&mut self, wished: impl Fn(Report) -> Option<T>) -> T {
         loop {
-            let Ok(wake) = async_std::future::timeout(PATIENCE, self.reports.next()).await else {
+            let Ok(next) = async_std::future::timeout(PATIENCE, self.reports.next()).await else {
                 panic!("server {} has waited too long", self.me)
             };
-            let Wake::Told(report) = wake else { panic!("server {} has ended", self.me) };
+            let Some(report) = next else { panic!("server {} has ended", self.me) };
             if let Some(found) = wished(report) {
                 return found;
             }
@@ -150,16 +150,16 @@ impl Server {
         self.until(heard).await
     }
 
-    pub(crate) async fn exit(&mut self) -> Exit<NetworkError> {
+    pub(crate) async fn exit(&mut self) -> Exit<(), NetworkError> {
         match self.exits.next().await {
-            Wake::Told(exit) => exit,
-            Wake::Due | Wake::Closed => pending().await,
+            Some(exit) => exit,
+            None => pending().await,
         }
     }
 
     pub(crate) async fn stop(mut self) {
         self.network.stop();
-        assert_eq!(self.exit().await, Exit::Stopped);
+        assert_eq!(self.exit().await, Exit::Done(()));
     }
 }
 

@@ -156,9 +156,9 @@ async fn next(
     match future::select(signal, other).await {
         Either::Left(_) => Woken::Signal,
         Either::Right((Raced::Done(woken), _)) => woken,
-        Either::Right((Raced::Woken(Wake::Told(message)), _)) => Woken::Stream(message),
+        Either::Right((Raced::Woken(Some(message)), _)) => Woken::Stream(message),
         // The threads of the streams hold addresses as long as anything can be written.
-        Either::Right((Raced::Woken(Wake::Due | Wake::Closed), _)) => Woken::Due,
+        Either::Right((Raced::Woken(None), _)) => Woken::Due,
     }
 }
 

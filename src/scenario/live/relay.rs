@@ -23,7 +23,7 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, Wake, clock, mailbox, spawn};
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn};
 use ballotbox_core::UntrustedText;
 use futures::{
     future::{self, Either},
@@ -132,7 +132,7 @@ impl Relay {
         self.alive += 1;
         self.conduits.insert(conduit, address);
         let actor = Conduit { near: socket, target: self.target, held: self.condition.held };
-        spawn(actor, orders, self.myself.clone(), move |_: Exit<io::Error>| RelayMsg::Ended {
+        spawn(actor, orders, self.myself.clone(), move |_: Exit<(), io::Error>| RelayMsg::Ended {
             conduit,
         });
     }
@@ -149,15 +149,14 @@ impl Relay {
                 // Whoever knocked has gone again.
                 Raced::Done(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Raced::Done(Err(error)) => return Err(error),
-                Raced::Woken(Wake::Told(RelayMsg::Set { condition, done })) => {
+                Raced::Woken(Some(RelayMsg::Set { condition, done })) => {
                     self.set(condition, &done)?;
                 }
-                Raced::Woken(Wake::Told(RelayMsg::Ended { conduit })) => {
+                Raced::Woken(Some(RelayMsg::Ended { conduit })) => {
                     self.conduits.remove(&conduit);
                     self.alive -= 1;
                 }
-                Raced::Woken(Wake::Due) => {}
-                Raced::Woken(Wake::Told(RelayMsg::Stop) | Wake::Closed) => return Ok(()),
+                Raced::Woken(Some(RelayMsg::Stop) | None) => return Ok(()),
             }
         }
     }
@@ -165,6 +164,7 @@ impl Relay {
 
 impl Actor for Relay {
     type Msg = RelayMsg;
+    type Output = ();
     type Error = RelayError;
 
     async fn run(mut self, mut mailbox: Mailbox<RelayMsg>) -> Result<(), RelayError> {
@@ -174,9 +174,9 @@ impl Actor for Relay {
         self.conduits.clear();
         while self.alive > 0 {
             match mailbox.next().await {
-                Wake::Told(RelayMsg::Ended { .. }) => self.alive -= 1,
-                Wake::Told(RelayMsg::Set { .. } | RelayMsg::Stop) | Wake::Due => {}
-                Wake::Closed => break,
+                Some(RelayMsg::Ended { .. }) => self.alive -= 1,
+                Some(RelayMsg::Set { .. } | RelayMsg::Stop) => {}
+                None => break,
             }
         }
         served.map_err(|error| RelayError { address: self.port.address(), cause: error.into() })
@@ -201,6 +201,7 @@ struct Conduit {
 
 impl Actor for Conduit {
     type Msg = Hold;
+    type Output = ();
     type Error = io::Error;
 
     async fn run(mut self, mut mailbox: Mailbox<Hold>) -> io::Result<()> {
@@ -226,12 +227,11 @@ impl Actor for Conduit {
             match raced {
                 // One side has ended: so does the other, when its socket is dropped here.
                 Raced::Done(end) => return end,
-                Raced::Woken(Wake::Told(Hold { held, done })) => {
+                Raced::Woken(Some(Hold { held, done })) => {
                     self.held = held;
                     drop(done);
                 }
-                Raced::Woken(Wake::Due) => {}
-                Raced::Woken(Wake::Closed) => return Ok(()),
+                Raced::Woken(None) => return Ok(()),
             }
         }
     }
@@ -242,12 +242,11 @@ impl Conduit {
     async fn reach(&mut self, mailbox: &mut Mailbox<Hold>) -> io::Result<Option<Async<TcpStream>>> {
         while self.held {
             match mailbox.next().await {
-                Wake::Told(Hold { held, done }) => {
+                Some(Hold { held, done }) => {
                     self.held = held;
                     drop(done);
                 }
-                Wake::Due => {}
-                Wake::Closed => return Ok(None),
+                None => return Ok(None),
             }
         }
         // Once begun it is not begun again: the target may have accepted already.
@@ -259,12 +258,11 @@ impl Conduit {
                 Raced::Done(Err(late)) => {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, late));
                 }
-                Raced::Woken(Wake::Told(Hold { held, done })) => {
+                Raced::Woken(Some(Hold { held, done })) => {
                     self.held = held;
                     drop(done);
                 }
-                Raced::Woken(Wake::Due) => {}
-                Raced::Woken(Wake::Closed) => return Ok(None),
+                Raced::Woken(None) => return Ok(None),
             }
         }
     }
@@ -324,7 +322,7 @@ mod tests {
         relay: Address<RelayMsg>,
         address: SocketAddr,
         target: TcpListener,
-        parent: Mailbox<Exit<RelayError>>,
+        parent: Mailbox<Exit<(), RelayError>>,
     }
 
     impl Cable {
@@ -344,7 +342,7 @@ mod tests {
         fn set(&self, condition: Condition) {
             let (done, mut dones) = mailbox();
             self.relay.tell(RelayMsg::Set { condition, done }).unwrap();
-            assert_eq!(block_on(dones.next()), Wake::Closed);
+            assert_eq!(block_on(dones.next()), None);
         }
 
         /// A connection through the relay, and its other end.
@@ -437,7 +435,7 @@ mod tests {
         let mut cable = Cable::new(FLOWING);
         let (near, far) = cable.connect();
         cable.relay.tell(RelayMsg::Stop).unwrap();
-        let Wake::Told(Exit::Stopped) = block_on(cable.parent.next()) else {
+        let Some(Exit::Done(())) = block_on(cable.parent.next()) else {
             panic!("the relay did not stop");
         };
         assert!(has_ended(&near) && has_ended(&far));

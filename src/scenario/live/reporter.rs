@@ -19,6 +19,7 @@ pub(super) struct Reporter {
 
 impl Actor for Reporter {
     type Msg = Infallible;
+    type Output = ();
     type Error = Infallible;
 
     async fn run(mut self, mut orders: Mailbox<Infallible>) -> Result<(), Infallible> {

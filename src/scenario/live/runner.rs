@@ -156,7 +156,7 @@ pub async fn play(
 pub(super) enum RunnerMsg {
     News { member: ServerId, life: u64, news: News },
     ReporterEnded { member: ServerId, life: u64 },
-    CableEnded(Exit<RelayError>),
+    CableEnded(Exit<(), RelayError>),
 }
 
 /// The state of a play.
@@ -316,7 +316,7 @@ impl Runner<'_> {
             let (member, life) = (node.id(), self.lives);
             let (reporter, orders) = mailbox();
             let actor = Reporter { member, life, watch: node.watch(), inlet: self.inlet.clone() };
-            spawn(actor, orders, self.address.clone(), move |_: Exit<Infallible>| {
+            spawn(actor, orders, self.address.clone(), move |_: Exit<(), Infallible>| {
                 RunnerMsg::ReporterEnded { member, life }
             });
             let seat = Seat { node, life, started, status: None, _reporter: reporter };
@@ -453,10 +453,9 @@ impl Runner<'_> {
         let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
         while self.cables_ended < cables {
             match mailbox.next().await {
-                Wake::Told(RunnerMsg::CableEnded(_)) => self.cables_ended += 1,
-                Wake::Told(RunnerMsg::News { .. } | RunnerMsg::ReporterEnded { .. })
-                | Wake::Due => {}
-                Wake::Closed => break,
+                Some(RunnerMsg::CableEnded(_)) => self.cables_ended += 1,
+                Some(RunnerMsg::News { .. } | RunnerMsg::ReporterEnded { .. }) => {}
+                None => break,
             }
         }
         stopped.into_iter().collect()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ballotbox_actors::{
-    kit::{Address, Exit, Wake, mailbox, spawn},
+    kit::{Address, Exit, mailbox, spawn},
     socket::resolve,
 };
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
@@ -44,7 +44,7 @@ impl Wiring {
     pub(super) async fn new<P: Send + 'static>(
         file: &VoteFile,
         parent: &Address<P>,
-        report: fn(Exit<RelayError>) -> P,
+        report: fn(Exit<(), RelayError>) -> P,
     ) -> Result<Self, PlayError> {
         let cables = cabling::cables(file);
         if cables.len() > CABLES_MAX {
@@ -94,7 +94,7 @@ impl Wiring {
         }
         drop(done);
         // Nothing can be told through a token; its end is what is waited for.
-        while let Wake::Due = all_done.next().await {}
+        all_done.next().await;
     }
 
     /// Takes all cables away, and returns how many there were: the parent will be told the end of each.
