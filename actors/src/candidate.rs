@@ -6,7 +6,6 @@ use async_std::net::TcpStream;
 
 use crate::{
     kit::{Actor, Address, Inlet, Mailbox, Raced},
-    manager::ManagerMsg,
     receiver::{ReceiveError, Receiver, read_some},
     report::Report,
     socket,
@@ -29,14 +28,18 @@ pub(crate) enum CandidateMsg {
 /// Reads one frame, says whether it is valid, and reads no more until the connection has become the link. Then it is
 /// the [`Receiver`] of that link, and hands over the first frame like all others.
 #[derive(Debug)]
-pub(crate) struct Candidate<U> {
+pub(crate) struct Candidate<U, P> {
     pub(crate) id: SocketId,
     pub(crate) socket: TcpStream,
     pub(crate) user: Inlet<U>,
     pub(crate) frame_limit: Duration,
     pub(crate) understands: fn(&[u8]) -> bool,
-    pub(crate) manager: Address<ManagerMsg>,
+    pub(crate) parent: Address<P>,
 }
+
+/// A candidate has brought a whole frame, and it is valid.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct CandidateSpoke(pub(crate) SocketId);
 
 /// Why a candidate is of no use.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -52,7 +55,11 @@ pub(crate) enum CandidateError {
     NotUnderstood,
 }
 
-impl<U: From<Report> + Send + 'static> Actor for Candidate<U> {
+impl<U, P> Actor for Candidate<U, P>
+where
+    U: From<Report> + Send + 'static,
+    P: From<CandidateSpoke> + Send + 'static,
+{
     type Msg = CandidateMsg;
     type Output = ();
     type Error = CandidateError;
@@ -65,7 +72,11 @@ impl<U: From<Report> + Send + 'static> Actor for Candidate<U> {
     }
 }
 
-impl<U: From<Report> + Send + 'static> Candidate<U> {
+impl<U, P> Candidate<U, P>
+where
+    U: From<Report> + Send + 'static,
+    P: From<CandidateSpoke> + Send + 'static,
+{
     async fn serve(
         &self,
         buffer: &mut FrameBuffer,
@@ -73,7 +84,7 @@ impl<U: From<Report> + Send + 'static> Candidate<U> {
     ) -> Result<(), CandidateError> {
         let told = match mailbox.race(self.hear_out(buffer)).await {
             Raced::Done(Ok(())) => {
-                let _ = self.manager.tell(ManagerMsg::CandidateSpoke { socket: self.id });
+                let _ = self.parent.tell(CandidateSpoke(self.id).into());
                 mailbox.next().await
             }
             Raced::Done(Err(error)) => return Err(error),

@@ -5,27 +5,28 @@ use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
-    kit::{Actor, Address, Mailbox, Raced, clock},
-    manager::ManagerMsg,
+    kit::{Actor, Mailbox, Raced, clock},
     socket::{self, ConnectError},
 };
-use ballotbox_core::{
-    Endpoint, UntrustedText,
-    links::{Approach, LinkId},
-};
+use ballotbox_core::{Endpoint, UntrustedText};
 
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.
 #[derive(Debug)]
 pub(crate) struct Dialer {
-    pub(crate) link: LinkId,
-    pub(crate) approach: Approach,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) greeting: Vec<u8>,
     /// Where we listen ourselves.
     pub(crate) listening: Vec<SocketAddr>,
     /// To look up names and connect; and again to write the greeting, which no system holds up that is there.
     pub(crate) limit: Duration,
-    pub(crate) manager: Address<ManagerMsg>,
+}
+
+/// A peer that was reached, and knows who we are.
+#[derive(Debug)]
+pub(crate) struct Dialed {
+    pub(crate) socket: TcpStream,
+    /// Which of its addresses has answered.
+    pub(crate) address: SocketAddr,
 }
 
 /// Why a peer was not reached.
@@ -76,20 +77,20 @@ impl DialError {
 
 impl Actor for Dialer {
     type Msg = Infallible;
-    type Output = ();
+    /// `None` when it was asked to end before the peer was reached.
+    type Output = Option<Dialed>;
     type Error = DialError;
 
-    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), DialError> {
+    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<Option<Dialed>, DialError> {
         match mailbox.race(self.dial()).await {
-            Raced::Done(dialed) => self.report(dialed?),
-            Raced::Woken(_) => {}
+            Raced::Done(dialed) => dialed.map(Some),
+            Raced::Woken(_) => Ok(None),
         }
-        Ok(())
     }
 }
 
 impl Dialer {
-    async fn dial(&self) -> Result<(TcpStream, SocketAddr), DialError> {
+    async fn dial(&self) -> Result<Dialed, DialError> {
         let (mut socket, address) = socket::connect(&self.endpoints, self.limit).await?;
         if self.listening.iter().any(|own| socket::leads_to(&socket, *own)) {
             return Err(DialError::Ourselves { address });
@@ -102,16 +103,6 @@ impl Dialer {
         greeted
             .unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
             .map_err(not_greeted)?;
-        Ok((socket, address))
-    }
-
-    fn report(self, (socket, address): (TcpStream, SocketAddr)) {
-        let link = self.link;
-        let reached = match self.approach {
-            Approach::Connect => ManagerMsg::Dialed { link, socket, address },
-            // Hanging up is part of a knock.
-            Approach::Knock => ManagerMsg::Knocked { link, address },
-        };
-        let _ = self.manager.tell(reached);
+        Ok(Dialed { socket, address })
     }
 }

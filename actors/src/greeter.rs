@@ -4,23 +4,24 @@ use std::{convert::Infallible, time::Duration};
 
 use async_std::{io::ReadExt, net::TcpStream};
 
-use crate::{
-    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
-    manager::ManagerMsg,
-    reception::GreeterId,
-};
+use crate::kit::{Actor, Mailbox, Raced, Rounded, clock};
 use ballotbox_core::{
     UntrustedText,
     wire::{Greeting, GreetingError},
 };
 
-/// Reads just the greeting, in however many pieces it comes, and hands the connection on.
+/// Reads just the greeting, in however many pieces it comes.
 #[derive(Debug)]
 pub(crate) struct Greeter {
-    pub(crate) id: GreeterId,
     pub(crate) socket: TcpStream,
     pub(crate) limit: Duration,
-    pub(crate) manager: Address<ManagerMsg>,
+}
+
+/// A connection that has said who it is, and from which nothing behind that was read.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    pub(crate) socket: TcpStream,
+    pub(crate) greeting: Greeting,
 }
 
 /// Why a connection was not greeted.
@@ -47,26 +48,22 @@ pub(crate) enum GreeterError {
 
 impl Actor for Greeter {
     type Msg = Infallible;
-    type Output = ();
+    /// `None` when somebody hung up without a word, as health checks do, or when it was asked to end.
+    type Output = Option<Greeted>;
     type Error = GreeterError;
 
-    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), GreeterError> {
-        match mailbox.race(clock::within(self.limit, self.read())).await {
-            Raced::Done(Ok(read)) => {
-                if let Some(greeting) = read? {
-                    let Self { id, socket, manager, .. } = self;
-                    let _ = manager.tell(ManagerMsg::Greeted { greeter: id, socket, greeting });
-                }
-                Ok(())
-            }
-            Raced::Done(Err(clock::Late(limit))) => Err(GreeterError::Silent { limit }),
-            Raced::Woken(_) => Ok(()),
-        }
+    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<Option<Greeted>, GreeterError> {
+        let greeting = match mailbox.race(clock::within(self.limit, self.read())).await {
+            Raced::Done(Ok(read)) => read?,
+            Raced::Done(Err(clock::Late(limit))) => return Err(GreeterError::Silent { limit }),
+            Raced::Woken(_) => None,
+        };
+        Ok(greeting.map(|greeting| Greeted { socket: self.socket, greeting }))
     }
 }
 
 impl Greeter {
-    /// The greeting, or `None` from someone who hangs up without a word, as health checks do.
+    /// The greeting, or `None` from someone who hangs up without a word.
     async fn read(&self) -> Result<Option<Greeting>, GreeterError> {
         let mut socket = &self.socket;
         let mut bytes = Vec::new();

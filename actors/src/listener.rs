@@ -2,7 +2,7 @@
 
 mod bind;
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use async_std::net::{TcpListener, TcpStream};
 use futures::future::select_all;
@@ -12,7 +12,6 @@ pub(crate) use self::bind::Elsewhere;
 use crate::{
     config::Listen,
     kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered},
-    manager::ManagerMsg,
     socket::is_out_of_descriptors,
 };
 use ballotbox_core::{Backoff, Endpoint, UntrustedText};
@@ -21,7 +20,7 @@ use ballotbox_core::{Backoff, Endpoint, UntrustedText};
 const ACCEPT_REST: Backoff =
     Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
 
-/// At most this many connections are accepted before the manager has dealt with the first of them.
+/// At most this many connections are accepted before the parent has dealt with the first of them.
 pub(crate) const ACCEPTS_AHEAD_MAX: usize = 16;
 
 /// What a [`Listener`] can be told.
@@ -31,12 +30,25 @@ pub(crate) enum ListenerMsg {
     Accept(usize),
 }
 
-/// Binds, as often as it takes, and accepts a few connections ahead of what the manager deals with.
+/// Binds, as often as it takes, and accepts a few connections ahead of what its parent deals with.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct Listener<P> {
     pub(crate) listen: Vec<Listen>,
     pub(crate) rebind: Backoff,
-    pub(crate) manager: Address<ManagerMsg>,
+    pub(crate) parent: Address<P>,
+}
+
+/// What a [`Listener`] has to say.
+#[derive(Debug)]
+pub(crate) enum ListenerReport {
+    /// All is bound that can be; nothing is accepted before that is allowed.
+    Listening { addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere> },
+    /// An endpoint cannot be listened on yet.
+    BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
+    /// A connection has come in.
+    Accepted { socket: TcpStream, from: SocketAddr },
+    /// There is a connection, but no descriptor for it.
+    NoDescriptors { cause: UntrustedText },
 }
 
 /// Why nothing is accepted any more.
@@ -51,26 +63,25 @@ pub struct ListenError {
     pub attempts: u32,
 }
 
-impl Actor for Listener {
+impl<P: From<ListenerReport> + Send + 'static> Actor for Listener<P> {
     type Msg = ListenerMsg;
     type Output = ();
     type Error = ListenError;
 
     async fn run(self, mut mailbox: Mailbox<ListenerMsg>) -> Result<(), ListenError> {
-        let Self { listen, rebind, manager } = self;
-        if let Some(sockets) = bind_all(Binder::new(listen), rebind, &manager, &mut mailbox).await?
-        {
-            accept(sockets, &manager, &mut mailbox).await;
+        let Self { listen, rebind, parent } = self;
+        if let Some(sockets) = bind_all(Binder::new(listen), rebind, &parent, &mut mailbox).await? {
+            accept(sockets, &parent, &mut mailbox).await;
         }
         Ok(())
     }
 }
 
 /// Binds all that can be bound, and tells where that is; `None` when the mailbox closed meanwhile.
-async fn bind_all(
+async fn bind_all<P: From<ListenerReport>>(
     mut binder: Binder,
     rebind: Backoff,
-    manager: &Address<ManagerMsg>,
+    parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
 ) -> Result<Option<Vec<TcpListener>>, ListenError> {
     for attempts in 1.. {
@@ -80,7 +91,8 @@ async fn bind_all(
                     binder.into_sockets().into_iter().map(TcpListener::from).collect();
                 let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
                 let addresses = addresses.collect();
-                let told = manager.tell(ManagerMsg::Listening { addresses, elsewhere });
+                let listening = ListenerReport::Listening { addresses, elsewhere };
+                let told = parent.tell(listening.into());
                 return Ok(told.is_ok().then_some(sockets));
             }
             Raced::Done(Err(failures)) => failures,
@@ -95,7 +107,8 @@ async fn bind_all(
         let retry_after = jittered(delay);
         for failure in failures {
             let (endpoint, cause) = (failure.endpoint, failure.cause);
-            let _ = manager.tell(ManagerMsg::BindFailed { endpoint, cause, retry_after });
+            let failed = ListenerReport::BindFailed { endpoint, cause, retry_after };
+            let _ = parent.tell(failed.into());
         }
         if rest(mailbox, retry_after).await.is_none() {
             return Ok(None);
@@ -104,9 +117,9 @@ async fn bind_all(
     Ok(None)
 }
 
-async fn accept(
+async fn accept<P: From<ListenerReport>>(
     mut sockets: Vec<TcpListener>,
-    manager: &Address<ManagerMsg>,
+    parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
 ) {
     let (mut failures, mut credit) = (0, 0);
@@ -120,14 +133,15 @@ async fn accept(
         match mailbox.race(accept_any(&mut sockets)).await {
             Raced::Done(Ok((socket, from))) => {
                 (failures, credit) = (0, credit - 1);
-                if manager.tell(ManagerMsg::Accepted { socket, from }).is_err() {
+                if parent.tell(ListenerReport::Accepted { socket, from }.into()).is_err() {
                     return;
                 }
             }
             // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
             Raced::Done(Err(error)) => {
                 if is_out_of_descriptors(&error) {
-                    let _ = manager.tell(ManagerMsg::AcceptFailed { cause: error.into() });
+                    let cause = error.into();
+                    let _ = parent.tell(ListenerReport::NoDescriptors { cause }.into());
                 }
                 failures += 1;
                 let delay = ACCEPT_REST.delay(failures).unwrap_or(ACCEPT_REST.max);
@@ -143,7 +157,7 @@ async fn accept(
 }
 
 /// The next connection at any of the sockets.
-async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
     if sockets.is_empty() {
         return std::future::pending().await;
     }

@@ -28,18 +28,19 @@ pub use self::message::NetworkAddress;
 use crate::{
     candidate::CandidateError,
     config::NetworkConfig,
-    dialer::DialError,
+    dialer::{DialError, Dialed},
+    greeter::{Greeted, GreeterError},
     kit::{
         Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, clock, jittered, mailbox, spawn,
     },
-    listener::{Elsewhere, ListenError},
+    listener::{Elsewhere, ListenError, ListenerReport},
     reception::{GreeterId, Reception},
     report::{RefusalKind, RefusedBecause, Report},
     socket::ConnectError,
 };
 use ballotbox_core::{
     Sparingly, UntrustedText,
-    links::{Action, Event, LinkId, LinkTable, Notice, SocketId, Timer},
+    links::{Action, Approach, Event, LinkId, LinkTable, Notice, SocketId, Timer},
     wire::Greeting,
 };
 
@@ -159,38 +160,16 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             ManagerMsg::Reconnect => self.decide(Event::Reconnect),
             // `run` looks for it first.
             ManagerMsg::Stop => {}
-            ManagerMsg::Listening { addresses, elsewhere } => self.listening(addresses, elsewhere),
-            ManagerMsg::BindFailed { endpoint, cause, retry_after } => {
-                self.report(Report::BindFailed { endpoint, cause, retry_after });
-            }
-            ManagerMsg::Accepted { socket, from } => self.accepted(socket, from),
-            ManagerMsg::AcceptFailed { cause } => self.out_of_descriptors(cause),
+            ManagerMsg::Listener(report) => self.hear_listener(report),
             ManagerMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
-            ManagerMsg::Greeted { greeter, socket, greeting } => {
-                self.greeted(greeter, socket, &greeting);
-            }
-            ManagerMsg::GreeterEnded { greeter, exit } => {
-                // Whoever greeted has left already, and so has whoever had to make room.
-                if let Some(from) = self.reception.leave(greeter)
-                    && let Some(reason) = RefusedBecause::of(exit)
-                {
-                    self.refuse(reason, Some(from));
-                }
-            }
+            ManagerMsg::GreeterEnded { greeter, exit } => self.greeter_ended(greeter, exit),
             ManagerMsg::CandidateSpoke { socket } => {
                 self.decide(Event::CandidateSpoke { socket });
             }
             ManagerMsg::CandidateEnded { socket, exit } => self.candidate_ended(socket, &exit),
-            ManagerMsg::Dialed { link, socket, address } => {
-                self.note_peer_at(address);
-                let socket = self.park(socket);
-                self.decide(Event::Dialed { link, socket });
+            ManagerMsg::DialerEnded { link, approach, exit } => {
+                self.dialer_ended(link, approach, exit);
             }
-            ManagerMsg::Knocked { link, address } => {
-                self.note_peer_at(address);
-                self.decide(Event::Knocked { link });
-            }
-            ManagerMsg::DialerEnded { link, exit } => self.dialer_ended(link, exit),
             ManagerMsg::Written { link } => self.decide(Event::Written { link }),
             ManagerMsg::SenderEnded { link, exit } => {
                 self.link_ended(link, UntrustedText::new(exit));
@@ -200,6 +179,19 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             }
         }
         Ok(())
+    }
+
+    fn hear_listener(&mut self, report: ListenerReport) {
+        match report {
+            ListenerReport::Listening { addresses, elsewhere } => {
+                self.listening(addresses, elsewhere);
+            }
+            ListenerReport::BindFailed { endpoint, cause, retry_after } => {
+                self.report(Report::BindFailed { endpoint, cause, retry_after });
+            }
+            ListenerReport::Accepted { socket, from } => self.accepted(socket, from),
+            ListenerReport::NoDescriptors { cause } => self.out_of_descriptors(cause),
+        }
     }
 
     fn listening(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
@@ -242,17 +234,35 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         self.children.resume();
     }
 
-    fn greeted(&mut self, greeter: GreeterId, socket: TcpStream, greeting: &Greeting) {
-        // A greeter that had to make room meanwhile has lost its place.
+    fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
+        // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
+        let reason = match exit {
+            Exit::Done(Some(Greeted { socket, greeting })) => {
+                return self.greeted(socket, &greeting, from);
+            }
+            Exit::Done(None) => return,
+            Exit::Failed(error) => error.into(),
+            Exit::Panicked(message) => RefusedBecause::Panicked(message),
+        };
+        self.refuse(reason, Some(from));
+    }
+
+    fn greeted(&mut self, socket: TcpStream, greeting: &Greeting, from: IpAddr) {
         let socket = self.park(socket);
         let details = Details { from: Some(from), ..Details::default() };
         self.decide_with(Event::Greeted { from: greeting.from, socket }, &details);
     }
 
-    fn dialer_ended(&mut self, link: LinkId, exit: Exit<(), DialError>) {
+    fn dialer_ended(
+        &mut self,
+        link: LinkId,
+        approach: Approach,
+        exit: Exit<Option<Dialed>, DialError>,
+    ) {
         let error = match exit {
-            Exit::Done(()) => return,
+            Exit::Done(Some(dialed)) => return self.dialed(link, approach, dialed),
+            Exit::Done(None) => return,
             Exit::Failed(error) => error,
             Exit::Panicked(message) => DialError::Panicked { message },
         };
@@ -264,6 +274,21 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         }
         let details = Details { dial_error: Some(error), ..Details::default() };
         self.decide_with(Event::DialFailed { link }, &details);
+    }
+
+    fn dialed(&mut self, link: LinkId, approach: Approach, Dialed { socket, address }: Dialed) {
+        self.note_peer_at(address);
+        match approach {
+            Approach::Connect => {
+                let socket = self.park(socket);
+                self.decide(Event::Dialed { link, socket });
+            }
+            Approach::Knock => {
+                // Hanging up is part of a knock.
+                drop(socket);
+                self.decide(Event::Knocked { link });
+            }
+        }
     }
 
     fn candidate_ended(&mut self, socket: SocketId, exit: &Exit<(), CandidateError>) {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{dialer::DialError, greeter::GreeterError, kit::Exit};
+use crate::{dialer::DialError, greeter::GreeterError};
 use ballotbox_core::{
     Endpoint, ServerId, UntrustedText,
     links::{LinkId, Refusal},
@@ -136,17 +136,14 @@ impl RefusedBecause {
             Self::Panicked(_) => RefusalKind::Panicked,
         }
     }
+}
 
-    /// What the end of a greeter means, if it turned somebody away.
-    pub(crate) fn of(exit: Exit<(), GreeterError>) -> Option<Self> {
-        Some(match exit {
-            Exit::Done(()) => return None,
-            Exit::Failed(GreeterError::Greeting(error)) => Self::NoGreeting(error),
-            Exit::Failed(error @ GreeterError::Broken { .. }) => {
-                Self::Broken(UntrustedText::new(error))
-            }
-            Exit::Failed(GreeterError::Silent { .. }) => Self::Silence,
-            Exit::Panicked(message) => Self::Panicked(message),
-        })
+impl From<GreeterError> for RefusedBecause {
+    fn from(error: GreeterError) -> Self {
+        match error {
+            GreeterError::Greeting(error) => Self::NoGreeting(error),
+            GreeterError::Broken { .. } => Self::Broken(UntrustedText::new(error)),
+            GreeterError::Silent { .. } => Self::Silence,
+        }
     }
 }

@@ -6,7 +6,6 @@ use async_std::{io::WriteExt, net::TcpStream};
 
 use crate::{
     kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
-    manager::ManagerMsg,
     socket,
 };
 use ballotbox_core::{UntrustedText, links::LinkId, wire::Frame};
@@ -20,12 +19,16 @@ pub(crate) enum SenderMsg {
 
 /// Writes one frame at a time, each with one call; ends the connection when it ends itself.
 #[derive(Debug)]
-pub(crate) struct Sender {
+pub(crate) struct Sender<P> {
     pub(crate) link: LinkId,
     pub(crate) socket: TcpStream,
-    pub(crate) manager: Address<ManagerMsg>,
     pub(crate) write_limit: Duration,
+    pub(crate) parent: Address<P>,
 }
+
+/// A frame was written on this link: the next one may follow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Written(pub(crate) LinkId);
 
 /// Why a link cannot be written.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -44,7 +47,7 @@ pub(crate) enum SendError {
     },
 }
 
-impl Actor for Sender {
+impl<P: From<Written> + Send + 'static> Actor for Sender<P> {
     type Msg = SenderMsg;
     type Output = ();
     type Error = SendError;
@@ -60,7 +63,7 @@ impl Actor for Sender {
                     break;
                 }
             }
-            if self.manager.tell(ManagerMsg::Written { link: self.link }).is_err() {
+            if self.parent.tell(Written(self.link).into()).is_err() {
                 break;
             }
         }
@@ -70,7 +73,7 @@ impl Actor for Sender {
     }
 }
 
-impl Sender {
+impl<P: From<Written> + Send + 'static> Sender<P> {
     /// Whether the frame was written; it was not if the link is being closed meanwhile.
     async fn write(
         &self,

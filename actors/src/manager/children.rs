@@ -86,7 +86,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         let listener = Listener {
             listen: std::mem::take(&mut self.config.listen),
             rebind: self.config.timing.rebind,
-            manager: self.manager.clone(),
+            parent: self.manager.clone(),
         };
         spawn(listener, mailbox, self.manager.clone(), |exit| ManagerMsg::ListenerEnded { exit });
         self.listener = Some(address);
@@ -118,12 +118,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
 
     pub(super) fn start_greeter(&mut self, id: GreeterId, socket: TcpStream) {
         let (address, mailbox) = mailbox();
-        let greeter = Greeter {
-            id,
-            socket,
-            limit: self.config.timing.greeting,
-            manager: self.manager.clone(),
-        };
+        let greeter = Greeter { socket, limit: self.config.timing.greeting };
         spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
             greeter: id,
             exit,
@@ -139,16 +134,14 @@ impl<U: From<Report> + Send + 'static> Children<U> {
     pub(super) fn start_dialer(&mut self, link: LinkId, approach: Approach) {
         let (address, mailbox) = mailbox();
         let dialer = Dialer {
-            link,
-            approach,
             endpoints: self.config.peers.get(&link.peer).cloned().unwrap_or_default(),
             greeting: self.greeting.clone(),
             listening: self.listening.clone(),
             limit: self.config.timing.connect,
-            manager: self.manager.clone(),
         };
         spawn(dialer, mailbox, self.manager.clone(), move |exit| ManagerMsg::DialerEnded {
             link,
+            approach,
             exit,
         });
         self.dialers.insert(link, address);
@@ -164,7 +157,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             user: self.inlet.clone(),
             frame_limit: self.config.timing.frame,
             understands: self.config.understands,
-            manager: self.manager.clone(),
+            parent: self.manager.clone(),
         };
         spawn(candidate, mailbox, self.manager.clone(), move |exit| ManagerMsg::CandidateEnded {
             socket: id,
@@ -216,8 +209,8 @@ impl<U: From<Report> + Send + 'static> Children<U> {
         let sender = Sender {
             link,
             socket: socket.clone(),
-            manager: self.manager.clone(),
             write_limit: self.config.timing.write,
+            parent: self.manager.clone(),
         };
         spawn(sender, frames, self.manager.clone(), move |exit| ManagerMsg::SenderEnded {
             link,
@@ -269,13 +262,7 @@ impl<U: From<Report> + Send + 'static> Children<U> {
             | ManagerMsg::CandidateSpoke { .. }
             | ManagerMsg::Reconnect
             | ManagerMsg::Stop
-            | ManagerMsg::Listening { .. }
-            | ManagerMsg::BindFailed { .. }
-            | ManagerMsg::Accepted { .. }
-            | ManagerMsg::AcceptFailed { .. }
-            | ManagerMsg::Greeted { .. }
-            | ManagerMsg::Dialed { .. }
-            | ManagerMsg::Knocked { .. }
+            | ManagerMsg::Listener(_)
             | ManagerMsg::Written { .. } => return,
         }
         self.running -= 1;

@@ -1,23 +1,19 @@
 //! [`ManagerMsg`], everything the manager can be told, and [`NetworkAddress`], what its user may tell it.
 
-use std::{net::SocketAddr, time::Duration};
-
-use async_std::net::TcpStream;
-
 use crate::{
-    candidate::CandidateError,
-    dialer::DialError,
-    greeter::GreeterError,
+    candidate::{CandidateError, CandidateSpoke},
+    dialer::{DialError, Dialed},
+    greeter::{Greeted, GreeterError},
     kit::{Address, Exit},
-    listener::{Elsewhere, ListenError},
+    listener::{ListenError, ListenerReport},
     receiver::ReceiveError,
     reception::GreeterId,
-    sender::SendError,
+    sender::{SendError, Written},
 };
 use ballotbox_core::{
-    Endpoint, ServerId, UntrustedText,
-    links::{LinkId, SocketId},
-    wire::{Frame, Greeting},
+    ServerId,
+    links::{Approach, LinkId, SocketId},
+    wire::Frame,
 };
 
 /// Everything the manager can be told.
@@ -30,21 +26,33 @@ pub(crate) enum ManagerMsg {
     Reconnect,
     Stop,
     // By its children.
-    Listening { addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere> },
-    BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
-    Accepted { socket: TcpStream, from: SocketAddr },
-    AcceptFailed { cause: UntrustedText },
+    Listener(ListenerReport),
     ListenerEnded { exit: Exit<(), ListenError> },
-    Greeted { greeter: GreeterId, socket: TcpStream, greeting: Greeting },
-    GreeterEnded { greeter: GreeterId, exit: Exit<(), GreeterError> },
+    GreeterEnded { greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError> },
     CandidateSpoke { socket: SocketId },
     CandidateEnded { socket: SocketId, exit: Exit<(), CandidateError> },
-    Dialed { link: LinkId, socket: TcpStream, address: SocketAddr },
-    Knocked { link: LinkId, address: SocketAddr },
-    DialerEnded { link: LinkId, exit: Exit<(), DialError> },
+    DialerEnded { link: LinkId, approach: Approach, exit: Exit<Option<Dialed>, DialError> },
     Written { link: LinkId },
     SenderEnded { link: LinkId, exit: Exit<(), SendError> },
     ReceiverEnded { link: LinkId, exit: Exit<(), ReceiveError> },
+}
+
+impl From<ListenerReport> for ManagerMsg {
+    fn from(report: ListenerReport) -> Self {
+        Self::Listener(report)
+    }
+}
+
+impl From<CandidateSpoke> for ManagerMsg {
+    fn from(CandidateSpoke(socket): CandidateSpoke) -> Self {
+        Self::CandidateSpoke { socket }
+    }
+}
+
+impl From<Written> for ManagerMsg {
+    fn from(Written(link): Written) -> Self {
+        Self::Written { link }
+    }
 }
 
 /// Where the user of a network tells it what to do. None of this waits; after the network's end none of it has an effect.
