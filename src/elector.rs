@@ -18,19 +18,13 @@ use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use crate::{
     Ensemble, Epoch, Vote, Zxid,
-    election::{Action, Election, Event, Notification, State, Timer},
+    election::{Action, Election, Event, Notification, Outgoing, State, Timer},
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
     present_links::{PresentLinks, SignOfLife},
 };
 
 /// After so many messages in one go the elector speaks, though more of them wait.
 const BURST_MAX: usize = 256;
-
-/// With so many links everything is said at once.
-const PACED_ABOVE: u32 = 16;
-
-/// No vote is held back longer.
-const PACE_MAX: Duration = Duration::from_millis(100);
 
 /// What an [`Elector`] can be told.
 #[derive(Debug)]
@@ -57,11 +51,8 @@ pub(crate) struct Elector {
     links: PresentLinks,
     /// Frames that were no notification, by the member that sent them; those of all strangers are counted together.
     malformed: BTreeMap<Option<ServerId>, Sparingly>,
-    /// What is to be said to whom when the present burst has been heard: only the newest word counts.
-    unsaid: BTreeMap<ServerId, Notification>,
-    /// When the peers are to hear from us again at the earliest.
-    speak_at: Option<Instant>,
-    last_said: Option<(Notification, Frame)>,
+    /// What is to be said when the present burst has been heard.
+    outgoing: Outgoing<Instant>,
     is_voter: bool,
     /// The last vote that was noted.
     voted: Option<Vote>,
@@ -87,9 +78,7 @@ impl Elector {
             network,
             links: PresentLinks::default(),
             malformed: BTreeMap::new(),
-            unsaid: BTreeMap::new(),
-            speak_at: None,
-            last_said: None,
+            outgoing: Outgoing::default(),
             is_voter: config.ensemble.is_voter(config.me),
             voted: None,
             journal: Journal::new(),
@@ -256,10 +245,10 @@ impl Elector {
             // Without a link nobody hears it; with a new one it is said again.
             Action::Say { to, .. } if !self.links.reaches(to) => {}
             Action::Say { to, notification } => {
-                self.unsaid.insert(to, notification);
+                self.outgoing.say(to, notification);
             }
             Action::Ask { to, question } => {
-                if let Some(frame) = frame_of(&question) {
+                if let Some(frame) = question.to_frame() {
                     self.network.ask(to, frame);
                 }
             }
@@ -282,30 +271,18 @@ impl Elector {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let speak_at = self.speak_at.filter(|_| !self.unsaid.is_empty());
-        self.timers.next_deadline().into_iter().chain(speak_at).min()
+        self.timers.next_deadline().into_iter().chain(self.outgoing.not_before()).min()
     }
 
     /// Says to the peers what is to be said, and to whoever watches what has happened.
     fn speak(&mut self) {
-        if !self.unsaid.is_empty() && self.speak_at.is_none_or(|at| at <= clock::now()) {
-            for (to, notification) in std::mem::take(&mut self.unsaid) {
-                self.say(to, notification);
-            }
-            self.speak_at = pace(self.links.count()).map(|wait| clock::now() + wait);
+        for (to, frame) in self.outgoing.take_due(clock::now(), self.links.count()) {
+            self.network.send(to, frame);
         }
         if self.journal.has_news() {
             let status = self.status();
             self.journal.publish(&status);
         }
-    }
-
-    fn say(&mut self, to: ServerId, notification: Notification) {
-        let same = self.last_said.take().filter(|(said, _)| *said == notification);
-        let known = same.map(|(_, frame)| frame);
-        let Some(frame) = known.or_else(|| frame_of(&notification)) else { return };
-        self.network.send(to, frame.clone());
-        self.last_said = Some((notification, frame));
     }
 
     fn status(&self) -> Status {
@@ -324,20 +301,4 @@ impl Elector {
             ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
         }
     }
-}
-
-/// How long a server with so many links waits between two words to its peers.
-///
-/// In a large ensemble that begins at once everybody hears of ever better candidates, and every change of mind goes to
-/// everybody: votes in the square of the voters, most of them out of date on arrival. So the wait grows just so.
-pub(crate) fn pace(links: usize) -> Option<Duration> {
-    let links = u32::try_from(links).unwrap_or(u32::MAX);
-    let wait = Duration::from_micros(10).saturating_mul(links.saturating_mul(links));
-    (links > PACED_ABOVE).then_some(wait.min(PACE_MAX))
-}
-
-/// What carries this to a peer. A member list longer than a frame is refused when the node is configured, so there always
-/// is something.
-fn frame_of(notification: &Notification) -> Option<Frame> {
-    Frame::new(&notification.encode()).ok()
 }

@@ -22,7 +22,7 @@ use std::{
 
 use ballotbox::{
     Decision, Election, Ensemble, Epoch, Member, ServerId, Standing, Timing, Zxid,
-    election::{Action, Event, Notification, Timer, invariants},
+    election::{Action, Event, Notification, Outgoing, Timer, invariants},
 };
 
 use super::walks::fingerprint;
@@ -183,12 +183,12 @@ impl State {
         let before = Arc::clone(running);
         let running = Arc::make_mut(running);
         let Voter { election, armed, .. } = running;
-        // To each peer only the newest of what one event makes us say.
-        let (mut asked, mut said) = (BTreeMap::new(), BTreeMap::new());
+        // It speaks after each event: with so few links nothing is held back, and nothing of it has to be remembered.
+        let (mut asked, mut outgoing) = (BTreeMap::new(), Outgoing::default());
         for action in election.handle(event) {
             match action {
                 Action::Say { to, notification } => {
-                    said.insert(place(to), notification);
+                    outgoing.say(to, notification);
                 }
                 Action::SetTimer { timer, .. } => {
                     armed.insert(timer);
@@ -210,8 +210,11 @@ impl State {
         }
         running.update_print();
         // An elector asks at once, and speaks when it has heard what else there is.
-        for (to, notification) in asked.into_iter().chain(said) {
-            self.send(voter, to, notification);
+        for (to, question) in asked {
+            self.send(voter, to, question);
+        }
+        for (to, frame) in outgoing.take_due(Duration::ZERO, VOTERS - 1) {
+            self.send(voter, place(to), Notification::decode(frame.body()).unwrap());
         }
     }
 

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use crate::ServerId;
+use crate::{ServerId, wire::Frame};
 
 use super::{Epoch, Round, Vote, Zxid};
 
@@ -157,6 +157,11 @@ impl Notification {
             (found, None) => return Err(DecodeError::Leader { found }),
         };
         Ok(Self { state, vote, round: Round(round), format })
+    }
+
+    /// What carries this to a peer. `None` only with a member list longer than a frame, which no node is configured with.
+    pub fn to_frame(&self) -> Option<Frame> {
+        Frame::new(&self.encode()).ok()
     }
 
     /// The body of a frame, without its length in front, in the form it has.

@@ -11,7 +11,7 @@ use ballotbox_core::{
 
 use super::{Moment, network::End, scheduled::Scheduled, setup::Setup};
 use crate::{
-    election::{Election, Event as ElectionEvent, Notification, Timer as ElectionTimer},
+    election::{Election, Event as ElectionEvent, Outgoing, Timer as ElectionTimer},
     present_links::PresentLinks,
     scenario::vote_file::MemberState,
 };
@@ -47,12 +47,8 @@ pub(super) struct Running {
     pub(super) present: PresentLinks,
     pub(super) election_timers: ArmedTimers<ElectionTimer>,
     pub(super) link_timers: ArmedTimers<LinkTimer>,
-    /// What is to be said to whom when everything of this instant has been heard: only the newest word counts.
-    pub(super) unsaid: Vec<(ServerId, Notification)>,
-    /// When the peers are to hear from this member again at the earliest.
-    pub(super) speak_at: Moment,
-    /// What was said last, so that saying it to several peers makes one frame.
-    pub(super) last_said: Option<(Notification, Frame)>,
+    /// What is to be said when everything of this instant has been heard.
+    pub(super) outgoing: Outgoing<Moment>,
     /// The newest word for each peer since the present link to it.
     pub(super) newest: Vec<(ServerId, Frame)>,
     /// Frames that were handed to the system, and not yet reported as written.
@@ -107,9 +103,7 @@ impl Running {
             present: PresentLinks::default(),
             election_timers: ArmedTimers::default(),
             link_timers: ArmedTimers::default(),
-            unsaid: Vec::new(),
-            speak_at: Moment::default(),
-            last_said: None,
+            outgoing: Outgoing::default(),
             newest: Vec::new(),
             writing: 0,
             open: Vec::new(),

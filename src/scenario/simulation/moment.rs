@@ -1,6 +1,6 @@
 //! [`Moment`]: a point of virtual time.
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Add, time::Duration};
 
 /// Nanoseconds since the simulation began. 584 years of them fit: sums saturate and nobody notices.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -21,6 +21,14 @@ impl Moment {
 
     pub(super) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        self.after(time)
     }
 }
 

@@ -167,7 +167,7 @@ pub(super) fn all_is_quiet(world: &World) -> bool {
     let running =
         world.members.iter().filter_map(|member| Some((member, member.running.as_ref()?)));
     running.clone().all(|(member, running)| {
-        member.hanging.is_none() && running.writing == 0 && running.unsaid.is_empty()
+        member.hanging.is_none() && running.writing == 0 && running.outgoing.is_empty()
     }) && running
         .flat_map(|(_, running)| &running.open)
         .all(|(_, end)| quiet(*end) && quiet(end.other()))
@@ -198,7 +198,7 @@ pub(super) fn all_are_linked(world: &World) -> bool {
 pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
     world.members.iter().find_map(|member| {
         let running = member.running.as_ref()?;
-        let quiet = member.hanging.is_none() && running.writing == 0 && running.unsaid.is_empty();
+        let quiet = member.hanging.is_none() && running.writing == 0 && running.outgoing.is_empty();
         let lost = |(link, end): &&(ballotbox_core::links::LinkId, End)| {
             let newest = running.newest.iter().find(|(peer, _)| *peer == link.peer);
             let heard = is_calm(world, *end).map(|half| half.last_heard.as_ref());

@@ -18,7 +18,6 @@ use crate::{
         Action as ElectionAction, Event as ElectionEvent, Notification, Timer as ElectionTimer,
         invariants,
     },
-    elector::pace,
     present_links::SignOfLife,
     scenario::simulation::{
         member::{Inner, Running},
@@ -116,7 +115,7 @@ impl World {
         match action {
             ElectionAction::Say { to, notification } => self.put_off(member, to, notification),
             ElectionAction::Ask { to, question } => {
-                if let Ok(frame) = Frame::new(&question.encode()) {
+                if let Some(frame) = question.to_frame() {
                     self.told.push_back((member, Inner::Link(LinkEvent::Ask { to, frame })));
                 }
             }
@@ -157,10 +156,7 @@ impl World {
         if !running.present.reaches(to) {
             return;
         }
-        match running.unsaid.iter_mut().find(|(peer, _)| *peer == to) {
-            Some((_, unsaid)) => *unsaid = notification,
-            None => running.unsaid.push((to, notification)),
-        }
+        running.outgoing.say(to, notification);
         if !self.speakers.contains(&member) {
             self.speakers.push(member);
         }
@@ -170,39 +166,17 @@ impl World {
     pub(super) fn speak(&mut self, member: usize) {
         let life = self.members[member].life;
         let Some(running) = &mut self.members[member].running else { return };
-        if running.unsaid.is_empty() {
-            return;
+        for (to, frame) in running.outgoing.take_due(self.now, running.present.count()) {
+            match running.newest.iter_mut().find(|(peer, _)| *peer == to) {
+                Some((_, newest)) => *newest = frame.clone(),
+                None => running.newest.push((to, frame.clone())),
+            }
+            self.told.push_back((member, Inner::Link(LinkEvent::Send { to, frame })));
         }
-        if running.speak_at > self.now {
-            self.queue.push(running.speak_at, Scheduled::Speak { member, life });
-            return;
+        // What was not due still waits.
+        if let Some(moment) = running.outgoing.not_before() {
+            self.queue.push(moment, Scheduled::Speak { member, life });
         }
-        if let Some(wait) = pace(running.present.count()) {
-            running.speak_at = self.now.after(wait);
-        }
-        let mut unsaid = std::mem::take(&mut running.unsaid);
-        unsaid.sort_by_key(|(to, _)| *to);
-        for (to, notification) in unsaid {
-            self.say(member, to, notification);
-        }
-    }
-
-    fn say(&mut self, member: usize, to: ServerId, notification: Notification) {
-        let Some(running) = &mut self.members[member].running else { return };
-        let same = running.last_said.take().filter(|(said, _)| *said == notification);
-        let frame = match same {
-            Some((_, frame)) => frame,
-            None => match Frame::new(&notification.encode()) {
-                Ok(frame) => frame,
-                Err(_) => return,
-            },
-        };
-        match running.newest.iter_mut().find(|(peer, _)| *peer == to) {
-            Some((_, newest)) => *newest = frame.clone(),
-            None => running.newest.push((to, frame.clone())),
-        }
-        running.last_said = Some((notification, frame.clone()));
-        self.told.push_back((member, Inner::Link(LinkEvent::Send { to, frame })));
     }
 
     fn report(&mut self, member: usize, report: &Report) {
