@@ -6,6 +6,8 @@
 //! | [`live`] | plays it with real nodes over real sockets, each moment once |
 //! | [`simulation`] | plays it with the same cores in virtual time, any number of times, each run repeatable by its seed |
 
+mod claim;
+mod judge;
 pub mod live;
 pub mod simulation;
 pub mod vote_file;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{
-    simulation::{Run, Setup, World, play, play_with_trace, with_faults_as_steps},
+    simulation::{Ending, Run, Setup, World, play, play_with_trace, with_faults_as_steps},
     vote_file::{Operation, VoteFile},
 };
 
@@ -165,6 +165,19 @@ fn members_freeze_and_are_replaced_while_the_others_go_on() {
         killed += told("its frozen instance");
     }
     assert!(frozen > 150 && killed > 50 && killed < frozen, "{killed} of {frozen}");
+}
+
+#[test]
+fn what_is_expected_by_the_time_of_a_step_is_judged_before_that_step() {
+    let ending = |leader: u64| {
+        let text = format!(
+            r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}, {{ "id": 3 }}],
+                "steps": [{{ "at_ms": 0, "start": [1, 2, 3] }}, {{ "at_ms": 500, "kill": [3] }}],
+                "expect": [{{ "by_ms": 500, "leader": {leader} }}] }}"#
+        );
+        play(&setup(&file(&text)), 0).ending
+    };
+    assert_eq!((ending(3), ending(2)), (Ending::Elected, Ending::Unmet));
 }
 
 #[test]

@@ -36,7 +36,6 @@ pub(crate) use expectation::Found;
 pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 pub use outcome::Outcome;
-pub(crate) use outcome::leader_among;
 
 use crate::{
     Ensemble, Member, Timing,

@@ -10,13 +10,13 @@ use std::{
 
 use ballotbox_core::ServerId;
 
-use super::{
-    judge::Verdict,
-    story::{StoryLine, What},
-};
+use super::story::{StoryLine, What};
 use crate::{
     Standing,
-    scenario::vote_file::{MemberState, Operation, VoteFile},
+    scenario::{
+        judge::Verdict,
+        vote_file::{MemberState, Operation, VoteFile},
+    },
 };
 
 /// At most this many rows; later ones are dropped, with a note.

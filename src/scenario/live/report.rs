@@ -5,10 +5,13 @@ use std::time::Duration;
 use ballotbox_core::ServerId;
 use serde::Serialize;
 
-use super::judge::Verdict;
 use crate::{
     Role, Round, Vote,
-    scenario::vote_file::{Expectation, MemberState, Outcome, leader_among},
+    scenario::{
+        claim::foremost,
+        judge::Verdict,
+        vote_file::{Expectation, MemberState, Outcome},
+    },
 };
 
 /// How a play ended.
@@ -78,8 +81,8 @@ impl PlayReport {
         members: Vec<MemberReport>,
         expectations: Vec<ExpectationReport>,
     ) -> Self {
-        let leader =
-            leader_among(&members.iter().map(|member| (member.id, member.state)).collect());
+        let states = members.iter().map(|member| (member.id, member.state)).collect();
+        let leader = foremost(&states).map(|claim| claim.leader);
         let outcome = Outcome::of(leader, expectations.iter().map(ExpectationReport::met));
         let leading = members.iter().find(|member| Some(member.id) == leader);
         let leader = leading.map(|member| (member.id, member.round.unwrap_or_default()));

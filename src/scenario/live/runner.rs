@@ -4,7 +4,7 @@
 //! to the one loop here, which plays the steps, tells the story and asks the [`Judge`].
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     time::{Duration, Instant},
 };
@@ -20,7 +20,6 @@ use futures::future::{join_all, try_join_all};
 
 use super::{
     cabling::Cabling,
-    judge::{Judge, States},
     last_election::{LastElection, Span},
     relay::RelayError,
     reorderer::Reorderer,
@@ -32,7 +31,11 @@ use super::{
 use crate::{
     Node, NodeConfig, NodeError, Standing,
     node::{News, NodeEvent, NodeState, Status},
-    scenario::vote_file::{MemberState, Operation, VoteFile, leader_among},
+    scenario::{
+        claim::{Claim, States, claims, foremost},
+        judge::{AfterLastStep, Judge},
+        vote_file::{MemberState, Operation, VoteFile},
+    },
 };
 
 /// News of the members may wait for the loop, so many; then their reporters wait.
@@ -132,7 +135,7 @@ pub async fn play(
         reorderer: Reorderer::new(tell),
         wiring,
         cabling: Cabling::default(),
-        judge: Judge::new(file),
+        judge: Judge::new(&file.expectations, &file.steps, AfterLastStep::OnceIsEnough),
         last_election: LastElection::default(),
         seats: BTreeMap::new(),
         lives: 0,
@@ -248,8 +251,8 @@ impl Runner<'_> {
     /// the way to us. Without this the outcome would depend on which of the two is heard first.
     fn is_being_elected(&self) -> bool {
         let states = self.states();
-        match leader_among(&states) {
-            Some(leader) => !self.last_election.is_of(leader),
+        match foremost(&states) {
+            Some(claim) => !self.last_election.is_of(claim.leader),
             None => states.iter().any(|(id, state)| {
                 let leader = state.leader_of(*id);
                 leader.and_then(|leader| states.get(&leader)) == Some(&MemberState::Looking)
@@ -261,15 +264,13 @@ impl Runner<'_> {
     /// any more.
     fn voters_agree(&self) -> bool {
         let states = self.states();
-        let mut voters = states.iter().filter(|(id, state)| {
-            self.file.ensemble.is_voter(**id) && **state != MemberState::Down
-        });
-        let running = voters.clone().map(|(id, _)| *id).collect();
-        let Some((id, state)) = voters.next() else { return true };
-        let leader = state.leader_of(*id);
-        self.file.ensemble.is_quorum(&running)
-            && leader.is_some_and(|leader| states.get(&leader) == Some(&MemberState::Leading))
-            && voters.all(|(id, state)| state.leader_of(*id) == leader)
+        let ensemble = &self.file.ensemble;
+        let runs = |(id, state): (&ServerId, &MemberState)| {
+            (ensemble.is_voter(*id) && *state != MemberState::Down).then_some(*id)
+        };
+        let running: BTreeSet<_> = states.iter().filter_map(runs).collect();
+        let all_believe = |claim: Claim| claim.is_shared_by(running.iter().copied());
+        running.is_empty() || (ensemble.is_quorum(&running) && claims(&states).any(all_believe))
     }
 
     async fn perform(&mut self, operation: &Operation) -> Result<(), PlayError> {

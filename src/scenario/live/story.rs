@@ -8,10 +8,12 @@ use std::{
 
 use ballotbox_core::ServerId;
 
-use super::judge::Verdict;
 use crate::{
     Decision, Ensemble, Epoch, Round, Standing, Vote, Zxid,
-    scenario::vote_file::{Expectation, Found, Operation, VoteFile, join},
+    scenario::{
+        judge::Verdict,
+        vote_file::{Expectation, Found, Operation, VoteFile, join},
+    },
 };
 
 /// One thing that happened.

@@ -35,8 +35,6 @@ pub(super) struct Member {
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
     pub(super) hanging: Option<VecDeque<(u64, Scheduled)>>,
     pub(super) running: Option<Running>,
-    /// What it was when somebody last looked.
-    pub(super) shown: MemberState,
 }
 
 /// A running member: what a process would hold.
@@ -78,7 +76,6 @@ impl Member {
             drift_ppm: 0,
             hanging: None,
             running: None,
-            shown: MemberState::Down,
         }
     }
 

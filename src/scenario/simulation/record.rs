@@ -1,16 +1,14 @@
-//! [`RunRecord`]: what a run is reported by: elections, messages, expectations.
+//! [`RunRecord`]: what a run is reported by: states, elections, messages, expectations.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ballotbox_core::ServerId;
 
-use super::{Moment, Setup, member::Member};
-use crate::{
-    Ensemble,
-    scenario::vote_file::{Found, MemberState, Step, window_end},
+use super::{Moment, Setup};
+use crate::scenario::{
+    claim::{States, claims},
+    judge::{AfterLastStep, Judge, Verdict},
+    vote_file::{Found, MemberState, Step},
 };
 
 /// A span of time in which no quorum followed an elected leader, up to the election that ended it.
@@ -29,103 +27,134 @@ pub struct LeaderlessSpan {
 /// Follows a run, seen from outside.
 #[derive(Debug)]
 pub(super) struct RunRecord {
-    pub(super) messages: u64,
-    pub(super) elections: Vec<LeaderlessSpan>,
-    /// Whether what was expected was so far true, in the order of the file.
-    pub(super) met: Vec<bool>,
-    established: Option<ServerId>,
-    since: Moment,
-    messages_before: u64,
-    states: BTreeMap<ServerId, MemberState>,
+    setup: Arc<Setup>,
+    states: States,
+    /// Since when they are what they are.
     states_since: Moment,
-    /// Until when each expectation has to hold: until the next step.
-    windows: Vec<Option<Duration>>,
-    setup: std::sync::Arc<Setup>,
+    judge: Judge,
+    /// The leader that a quorum follows.
+    established: Option<ServerId>,
+    /// The leader that all running members believe in.
+    agreement: Option<ServerId>,
+    elections: Vec<LeaderlessSpan>,
+    leaderless_since: Moment,
+    messages: u64,
+    /// How many there were when the leader was lost.
+    messages_before: u64,
 }
 
 impl RunRecord {
-    pub(super) fn new(setup: &std::sync::Arc<Setup>, steps: &[Step]) -> Self {
+    pub(super) fn new(setup: &Arc<Setup>, steps: &[Step]) -> Self {
+        let down = |id| (id, MemberState::Down);
         Self {
-            messages: 0,
-            elections: Vec::new(),
-            met: vec![true; setup.expectations.len()],
-            established: None,
-            since: steps.first().map(|step| step.at.into()).unwrap_or_default(),
-            messages_before: 0,
-            states: BTreeMap::new(),
+            setup: Arc::clone(setup),
+            states: setup.members.iter().map(|member| down(member.id)).collect(),
             states_since: Moment::default(),
-            windows: setup.expectations.iter().map(|one| window_end(steps, one)).collect(),
-            setup: std::sync::Arc::clone(setup),
+            judge: Judge::new(&setup.expectations, steps, AfterLastStep::ToTheEnd),
+            established: None,
+            agreement: None,
+            elections: Vec::new(),
+            leaderless_since: steps.first().map(|step| step.at.into()).unwrap_or_default(),
+            messages: 0,
+            messages_before: 0,
         }
     }
 
-    /// The state of a member has changed. Returns the span without a leader that this ends, if it does.
+    /// What every member is.
+    pub(super) const fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// What this member is.
+    pub(super) fn state(&self, member: ServerId) -> MemberState {
+        self.states.get(&member).copied().unwrap_or(MemberState::Down)
+    }
+
+    /// The leader that all running members believe in, if they do.
+    pub(super) const fn agreement(&self) -> Option<ServerId> {
+        self.agreement
+    }
+
+    /// The elections so far.
+    pub(super) fn elections(&self) -> &[LeaderlessSpan] {
+        &self.elections
+    }
+
+    /// How many frames were written.
+    pub(super) const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// By when each expectation had to be true, and whether it was, as far as is known.
+    pub(super) fn expectations(&self) -> Vec<(Duration, bool)> {
+        let met = |verdict: &Verdict| !matches!(verdict, Verdict::Unmet { .. });
+        self.judge.verdicts().map(|(expectation, verdict)| (expectation.by, met(verdict))).collect()
+    }
+
+    /// A frame was written.
+    pub(super) const fn count_message(&mut self) {
+        self.messages += 1;
+    }
+
+    /// A member has another state from now on. Returns the span without a leader that this ends, if it does.
     pub(super) fn note(
         &mut self,
         now: Moment,
-        members: &[Member],
-        ensemble: &Ensemble,
+        member: ServerId,
+        state: MemberState,
     ) -> Option<LeaderlessSpan> {
-        if !self.met.is_empty() {
-            self.states = members.iter().map(|member| (member.id, member.shown)).collect();
-        }
-        let established = established(members, ensemble);
-        if established == self.established {
+        self.states.insert(member, state);
+        let claims: Vec<_> = claims(&self.states).collect();
+        let running = self.states.iter().filter(|(_, state)| **state != MemberState::Down);
+        let running = running.map(|(id, _)| *id);
+        let agreed = claims.iter().find(|claim| claim.is_shared_by(running.clone()));
+        self.agreement = agreed.map(|claim| claim.leader);
+        let established = claims.iter().find(|claim| claim.has_quorum(&self.setup.ensemble));
+        self.establish(now, established.map(|claim| claim.leader))
+    }
+
+    fn establish(&mut self, now: Moment, leader: Option<ServerId>) -> Option<LeaderlessSpan> {
+        if leader == self.established {
             return None;
         }
-        let ended = established.map(|leader| LeaderlessSpan {
-            began: self.since.since_start(),
-            took: now.since(self.since),
+        let ended = leader.map(|leader| LeaderlessSpan {
+            began: self.leaderless_since.since_start(),
+            took: now.since(self.leaderless_since),
             leader,
             messages: self.messages - self.messages_before,
         });
         if ended.is_none() {
-            self.since = now;
+            self.leaderless_since = now;
             self.messages_before = self.messages;
         }
         self.elections.extend(ended);
-        self.established = established;
+        self.established = leader;
         ended
     }
 
-    /// The states have been what they are until now: which expectations that disappoints, in words.
-    pub(super) fn weigh_expectations(&mut self, now: Moment) -> Vec<String> {
-        let (from, to) = (self.states_since, now);
-        self.states_since = now;
-        let mut disappointed = Vec::new();
-        if from == to {
-            return disappointed;
-        }
-        let expected = self.setup.expectations.iter().zip(&self.windows);
-        for (met, (expectation, window_end)) in self.met.iter_mut().zip(expected) {
-            let begun = to > expectation.by.into();
-            let over = window_end.is_some_and(|end| from >= end.into());
-            if *met && begun && !over && !expectation.holds(&self.states) {
-                *met = false;
-                disappointed.push(format!("{expectation}; found: {}", Found(&self.states)));
-            }
-        }
-        disappointed
+    /// Judges the states before one of them changes at this moment, or time ends. Returns the expectations that are not met,
+    /// in words.
+    pub(super) fn judge_until(&mut self, now: Moment) -> Vec<String> {
+        // At the moment itself they may be others.
+        self.judge(now, now.since_start().saturating_sub(Duration::from_nanos(1)))
     }
-}
 
-/// The leader of all who run, if there is one.
-pub(super) fn agreement(members: &[Member]) -> Option<ServerId> {
-    let running = members.iter().filter(|member| member.running.is_some());
-    let mut leaders = running.map(|member| member.shown.leader_of(member.id));
-    let first = leaders.next()??;
-    let leads =
-        members.iter().any(|member| member.id == first && member.shown == MemberState::Leading);
-    (leads && leaders.all(|leader| leader == Some(first))).then_some(first)
-}
+    /// Judges the states that a step finds at this moment.
+    pub(super) fn judge_before_step(&mut self, now: Moment) -> Vec<String> {
+        self.judge(now, now.since_start())
+    }
 
-/// Whoever says it leads, and is followed by a quorum with itself in it.
-fn established(members: &[Member], ensemble: &Ensemble) -> Option<ServerId> {
-    let leads = |member: &&Member| member.shown == MemberState::Leading;
-    members.iter().filter(leads).map(|member| member.id).find(|leader| {
-        let follows = |member: &&Member| member.shown.leader_of(member.id) == Some(*leader);
-        let followers: BTreeSet<_> =
-            members.iter().filter(follows).map(|member| member.id).collect();
-        ensemble.is_quorum(&followers)
-    })
+    fn judge(&mut self, now: Moment, at: Duration) -> Vec<String> {
+        if std::mem::replace(&mut self.states_since, now) == now {
+            return Vec::new();
+        }
+        let decided = self.judge.look(at, &self.states);
+        let unmet = decided.into_iter().filter_map(|(n, verdict)| match verdict {
+            Verdict::Unmet { found, .. } => {
+                Some(format!("{}; found: {}", self.setup.expectations[n], Found(&found)))
+            }
+            Verdict::Pending | Verdict::Holding | Verdict::Met => None,
+        });
+        unmet.collect()
+    }
 }

@@ -8,13 +8,15 @@ use super::{
     LeaderlessSpan, Setup, World,
     member::Member,
     plan::NAMES_LAG,
-    record::agreement,
     rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE, Violation},
 };
 use crate::{
     Role,
     election::{Round, Timer, Vote},
-    scenario::vote_file::{MemberState, Operation, Outcome, leader_among},
+    scenario::{
+        claim::foremost,
+        vote_file::{MemberState, Operation, Outcome},
+    },
 };
 
 /// How long an ensemble is watched after it agrees, to see that it stays so: longer than any wait of a node that could
@@ -167,12 +169,12 @@ fn settle_down(
         }
         return None;
     }
-    let leader = agreement(&world.members);
+    let leader = world.record.agreement();
     let settled = world.now().max(begin);
     let end = settled + CALM;
     while world.step(end) {
         watch(world);
-        if schedule.fair && agreement(&world.members) != leader {
+        if schedule.fair && world.record.agreement() != leader {
             let at = world.now();
             world.break_rule(Violation::of_all(AGREEMENT_LASTS, at));
         }
@@ -185,8 +187,8 @@ fn settle_down(
 fn give_up_hope(world: &mut World, schedule: &Schedule) {
     let limit = schedule.last + schedule.patience;
     world.play_until(limit);
-    let believer = world.members.iter().find(|member| member.shown.leader_of(member.id).is_some());
-    if let Some(id) = believer.map(|member| member.id) {
+    let believer = world.record.states().iter().find(|(id, state)| state.leader_of(**id).is_some());
+    if let Some(id) = believer.map(|(id, _)| *id) {
         let at = world.now();
         world.break_rule(Violation::by(id, NOBODY_LEADS_ALONE, at));
     }
@@ -199,7 +201,7 @@ fn is_settled(world: &World) -> bool {
         let running = member.running.as_ref();
         running.is_some_and(|running| running.election_timers.is_armed(Timer::Grace))
     };
-    agreement(&world.members).is_some()
+    world.record.agreement().is_some()
         && !world.members.iter().any(doubts)
         && rules::all_is_quiet(world)
         && rules::all_are_linked(world)
@@ -287,11 +289,10 @@ fn outsiders(setup: &Setup) -> Duration {
 }
 
 fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
-    world.weigh_expectations();
-    let leader = leader_among(&world.states());
+    world.judge();
+    let leader = foremost(world.record.states()).map(|claim| claim.leader);
     let setup = &world.setup;
-    let by = setup.expectations.iter().map(|expectation| expectation.by);
-    let expectations: Vec<_> = by.zip(world.record.met.iter().copied()).collect();
+    let expectations = world.record.expectations();
     let ending = match world.violation() {
         Some(_) => Ending::Broken,
         None => Outcome::of(leader, expectations.iter().map(|(_, met)| *met)).into(),
@@ -301,7 +302,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         let election = member.running.as_ref().map(|running| &running.election);
         let end = MemberAtEnd {
             role: roles.get(&member.id).copied().unwrap_or_default(),
-            state: member.shown,
+            state: world.record.state(member.id),
             round: election.map(crate::Election::round),
             vote: election.and_then(crate::Election::vote),
         };
@@ -312,7 +313,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         ending,
         violation: world.violation().cloned(),
         leader,
-        elections: world.record.elections.clone(),
+        elections: world.record.elections().to_vec(),
         messages: world.messages(),
         time: world.now(),
         healed_after,

@@ -144,7 +144,7 @@ impl World {
 
     /// What every member is.
     pub fn states(&self) -> BTreeMap<ServerId, MemberState> {
-        self.members.iter().map(|member| (member.id, member.shown)).collect()
+        self.record.states().clone()
     }
 
     /// What happens from outside in this world: the steps of the file, and those that its faults add for this seed.
@@ -159,7 +159,7 @@ impl World {
 
     /// How many frames were written.
     pub fn messages(&self) -> u64 {
-        self.record.messages
+        self.record.messages()
     }
 
     /// The rule that says that what a server said last was heard, evaluated when all is quiet.
@@ -169,10 +169,21 @@ impl World {
         }
     }
 
-    /// The states have been what they are until now.
-    pub(super) fn weigh_expectations(&mut self) {
-        for disappointed in self.record.weigh_expectations(self.now) {
-            self.trace.note(self.now, None, "UNMET", format_args!("{disappointed}"));
+    /// Judges the states that there were until now.
+    pub(super) fn judge(&mut self) {
+        let unmet = self.record.judge_until(self.now);
+        self.note_unmet(&unmet);
+    }
+
+    /// Judges the states that a step finds.
+    fn judge_before_step(&mut self) {
+        let unmet = self.record.judge_before_step(self.now);
+        self.note_unmet(&unmet);
+    }
+
+    fn note_unmet(&mut self, unmet: &[String]) {
+        for unmet in unmet {
+            self.trace.note(self.now, None, "UNMET", format_args!("{unmet}"));
         }
     }
 
@@ -193,7 +204,7 @@ impl World {
         match scheduled {
             Scheduled::Step(n) => self.play(n),
             Scheduled::Fault(fault) => self.inject(fault),
-            Scheduled::ExpectationDue => self.weigh_expectations(),
+            Scheduled::ExpectationDue => self.judge(),
             Scheduled::ElectionTimer { member, life, timer } => {
                 self.election_timer(member, life, timer, number);
             }
@@ -279,11 +290,10 @@ impl World {
 
     /// A member's state may have changed: takes note of it.
     fn look_at(&mut self, member: usize) {
-        let state = self.members[member].state();
-        if state != self.members[member].shown {
-            self.weigh_expectations();
-            self.members[member].shown = state;
-            let ended = self.record.note(self.now, &self.members, &self.setup.ensemble);
+        let (id, state) = (self.members[member].id, self.members[member].state());
+        if state != self.record.state(id) {
+            self.judge();
+            let ended = self.record.note(self.now, id, state);
             if let Some(violation) = ended.and_then(|ended| rules::best_was_elected(self, &ended)) {
                 self.break_rule(violation);
             }

@@ -1,11 +1,7 @@
 //! [`Outcome`]: how a play ended, in one word that means the same over sockets and in virtual time.
 
-use std::collections::BTreeMap;
-
 use ballotbox_core::ServerId;
 use serde::Serialize;
-
-use super::MemberState;
 
 /// How a play ended, in one word.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -51,15 +47,6 @@ impl Outcome {
     }
 }
 
-/// The member that leads; of several that claim to, the one in which most members believe, and of those the highest.
-pub(crate) fn leader_among(states: &BTreeMap<ServerId, MemberState>) -> Option<ServerId> {
-    let believers = |leader: ServerId| {
-        states.iter().filter(|(id, state)| state.leader_of(**id) == Some(leader)).count()
-    };
-    let leading = states.iter().filter(|(_, state)| **state == MemberState::Leading);
-    leading.map(|(id, _)| *id).max_by_key(|leader| (believers(*leader), *leader))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,17 +67,5 @@ mod tests {
     fn no_leader_is_good_only_if_something_was_expected() {
         assert!(Outcome::NoLeader.is_good(1) && !Outcome::NoLeader.is_good(0));
         assert!(Outcome::Elected.is_good(0) && !Outcome::Unmet.is_good(2));
-    }
-
-    #[test]
-    fn of_two_that_claim_to_lead_the_one_that_is_followed_counts() {
-        use MemberState::{Following, Leading, Looking, Observing};
-        let leader = |states: &[(u64, MemberState)]| {
-            leader_among(&states.iter().map(|(number, state)| (id(*number), *state)).collect())
-        };
-        let followed = [(1, Leading), (2, Leading), (3, Following(id(1)))];
-        assert_eq!(leader(&followed), Some(id(1)));
-        assert_eq!(leader(&[(1, Leading), (2, Leading)]), Some(id(2)));
-        assert_eq!(leader(&[(1, Following(id(2))), (2, Looking), (4, Observing(id(2)))]), None);
     }
 }

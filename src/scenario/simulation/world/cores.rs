@@ -279,7 +279,7 @@ impl World {
         let Some((_, end)) = running.open.iter().find(|(open, _)| *open == link) else { return };
         let end = *end;
         running.writing += 1;
-        self.record.messages += 1;
+        self.record.count_message();
         self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
         self.send(end, Segment::Frame(frame));
         let life = self.members[member].life;

@@ -29,6 +29,7 @@ enum Shutdown {
 impl World {
     /// Plays a step of the file.
     pub(super) fn play(&mut self, step: usize) {
+        self.judge_before_step();
         self.check_quiet();
         let operation = self.steps[step].operation.clone();
         self.last_step = self.now;

@@ -1,20 +1,21 @@
-//! [`Judge`]: which expectations have come true.
+//! [`Judge`]: which expectations have come true. Both worlds ask it.
 //!
-//! An expectation has to be true at its time, and from then on until the next step. After the last step it is enough
-//! that it has become true: then nothing else is to come, and nobody has to wait. What was true already when that step
-//! came has to be waited for, as the step may yet change it; and so has what speaks of something that stays away (nobody
-//! leads, somebody looks), as it is true before anything has happened.
+//! An expectation has to be true at its time, and from then on until the next step. What no step follows depends on the
+//! [world](AfterLastStep): in virtual time it has to stay true to the end. Over sockets it is enough that it becomes true, so
+//! that nobody has to wait. Then what was true already when the last step came has to be waited for, as the step may yet
+//! change it; and so has what speaks of something that stays away (nobody leads, somebody looks), as it is true before
+//! anything has happened.
 //!
-//! A pure value: it is told the time and the states, and knows no clock.
+//! A pure value: moments and states come with each call.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use ballotbox_core::ServerId;
 
-use crate::scenario::vote_file::{Expectation, MemberState, VoteFile};
-
-/// What the members are.
-pub(super) type States = BTreeMap<ServerId, MemberState>;
+use super::{
+    claim::States,
+    vote_file::{Expectation, MemberState, Step, window_end},
+};
 
 /// What became of one expectation.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,10 +35,20 @@ pub enum Verdict {
     },
 }
 
+/// How long an expectation has to stay true that no step follows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AfterLastStep {
+    /// It is met as soon as it is true.
+    OnceIsEnough,
+    /// As long as the play goes on.
+    ToTheEnd,
+}
+
 /// Follows the expectations of one file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Judge {
     cases: Vec<Case>,
+    after_last_step: AfterLastStep,
     /// When the last step happens.
     last_step: Duration,
 }
@@ -53,33 +64,35 @@ struct Case {
 }
 
 impl Judge {
-    pub(super) fn new(file: &VoteFile) -> Self {
+    pub(super) fn new(
+        expectations: &[Expectation],
+        steps: &[Step],
+        after_last_step: AfterLastStep,
+    ) -> Self {
         let case = |expectation: &Expectation| Case {
             expectation: expectation.clone(),
-            until: file.window_end(expectation),
+            until: window_end(steps, expectation),
             verdict: Verdict::Pending,
             became: false,
         };
         Self {
-            cases: file.expectations.iter().map(case).collect(),
-            last_step: file.steps.last().map(|step| step.at).unwrap_or_default(),
+            cases: expectations.iter().map(case).collect(),
+            after_last_step,
+            last_step: steps.last().map(|step| step.at).unwrap_or_default(),
         }
     }
 
-    /// Time has passed, or something has changed: these are the states at `now`. Returns what is newly decided.
+    /// Takes in the states at `now`, as time has passed or something has changed. Returns what is newly decided.
     ///
-    /// It has to be asked at every [deadline](Self::next_deadline), and before a step is played.
+    /// It has to be called at every [deadline](Self::next_deadline), and before a step is played.
     pub(super) fn look(&mut self, now: Duration, states: &States) -> Vec<(usize, Verdict)> {
         let mut news = Vec::new();
         let all_played = now >= self.last_step;
-        for (n, case) in self.cases.iter_mut().enumerate() {
+        for (n, case) in self.cases.iter_mut().enumerate().filter(|(_, case)| !case.is_decided()) {
             case.became |= all_played && !case.expectation.holds(states);
-            let verdict = case.judge(now, states);
-            if verdict != case.verdict {
-                case.verdict = verdict.clone();
-                if verdict != Verdict::Holding {
-                    news.push((n, verdict));
-                }
+            case.verdict = case.judge(now, states, self.after_last_step);
+            if case.is_decided() {
+                news.push((n, case.verdict.clone()));
             }
         }
         news
@@ -97,7 +110,7 @@ impl Judge {
 
     /// Whether every expectation is decided.
     pub(super) fn is_done(&self) -> bool {
-        self.cases.iter().all(|case| matches!(case.verdict, Verdict::Met | Verdict::Unmet { .. }))
+        self.cases.iter().all(Case::is_decided)
     }
 
     /// What became of each expectation.
@@ -107,22 +120,26 @@ impl Judge {
 }
 
 impl Case {
-    fn judge(&self, now: Duration, states: &States) -> Verdict {
-        let holds = self.expectation.holds(states);
-        let due = now >= self.expectation.by;
-        let over = self.until.is_none_or(|until| now >= until);
-        match &self.verdict {
-            Verdict::Met | Verdict::Unmet { .. } => self.verdict.clone(),
-            Verdict::Pending if !due => {
-                let early =
-                    self.became && self.until.is_none() && !self.expectation.needs_patience();
-                if holds && early { Verdict::Met } else { Verdict::Pending }
+    fn is_decided(&self) -> bool {
+        match self.verdict {
+            Verdict::Pending | Verdict::Holding => false,
+            Verdict::Met | Verdict::Unmet { .. } => true,
+        }
+    }
+
+    /// What becomes of it with these states at `now`, as long as it is not decided.
+    fn judge(&self, now: Duration, states: &States, after_last_step: AfterLastStep) -> Verdict {
+        let once = self.until.is_none() && after_last_step == AfterLastStep::OnceIsEnough;
+        let over = self.until.map_or(once, |until| now >= until);
+        let due = self.verdict == Verdict::Holding || now >= self.expectation.by;
+        match (due, self.expectation.holds(states)) {
+            (false, true) if once && self.became && !self.expectation.needs_patience() => {
+                Verdict::Met
             }
-            Verdict::Pending | Verdict::Holding if !holds => {
-                Verdict::Unmet { at: now, found: states.clone() }
-            }
-            Verdict::Pending | Verdict::Holding if over => Verdict::Met,
-            Verdict::Pending | Verdict::Holding => Verdict::Holding,
+            (false, _) => Verdict::Pending,
+            (true, false) => Verdict::Unmet { at: now, found: states.clone() },
+            (true, true) if over => Verdict::Met,
+            (true, true) => Verdict::Holding,
         }
     }
 }
@@ -130,6 +147,7 @@ impl Case {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::vote_file::VoteFile;
 
     const LEADING: MemberState = MemberState::Leading;
     const LOOKING: MemberState = MemberState::Looking;
@@ -144,11 +162,16 @@ mod tests {
 
     /// Two voters, started at 0; 1 is killed at 100.
     fn judge(expectations: &str) -> Judge {
+        judge_of(AfterLastStep::OnceIsEnough, expectations)
+    }
+
+    fn judge_of(after_last_step: AfterLastStep, expectations: &str) -> Judge {
         let steps = r#"[{"at_ms":0,"start":[1,2]},{"at_ms":100,"kill":[1]}]"#;
         let text = format!(
             r#"{{"members":[{{"id":1}},{{"id":2}}],"steps":{steps},"expect":[{expectations}]}}"#
         );
-        Judge::new(&VoteFile::parse("test", &text).unwrap())
+        let file = VoteFile::parse("test", &text).unwrap();
+        Judge::new(&file.expectations, &file.steps, after_last_step)
     }
 
     fn states(one: MemberState, two: MemberState) -> States {
@@ -209,5 +232,16 @@ mod tests {
         assert_eq!(judge.look(ms(510), &states(LOOKING, LEADING)), []);
         assert_eq!(judge.look(ms(600), &found), [(1, Verdict::Met)]);
         assert!(judge.is_done());
+    }
+
+    #[test]
+    fn after_the_last_step_it_has_to_stay_true_where_time_costs_nothing() {
+        let mut judge = judge_of(AfterLastStep::ToTheEnd, r#"{"by_ms":500,"leader":2}"#);
+        assert_eq!(judge.look(ms(130), &states(LOOKING, LEADING)), [], "it is early");
+        assert_eq!(judge.look(ms(500), &states(LOOKING, LEADING)), []);
+        assert!(judge.next_deadline().is_none() && !judge.is_done());
+        let found = states(LOOKING, LOOKING);
+        let unmet = Verdict::Unmet { at: ms(900), found: found.clone() };
+        assert_eq!(judge.look(ms(900), &found), [(0, unmet)]);
     }
 }
