@@ -11,7 +11,7 @@ use std::{
 };
 
 use ballotbox_actors::{
-    NetworkAddress, Report,
+    Heard, NetworkAddress, NetworkEvent,
     kit::{Actor, Address, Mailbox, Timers, Wake, clock},
 };
 use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
@@ -29,8 +29,10 @@ const BURST_MAX: usize = 256;
 /// What an [`Elector`] can be told.
 #[derive(Debug)]
 pub(crate) enum ElectorMsg {
-    /// By the network.
-    Network(Report),
+    /// By the network: a frame has come.
+    Heard(Heard),
+    /// By the network: anything else.
+    Network(NetworkEvent),
     /// By whoever watches the node: answer when there is more to know than this, or at once.
     Ask { beyond: Option<u64>, reply: Address<News> },
     /// By a bench: hold another election, though nothing is wrong with the last one.
@@ -97,7 +99,10 @@ impl Actor for Elector {
         let mut burst = 0;
         loop {
             match mailbox.next_until(self.next_deadline()).await {
-                Wake::Told(ElectorMsg::Network(report)) => self.hear(report),
+                Wake::Told(ElectorMsg::Heard(Heard { link, frame })) => {
+                    self.hear_frame(link, &frame);
+                }
+                Wake::Told(ElectorMsg::Network(event)) => self.hear(event),
                 Wake::Told(ElectorMsg::Ask { beyond, reply }) => {
                     let status = self.status();
                     self.journal.ask(beyond, reply, status);
@@ -122,58 +127,39 @@ impl Actor for Elector {
 }
 
 impl Elector {
-    fn hear(&mut self, report: Report) {
-        if let Report::Heard { link, frame } = report {
-            return self.hear_frame(link, &frame);
-        }
-        let is_news = self.is_news(&report);
-        let event = self.event_of(&report);
+    fn hear(&mut self, happened: NetworkEvent) {
+        let is_news = self.is_news(&happened);
+        let event = if happened == NetworkEvent::Started {
+            Some(self.beginning())
+        } else {
+            happened.notice().and_then(|notice| self.links.event_of(notice))
+        };
         if is_news {
-            self.journal.note(NodeEvent::Network(report));
+            self.journal.note(NodeEvent::Network(happened));
         }
         if let Some(event) = event {
             self.decide(event);
         }
     }
 
-    /// What a report means for the election, if anything.
-    fn event_of(&mut self, report: &Report) -> Option<Event> {
-        match *report {
-            Report::Started => Some(self.beginning()),
-            Report::LinkUp { .. }
-            | Report::LinkDown { .. }
-            | Report::Doubted { .. }
-            | Report::Unreachable { .. }
-            | Report::Listening { .. }
-            | Report::BindFailed { .. }
-            | Report::NotHere { .. }
-            | Report::LoopbackOnly { .. }
-            | Report::NoDescriptors { .. }
-            | Report::CannotDialBack { .. }
-            | Report::Refused { .. }
-            | Report::Heard { .. } => self.links.event_of(report),
-        }
-    }
-
     /// A link over which nothing was said is none yet: it is news when its peer has spoken, and when it is lost after that.
     /// Strangers come and go, ask and are answered: that is no news either.
-    fn is_news(&self, report: &Report) -> bool {
-        match report {
-            Report::LinkUp { .. } => false,
-            Report::LinkDown { link, .. } => {
+    fn is_news(&self, event: &NetworkEvent) -> bool {
+        match event {
+            NetworkEvent::LinkUp { .. } => false,
+            NetworkEvent::LinkDown { link, .. } => {
                 self.ensemble.contains(link.peer) && self.links.has_spoken(*link)
             }
-            Report::Doubted { link } => self.ensemble.contains(link.peer),
-            Report::Listening { .. }
-            | Report::Started
-            | Report::BindFailed { .. }
-            | Report::NotHere { .. }
-            | Report::LoopbackOnly { .. }
-            | Report::NoDescriptors { .. }
-            | Report::Heard { .. }
-            | Report::Unreachable { .. }
-            | Report::CannotDialBack { .. }
-            | Report::Refused { .. } => true,
+            NetworkEvent::Doubted { link } => self.ensemble.contains(link.peer),
+            NetworkEvent::Listening { .. }
+            | NetworkEvent::Started
+            | NetworkEvent::BindFailed { .. }
+            | NetworkEvent::NotHere { .. }
+            | NetworkEvent::LoopbackOnly { .. }
+            | NetworkEvent::NoDescriptors { .. }
+            | NetworkEvent::Unreachable { .. }
+            | NetworkEvent::CannotDialBack { .. }
+            | NetworkEvent::Refused { .. } => true,
         }
     }
 
@@ -208,7 +194,7 @@ impl Elector {
             self.network.spoke(link);
         }
         if sign == SignOfLife::First && self.ensemble.contains(link.peer) {
-            self.journal.note(NodeEvent::Network(Report::LinkUp { link }));
+            self.journal.note(NodeEvent::Network(NetworkEvent::LinkUp { link }));
         }
     }
 

@@ -1,11 +1,10 @@
-//! [`PresentLinks`]: what the network's reports mean for an election. The elector and the simulation share it.
+//! [`PresentLinks`]: what the notices of the link table mean for an election.
 
 use std::collections::BTreeMap;
 
-use ballotbox_actors::Report;
 use ballotbox_core::{
     ServerId,
-    links::{Generation, LinkId},
+    links::{Generation, LinkId, Notice},
 };
 
 use crate::election::Event;
@@ -35,31 +34,23 @@ pub(crate) enum SignOfLife {
 }
 
 impl PresentLinks {
-    /// What a report means for the election, if anything.
-    pub(crate) fn event_of(&mut self, report: &Report) -> Option<Event> {
-        match *report {
-            Report::LinkUp { link: LinkId { peer, generation } } => {
+    /// What a notice means for the election, if anything.
+    pub(crate) fn event_of(&mut self, notice: Notice) -> Option<Event> {
+        match notice {
+            Notice::LinkUp(LinkId { peer, generation }) => {
                 self.0.insert(peer, PresentLink { generation, spoken: false, awaited: true });
                 Some(Event::LinkUp { peer })
             }
-            Report::LinkDown { link, .. } => {
-                self.0.remove(&link.peer);
-                Some(Event::LinkDown { peer: link.peer })
+            Notice::LinkDown(LinkId { peer, .. }) => {
+                self.0.remove(&peer);
+                Some(Event::LinkDown { peer })
             }
-            Report::Doubted { link } => {
-                self.0.get_mut(&link.peer)?.awaited = true;
-                Some(Event::Doubted { peer: link.peer })
+            Notice::Doubted(LinkId { peer, .. }) => {
+                self.0.get_mut(&peer)?.awaited = true;
+                Some(Event::Doubted { peer })
             }
-            Report::Unreachable { peer, .. } => Some(Event::Unreachable { peer }),
-            Report::Listening { .. }
-            | Report::Started
-            | Report::BindFailed { .. }
-            | Report::NotHere { .. }
-            | Report::LoopbackOnly { .. }
-            | Report::NoDescriptors { .. }
-            | Report::CannotDialBack { .. }
-            | Report::Refused { .. }
-            | Report::Heard { .. } => None,
+            Notice::Unreachable(peer) => Some(Event::Unreachable { peer }),
+            Notice::CannotDialBack(_) | Notice::Refused(_) => None,
         }
     }
 
@@ -110,11 +101,11 @@ mod tests {
         let peer = ServerId::new(2).unwrap();
         let [older, newer] = [1, 2].map(|n| LinkId { peer, generation: Generation(n) });
         let mut links = PresentLinks::default();
-        links.event_of(&Report::LinkUp { link: older });
+        links.event_of(Notice::LinkUp(older));
         assert!(links.contains(older));
-        links.event_of(&Report::LinkUp { link: newer });
+        links.event_of(Notice::LinkUp(newer));
         assert!(links.contains(newer) && !links.contains(older));
-        links.event_of(&Report::LinkDown { link: newer, cause: "".into() });
+        links.event_of(Notice::LinkDown(newer));
         assert!(!links.contains(newer) && !links.contains(older));
     }
 
@@ -122,7 +113,7 @@ mod tests {
     fn the_network_is_told_of_the_first_word_and_of_the_first_after_each_doubt() {
         let link = LinkId { peer: ServerId::new(2).unwrap(), generation: Generation(1) };
         let mut links = PresentLinks::default();
-        links.event_of(&Report::LinkUp { link });
+        links.event_of(Notice::LinkUp(link));
         assert_eq!(
             (links.peers().count(), links.has_spoken(link)),
             (0, false),
@@ -131,7 +122,7 @@ mod tests {
         assert_eq!(links.understood(link), SignOfLife::First);
         assert_eq!((links.peers().count(), links.has_spoken(link)), (1, true));
         assert_eq!(links.understood(link), SignOfLife::Known);
-        links.event_of(&Report::Doubted { link });
+        links.event_of(Notice::Doubted(link));
         assert_eq!(links.understood(link), SignOfLife::Awaited);
         assert_eq!(links.understood(link), SignOfLife::Known);
     }

@@ -9,7 +9,7 @@ use std::fs;
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
 use ballotbox::node::{NodeEvent, Occurrence};
-use ballotbox_actors::Report;
+use ballotbox_actors::NetworkEvent;
 use ballotbox_core::wire::{Greeting, GreetingForm};
 use common::{Lab, elects, id};
 
@@ -98,7 +98,7 @@ async fn fail_to_connect(times: usize) {
         let mut unreachable = 0;
         while unreachable < absent {
             let told = |occurred: &&Occurrence| {
-                matches!(occurred.event, NodeEvent::Network(Report::Unreachable { .. }))
+                matches!(occurred.event, NodeEvent::Network(NetworkEvent::Unreachable { .. }))
             };
             let news = watch.news().await.unwrap();
             unreachable += news.events.iter().filter(told).count() as u64;

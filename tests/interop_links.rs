@@ -19,7 +19,7 @@ use ballotbox::{
     election::{Format, Notification, PeerState},
     node::{News, NodeEvent, Status, Watch},
 };
-use ballotbox_actors::Report;
+use ballotbox_actors::NetworkEvent;
 use ballotbox_core::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
 use futures::future::join_all;
 
@@ -404,7 +404,7 @@ async fn losses(node: &Node) -> usize {
 
 /// Waits until the link to this peer is in doubt.
 async fn until_doubted(watch: &mut Watch, peer: u64) {
-    let doubts = |event: &NodeEvent| matches!(event, NodeEvent::Network(Report::Doubted { link }) if link.peer == id(peer));
+    let doubts = |event: &NodeEvent| matches!(event, NodeEvent::Network(NetworkEvent::Doubted { link }) if link.peer == id(peer));
     let doubted = async {
         while !watch.news().await.unwrap().events.iter().any(|told| doubts(&told.event)) {}
     };
@@ -447,7 +447,7 @@ async fn losses_soon(watches: &mut [Watch], servers: &mut [Server]) -> Vec<Loss>
 /// The links that this node has lost.
 fn losses_in(news: &News) -> impl Iterator<Item = Loss> {
     news.events.iter().filter_map(|occurred| {
-        let NodeEvent::Network(Report::LinkDown { link, cause }) = &occurred.event else {
+        let NodeEvent::Network(NetworkEvent::LinkDown { link, cause }) = &occurred.event else {
             return None;
         };
         let (end, peer) = (news.status.me.number(), link.peer.number());

@@ -23,7 +23,7 @@ use ballotbox::{
     Epoch, Node, NodeConfig, Round, Standing, Vote, Zxid,
     node::{NodeEvent, NodeState, Occurrence, Status, Watch},
 };
-use ballotbox_actors::Report;
+use ballotbox_actors::NetworkEvent;
 use ballotbox_core::{
     links::LinkId,
     wire::{Greeting, GreetingForm},
@@ -312,7 +312,7 @@ impl Journal {
         while !often(&doubted) {
             let news = patiently(self.0.news()).await.unwrap();
             for Occurrence { event, .. } in news.events {
-                let NodeEvent::Network(Report::Doubted { link }) = event else {
+                let NodeEvent::Network(NetworkEvent::Doubted { link }) = event else {
                     panic!("{event:?}")
                 };
                 doubted.entry(link.peer.number()).or_default().push(link);

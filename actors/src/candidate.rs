@@ -6,8 +6,7 @@ use async_std::net::TcpStream;
 
 use crate::{
     kit::{Actor, Address, Inlet, Mailbox, Raced},
-    receiver::{ReceiveError, Receiver, read_some},
-    report::Report,
+    receiver::{Heard, ReceiveError, Receiver, read_some},
     socket,
 };
 use ballotbox_core::{
@@ -57,7 +56,7 @@ pub(crate) enum CandidateError {
 
 impl<U, P> Actor for Candidate<U, P>
 where
-    U: From<Report> + Send + 'static,
+    U: From<Heard> + Send + 'static,
     P: From<CandidateSpoke> + Send + 'static,
 {
     type Msg = CandidateMsg;
@@ -74,7 +73,7 @@ where
 
 impl<U, P> Candidate<U, P>
 where
-    U: From<Report> + Send + 'static,
+    U: From<Heard> + Send + 'static,
     P: From<CandidateSpoke> + Send + 'static,
 {
     async fn serve(

@@ -1,7 +1,7 @@
 //! The election network: actors that carry frames of bytes between server ids, and know nothing of votes.
 //!
 //! This is ZooKeeper's `QuorumCnxManager`, redone. [`start`] gives a server its network; from then on it says with
-//! [`NetworkAddress::send`] what peers should hear, and hears in [`Report`]s what they say and which links come and go.
+//! [`NetworkAddress::send`] what peers should hear, and learns what they say ([`Heard`]) and which links come and go ([`NetworkEvent`]).
 //!
 //! | module | what it is |
 //! | --- | --- |
@@ -12,20 +12,21 @@
 mod candidate;
 mod config;
 mod dialer;
+mod event;
 mod greeter;
 pub mod kit;
 mod listener;
 mod manager;
 mod receiver;
 mod reception;
-mod report;
 mod sender;
 pub mod socket;
 
 pub use config::{Listen, NetworkConfig, NetworkTiming};
 pub use dialer::DialError;
+pub use event::{NetworkEvent, RefusedBecause};
 pub use listener::ListenError;
 pub use manager::{NetworkAddress, NetworkError, start};
+pub use receiver::Heard;
 pub use reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
-pub use report::{RefusedBecause, Report};
 pub use socket::Liveness;

@@ -29,13 +29,14 @@ use crate::{
     candidate::CandidateError,
     config::NetworkConfig,
     dialer::{DialError, Dialed},
+    event::{NetworkEvent, RefusalKind, RefusedBecause},
     greeter::{Greeted, GreeterError},
     kit::{
         Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, clock, jittered, mailbox, spawn,
     },
     listener::{Elsewhere, ListenError, ListenerReport},
+    receiver::Heard,
     reception::{GreeterId, Reception},
-    report::{RefusalKind, RefusedBecause, Report},
     socket::ConnectError,
 };
 use ballotbox_core::{
@@ -85,7 +86,7 @@ pub enum NetworkError {
 
 /// Starts the network of one server.
 ///
-/// Frames come through `inlet`, every other [`Report`] is told to `user`. When the network ends, because it was
+/// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. When the network ends, because it was
 /// [stopped](NetworkAddress::stop) or because it gave up, the parent is told `report(exit)`.
 pub fn start<U, P>(
     config: NetworkConfig,
@@ -95,7 +96,7 @@ pub fn start<U, P>(
     report: impl FnOnce(Exit<(), NetworkError>) -> P + Send + 'static,
 ) -> (NetworkAddress, Task)
 where
-    U: From<Report> + Send + 'static,
+    U: From<Heard> + From<NetworkEvent> + Send + 'static,
     P: Send + 'static,
 {
     let (address, mailbox) = mailbox();
@@ -116,7 +117,7 @@ where
     (NetworkAddress(address), task)
 }
 
-impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
+impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> Actor for ConnectionManager<U> {
     type Msg = ManagerMsg;
     type Output = ();
     type Error = NetworkError;
@@ -150,7 +151,7 @@ impl<U: From<Report> + Send + 'static> Actor for ConnectionManager<U> {
     }
 }
 
-impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
+impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> {
     fn hear(&mut self, message: ManagerMsg) -> Result<(), NetworkError> {
         self.children.note_end(&message);
         match message {
@@ -187,7 +188,7 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
                 self.listening(addresses, elsewhere);
             }
             ListenerReport::BindFailed { endpoint, cause, retry_after } => {
-                self.report(Report::BindFailed { endpoint, cause, retry_after });
+                self.report(NetworkEvent::BindFailed { endpoint, cause, retry_after });
             }
             ListenerReport::Accepted { socket, from } => self.accepted(socket, from),
             ListenerReport::NoDescriptors { cause } => self.out_of_descriptors(cause),
@@ -196,13 +197,13 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
 
     fn listening(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
         for Elsewhere { endpoint, address } in elsewhere {
-            self.report(Report::NotHere { endpoint, address });
+            self.report(NetworkEvent::NotHere { endpoint, address });
         }
         for address in &addresses {
-            self.report(Report::Listening { address: *address });
+            self.report(NetworkEvent::Listening { address: *address });
         }
         self.children.open_listener(addresses);
-        self.report(Report::Started);
+        self.report(NetworkEvent::Started);
         // Nobody is dialled before we can be dialled back.
         self.decide(Event::Start);
     }
@@ -214,13 +215,13 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
         }
         if let Some(here) = self.children.listening_only_on_loopback() {
             self.told_loopback_only = true;
-            self.report(Report::LoopbackOnly { here, there });
+            self.report(NetworkEvent::LoopbackOnly { here, there });
         }
     }
 
     fn out_of_descriptors(&mut self, cause: UntrustedText) {
         if let Some(times) = self.no_descriptors.count() {
-            self.report(Report::NoDescriptors { cause, times });
+            self.report(NetworkEvent::NoDescriptors { cause, times });
         }
     }
 
@@ -363,32 +364,32 @@ impl<U: From<Report> + Send + 'static> ConnectionManager<U> {
             return;
         }
         let error = || details.dial_error.clone().unwrap_or(DialError::Unknown);
-        let report = match notice {
-            Notice::LinkUp(link) => Report::LinkUp { link },
+        let event = match notice {
+            Notice::LinkUp(link) => NetworkEvent::LinkUp { link },
             Notice::LinkDown(link) => {
                 let cause = details.cause.clone().unwrap_or_else(|| "closed by us".into());
-                Report::LinkDown { link, cause }
+                NetworkEvent::LinkDown { link, cause }
             }
-            Notice::Doubted(link) => Report::Doubted { link },
-            Notice::Unreachable(peer) => Report::Unreachable { peer, error: error() },
-            Notice::CannotDialBack(peer) => Report::CannotDialBack { peer, error: error() },
+            Notice::Doubted(link) => NetworkEvent::Doubted { link },
+            Notice::Unreachable(peer) => NetworkEvent::Unreachable { peer, error: error() },
+            Notice::CannotDialBack(peer) => NetworkEvent::CannotDialBack { peer, error: error() },
             Notice::Refused(refusal) => {
                 return self.refuse(RefusedBecause::Id(refusal), details.from);
             }
         };
-        self.report(report);
+        self.report(event);
     }
 
     /// Counts a connection that was turned away; a flood of them makes a handful of reports.
     fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
         if let Some(times) = self.refused.entry(reason.kind()).or_default().count() {
-            self.report(Report::Refused { from, reason, times });
+            self.report(NetworkEvent::Refused { from, reason, times });
         }
     }
 
-    fn report(&self, report: Report) {
+    fn report(&self, event: NetworkEvent) {
         // A user that has ended will have us stopped.
-        let _ = self.user.tell(U::from(report));
+        let _ = self.user.tell(U::from(event));
     }
 
     fn park(&mut self, socket: TcpStream) -> SocketId {

@@ -6,13 +6,12 @@ use async_std::{io::ReadExt, net::TcpStream};
 
 use crate::{
     kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock},
-    report::Report,
     socket,
 };
 use ballotbox_core::{
     UntrustedText,
     links::LinkId,
-    wire::{FrameBuffer, FrameError},
+    wire::{Frame, FrameBuffer, FrameError},
 };
 
 /// Hands every frame straight to the user of the network, and waits there for room: so pressure ends in TCP.
@@ -22,6 +21,15 @@ pub(crate) struct Receiver<U> {
     pub(crate) socket: TcpStream,
     pub(crate) user: Inlet<U>,
     pub(crate) frame_limit: Duration,
+}
+
+/// A frame that has come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Heard {
+    /// Over this link; its peer is the sender.
+    pub link: LinkId,
+    /// What was said.
+    pub frame: Frame,
 }
 
 /// Why a link cannot be read any more.
@@ -47,7 +55,7 @@ pub(crate) enum ReceiveError {
     },
 }
 
-impl<U: From<Report> + Send + 'static> Actor for Receiver<U> {
+impl<U: From<Heard> + Send + 'static> Actor for Receiver<U> {
     type Msg = Infallible;
     type Output = ();
     type Error = ReceiveError;
@@ -59,7 +67,7 @@ impl<U: From<Report> + Send + 'static> Actor for Receiver<U> {
     }
 }
 
-impl<U: From<Report>> Receiver<U> {
+impl<U: From<Heard>> Receiver<U> {
     /// Hands on what is in the buffer, and all that comes, until the mailbox has something or closes.
     pub(crate) async fn receive<M>(
         &self,
@@ -75,7 +83,7 @@ impl<U: From<Report>> Receiver<U> {
     async fn read(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
         loop {
             while let Some(frame) = buffer.next_frame()? {
-                let heard = Report::Heard { link: self.link, frame };
+                let heard = Heard { link: self.link, frame };
                 if self.user.send(U::from(heard)).await.is_err() {
                     return Ok(());
                 }

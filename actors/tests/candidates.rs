@@ -12,11 +12,11 @@ mod common;
 use std::time::Duration;
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
-use ballotbox_actors::Report;
+use ballotbox_actors::{Heard, NetworkEvent};
 use ballotbox_core::links::{CANDIDATES_MAX, LinkId};
 use futures::future::join_all;
 
-use common::{Server, Setup, frame, greet, id, is_closed, raw_peer, read_frame};
+use common::{Server, Setup, Told, frame, greet, id, is_closed, raw_peer, read_frame};
 
 /// Server 1, which understands what begins with `vote`, with a peer 2 that never answers where it is dialled.
 fn one() -> Server {
@@ -33,7 +33,7 @@ async fn say(socket: &mut TcpStream, text: &str) {
 
 async fn doubted(server: &mut Server) -> LinkId {
     let doubted = |report| match report {
-        Report::Doubted { link } => Some(link),
+        NetworkEvent::Doubted { link } => Some(link),
         _ => None,
     };
     server.until(doubted).await
@@ -111,8 +111,8 @@ fn rubbish_puts_no_link_in_doubt() {
         drop(hung_up);
         say(&mut genuine, "vote on").await;
         // Nothing else was reported meanwhile.
-        let next = one.until(Some).await;
-        assert_eq!(next, Report::Heard { link: up, frame: frame("vote on") });
+        let vote_on = Heard { link: up, frame: frame("vote on") };
+        assert_eq!(one.next().await, Told::Heard(vote_on));
         one.stop().await;
     });
 }

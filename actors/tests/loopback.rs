@@ -16,7 +16,8 @@ use async_std::{
     task::block_on,
 };
 use ballotbox_actors::{
-    DialError, GREETINGS_OPEN_MAX, ListenError, NetworkError, RefusedBecause, Report, kit::Exit,
+    DialError, GREETINGS_OPEN_MAX, ListenError, NetworkError, NetworkEvent, RefusedBecause,
+    kit::Exit,
 };
 use ballotbox_core::{
     Backoff, Endpoint,
@@ -53,7 +54,7 @@ fn a_lower_id_that_comes_later_knocks_and_is_dialled_back() {
         let (port, reserved) = free_port();
         two.peer(1, port.clone());
         let mut two = two.start();
-        two.until(|report| matches!(report, Report::Unreachable { .. }).then_some(())).await;
+        two.until(|report| matches!(report, NetworkEvent::Unreachable { .. }).then_some(())).await;
         drop(reserved);
         let mut one = one.at(port).peer_of(&two).start();
         one.link_up(2).await;
@@ -139,7 +140,7 @@ fn what_is_no_greeting_is_closed_and_the_next_peer_is_served() {
             assert!(is_closed(&mut socket).await, "{bytes:?}");
         }
         let refused = |report| match report {
-            Report::Refused { reason, times: 8, .. } => Some(reason),
+            NetworkEvent::Refused { reason, times: 8, .. } => Some(reason),
             _ => None,
         };
         let reason = one.until(refused).await;
@@ -262,7 +263,7 @@ fn our_own_id_is_turned_away_and_reported() {
         let mut socket = greet(&one, 1).await;
         assert!(is_closed(&mut socket).await);
         let refused = |report| match report {
-            Report::Refused { reason, from, .. } => Some((reason, from)),
+            NetworkEvent::Refused { reason, from, .. } => Some((reason, from)),
             _ => None,
         };
         let (reason, from) = one.until(refused).await;
@@ -276,7 +277,7 @@ fn what_is_wrong_with_a_greeting_is_told_and_hanging_up_without_a_word_is_nothin
     block_on(async {
         let mut one = Setup::new(1).start();
         let refused = |report| match report {
-            Report::Refused { reason, .. } => Some(reason),
+            NetworkEvent::Refused { reason, .. } => Some(reason),
             _ => None,
         };
         drop(one.connect().await);
@@ -306,11 +307,11 @@ fn a_peer_whose_address_leads_back_to_us_is_told_as_such_and_nothing_else_happen
                 setup.peer(peer, address.into());
                 let mut two = setup.start();
                 let what_comes = |report| match report {
-                    Report::Listening { .. } | Report::Started => None,
+                    NetworkEvent::Listening { .. } | NetworkEvent::Started => None,
                     other => Some(other),
                 };
                 let error = DialError::Ourselves { address };
-                let expected = Report::Unreachable { peer: id(peer), error };
+                let expected = NetworkEvent::Unreachable { peer: id(peer), error };
                 assert_eq!(two.until(what_comes).await, expected);
                 two.stop().await;
             }
@@ -384,9 +385,9 @@ fn nobody_is_served_at_one_address_before_the_server_listens_at_all_of_them() {
         let mut one = setup.start();
         let _socket = greet(&one, 2).await;
         let what_comes = |report| match report {
-            Report::BindFailed { .. } => Some("bind failed"),
-            Report::LinkUp { .. } => Some("link up"),
-            Report::Listening { address } if address == second => Some("listening"),
+            NetworkEvent::BindFailed { .. } => Some("bind failed"),
+            NetworkEvent::LinkUp { .. } => Some("link up"),
+            NetworkEvent::Listening { address } if address == second => Some("listening"),
             _ => None,
         };
         for _ in 0..20 {
@@ -412,8 +413,8 @@ fn an_own_address_of_another_machine_is_told_and_the_others_are_served() {
         setup.config.listen.push("127.0.0.1:0".parse::<Endpoint>().unwrap().into());
         let mut one = setup.start();
         let what_comes = |report| match report {
-            Report::NotHere { endpoint, .. } => Some(Err(endpoint)),
-            Report::Listening { address } => Some(Ok(address)),
+            NetworkEvent::NotHere { endpoint, .. } => Some(Err(endpoint)),
+            NetworkEvent::Listening { address } => Some(Ok(address)),
             _ => None,
         };
         assert_eq!(one.until(what_comes).await, Err(away));
@@ -438,7 +439,7 @@ fn who_listens_on_loopback_only_is_told_so_when_a_peer_is_elsewhere() {
             setup.peer(peer, "192.0.2.1:3888".parse().unwrap());
             let mut two = setup.start();
             let told = |report| match report {
-                Report::LoopbackOnly { here, there } => Some((here, there)),
+                NetworkEvent::LoopbackOnly { here, there } => Some((here, there)),
                 _ => None,
             };
             let expected = (two.address(), "192.0.2.1:3888".parse().unwrap());
@@ -458,7 +459,7 @@ fn a_taken_port_is_reported_and_in_the_end_given_up() {
         let mut one = setup.start();
         for _ in 0..2 {
             let failed = |report| match report {
-                Report::BindFailed { endpoint, .. } => Some(endpoint),
+                NetworkEvent::BindFailed { endpoint, .. } => Some(endpoint),
                 _ => None,
             };
             assert_eq!(one.until(failed).await, endpoint);

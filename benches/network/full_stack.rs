@@ -1,10 +1,10 @@
-//! Ours: networks with all their actors, used through `send` and `Report::Heard` as the elector does.
+//! Ours: networks with all their actors, used through `send` and `Heard` as the elector does.
 
 use std::net::TcpListener;
 
 use async_std::task;
 use ballotbox_actors::{
-    NetworkAddress, NetworkConfig, NetworkError, Report,
+    Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
@@ -15,12 +15,31 @@ use crate::{Rounds, body, number_of};
 /// So many frames may wait for their user, as for the elector.
 const FRAMES_WAITING_MAX: usize = 64;
 
-/// The network of one node, and what it reports.
+/// What the network tells a node.
+#[derive(Debug)]
+enum Told {
+    Heard(Heard),
+    Event(NetworkEvent),
+}
+
+impl From<Heard> for Told {
+    fn from(heard: Heard) -> Self {
+        Self::Heard(heard)
+    }
+}
+
+impl From<NetworkEvent> for Told {
+    fn from(event: NetworkEvent) -> Self {
+        Self::Event(event)
+    }
+}
+
+/// The network of one node, and what it tells.
 #[derive(Debug)]
 pub struct Node {
     me: ServerId,
     network: NetworkAddress,
-    reports: Mailbox<Report>,
+    told: Mailbox<Told>,
     exits: Mailbox<Exit<(), NetworkError>>,
 }
 
@@ -35,19 +54,23 @@ impl Node {
         let mut config = NetworkConfig::new(id(me), endpoint.into());
         config.listen[0].ready = Some(listener);
         config.peers.extend(peers.into_iter().map(|(peer, endpoint)| (id(peer), vec![endpoint])));
-        let (user, inlet, reports) = mailbox_with_inlet(FRAMES_WAITING_MAX);
+        let (user, inlet, told) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (parent, exits) = mailbox();
         let (network, _) = start(config, user, inlet, parent, |exit| exit);
-        Self { me: id(me), network, reports, exits }
+        Self { me: id(me), network, told, exits }
     }
 
     /// Waits until there are so many links.
     pub async fn linked(&mut self, links: usize) {
         let mut up = 0;
         while up < links {
-            match self.reports.next().await {
-                Some(Report::LinkUp { .. }) => up += 1,
-                Some(Report::Listening { .. } | Report::Started | Report::Doubted { .. }) => {}
+            match self.told.next().await {
+                Some(Told::Event(NetworkEvent::LinkUp { .. })) => up += 1,
+                Some(Told::Event(
+                    NetworkEvent::Listening { .. }
+                    | NetworkEvent::Started
+                    | NetworkEvent::Doubted { .. },
+                )) => {}
                 unexpected @ (Some(_) | None) => {
                     panic!("node {}: {unexpected:?}", self.me)
                 }
@@ -62,10 +85,10 @@ impl Node {
     /// The next frame and who said it; `None` when its link is lost or the network has ended.
     pub async fn heard(&mut self) -> Option<(ServerId, Frame)> {
         loop {
-            match self.reports.next().await {
-                Some(Report::Heard { link, frame }) => return Some((link.peer, frame)),
+            match self.told.next().await {
+                Some(Told::Heard(Heard { link, frame })) => return Some((link.peer, frame)),
                 // Knocks that were under way while links came up.
-                Some(Report::Doubted { .. }) => {}
+                Some(Told::Event(NetworkEvent::Doubted { .. })) => {}
                 Some(_) | None => return None,
             }
         }

@@ -6,12 +6,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use ballotbox_actors::{
-    Report,
+    NetworkEvent,
     kit::{Address, clock, mailbox},
 };
 use ballotbox_core::ServerId;
@@ -74,11 +73,6 @@ pub enum NodeState {
 /// Something that happened to a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NodeEvent {
-    /// It listens for its peers.
-    Listening {
-        /// Where.
-        election: SocketAddr,
-    },
     /// It looks for a leader, or has moved on to a newer round.
     Looking {
         /// The round.
@@ -112,8 +106,8 @@ pub enum NodeEvent {
         /// What is different.
         problem: MemberListProblem,
     },
-    /// The network reported this.
-    Network(Report),
+    /// This has happened to its network.
+    Network(NetworkEvent),
 }
 
 impl NodeEvent {
@@ -121,25 +115,21 @@ impl NodeEvent {
     /// kept apart from the others, and whoever prints events should print only a limited number of them.
     pub fn is_from_outside(&self) -> bool {
         match self {
-            Self::Listening { .. }
-            | Self::Looking { .. }
-            | Self::Voted { .. }
-            | Self::Elected { .. } => false,
+            Self::Looking { .. } | Self::Voted { .. } | Self::Elected { .. } => false,
             Self::Malformed { .. } | Self::MembersDiffer { .. } => true,
-            Self::Network(report) => match report {
-                Report::Listening { .. }
-                | Report::Started
-                | Report::BindFailed { .. }
-                | Report::NotHere { .. }
-                | Report::LoopbackOnly { .. } => false,
-                Report::Heard { .. }
-                | Report::NoDescriptors { .. }
-                | Report::LinkUp { .. }
-                | Report::LinkDown { .. }
-                | Report::Doubted { .. }
-                | Report::Unreachable { .. }
-                | Report::CannotDialBack { .. }
-                | Report::Refused { .. } => true,
+            Self::Network(event) => match event {
+                NetworkEvent::Listening { .. }
+                | NetworkEvent::Started
+                | NetworkEvent::BindFailed { .. }
+                | NetworkEvent::NotHere { .. }
+                | NetworkEvent::LoopbackOnly { .. } => false,
+                NetworkEvent::NoDescriptors { .. }
+                | NetworkEvent::LinkUp { .. }
+                | NetworkEvent::LinkDown { .. }
+                | NetworkEvent::Doubted { .. }
+                | NetworkEvent::Unreachable { .. }
+                | NetworkEvent::CannotDialBack { .. }
+                | NetworkEvent::Refused { .. } => true,
             },
         }
     }
@@ -339,7 +329,7 @@ mod tests {
 
     fn link_up(generation: u64) -> NodeEvent {
         let link = LinkId { peer: id(2), generation: Generation(generation) };
-        NodeEvent::Network(Report::LinkUp { link })
+        NodeEvent::Network(NetworkEvent::LinkUp { link })
     }
 
     fn news(journal: &mut Journal, known: u64) -> News {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use ballotbox_actors::{
-    NetworkAddress, NetworkError, Report,
+    Heard, NetworkAddress, NetworkError, NetworkEvent,
     kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
@@ -98,8 +98,14 @@ pub(super) fn outcome_of(exit: &Exit<(), NodeError>) -> Result<(), NodeError> {
     }
 }
 
-impl From<Report> for ElectorMsg {
-    fn from(report: Report) -> Self {
-        Self::Network(report)
+impl From<Heard> for ElectorMsg {
+    fn from(heard: Heard) -> Self {
+        Self::Heard(heard)
+    }
+}
+
+impl From<NetworkEvent> for ElectorMsg {
+    fn from(event: NetworkEvent) -> Self {
+        Self::Network(event)
     }
 }

@@ -12,9 +12,8 @@ use crate::{
     greeter::Greeter,
     kit::{Address, Inlet, mailbox, spawn},
     listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
-    receiver::Receiver,
+    receiver::{Heard, Receiver},
     reception::GreeterId,
-    report::Report,
     sender::{Sender, SenderMsg},
     socket,
 };
@@ -60,7 +59,7 @@ pub(super) struct Children<U> {
     running: usize,
 }
 
-impl<U: From<Report> + Send + 'static> Children<U> {
+impl<U: From<Heard> + Send + 'static> Children<U> {
     pub(super) fn new(
         config: NetworkConfig,
         inlet: Inlet<U>,

@@ -61,7 +61,7 @@ pub struct NetworkAddress(pub(super) Address<ManagerMsg>);
 
 impl NetworkAddress {
     /// Says this to a peer. A newer frame takes the place of one that is still waiting; without a link it is dropped,
-    /// and [`Report::LinkUp`](crate::Report::LinkUp) will ask for the present state.
+    /// and [`NetworkEvent::LinkUp`](crate::NetworkEvent::LinkUp) will ask for the present state.
     pub fn send(&self, to: ServerId, frame: Frame) {
         let _ = self.0.tell(ManagerMsg::Send { to, frame });
     }
@@ -72,7 +72,7 @@ impl NetworkAddress {
     }
 
     /// Says that a frame of this link was understood: its peer is there. The network wants to know that of the first frame of
-    /// each link, and of the first after each [`Report::Doubted`](crate::Report::Doubted).
+    /// each link, and of the first after each [`NetworkEvent::Doubted`](crate::NetworkEvent::Doubted).
     pub fn spoke(&self, link: LinkId) {
         let _ = self.0.tell(ManagerMsg::Spoke { link });
     }

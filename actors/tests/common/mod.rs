@@ -7,7 +7,7 @@ use async_std::{
     net::{TcpListener, TcpStream},
 };
 use ballotbox_actors::{
-    NetworkAddress, NetworkConfig, NetworkError, Report,
+    Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
@@ -66,10 +66,29 @@ impl Setup {
         let me = self.config.me;
         let endpoint = self.config.listen[0].endpoint.clone();
         let peers = self.config.peers.clone();
-        let (address, inlet, reports) = mailbox_with_inlet(4);
+        let (address, inlet, told) = mailbox_with_inlet(4);
         let (parent, exits) = mailbox();
         let (network, _) = start(self.config, address, inlet, parent, |exit| exit);
-        Server { me, endpoint, peers, network, reports, exits }
+        Server { me, endpoint, peers, network, told, exits }
+    }
+}
+
+/// What the user of a network is told.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Told {
+    Heard(Heard),
+    Event(NetworkEvent),
+}
+
+impl From<Heard> for Told {
+    fn from(heard: Heard) -> Self {
+        Self::Heard(heard)
+    }
+}
+
+impl From<NetworkEvent> for Told {
+    fn from(event: NetworkEvent) -> Self {
+        Self::Event(event)
     }
 }
 
@@ -80,7 +99,7 @@ pub(crate) struct Server {
     pub(crate) endpoint: Endpoint,
     peers: std::collections::BTreeMap<ServerId, Vec<Endpoint>>,
     pub(crate) network: NetworkAddress,
-    reports: Mailbox<Report>,
+    told: Mailbox<Told>,
     exits: Mailbox<Exit<(), NetworkError>>,
 }
 
@@ -113,14 +132,19 @@ impl Server {
         TcpStream::connect(self.address()).await.unwrap()
     }
 
-    /// The first report that is as wished for; those before it are passed over.
-    pub(crate) async fn until<T>(&mut self, wished: impl Fn(Report) -> Option<T>) -> T {
+    pub(crate) async fn next(&mut self) -> Told {
+        let Ok(next) = async_std::future::timeout(PATIENCE, self.told.next()).await else {
+            panic!("server {} has waited too long", self.me)
+        };
+        next.unwrap_or_else(|| panic!("server {} has ended", self.me))
+    }
+
+    /// The first event that is as wished for; what comes before it is passed over.
+    pub(crate) async fn until<T>(&mut self, wished: impl Fn(NetworkEvent) -> Option<T>) -> T {
         loop {
-            let Ok(next) = async_std::future::timeout(PATIENCE, self.reports.next()).await else {
-                panic!("server {} has waited too long", self.me)
-            };
-            let Some(report) = next else { panic!("server {} has ended", self.me) };
-            if let Some(found) = wished(report) {
+            if let Told::Event(event) = self.next().await
+                && let Some(found) = wished(event)
+            {
                 return found;
             }
         }
@@ -128,7 +152,7 @@ impl Server {
 
     pub(crate) async fn link_up(&mut self, peer: u64) -> LinkId {
         let up = |report| match report {
-            Report::LinkUp { link } if link.peer == id(peer) => Some(link),
+            NetworkEvent::LinkUp { link } if link.peer == id(peer) => Some(link),
             _ => None,
         };
         self.until(up).await
@@ -136,18 +160,18 @@ impl Server {
 
     pub(crate) async fn link_down(&mut self) -> LinkId {
         let down = |report| match report {
-            Report::LinkDown { link, .. } => Some(link),
+            NetworkEvent::LinkDown { link, .. } => Some(link),
             _ => None,
         };
         self.until(down).await
     }
 
     pub(crate) async fn heard(&mut self) -> (LinkId, String) {
-        let heard = |report| match report {
-            Report::Heard { link, frame } => Some((link, text(&frame))),
-            _ => None,
-        };
-        self.until(heard).await
+        loop {
+            if let Told::Heard(Heard { link, frame }) = self.next().await {
+                return (link, text(&frame));
+            }
+        }
     }
 
     pub(crate) async fn exit(&mut self) -> Exit<(), NetworkError> {

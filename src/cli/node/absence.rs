@@ -10,7 +10,7 @@ use ballotbox::{
     Ensemble, QuorumCount, ServerId,
     node::{NodeEvent, NodeState, Occurrence, Status},
 };
-use ballotbox_actors::Report;
+use ballotbox_actors::NetworkEvent;
 use ballotbox_core::RateLimit;
 
 use super::event::{Event, Missing, why_unreachable};
@@ -64,27 +64,26 @@ impl Absence {
     /// Learns from an event why somebody is missing.
     pub(super) fn hear(&mut self, occurrence: &Occurrence) {
         match &occurrence.event {
-            NodeEvent::Network(Report::LinkUp { link }) => {
+            NodeEvent::Network(NetworkEvent::LinkUp { link }) => {
                 self.reasons.remove(&link.peer);
             }
             NodeEvent::Network(
-                Report::Unreachable { peer, error } | Report::CannotDialBack { peer, error },
+                NetworkEvent::Unreachable { peer, error }
+                | NetworkEvent::CannotDialBack { peer, error },
             ) => {
                 self.reasons.insert(*peer, why_unreachable(error));
             }
             NodeEvent::Network(
-                Report::Listening { .. }
-                | Report::Started
-                | Report::NotHere { .. }
-                | Report::LoopbackOnly { .. }
-                | Report::NoDescriptors { .. }
-                | Report::BindFailed { .. }
-                | Report::Heard { .. }
-                | Report::LinkDown { .. }
-                | Report::Doubted { .. }
-                | Report::Refused { .. },
+                NetworkEvent::Listening { .. }
+                | NetworkEvent::Started
+                | NetworkEvent::NotHere { .. }
+                | NetworkEvent::LoopbackOnly { .. }
+                | NetworkEvent::NoDescriptors { .. }
+                | NetworkEvent::BindFailed { .. }
+                | NetworkEvent::LinkDown { .. }
+                | NetworkEvent::Doubted { .. }
+                | NetworkEvent::Refused { .. },
             )
-            | NodeEvent::Listening { .. }
             | NodeEvent::Looking { .. }
             | NodeEvent::Voted { .. }
             | NodeEvent::Elected { .. }
@@ -202,12 +201,12 @@ mod tests {
         }
     }
 
-    fn network(report: Report) -> Occurrence {
-        Occurrence { at: Duration::ZERO, event: NodeEvent::Network(report) }
+    fn network(event: NetworkEvent) -> Occurrence {
+        Occurrence { at: Duration::ZERO, event: NodeEvent::Network(event) }
     }
 
     fn unreachable(peer: u64) -> Occurrence {
-        network(Report::Unreachable { peer: id(peer), error: DialError::Unknown })
+        network(NetworkEvent::Unreachable { peer: id(peer), error: DialError::Unknown })
     }
 
     fn told(absence: &mut Absence, at: f64) -> Option<String> {
@@ -260,8 +259,8 @@ mod tests {
         let mut absence = absence(5);
         absence.hear(&unreachable(2));
         let link = LinkId { peer: id(2), generation: Generation(1) };
-        absence.hear(&network(Report::LinkUp { link }));
-        absence.hear(&network(Report::LinkDown { link, cause: "it ended".into() }));
+        absence.hear(&network(NetworkEvent::LinkUp { link }));
+        absence.hear(&network(NetworkEvent::LinkDown { link, cause: "it ended".into() }));
         absence.look(&looking(&[]), seconds(0.0));
         let text = told(&mut absence, 6.0).unwrap();
         assert!(text.contains("from 2 (it opens no connection to us)"), "{text}");

@@ -10,7 +10,9 @@ use ballotbox::{
     node::{NodeEvent, NodeState, Status},
     scenario::live::tenths_of_ms,
 };
-use ballotbox_actors::{DialError, RefusedBecause, Report, kit::Rounded, socket::ConnectError};
+use ballotbox_actors::{
+    DialError, NetworkEvent, RefusedBecause, kit::Rounded, socket::ConnectError,
+};
 use ballotbox_core::links::Refusal;
 use serde::Serialize;
 
@@ -177,9 +179,6 @@ pub(super) enum Said {
 /// What there is to say about an event.
 pub(super) fn said(event: &NodeEvent) -> Said {
     match event {
-        NodeEvent::Listening { election } => {
-            Said::Always(Event::Listening { election: election.to_string() })
-        }
         NodeEvent::Looking { round } => {
             Said::Always(Event::Looking { round: round.0, again: false })
         }
@@ -193,7 +192,7 @@ pub(super) fn said(event: &NodeEvent) -> Said {
             let text = format!("{from} has another idea of the members: {problem}");
             Said::Limited(Kind::Remark("members differ"), Some(*from), Event::warning(text))
         }
-        NodeEvent::Network(report) => said_of(report),
+        NodeEvent::Network(event) => said_of(event),
     }
 }
 
@@ -215,55 +214,55 @@ const fn state_word(standing: Standing) -> &'static str {
     }
 }
 
-fn said_of(report: &Report) -> Said {
-    match report {
-        Report::Listening { address } => {
+fn said_of(event: &NetworkEvent) -> Said {
+    match event {
+        NetworkEvent::Listening { address } => {
             Said::Always(Event::Listening { election: address.to_string() })
         }
-        Report::LinkUp { link } => {
+        NetworkEvent::LinkUp { link } => {
             let event = Event::Link { peer: link.peer.number(), up: true };
             Said::Limited(Kind::LinkUp, Some(link.peer), event)
         }
-        Report::LinkDown { link, .. } => {
+        NetworkEvent::LinkDown { link, .. } => {
             let event = Event::Link { peer: link.peer.number(), up: false };
             Said::Limited(Kind::LinkDown, Some(link.peer), event)
         }
-        Report::BindFailed { endpoint, cause, retry_after } => {
+        NetworkEvent::BindFailed { endpoint, cause, retry_after } => {
             Said::Always(Event::warning(format!(
                 "cannot listen on {endpoint}: {cause}; the next attempt is in {}",
                 Rounded(*retry_after)
             )))
         }
-        Report::NotHere { endpoint, address } => Said::Always(Event::warning(format!(
+        NetworkEvent::NotHere { endpoint, address } => Said::Always(Event::warning(format!(
             "{address}, one of the addresses to listen at ({endpoint}), is no address of this machine: left out; \
              a peer that looks it up first cannot reach us"
         ))),
-        Report::LoopbackOnly { here, there } => Said::Always(Event::warning(format!(
+        NetworkEvent::LoopbackOnly { here, there } => Said::Always(Event::warning(format!(
             "we listen at {here} only, where no other machine can reach us, and a peer is at {there}: let our own \
              name in the list of members lead to the address that the others use (/etc/hosts, DNS), or listen \
              everywhere (0.0.0.0, or quorumListenOnAllIPs=true)"
         ))),
-        Report::NoDescriptors { cause, times } => {
+        NetworkEvent::NoDescriptors { cause, times } => {
             let text = format!(
                 "no more files and sockets can be opened: {cause} (time {times}); raise the limit (ulimit -n)"
             );
             Said::Limited(Kind::Counted("descriptors"), None, Event::warning(text))
         }
-        Report::Unreachable { peer, error } => {
+        NetworkEvent::Unreachable { peer, error } => {
             let text = format!("{peer} is out of reach: {error}");
             Said::Limited(Kind::Remark("unreachable"), Some(*peer), Event::warning(text))
         }
-        Report::CannotDialBack { peer, error } => {
+        NetworkEvent::CannotDialBack { peer, error } => {
             let text = format!("{peer} asked to be dialled, which failed: {error}");
             Said::Limited(Kind::Counted("dial back"), Some(*peer), Event::warning(text))
         }
-        Report::Refused { from, reason, times } => {
+        NetworkEvent::Refused { from, reason, times } => {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
             let why = why_refused(reason);
             let text = format!("a connection{from} was turned away: {why} (time {times})");
             Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
         }
-        Report::Started | Report::Heard { .. } | Report::Doubted { .. } => Said::Nothing,
+        NetworkEvent::Started | NetworkEvent::Doubted { .. } => Said::Nothing,
     }
 }
 

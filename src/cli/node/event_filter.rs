@@ -117,7 +117,7 @@ mod tests {
         node::{NodeEvent, NodeState},
     };
     use ballotbox_actors::{
-        DialError, RefusedBecause, Report,
+        DialError, NetworkEvent, RefusedBecause,
         socket::{ConnectError, LookupError},
     };
     use ballotbox_core::links::{Generation, LinkId, Refusal};
@@ -163,9 +163,9 @@ mod tests {
     fn link(peer: u64, up: bool) -> NodeEvent {
         let link = LinkId { peer: id(peer), generation: Generation(1) };
         NodeEvent::Network(if up {
-            Report::LinkUp { link }
+            NetworkEvent::LinkUp { link }
         } else {
-            Report::LinkDown { link, cause: "it ended".into() }
+            NetworkEvent::LinkDown { link, cause: "it ended".into() }
         })
     }
 
@@ -225,14 +225,18 @@ mod tests {
             let kind = io::ErrorKind::NotFound;
             let lookup = || LookupError { host: text(), kind, text: text() };
             let long = || DialError::Connect(ConnectError::Lookup(lookup()));
-            events.push(NodeEvent::Network(Report::Unreachable { peer, error: long() }));
+            events.push(NodeEvent::Network(NetworkEvent::Unreachable { peer, error: long() }));
             // The next two come as they are noticed: the first, second, fourth, eighth … time.
             if refused.is_power_of_two() {
                 let reason = RefusedBecause::Id(Refusal::OwnId);
                 let times = refused;
-                events.push(NodeEvent::Network(Report::Refused { from: None, reason, times }));
+                events.push(NodeEvent::Network(NetworkEvent::Refused {
+                    from: None,
+                    reason,
+                    times,
+                }));
                 let error = long();
-                events.push(NodeEvent::Network(Report::CannotDialBack { peer, error }));
+                events.push(NodeEvent::Network(NetworkEvent::CannotDialBack { peer, error }));
             }
             events
         });
@@ -244,7 +248,7 @@ mod tests {
     fn no_minute_of_a_flood_has_more_than_ten_lines_but_the_first() {
         let told = an_hour_of(|number| {
             let peer = id(2 + number % 4);
-            let unreachable = Report::Unreachable { peer, error: DialError::Unknown };
+            let unreachable = NetworkEvent::Unreachable { peer, error: DialError::Unknown };
             vec![link(peer.number(), number % 2 == 0), NodeEvent::Network(unreachable)]
         });
         let minute = Duration::from_secs(60);

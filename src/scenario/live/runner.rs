@@ -380,8 +380,7 @@ impl Runner<'_> {
                         leads.then(|| Won::of(self.file, decision.vote, &news.status.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
-                NodeEvent::Listening { .. }
-                | NodeEvent::Malformed { .. }
+                NodeEvent::Malformed { .. }
                 | NodeEvent::MembersDiffer { .. }
                 | NodeEvent::Network(_) => {}
             }

@@ -2,10 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use ballotbox_actors::Report;
 use ballotbox_core::{
     ServerId,
-    links::{Event as LinkEvent, LinkId, LinkTable, Timer as LinkTimer},
+    links::{Event as LinkEvent, LinkId, LinkTable, Notice, Timer as LinkTimer},
     wire::Frame,
 };
 
@@ -60,7 +59,7 @@ pub(super) struct Running {
 pub(super) enum Inner {
     Election(ElectionEvent),
     Link(LinkEvent),
-    Reported(Report),
+    Notified(Notice),
 }
 
 impl Member {

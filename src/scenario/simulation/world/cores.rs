@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::{DialError, Report};
 use ballotbox_core::{
     ServerId,
     links::{
@@ -34,7 +33,7 @@ impl World {
         match inner {
             Inner::Election(event) => self.elect(member, event),
             Inner::Link(event) => self.link(member, event),
-            Inner::Reported(report) => self.report(member, &report),
+            Inner::Notified(notice) => self.heed(member, notice),
         }
     }
 
@@ -179,12 +178,12 @@ impl World {
         }
     }
 
-    fn report(&mut self, member: usize, report: &Report) {
+    fn heed(&mut self, member: usize, notice: Notice) {
         let Some(running) = &mut self.members[member].running else { return };
-        if let Report::LinkUp { link } = report {
+        if let Notice::LinkUp(link) = notice {
             running.newest.retain(|(peer, _)| *peer != link.peer);
         }
-        if let Some(event) = running.present.event_of(report) {
+        if let Some(event) = running.present.event_of(notice) {
             self.elect(member, event);
         }
     }
@@ -247,30 +246,17 @@ impl World {
     }
 
     fn notify(&mut self, member: usize, notice: Notice) {
-        let report = match notice {
-            Notice::LinkUp(link) => {
-                self.note(member, "link up", format_args!("{link}"));
-                Report::LinkUp { link }
-            }
-            Notice::LinkDown(link) => {
-                self.note(member, "link down", format_args!("{link}"));
-                Report::LinkDown { link, cause: "".into() }
-            }
-            Notice::Doubted(link) => {
-                self.note(member, "doubts", format_args!("{link}"));
-                Report::Doubted { link }
-            }
-            Notice::Unreachable(peer) => {
-                self.note(member, "misses", format_args!("{peer}"));
-                Report::Unreachable { peer, error: DialError::Unknown }
-            }
+        match notice {
+            Notice::LinkUp(link) => self.note(member, "link up", format_args!("{link}")),
+            Notice::LinkDown(link) => self.note(member, "link down", format_args!("{link}")),
+            Notice::Doubted(link) => self.note(member, "doubts", format_args!("{link}")),
+            Notice::Unreachable(peer) => self.note(member, "misses", format_args!("{peer}")),
             Notice::CannotDialBack(peer) => {
                 self.note(member, "cannot dial", format_args!("{peer}, which knocked"));
-                Report::CannotDialBack { peer, error: DialError::Unknown }
             }
             Notice::Refused(_) => return,
-        };
-        self.told.push_back((member, Inner::Reported(report)));
+        }
+        self.told.push_back((member, Inner::Notified(notice)));
     }
 
     /// Hands a frame to the system.

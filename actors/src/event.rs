@@ -1,4 +1,4 @@
-//! [`Report`]: everything the network tells its user.
+//! [`NetworkEvent`]: everything the network tells its user, but for the frames that come.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -8,13 +8,13 @@ use std::{
 use crate::{dialer::DialError, greeter::GreeterError};
 use ballotbox_core::{
     Endpoint, ServerId, UntrustedText,
-    links::{LinkId, Refusal},
-    wire::{Frame, GreetingError},
+    links::{LinkId, Notice, Refusal},
+    wire::GreetingError,
 };
 
-/// What the network has to say. Frames come through the user's inlet, everything else is told.
+/// What has happened to a network. A frame that came is [`Heard`](crate::Heard), and comes through the user's inlet.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Report {
+pub enum NetworkEvent {
     /// We listen at this address now.
     Listening {
         /// Where.
@@ -51,13 +51,6 @@ pub enum Report {
         cause: UntrustedText,
         /// How often that happened.
         times: u64,
-    },
-    /// A frame came.
-    Heard {
-        /// Over this link; its peer is the sender.
-        link: LinkId,
-        /// The frame.
-        frame: Frame,
     },
     /// There is a new link: what was said before may be lost, so say the present state.
     LinkUp {
@@ -99,6 +92,27 @@ pub enum Report {
         /// How often this kind of reason has turned one away.
         times: u64,
     },
+}
+
+impl NetworkEvent {
+    /// What the link table had to say, if this comes from it.
+    pub const fn notice(&self) -> Option<Notice> {
+        Some(match self {
+            Self::LinkUp { link } => Notice::LinkUp(*link),
+            Self::LinkDown { link, .. } => Notice::LinkDown(*link),
+            Self::Doubted { link } => Notice::Doubted(*link),
+            Self::Unreachable { peer, .. } => Notice::Unreachable(*peer),
+            Self::CannotDialBack { peer, .. } => Notice::CannotDialBack(*peer),
+            Self::Refused { reason: RefusedBecause::Id(refusal), .. } => Notice::Refused(*refusal),
+            Self::Listening { .. }
+            | Self::BindFailed { .. }
+            | Self::Started
+            | Self::NotHere { .. }
+            | Self::LoopbackOnly { .. }
+            | Self::NoDescriptors { .. }
+            | Self::Refused { .. } => return None,
+        })
+    }
 }
 
 /// Why a connection was turned away.
