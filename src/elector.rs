@@ -18,9 +18,10 @@ use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use crate::{
     Ensemble, Epoch, Vote, Zxid,
-    election::{Action, Election, Event, Notification, Outgoing, State, Timer},
+    election::{
+        Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
+    },
     node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
-    present_links::{PresentLinks, SignOfLife},
 };
 
 /// After so many messages in one go the elector speaks, though more of them wait.

@@ -58,7 +58,6 @@
 
 mod elector;
 pub mod node;
-mod present_links;
 pub mod probe;
 pub mod scenario;
 pub mod zoo_cfg;

@@ -59,9 +59,6 @@ pub enum DialError {
         /// What it said.
         message: UntrustedText,
     },
-    /// Nobody said why.
-    #[error("for a reason nobody gave")]
-    Unknown,
 }
 
 impl DialError {
@@ -70,7 +67,7 @@ impl DialError {
         match self {
             Self::Connect(error) => error.address(),
             Self::Ourselves { address } | Self::NotGreeted { address, .. } => Some(*address),
-            Self::Panicked { .. } | Self::Unknown => None,
+            Self::Panicked { .. } => None,
         }
     }
 }

@@ -95,7 +95,7 @@ pub enum NetworkEvent {
 }
 
 impl NetworkEvent {
-    /// What the link table had to say, if this comes from it.
+    /// What this means for the links and their peers, if anything, in the words of the link table.
     pub const fn notice(&self) -> Option<Notice> {
         Some(match self {
             Self::LinkUp { link } => Notice::LinkUp(*link),
@@ -103,7 +103,6 @@ impl NetworkEvent {
             Self::Doubted { link } => Notice::Doubted(*link),
             Self::Unreachable { peer, .. } => Notice::Unreachable(*peer),
             Self::CannotDialBack { peer, .. } => Notice::CannotDialBack(*peer),
-            Self::Refused { reason: RefusedBecause::Id(refusal), .. } => Notice::Refused(*refusal),
             Self::Listening { .. }
             | Self::BindFailed { .. }
             | Self::Started

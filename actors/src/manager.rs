@@ -40,7 +40,7 @@ use crate::{
     socket::ConnectError,
 };
 use ballotbox_core::{
-    Sparingly, UntrustedText,
+    ServerId, Sparingly, UntrustedText,
     links::{Action, Approach, Event, LinkId, LinkTable, Notice, SocketId, Timer},
     wire::Greeting,
 };
@@ -51,7 +51,7 @@ pub(crate) struct ConnectionManager<U> {
     core: LinkTable,
     timers: Timers<Timer>,
     reception: Reception,
-    parked: BTreeMap<SocketId, TcpStream>,
+    parked: BTreeMap<SocketId, Parked>,
     children: Children<U>,
     user: Address<U>,
     /// How many connections were turned away, by the kind of reason.
@@ -59,15 +59,19 @@ pub(crate) struct ConnectionManager<U> {
     no_descriptors: Sparingly,
     /// Whether it was told that no other machine can reach us.
     told_loopback_only: bool,
+    /// Why a link ends, until that is told.
+    ending: Option<(LinkId, UntrustedText)>,
+    /// Why a peer was not reached, until that is told.
+    unreached: Option<(ServerId, DialError)>,
     last_id: u64,
 }
 
-/// What is known about an event beyond what its core needs: it goes into the reports that follow.
-#[derive(Debug, Default)]
-struct Details {
+/// A connection that waits for a decision.
+#[derive(Debug)]
+struct Parked {
+    socket: TcpStream,
+    /// Where it came from, if we did not dial it.
     from: Option<IpAddr>,
-    dial_error: Option<DialError>,
-    cause: Option<UntrustedText>,
 }
 
 /// Why the network gave up.
@@ -111,6 +115,8 @@ where
         refused: BTreeMap::new(),
         no_descriptors: Sparingly::default(),
         told_loopback_only: false,
+        ending: None,
+        unreached: None,
         last_id: 0,
     };
     let task = spawn(manager, mailbox, parent, report);
@@ -250,9 +256,8 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
     }
 
     fn greeted(&mut self, socket: TcpStream, greeting: &Greeting, from: IpAddr) {
-        let socket = self.park(socket);
-        let details = Details { from: Some(from), ..Details::default() };
-        self.decide_with(Event::Greeted { from: greeting.from, socket }, &details);
+        let socket = self.park(Parked { socket, from: Some(from) });
+        self.decide(Event::Greeted { from: greeting.from, socket });
     }
 
     fn dialer_ended(
@@ -270,18 +275,21 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         if let Some(address) = error.address() {
             self.note_peer_at(address);
         }
-        if let DialError::Connect(ConnectError::NoDescriptors { text }) = &error {
-            self.out_of_descriptors(text.clone());
+        if let DialError::Connect(ConnectError::NoDescriptors { text }) = error {
+            // It says nothing about the peer, and is told as what it is.
+            self.out_of_descriptors(text);
+        } else {
+            self.unreached = Some((link.peer, error));
         }
-        let details = Details { dial_error: Some(error), ..Details::default() };
-        self.decide_with(Event::DialFailed { link }, &details);
+        self.decide(Event::DialFailed { link });
+        self.unreached = None;
     }
 
     fn dialed(&mut self, link: LinkId, approach: Approach, Dialed { socket, address }: Dialed) {
         self.note_peer_at(address);
         match approach {
             Approach::Connect => {
-                let socket = self.park(socket);
+                let socket = self.park(Parked { socket, from: None });
                 self.decide(Event::Dialed { link, socket });
             }
             Approach::Knock => {
@@ -300,45 +308,47 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
     }
 
     fn timer_fired(&mut self, timer: Timer) {
-        let cause = match timer {
-            Timer::Answer(_) => Some("no answer over it, while the peer asked for another link"),
-            Timer::Silence(_) => Some("the peer has said nothing over it"),
-            Timer::Redial(_) | Timer::Steady(_) | Timer::Candidate(_) | Timer::Guest(_) => None,
+        let (peer, cause) = match timer {
+            Timer::Answer(peer) => {
+                (peer, "no answer over it, while the peer asked for another link")
+            }
+            Timer::Silence(peer) => (peer, "the peer has said nothing over it"),
+            Timer::Redial(_) | Timer::Steady(_) | Timer::Candidate(_) | Timer::Guest(_) => {
+                return self.decide(Event::TimerFired(timer));
+            }
         };
-        let details = Details { cause: cause.map(UntrustedText::from), ..Details::default() };
-        self.decide_with(Event::TimerFired(timer), &details);
+        self.ending = self.core.link(peer).map(|link| (link, cause.into()));
+        self.decide(Event::TimerFired(timer));
+        self.ending = None;
     }
 
     fn link_ended(&mut self, link: LinkId, cause: UntrustedText) {
         // The first half to end names the cause; the second one finds the link closed.
         if self.children.close_link(link) {
-            let details = Details { cause: Some(cause), ..Details::default() };
-            self.decide_with(Event::LinkDown { link }, &details);
+            self.ending = Some((link, cause));
+            self.decide(Event::LinkDown { link });
+            self.ending = None;
         }
     }
 
     fn decide(&mut self, event: Event) {
-        self.decide_with(event, &Details::default());
-    }
-
-    fn decide_with(&mut self, event: Event, details: &Details) {
         for action in self.core.handle(event) {
-            self.perform(action, details);
+            self.perform(action);
         }
     }
 
-    fn perform(&mut self, action: Action, details: &Details) {
+    fn perform(&mut self, action: Action) {
         match action {
             Action::Dial { link, approach } => self.children.start_dialer(link, approach),
             Action::OpenLink { link, socket } => {
                 if !self.children.open_candidate(link, socket)
-                    && let Some(socket) = self.parked.remove(&socket)
+                    && let Some(Parked { socket, .. }) = self.parked.remove(&socket)
                 {
                     self.children.open_link(link, &socket);
                 }
             }
             Action::HearOut(id) => {
-                if let Some(socket) = self.parked.remove(&id) {
+                if let Some(Parked { socket, .. }) = self.parked.remove(&id) {
                     self.children.start_candidate(id, socket);
                 }
             }
@@ -354,30 +364,40 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
                 self.timers.set(timer, clock::now() + jittered(after));
             }
             Action::ClearTimer(timer) => self.timers.clear(&timer),
-            Action::Notify(notice) => self.notify(notice, details),
+            Action::Notify(notice) => self.notify(notice),
         }
     }
 
-    fn notify(&mut self, notice: Notice, details: &Details) {
-        if let Some(DialError::Connect(ConnectError::NoDescriptors { .. })) = details.dial_error {
-            // It says nothing about the peer, and was reported as what it is.
-            return;
-        }
-        let error = || details.dial_error.clone().unwrap_or(DialError::Unknown);
-        let event = match notice {
-            Notice::LinkUp(link) => NetworkEvent::LinkUp { link },
+    fn notify(&mut self, notice: Notice) {
+        match notice {
+            Notice::LinkUp(link) => self.report(NetworkEvent::LinkUp { link }),
             Notice::LinkDown(link) => {
-                let cause = details.cause.clone().unwrap_or_else(|| "closed by us".into());
-                NetworkEvent::LinkDown { link, cause }
+                let cause = self.ending.take_if(|(ending, _)| *ending == link);
+                let cause = cause.map_or_else(|| "closed by us".into(), |(_, cause)| cause);
+                self.report(NetworkEvent::LinkDown { link, cause });
             }
-            Notice::Doubted(link) => NetworkEvent::Doubted { link },
-            Notice::Unreachable(peer) => NetworkEvent::Unreachable { peer, error: error() },
-            Notice::CannotDialBack(peer) => NetworkEvent::CannotDialBack { peer, error: error() },
-            Notice::Refused(refusal) => {
-                return self.refuse(RefusedBecause::Id(refusal), details.from);
+            Notice::Doubted(link) => self.report(NetworkEvent::Doubted { link }),
+            Notice::Unreachable(peer) => {
+                if let Some(error) = self.why_unreached(peer) {
+                    self.report(NetworkEvent::Unreachable { peer, error });
+                }
             }
-        };
-        self.report(event);
+            Notice::CannotDialBack(peer) => {
+                if let Some(error) = self.why_unreached(peer) {
+                    self.report(NetworkEvent::CannotDialBack { peer, error });
+                }
+            }
+            Notice::Refused { socket, refusal } => {
+                let from = self.parked.get(&socket).and_then(|parked| parked.from);
+                self.refuse(RefusedBecause::Id(refusal), from);
+            }
+        }
+    }
+
+    /// Why the attempt that is being decided about has failed; `None` if that was not the peer's fault.
+    fn why_unreached(&self, peer: ServerId) -> Option<DialError> {
+        let unreached = self.unreached.as_ref().filter(|(unreached, _)| *unreached == peer);
+        unreached.map(|(_, error)| error.clone())
     }
 
     /// Counts a connection that was turned away; a flood of them makes a handful of reports.
@@ -392,9 +412,9 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         let _ = self.user.tell(U::from(event));
     }
 
-    fn park(&mut self, socket: TcpStream) -> SocketId {
+    fn park(&mut self, parked: Parked) -> SocketId {
         let id = SocketId(self.next_id());
-        self.parked.insert(id, socket);
+        self.parked.insert(id, parked);
         id
     }
 

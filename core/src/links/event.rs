@@ -188,8 +188,13 @@ pub enum Notice {
     Unreachable(ServerId),
     /// This peer knocked, but dialling it back failed.
     CannotDialBack(ServerId),
-    /// A greeting was refused.
-    Refused(Refusal),
+    /// A greeting was refused, and its connection will be dropped.
+    Refused {
+        /// The connection.
+        socket: SocketId,
+        /// Why.
+        refusal: Refusal,
+    },
 }
 
 /// Why a greeting was refused.

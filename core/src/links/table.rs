@@ -261,8 +261,8 @@ impl LinkTable {
     }
 
     fn refuse(&mut self, refusal: Refusal, socket: SocketId) {
+        self.notify(Notice::Refused { socket, refusal });
         self.actions.push(Action::DropSocket(socket));
-        self.notify(Notice::Refused(refusal));
     }
 
     /// The one place where a link to a peer comes into being.

@@ -206,7 +206,10 @@ mod tests {
     }
 
     fn unreachable(peer: u64) -> Occurrence {
-        network(NetworkEvent::Unreachable { peer: id(peer), error: DialError::Unknown })
+        network(NetworkEvent::Unreachable {
+            peer: id(peer),
+            error: DialError::Panicked { message: "why not".into() },
+        })
     }
 
     fn told(absence: &mut Absence, at: f64) -> Option<String> {

@@ -272,7 +272,7 @@ pub(super) fn why_unreachable(error: &DialError) -> String {
         DialError::Connect(error) => return why_not_connected(error),
         DialError::Ourselves { .. } => "its address leads back to us",
         DialError::NotGreeted { .. } => "it broke the connection off",
-        DialError::Panicked { .. } | DialError::Unknown => "unknown",
+        DialError::Panicked { .. } => "unknown",
     };
     words.to_owned()
 }

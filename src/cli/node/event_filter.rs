@@ -248,7 +248,10 @@ mod tests {
     fn no_minute_of_a_flood_has_more_than_ten_lines_but_the_first() {
         let told = an_hour_of(|number| {
             let peer = id(2 + number % 4);
-            let unreachable = NetworkEvent::Unreachable { peer, error: DialError::Unknown };
+            let unreachable = NetworkEvent::Unreachable {
+                peer,
+                error: DialError::Panicked { message: "why not".into() },
+            };
             vec![link(peer.number(), number % 2 == 0), NodeEvent::Network(unreachable)]
         });
         let minute = Duration::from_secs(60);

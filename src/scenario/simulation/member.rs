@@ -10,8 +10,7 @@ use ballotbox_core::{
 
 use super::{Moment, network::End, scheduled::Scheduled, setup::Setup};
 use crate::{
-    election::{Election, Event as ElectionEvent, Outgoing, Timer as ElectionTimer},
-    present_links::PresentLinks,
+    election::{Election, Event as ElectionEvent, Outgoing, PresentLinks, Timer as ElectionTimer},
     scenario::vote_file::MemberState,
 };
 

@@ -241,7 +241,7 @@ impl State {
                 self.say(side);
             }
             Notice::LinkDown(link) => *awaited = awaited.filter(|other| *other != link),
-            Notice::Unreachable(_) | Notice::CannotDialBack(_) | Notice::Refused(_) => {}
+            Notice::Unreachable(_) | Notice::CannotDialBack(_) | Notice::Refused { .. } => {}
         }
     }
 

@@ -327,8 +327,10 @@ fn a_peer_that_knocks_in_vain_for_hours_is_reported_a_handful_of_times() {
 #[test]
 fn our_own_id_and_no_id_are_refused() {
     let mut table = started();
-    let refused =
-        |refusal| [Action::DropSocket(SocketId(4)), Action::Notify(Notice::Refused(refusal))];
+    let refused = |refusal| {
+        let socket = SocketId(4);
+        [Action::Notify(Notice::Refused { socket, refusal }), Action::DropSocket(socket)]
+    };
     assert_eq!(greeted(&mut table, ME, 4), refused(Refusal::OwnId));
     let nameless = Event::Greeted { from: None, socket: SocketId(4) };
     assert_eq!(table.handle(nameless), refused(Refusal::NoId));

@@ -14,10 +14,9 @@ use ballotbox_core::{
 use super::World;
 use crate::{
     election::{
-        Action as ElectionAction, Event as ElectionEvent, Notification, Timer as ElectionTimer,
-        invariants,
+        Action as ElectionAction, Event as ElectionEvent, Notification, SignOfLife,
+        Timer as ElectionTimer, invariants,
     },
-    present_links::SignOfLife,
     scenario::simulation::{
         member::{Inner, Running},
         network::{End, Segment},
@@ -254,7 +253,7 @@ impl World {
             Notice::CannotDialBack(peer) => {
                 self.note(member, "cannot dial", format_args!("{peer}, which knocked"));
             }
-            Notice::Refused(_) => return,
+            Notice::Refused { .. } => return,
         }
         self.told.push_back((member, Inner::Notified(notice)));
     }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ballotbox_core::{
+use super::Event;
+use crate::{
     ServerId,
     links::{Generation, LinkId, Notice},
 };
 
-use crate::election::Event;
-
 /// The present link to each peer. What an older one still had to say is not heard any more.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub(crate) struct PresentLinks(BTreeMap<ServerId, PresentLink>);
+pub struct PresentLinks(BTreeMap<ServerId, PresentLink>);
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct PresentLink {
@@ -24,7 +23,7 @@ struct PresentLink {
 
 /// What a frame that was understood shows about its link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum SignOfLife {
+pub enum SignOfLife {
     /// The first one: the peer is there.
     First,
     /// The peer is still there, which was in doubt.
@@ -35,7 +34,7 @@ pub(crate) enum SignOfLife {
 
 impl PresentLinks {
     /// What a notice means for the election, if anything.
-    pub(crate) fn event_of(&mut self, notice: Notice) -> Option<Event> {
+    pub fn event_of(&mut self, notice: Notice) -> Option<Event> {
         match notice {
             Notice::LinkUp(LinkId { peer, generation }) => {
                 self.0.insert(peer, PresentLink { generation, spoken: false, awaited: true });
@@ -50,12 +49,12 @@ impl PresentLinks {
                 Some(Event::Doubted { peer })
             }
             Notice::Unreachable(peer) => Some(Event::Unreachable { peer }),
-            Notice::CannotDialBack(_) | Notice::Refused(_) => None,
+            Notice::CannotDialBack(_) | Notice::Refused { .. } => None,
         }
     }
 
     /// Takes note that a frame of this link was understood. Unless that is nothing new, the network is to be told.
-    pub(crate) fn understood(&mut self, link: LinkId) -> SignOfLife {
+    pub fn understood(&mut self, link: LinkId) -> SignOfLife {
         let Some(present) = self.0.get_mut(&link.peer) else { return SignOfLife::Known };
         let first = !std::mem::replace(&mut present.spoken, true);
         let awaited = std::mem::take(&mut present.awaited);
@@ -67,27 +66,27 @@ impl PresentLinks {
     }
 
     /// Whether this is the present link to its peer, so that its frames are to be heard.
-    pub(crate) fn contains(&self, link: LinkId) -> bool {
+    pub fn contains(&self, link: LinkId) -> bool {
         self.0.get(&link.peer).is_some_and(|present| present.generation == link.generation)
     }
 
     /// Whether something that was understood has come over this link, which is the present one.
-    pub(crate) fn has_spoken(&self, link: LinkId) -> bool {
+    pub fn has_spoken(&self, link: LinkId) -> bool {
         self.contains(link) && self.0.get(&link.peer).is_some_and(|present| present.spoken)
     }
 
     /// Whether there is a link to this peer.
-    pub(crate) fn reaches(&self, peer: ServerId) -> bool {
+    pub fn reaches(&self, peer: ServerId) -> bool {
         self.0.contains_key(&peer)
     }
 
     /// How many peers there is a link to.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
     /// The peers that have spoken over the present link to them.
-    pub(crate) fn peers(&self) -> impl Iterator<Item = ServerId> + '_ {
+    pub fn peers(&self) -> impl Iterator<Item = ServerId> + '_ {
         self.0.iter().filter(|(_, present)| present.spoken).map(|(peer, _)| *peer)
     }
 }
