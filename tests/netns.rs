@@ -112,6 +112,29 @@ fn a_node_listens_at_every_address_of_its_name_whatever_the_families() {
     }
 }
 
+#[test]
+fn a_wildcard_is_reached_over_every_family_the_system_has_whatever_its_defaults() {
+    let Some(hosts) = Hosts::new(1) else { return };
+    let is_reached = |address: &str| {
+        let connect = format!("exec 3<>/dev/tcp/{address}/3888");
+        let mut ip = Command::new("ip");
+        ip.args(["netns", "exec", &hosts.namespace(Some(0)), "bash", "-c", &connect]);
+        ip.stderr(Stdio::null()).status().unwrap().success()
+    };
+    for (setting, has_ipv6) in
+        [("net.ipv6.bindv6only=1", true), ("net.ipv6.conf.all.disable_ipv6=1", false)]
+    {
+        inside(&hosts, 0, &["sysctl", "-qw", setting]);
+        for wildcard in ["0.0.0.0", "[::]"] {
+            let votes = votes("wildcard", &[wildcard.to_owned(), "192.0.2.2".to_owned()]);
+            let mut one = Process::start(&hosts, 0, 1, &votes);
+            one.until(|event| event["event"] == "looking");
+            let reached = (is_reached("127.0.0.1"), is_reached("::1"));
+            assert_eq!(reached, (true, has_ipv6), "{wildcard} with {setting}");
+        }
+    }
+}
+
 /// A vote file: members 1 and 2, on these hosts.
 fn votes(name: &str, hosts: &[String; 2]) -> PathBuf {
     let member =
