@@ -122,7 +122,7 @@ async fn elect_cold(voters: u64) -> (Vec<Node>, Duration) {
 async fn connect_all(nodes: &[Node]) {
     let others = nodes.len() - 1;
     let linked = nodes.iter().map(|node| async move {
-        node.watch().until(|status| status.links.len() == others).await.unwrap();
+        node.watch().until(|status| status.election.links.len() == others).await.unwrap();
     });
     join_all(linked).await;
 }
@@ -130,13 +130,13 @@ async fn connect_all(nodes: &[Node]) {
 async fn elect_again(nodes: &[Node]) -> Duration {
     let watches: Vec<_> = nodes.iter().map(Node::watch).collect();
     let rounds = join_all(watches.iter().map(Watch::status)).await;
-    let rounds: Vec<_> = rounds.into_iter().map(|status| status.unwrap().round).collect();
+    let rounds: Vec<_> = rounds.into_iter().map(|status| status.unwrap().election.round).collect();
     let begun = clock::now();
     for node in nodes {
         node.look_again();
     }
     let elected = watches.into_iter().zip(rounds).map(|(mut watch, before)| async move {
-        let again = |status: &Status| status.elected().is_some() && status.round > before;
+        let again = |status: &Status| status.elected().is_some() && status.election.round > before;
         watch.until(again).await.unwrap();
     });
     join_all(elected).await;

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for node in &nodes {
             let status = node.watch().elected().await?;
-            println!("{}: {:?}, elected {:?}", node.id(), status.state, status.elected());
+            println!("{}: {:?}, elected {:?}", node.id(), status.state(), status.elected());
         }
 
         let Some(leader) = nodes.pop() else { return Ok(()) };
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for node in &nodes {
             let another = |elected: ServerId| elected != lost;
             let status = node.watch().until(|status| status.elected().is_some_and(another)).await?;
-            println!("{}: {:?}, elected {:?}", node.id(), status.state, status.elected());
+            println!("{}: {:?}, elected {:?}", node.id(), status.state(), status.elected());
         }
         for node in nodes {
             node.stop().await?;

@@ -1,7 +1,7 @@
 //! [`Elector`]: the actor around the [`Election`].
 //!
-//! It turns what the network reports into events of the core and the core's actions into frames, timers and news. It
-//! also keeps to the present link of each peer: what an older one still had to say is not heard any more.
+//! It turns what the network reports into events of the core and the core's actions into frames, timers and events for
+//! the herald. It also keeps to the present link of each peer: what an older one still had to say is not heard any more.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use crate::{
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
-    node::{Journal, MemberLists, News, NodeConfig, NodeEvent, NodeState, Status},
+    node::{ElectionStatus, HeraldMsg, MemberLists, NodeConfig, NodeEvent, NodeState},
 };
 
 /// After so many messages in one go the elector speaks, though more of them wait.
@@ -34,9 +34,7 @@ pub(crate) enum ElectorMsg {
     Heard(Heard),
     /// By the network: anything else.
     Network(NetworkEvent),
-    /// By whoever watches the node: answer when there is more to know than this, or at once.
-    Ask { beyond: Option<u64>, reply: Address<News> },
-    /// By a bench: hold another election, though nothing is wrong with the last one.
+    /// By a bench, through the supervisor: hold another election, though nothing is wrong with the last one.
     LookAgain,
     /// By the supervisor.
     Stop,
@@ -59,13 +57,21 @@ pub(crate) struct Elector {
     is_voter: bool,
     /// The last vote that was noted.
     voted: Option<Vote>,
-    journal: Journal,
+    herald: Address<HeraldMsg>,
+    /// What has happened and was not told to the herald yet.
+    events: Vec<(Instant, NodeEvent)>,
+    /// What the herald was last told of the status.
+    told: Arc<ElectionStatus>,
     looking_since: Option<Instant>,
     election_took: Option<Duration>,
 }
 
 impl Elector {
-    pub(crate) fn new(config: &NodeConfig, network: NetworkAddress) -> Self {
+    pub(crate) fn new(
+        config: &NodeConfig,
+        network: NetworkAddress,
+        herald: Address<HeraldMsg>,
+    ) -> Self {
         let core = Election::new(
             config.me,
             Arc::clone(&config.ensemble),
@@ -84,7 +90,9 @@ impl Elector {
             outgoing: Outgoing::default(),
             is_voter: config.ensemble.is_voter(config.me),
             voted: None,
-            journal: Journal::new(),
+            herald,
+            events: Vec::new(),
+            told: Arc::default(),
             looking_since: None,
             election_took: None,
         }
@@ -104,10 +112,6 @@ impl Actor for Elector {
                     self.hear_frame(link, &frame);
                 }
                 Wake::Told(ElectorMsg::Network(event)) => self.hear(event),
-                Wake::Told(ElectorMsg::Ask { beyond, reply }) => {
-                    let status = self.status();
-                    self.journal.ask(beyond, reply, status);
-                }
                 Wake::Told(ElectorMsg::LookAgain) => self.decide(self.beginning()),
                 Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
                 Wake::Due => {
@@ -136,7 +140,7 @@ impl Elector {
             happened.notice().and_then(|notice| self.links.event_of(notice))
         };
         if is_news {
-            self.journal.note(NodeEvent::Network(happened));
+            self.note(NodeEvent::Network(happened));
         }
         if let Some(event) = event {
             self.decide(event);
@@ -183,7 +187,7 @@ impl Elector {
             Err(error) => {
                 let sender = Some(from).filter(|from| self.ensemble.contains(*from));
                 if let Some(times) = self.malformed.entry(sender).or_default().count() {
-                    self.journal.note(NodeEvent::Malformed { from, error, times });
+                    self.note(NodeEvent::Malformed { from, error, times });
                 }
             }
         }
@@ -195,7 +199,7 @@ impl Elector {
             self.network.spoke(link);
         }
         if sign == SignOfLife::First && self.ensemble.contains(link.peer) {
-            self.journal.note(NodeEvent::Network(NetworkEvent::LinkUp { link }));
+            self.note(NodeEvent::Network(NetworkEvent::LinkUp { link }));
         }
     }
 
@@ -206,7 +210,7 @@ impl Elector {
             return;
         }
         if let Some(problem) = self.member_lists.compare(from, config) {
-            self.journal.note(NodeEvent::MembersDiffer { from, problem });
+            self.note(NodeEvent::MembersDiffer { from, problem });
         }
     }
 
@@ -223,7 +227,7 @@ impl Elector {
         }
         if let Some(vote) = self.core.vote().filter(|vote| self.voted != Some(*vote)) {
             self.voted = Some(vote);
-            self.journal.note(NodeEvent::Voted { vote });
+            self.note(NodeEvent::Voted { vote });
         }
     }
 
@@ -245,14 +249,14 @@ impl Elector {
             Action::Looking { round } => {
                 self.looking_since.get_or_insert_with(clock::now);
                 self.voted = None;
-                self.journal.note(NodeEvent::Looking { round });
+                self.note(NodeEvent::Looking { round });
             }
             Action::Decided(decision) => {
                 let since = self.looking_since.take();
                 let took = since.map(|since| clock::now() - since).unwrap_or_default();
                 self.election_took = Some(took);
                 self.note_vote();
-                self.journal.note(NodeEvent::Elected { decision, took });
+                self.note(NodeEvent::Elected { decision, took });
             }
         }
     }
@@ -261,29 +265,35 @@ impl Elector {
         self.timers.next_deadline().into_iter().chain(self.outgoing.not_before()).min()
     }
 
-    /// Says to the peers what is to be said, and to whoever watches what has happened.
+    /// Says to the peers what is to be said, and to the herald what has happened.
     fn speak(&mut self) {
         for (to, frame) in self.outgoing.take_due(clock::now(), self.links.count()) {
             self.network.send(to, frame);
         }
-        if self.journal.has_news() {
-            let status = self.status();
-            self.journal.publish(&status);
+        let status = self.status();
+        if !self.events.is_empty() || status != *self.told {
+            self.told = Arc::new(status);
+            let events = std::mem::take(&mut self.events);
+            let status = Arc::clone(&self.told);
+            let _ = self.herald.tell(HeraldMsg::Election { events, status });
         }
     }
 
-    fn status(&self) -> Status {
+    fn note(&mut self, event: NodeEvent) {
+        self.events.push((clock::now(), event));
+    }
+
+    fn status(&self) -> ElectionStatus {
         let state = match self.core.state() {
             State::Idle => NodeState::Starting,
             State::Looking | State::Settling => NodeState::Looking,
             State::Decided(decision) => NodeState::Decided(decision.standing),
         };
-        Status {
-            me: self.core.me(),
+        ElectionStatus {
             state,
             vote: self.core.vote(),
             round: self.core.round(),
-            election_took: self.election_took,
+            took: self.election_took,
             links: self.links.peers().filter(|id| self.ensemble.contains(*id)).collect(),
             ballots: self.core.ballots().map(|(voter, ballot)| (voter, ballot.vote)).collect(),
         }

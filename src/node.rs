@@ -3,18 +3,24 @@
 //! ```text
 //!        Node ── the handle; dropping it stops everything
 //!          │
-//!      Supervisor ── starts the two below, stops both when either ends
+//!      Supervisor ── starts those below, stops all when one ends
 //!       /       \
 //!   Elector   the network (ballotbox-actors)
+//!      │
+//!   Herald ── answers every Watch
 //! ```
 //!
 //! Several nodes can live in one process; none of them shares anything with another. What a node has come to know is a
 //! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
 
 mod config;
+mod herald;
+mod journal;
 mod member_lists;
 mod news;
+mod status;
 mod supervisor;
+mod watch;
 
 use ballotbox_actors::{
     NetworkError,
@@ -26,9 +32,11 @@ use self::supervisor::{Supervisor, SupervisorMsg};
 pub use self::{
     config::{ConfigError, NodeConfig},
     member_lists::MemberListProblem,
-    news::{Ended, News, NodeEvent, NodeState, Occurrence, Status, Watch},
+    news::{News, NodeEvent, Occurrence},
+    status::{ElectionStatus, NodeState, Status},
+    watch::{Ended, Watch},
 };
-pub(crate) use self::{member_lists::MemberLists, news::Journal};
+pub(crate) use self::{herald::HeraldMsg, member_lists::MemberLists};
 use crate::ServerId;
 
 /// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.
@@ -67,7 +75,7 @@ impl Node {
     /// [`NodeError`], when the configuration is not consistent or the election address cannot be listened on.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let mut node = Self::launch(config)?;
-        match node.watch().until(|status| status.state != NodeState::Starting).await {
+        match node.watch().until(|status| status.state() != NodeState::Starting).await {
             Ok(_) => Ok(node),
             Err(Ended) => Err(node.ended().await.err().unwrap_or_else(|| NodeError::Panicked {
                 actor: "the node",
@@ -104,7 +112,7 @@ impl Node {
     /// Holds another election, though nothing is wrong with the last one: the benches measure what that takes.
     #[doc(hidden)]
     pub fn look_again(&self) {
-        self.watch.look_again();
+        let _ = self.supervisor.tell(SupervisorMsg::LookAgain);
     }
 
     /// Waits until the node has ended, for whatever reason.

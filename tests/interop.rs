@@ -62,10 +62,11 @@ fn ours_makes_the_quorum_and_looks_again_with_a_leader_that_gives_up() {
         let node = zoo.node(1).await;
         let first = all_settle_on(2, &node, [&mut server]).await;
         let again = server.outcome_with(2);
-        assert!(again.round > first.round.0, "{again:?}");
+        assert!(again.round > first.election.round.0, "{again:?}");
         let mut watch = node.watch();
-        let followed =
-            watch.until(|status| status.round.0 >= again.round && status.elected() == Some(id(2)));
+        let followed = watch.until(|status| {
+            status.election.round.0 >= again.round && status.elected() == Some(id(2))
+        });
         patiently(followed).await.unwrap();
         assert_no_complaint(&node).await;
     });
@@ -100,7 +101,7 @@ fn ours_is_stopped_and_started_and_joins_without_a_new_election() {
         for _ in 0..5 {
             let node = zoo.node(1).await;
             let status = elects(&mut node.watch(), 3).await;
-            assert_eq!(status.state, NodeState::Decided(Standing::Following));
+            assert_eq!(status.state(), NodeState::Decided(Standing::Following));
             assert_no_complaint(&node).await;
             node.stop().await.unwrap();
         }
@@ -140,8 +141,8 @@ fn ours_observes_with_a_smaller_and_with_a_larger_id() {
         let late = zoo.node(9).await;
         for node in [&early, &late] {
             let status = elects(&mut node.watch(), 6).await;
-            assert_eq!(status.state, NodeState::Decided(Standing::Observing));
-            assert_eq!(status.round.0, outcome.round);
+            assert_eq!(status.state(), NodeState::Decided(Standing::Observing));
+            assert_eq!(status.election.round.0, outcome.round);
             assert_no_complaint(node).await;
         }
         assert_eq!((five.elections(), six.elections()), (1, 1));
@@ -316,8 +317,8 @@ async fn assert_no_complaint(node: &Node) {
 
 /// Leader, zxid, epoch and round, as a node of ours reports them.
 fn account(status: &Status) -> (u64, i64, i64, i64) {
-    let vote = status.vote.unwrap();
-    (vote.leader.number(), vote.zxid.0, vote.epoch.0, status.round.0)
+    let vote = status.election.vote.unwrap();
+    (vote.leader.number(), vote.zxid.0, vote.epoch.0, status.election.round.0)
 }
 
 /// The same, as a real server logs them.

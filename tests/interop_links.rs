@@ -215,7 +215,7 @@ fn strangers_that_are_silent_or_talk_rubbish_as_the_real_leader_change_nothing()
         drop(servers.pop());
         let mut silent = Vec::new();
         for (node, watch) in &mut nodes {
-            let gone = watch.until(|status| !status.links.contains(&id(3)));
+            let gone = watch.until(|status| !status.election.links.contains(&id(3)));
             patiently(gone).await.unwrap();
             silent.push(Claimant::greet(&zoo, node.id().number(), 3));
         }
@@ -227,7 +227,7 @@ fn strangers_that_are_silent_or_talk_rubbish_as_the_real_leader_change_nothing()
         all_there(&zoo, voters_watch, leader).await;
         // A real server that looks tells observers its last decision, as a vote: whom they settle on is another matter.
         let linked = others(&zoo, observer.id().number());
-        patiently(observers_watch.until(|status| status.links == linked)).await.unwrap();
+        patiently(observers_watch.until(|status| status.election.links == linked)).await.unwrap();
         silent.into_iter().for_each(Claimant::until_closed);
     });
 }
@@ -253,8 +253,8 @@ fn a_stranger_that_speaks_as_a_healthy_real_server_does_not_get_its_place() {
                 stranger.until_closed();
             }
             let status = watch.status().await.unwrap();
-            assert_eq!((status.elected(), status.round), (Some(id(3)), Round(1)));
-            assert_eq!(status.links, others(&zoo, me));
+            assert_eq!((status.elected(), status.election.round), (Some(id(3)), Round(1)));
+            assert_eq!(status.election.links, others(&zoo, me));
         }
         for server in &mut servers {
             assert_eq!(server.elections(), 1);
@@ -347,7 +347,8 @@ async fn all_there(zoo: &Zoo, watch: &mut Watch, leader: u64) -> Vec<Loss> {
     let mut losses = Vec::new();
     let mut status = watch.status().await.unwrap();
     let others = others(zoo, status.me.number());
-    let there = |status: &Status| status.elected() == Some(id(leader)) && status.links == others;
+    let there =
+        |status: &Status| status.elected() == Some(id(leader)) && status.election.links == others;
     while !there(&status) {
         let Ok(news) = timeout(PATIENCE, watch.news()).await else {
             panic!("not with {leader}, or not with all: {status:?}");

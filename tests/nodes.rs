@@ -18,7 +18,7 @@ fn three_voters_elect_the_highest_id_among_equal_histories() {
             let status = elects(&mut node.watch(), 3).await;
             let leads = node.id() == id(3);
             let standing = if leads { Standing::Leading } else { Standing::Following };
-            assert_eq!(status.state, NodeState::Decided(standing));
+            assert_eq!(status.state(), NodeState::Decided(standing));
         }
         for node in nodes {
             node.stop().await.unwrap();
@@ -48,14 +48,14 @@ fn a_late_joiner_follows_and_disturbs_nobody() {
         let mut lab = Lab::voters(3);
         lab.absent(3);
         let (one, two) = (lab.start(1).await, lab.start(2).await);
-        let round = elects(&mut one.watch(), 2).await.round;
+        let round = elects(&mut one.watch(), 2).await.election.round;
         elects(&mut two.watch(), 2).await;
         let three = lab.start(3).await;
         let joined = elects(&mut three.watch(), 2).await;
-        assert_eq!(joined.round, round);
+        assert_eq!(joined.election.round, round);
         for node in [one, two] {
             let status = node.watch().status().await.unwrap();
-            assert_eq!((status.elected(), status.round), (Some(id(2)), round));
+            assert_eq!((status.elected(), status.election.round), (Some(id(2)), round));
         }
     });
 }
@@ -118,7 +118,7 @@ fn a_leader_without_a_quorum_looks_again() {
         elects(&mut three.watch(), 3).await;
         one.stop().await.unwrap();
         two.stop().await.unwrap();
-        let looking = |status: &ballotbox::node::Status| status.state == NodeState::Looking;
+        let looking = |status: &ballotbox::node::Status| status.state() == NodeState::Looking;
         let mut watch = three.watch();
         patiently(watch.until(looking)).await.unwrap();
     });
@@ -135,7 +135,7 @@ fn an_observer_learns_who_leads_and_never_does_itself() {
         }
         for observer in &nodes[..2] {
             let status = elects(&mut observer.watch(), 3).await;
-            assert_eq!(status.state, NodeState::Decided(Standing::Observing));
+            assert_eq!(status.state(), NodeState::Decided(Standing::Observing));
         }
     });
 }

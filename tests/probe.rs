@@ -39,8 +39,8 @@ fn nodes_of_ours_are_asked_and_do_not_mind() {
         }
         for node in &nodes {
             let status = node.watch().status().await.unwrap();
-            assert_eq!((status.elected(), status.round), (Some(id(3)), Round(1)));
-            assert!(!status.ballots.contains_key(&PROBE_ID));
+            assert_eq!((status.elected(), status.election.round), (Some(id(3)), Round(1)));
+            assert!(!status.election.ballots.contains_key(&PROBE_ID));
         }
     });
 }

@@ -90,12 +90,12 @@ async fn one_is_taken_for_the_link(crowd: &mut [Peer]) {
 }
 
 async fn looks(node: &Node) {
-    let looking = |status: &Status| status.state == NodeState::Looking;
+    let looking = |status: &Status| status.state() == NodeState::Looking;
     patiently(node.watch().until(looking)).await.unwrap();
 }
 
 async fn leads(node: &Node) -> bool {
-    node.watch().status().await.unwrap().state == NodeState::Decided(Standing::Leading)
+    node.watch().status().await.unwrap().state() == NodeState::Decided(Standing::Leading)
 }
 
 /// The port of a server that is there for its kernel alone: connections are made, and nobody reads them.
@@ -219,7 +219,7 @@ fn a_peer_gets_in_though_silent_strangers_hold_its_links() {
         nodes.insert(3, start(&mut lab, 3).await);
         assert_eq!(agreed(&nodes).await, id(2));
         for number in [1, 2] {
-            let linked = |status: &Status| status.links.contains(&id(3));
+            let linked = |status: &Status| status.election.links.contains(&id(3));
             patiently(nodes[&number].watch().until(linked)).await.unwrap();
         }
     });
@@ -297,7 +297,7 @@ impl Journal {
     /// Begins when this node is linked to both its peers.
     async fn begin(node: &Node) -> Self {
         let mut watch = node.watch();
-        let linked = |status: &Status| status.links.len() == 2;
+        let linked = |status: &Status| status.election.links.len() == 2;
         patiently(watch.until(linked)).await.unwrap();
         watch.news().await.unwrap();
         Self(watch)
@@ -409,7 +409,7 @@ fn a_stranger_that_answers_for_a_peer_keeps_its_place_only_while_it_stays() {
         }
         drop(stranger);
         assert_eq!(agreed(&nodes).await, id(2));
-        let linked = |status: &Status| status.links.contains(&id(1));
+        let linked = |status: &Status| status.election.links.contains(&id(1));
         patiently(nodes[&3].watch().until(linked)).await.unwrap();
     });
 }

@@ -76,7 +76,8 @@ fn zookeeper_3769_and_4898_unsound_notifications_are_dropped_and_the_link_stays(
         }
         // The same link still carries a vote, which is counted and answered.
         two.say(&vote_for(2, 1).encode()).await;
-        let adopted = |status: &ballotbox::node::Status| status.ballots.contains_key(&id(2));
+        let adopted =
+            |status: &ballotbox::node::Status| status.election.ballots.contains_key(&id(2));
         patiently(one.watch().until(adopted)).await.unwrap();
         assert_eq!(ask(&lab, 1).await.vote.map(|vote| vote.leader), Some(id(2)));
         let news = one.watch().news().await.unwrap();
@@ -94,9 +95,12 @@ fn zookeeper_2988_a_vote_for_nobody_we_know_is_ignored() {
         let mut two = Peer::greet(&lab, 1, 2).await;
         two.say(&vote_for(77, 5).encode()).await;
         two.say(&vote_for(2, 1).encode()).await;
-        let heard = |status: &ballotbox::node::Status| status.ballots.contains_key(&id(2));
+        let heard = |status: &ballotbox::node::Status| status.election.ballots.contains_key(&id(2));
         let status = patiently(one.watch().until(heard)).await.unwrap();
-        assert_eq!((status.vote.unwrap().leader, status.round), (id(2), Round(1)));
+        assert_eq!(
+            (status.election.vote.unwrap().leader, status.election.round),
+            (id(2), Round(1))
+        );
     });
 }
 
@@ -109,7 +113,7 @@ fn the_largest_round_there_is_does_not_break_the_elections_that_follow() {
         let one = lab.start(1).await;
         let mut forged = Peer::greet(&lab, 1, 2).await;
         forged.say(&vote_for(2, i64::MAX).encode()).await;
-        let absurd = |status: &ballotbox::node::Status| status.round == Round(i64::MAX);
+        let absurd = |status: &ballotbox::node::Status| status.election.round == Round(i64::MAX);
         patiently(one.watch().until(absurd)).await.unwrap();
         drop(forged);
         let (two, three) = (lab.start(2).await, lab.start(3).await);
@@ -182,7 +186,7 @@ fn an_election_ends_as_ever_under_a_storm_of_garbage_strangers_and_silence() {
         let mut watch = nodes[0].watch();
         all_elect(&nodes, 3).await;
         let status = watch.status().await.unwrap();
-        assert_eq!(status.state, NodeState::Decided(Standing::Following));
+        assert_eq!(status.state(), NodeState::Decided(Standing::Following));
         watch.news().await.unwrap();
     });
 }

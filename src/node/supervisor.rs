@@ -7,20 +7,26 @@ use ballotbox_actors::{
     kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
-use super::{NodeConfig, NodeError, Watch};
+use super::{NodeConfig, NodeError, Watch, herald::Herald};
 use crate::elector::{Elector, ElectorMsg};
 
 /// Frames may wait for the elector, so many of them; then receivers wait.
 const FRAMES_WAITING_MAX: usize = 64;
+
+/// At most this many questions of watches wait for the herald; then the watches wait.
+const QUESTIONS_WAITING_MAX: usize = 64;
 
 /// What the supervisor can be told.
 #[derive(Debug)]
 pub(super) enum SupervisorMsg {
     /// By the handle.
     Stop,
+    /// By a bench, through the handle: hold another election, though nothing is wrong with the last one.
+    LookAgain,
     /// By its children.
     NetworkEnded(Exit<(), NetworkError>),
     ElectorEnded(Exit<(), Infallible>),
+    HeraldEnded(Exit<(), Infallible>),
 }
 
 /// Owns the addresses of the elector and of the network.
@@ -32,14 +38,16 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn start(mut config: NodeConfig, me: Address<SupervisorMsg>) -> (Self, Watch) {
+        // The elector has the only address of the herald, which so ends after it.
+        let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
+        spawn(Herald::new(config.me), mailbox, me.clone(), SupervisorMsg::HeraldEnded);
         let (elector, inlet, mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let wrap = SupervisorMsg::NetworkEnded;
         let (network, _) =
             ballotbox_actors::start(config.network(), elector.clone(), inlet, me.clone(), wrap);
-        let actor = Elector::new(&config, network.clone());
+        let actor = Elector::new(&config, network.clone(), herald);
         spawn(actor, mailbox, me, SupervisorMsg::ElectorEnded);
-        let watch = Watch::new(elector.clone());
-        (Self { network, elector }, watch)
+        (Self { network, elector }, Watch::new(questions))
     }
 }
 
@@ -50,9 +58,13 @@ impl Actor for Supervisor {
 
     async fn run(self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
         let mut outcome = Ok(());
-        let (mut network_runs, mut elector_runs) = (true, true);
-        while network_runs || elector_runs {
+        let (mut network_runs, mut elector_runs, mut herald_runs) = (true, true, true);
+        while network_runs || elector_runs || herald_runs {
             match mailbox.next().await {
+                Some(SupervisorMsg::LookAgain) => {
+                    let _ = self.elector.tell(ElectorMsg::LookAgain);
+                    continue;
+                }
                 Some(SupervisorMsg::Stop) | None => {}
                 Some(SupervisorMsg::NetworkEnded(exit)) => {
                     network_runs = false;
@@ -61,6 +73,10 @@ impl Actor for Supervisor {
                 Some(SupervisorMsg::ElectorEnded(exit)) => {
                     elector_runs = false;
                     outcome = outcome.and_then(|()| panic_of("the elector", exit));
+                }
+                Some(SupervisorMsg::HeraldEnded(exit)) => {
+                    herald_runs = false;
+                    outcome = outcome.and_then(|()| panic_of("the herald", exit));
                 }
             }
             // Whatever it was that happened, the node is over: end what still runs.

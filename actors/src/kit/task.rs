@@ -75,6 +75,11 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     }))
 }
 
+/// Lets others run first. An actor that has much to do at once is fair by it to those that must be quick.
+pub async fn yield_now() {
+    async_std::task::yield_now().await;
+}
+
 /// Does work that blocks, such as asking the system's resolver, on a thread of its own. When nobody waits for it any
 /// more, the thread ends once the work does.
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -106,11 +106,11 @@ impl Absence {
     }
 
     fn shortage(&self, status: &Status) -> Option<Shortage> {
-        match status.state {
+        match status.state() {
             NodeState::Looking => {}
             NodeState::Starting | NodeState::Decided(_) => return None,
         }
-        let here: BTreeSet<_> = status.links.iter().copied().chain([self.me]).collect();
+        let here: BTreeSet<_> = status.election.links.iter().copied().chain([self.me]).collect();
         if self.ensemble.is_quorum(&here) {
             return None;
         }
@@ -167,7 +167,7 @@ impl Shortage {
 
 #[cfg(test)]
 mod tests {
-    use ballotbox::{Member, Round};
+    use ballotbox::{Member, Round, node::ElectionStatus};
     use ballotbox_actors::DialError;
     use ballotbox_core::links::{Generation, LinkId};
 
@@ -190,15 +190,14 @@ mod tests {
     }
 
     fn looking(links: &[u64]) -> Status {
-        Status {
-            me: id(1),
+        let election = ElectionStatus {
             state: NodeState::Looking,
-            vote: None,
             round: Round(1),
-            election_took: None,
+            took: None,
             links: links.iter().map(|n| id(*n)).collect(),
-            ballots: BTreeMap::new(),
-        }
+            ..ElectionStatus::default()
+        };
+        Status { me: id(1), sequence: 1, election: Arc::new(election) }
     }
 
     fn network(event: NetworkEvent) -> Occurrence {

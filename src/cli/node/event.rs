@@ -115,18 +115,18 @@ impl Event {
 
     /// How things stand, as the event that brought it about; nothing before the node listens.
     pub(super) fn present(status: &Status) -> Option<Self> {
-        let standing = match status.state {
+        let standing = match status.state() {
             NodeState::Starting => return None,
             NodeState::Looking => {
-                return Some(Self::Looking { round: status.round.0, again: true });
+                return Some(Self::Looking { round: status.election.round.0, again: true });
             }
             NodeState::Decided(standing) => standing,
         };
         Some(Self::Elected {
             state: state_word(standing),
             leader: status.elected()?.number(),
-            round: status.round.0,
-            elapsed_ms: tenths_of_ms(status.election_took.unwrap_or_default()),
+            round: status.election.round.0,
+            elapsed_ms: tenths_of_ms(status.election.took.unwrap_or_default()),
             again: true,
         })
     }

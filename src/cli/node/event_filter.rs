@@ -101,20 +101,19 @@ impl EventFilter {
 }
 
 fn missed_event(events: u64, status: &Status) -> Event {
-    Event::Missed { events, links: status.links.iter().map(|peer| peer.number()).collect() }
+    Event::Missed {
+        events,
+        links: status.election.links.iter().map(|peer| peer.number()).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::{BTreeMap, BTreeSet},
-        io,
-        time::SystemTime,
-    };
+    use std::{collections::BTreeSet, io, time::SystemTime};
 
     use ballotbox::{
         Decision, Epoch, Member, Round, Standing, Vote, Zxid,
-        node::{NodeEvent, NodeState},
+        node::{ElectionStatus, NodeEvent, NodeState},
     };
     use ballotbox_actors::{
         DialError, NetworkEvent, RefusedBecause,
@@ -141,15 +140,15 @@ mod tests {
 
     /// Following 4, linked to 2 and 4.
     fn following() -> Status {
-        Status {
-            me: id(1),
+        let election = ElectionStatus {
             state: NodeState::Decided(Standing::Following),
             vote: Some(vote(4)),
             round: Round(7),
-            election_took: Some(Duration::from_millis(12)),
+            took: Some(Duration::from_millis(12)),
             links: BTreeSet::from([id(2), id(4)]),
-            ballots: BTreeMap::new(),
-        }
+            ..ElectionStatus::default()
+        };
+        Status { me: id(1), sequence: 1, election: Arc::new(election) }
     }
 
     fn news(missed: u64, events: Vec<Occurrence>) -> News {

@@ -376,8 +376,8 @@ impl Runner<'_> {
                         let span = Span { looked: at.saturating_sub(took), decided: at };
                         self.last_election.note(member, span, leads);
                     }
-                    let won =
-                        leads.then(|| Won::of(self.file, decision.vote, &news.status.ballots));
+                    let won = leads
+                        .then(|| Won::of(self.file, decision.vote, &news.status.election.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
                 NodeEvent::Malformed { .. }
@@ -432,9 +432,9 @@ impl Runner<'_> {
                 id,
                 role: listed.member.role,
                 state,
-                vote: status.and_then(|status| status.vote),
-                round: status.map(|status| status.round),
-                decided: status.and_then(|status| status.election_took).filter(|_| decided),
+                vote: status.and_then(|status| status.election.vote),
+                round: status.map(|status| status.election.round),
+                decided: status.and_then(|status| status.election.took).filter(|_| decided),
             }
         });
         let expectations = self.judge.verdicts().map(|(expectation, verdict)| ExpectationReport {
@@ -472,7 +472,7 @@ async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
 /// What a running member is; it is looking until it has said something else.
 fn state_of(status: Option<&Status>) -> MemberState {
     let Some(status) = status else { return MemberState::Looking };
-    match (status.state, status.elected()) {
+    match (status.state(), status.elected()) {
         (NodeState::Decided(Standing::Leading), _) => MemberState::Leading,
         (NodeState::Decided(Standing::Following), Some(leader)) => MemberState::Following(leader),
         (NodeState::Decided(Standing::Observing), Some(leader)) => MemberState::Observing(leader),

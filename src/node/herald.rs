@@ -1,0 +1,233 @@
+//! [`Herald`]: knows what there is to know of a node, and tells all who ask.
+//!
+//! The elector tells it what has happened, and how things stand after that; watches ask it, and nobody else. So however
+//! many ask, and however often, an election is not held up: what happened goes before all questions, and after a few
+//! answers the herald lets others run.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Instant};
+
+use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
+use ballotbox_core::ServerId;
+
+use super::{ElectionStatus, News, NodeEvent, Occurrence, Status, journal::Journal};
+
+/// At most this many readers wait for news.
+const READERS_MAX: usize = 1024;
+
+/// At most this many answers in one go.
+const ANSWERS_MAX: u32 = 16;
+
+/// What a [`Herald`] can be told.
+#[derive(Debug)]
+pub(crate) enum HeraldMsg {
+    /// By the elector: what has happened since it last said so, the oldest first, and how the election stands after that.
+    Election { events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus> },
+    /// By a watch: answer when there are more events than this, or at once.
+    Ask { beyond: Option<u64>, reply: Address<News> },
+}
+
+/// Owns what is told of one node.
+#[derive(Debug)]
+pub(super) struct Herald {
+    started: Instant,
+    status: Status,
+    journal: Journal,
+    /// Those who wait for news, and how many events they know. The one that has waited longest knows the fewest.
+    readers: VecDeque<(u64, Address<News>)>,
+    /// How many answers were given since others could run.
+    answers: u32,
+}
+
+impl Herald {
+    /// The herald of this server, which is started now.
+    pub(super) fn new(me: ServerId) -> Self {
+        Self {
+            started: clock::now(),
+            status: Status::new(me),
+            journal: Journal::default(),
+            readers: VecDeque::new(),
+            answers: 0,
+        }
+    }
+}
+
+impl Actor for Herald {
+    type Msg = HeraldMsg;
+    type Output = ();
+    type Error = Infallible;
+
+    async fn run(mut self, mut mailbox: Mailbox<HeraldMsg>) -> Result<(), Infallible> {
+        while let Some(message) = mailbox.next().await {
+            match message {
+                HeraldMsg::Election { events, status } => {
+                    self.note(events, status);
+                    while let Some((known, reader)) = self.next_due() {
+                        self.answer(known, &reader).await;
+                    }
+                }
+                HeraldMsg::Ask { beyond: Some(known), reply } if known >= self.journal.known() => {
+                    self.keep_waiting(known, reply);
+                }
+                HeraldMsg::Ask { beyond: Some(known), reply } => self.answer(known, &reply).await,
+                HeraldMsg::Ask { beyond: None, reply } => {
+                    self.answer(self.journal.known(), &reply).await;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Herald {
+    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus>) {
+        if self.status.election != status {
+            self.status.election = status;
+            self.status.sequence += 1;
+        }
+        for (at, event) in events {
+            let at = at.saturating_duration_since(self.started);
+            self.journal.note(Occurrence { at, event });
+        }
+    }
+
+    fn keep_waiting(&mut self, known: u64, reader: Address<News>) {
+        if self.readers.len() >= READERS_MAX {
+            self.readers.retain(|(_, reader)| !reader.is_gone());
+        }
+        if self.readers.len() >= READERS_MAX {
+            // The one that has waited longest sees the end of its wait and may ask again.
+            self.readers.pop_front();
+        }
+        self.readers.push_back((known, reader));
+    }
+
+    /// Takes out somebody who waits for what is known by now.
+    fn next_due(&mut self) -> Option<(u64, Address<News>)> {
+        let (known, _) = self.readers.front()?;
+        if *known < self.journal.known() { self.readers.pop_front() } else { None }
+    }
+
+    async fn answer(&mut self, known: u64, reader: &Address<News>) {
+        let (events, missed) = self.journal.beyond(known);
+        let (known, status) = (self.journal.known(), self.status.clone());
+        let _ = reader.tell(News { known, status, events, missed });
+        self.answers += 1;
+        if self.answers >= ANSWERS_MAX {
+            self.answers = 0;
+            yield_now().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_std::task::block_on;
+    use ballotbox_actors::kit::{Exit, Inlet, mailbox, mailbox_with_inlet, spawn};
+
+    use super::*;
+    use crate::{
+        Round,
+        node::{Ended, NodeState, Watch},
+    };
+
+    struct Fixture {
+        elector: Address<HeraldMsg>,
+        inlet: Inlet<HeraldMsg>,
+        end: Mailbox<Exit<(), Infallible>>,
+    }
+
+    impl Fixture {
+        fn start() -> Self {
+            let (elector, inlet, orders) = mailbox_with_inlet(4);
+            let (parent, end) = mailbox();
+            let me = ServerId::new(1).unwrap();
+            spawn(Herald::new(me), orders, parent, |exit| exit);
+            Self { elector, inlet, end }
+        }
+
+        fn watch(&self) -> Watch {
+            Watch::new(self.inlet.clone())
+        }
+
+        /// The elector says that it looks in this round, with or without an event about it.
+        fn look(&self, round: i64, with_event: bool) {
+            let round = Round(round);
+            let event = with_event.then(|| (clock::now(), NodeEvent::Looking { round }));
+            let status = ElectionStatus { state: NodeState::Looking, round, ..Default::default() };
+            let (events, status) = (event.into_iter().collect(), Arc::new(status));
+            self.elector.tell(HeraldMsg::Election { events, status }).unwrap();
+        }
+    }
+
+    #[test]
+    fn news_come_with_a_status_that_is_no_older() {
+        block_on(async {
+            let herald = Fixture::start();
+            let mut watch = herald.watch();
+            for round in 1..100 {
+                herald.look(round, true);
+                herald.look(round, true);
+                let mut newest = 0;
+                while newest < 2 * round.unsigned_abs() {
+                    let news = watch.news().await.unwrap();
+                    newest = news.known;
+                    for occurrence in news.events {
+                        let NodeEvent::Looking { round } = occurrence.event else { panic!() };
+                        assert!(round <= news.status.election.round);
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_change_without_an_event_is_seen_by_those_who_ask_and_numbered() {
+        block_on(async {
+            let herald = Fixture::start();
+            let watch = herald.watch();
+            let before = watch.status().await.unwrap();
+            assert_eq!((before.state(), before.sequence), (NodeState::Starting, 0));
+            herald.look(1, false);
+            herald.look(1, false);
+            let after = watch.status().await.unwrap();
+            assert_eq!((after.election.round, after.sequence), (Round(1), 1));
+        });
+    }
+
+    #[test]
+    fn all_who_wait_are_answered_and_too_many_are_told_to_ask_again() {
+        block_on(async {
+            let herald = Fixture::start();
+            let mut answers = Vec::new();
+            for number in 0..=READERS_MAX {
+                let (reply, answer) = mailbox();
+                herald.inlet.send(HeraldMsg::Ask { beyond: Some(0), reply }).await.unwrap();
+                answers.push((number, answer));
+            }
+            // All of them are read before this one, which is answered at once.
+            herald.watch().status().await.unwrap();
+            herald.look(1, true);
+            for (number, mut answer) in answers {
+                let news = answer.next().await;
+                assert_eq!(news.is_some(), number > 0, "reader {number}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_was_told_before_the_end_is_answered_and_then_everybody_learns_of_the_end() {
+        block_on(async {
+            let Fixture { elector, inlet, mut end } = Fixture::start();
+            let mut watch = Watch::new(inlet);
+            let status = Arc::new(ElectionStatus { round: Round(7), ..Default::default() });
+            let events = vec![(clock::now(), NodeEvent::Looking { round: Round(7) })];
+            elector.tell(HeraldMsg::Election { events, status }).unwrap();
+            let news = watch.news().await.unwrap();
+            assert_eq!(news.status.election.round, Round(7));
+            drop(elector);
+            assert_eq!(end.next().await, Some(Exit::Done(())));
+            assert_eq!(watch.news().await, Err(Ended));
+            assert_eq!(watch.status().await, Err(Ended));
+        });
+    }
+}
