@@ -56,7 +56,6 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
-mod elector;
 pub mod node;
 pub mod probe;
 pub mod scenario;

@@ -14,6 +14,7 @@
 //! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
 
 mod config;
+mod elector;
 mod herald;
 mod journal;
 mod member_lists;
@@ -36,7 +37,6 @@ pub use self::{
     status::{ElectionStatus, NodeState, Status},
     watch::{Ended, Watch},
 };
-pub(crate) use self::{herald::HeraldMsg, member_lists::MemberLists};
 use crate::ServerId;
 
 /// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.

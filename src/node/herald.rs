@@ -19,7 +19,7 @@ const ANSWERS_MAX: u32 = 16;
 
 /// What a [`Herald`] can be told.
 #[derive(Debug)]
-pub(crate) enum HeraldMsg {
+pub(super) enum HeraldMsg {
     /// By the elector: what has happened since it last said so, the oldest first, and how the election stands after that.
     Election { events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus> },
     /// By a watch: answer when there are more events than this, or at once.

@@ -15,7 +15,7 @@ use crate::membership::config_text::{ConfigText, ConfigTextError, Difference};
 
 /// Our list, and what was found out about the last one of each member. Nothing of what a member sends is kept but that.
 #[derive(Debug, Default)]
-pub(crate) struct MemberLists {
+pub(super) struct MemberLists {
     ours: Option<ConfigText>,
     heard: BTreeMap<ServerId, Heard>,
 }
@@ -48,13 +48,13 @@ impl fmt::Display for MemberListProblem {
 
 impl MemberLists {
     /// To be compared with this list of ours. Without one there is nothing to compare.
-    pub(crate) fn new(ours: &str) -> Self {
+    pub(super) fn new(ours: &str) -> Self {
         let ours = ConfigText::parse(ours).ok().filter(|list| !list.servers.is_empty());
         Self { ours, heard: BTreeMap::new() }
     }
 
     /// Compares what a member sent. Returns what is wrong with it, unless that is what was wrong with its last list.
-    pub(crate) fn compare(&mut self, from: ServerId, text: &str) -> Option<MemberListProblem> {
+    pub(super) fn compare(&mut self, from: ServerId, text: &str) -> Option<MemberListProblem> {
         let ours = self.ours.as_ref()?;
         let digest = digest(text);
         let last = self.heard.get(&from);

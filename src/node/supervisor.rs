@@ -7,8 +7,11 @@ use ballotbox_actors::{
     kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
-use super::{NodeConfig, NodeError, Watch, herald::Herald};
-use crate::elector::{Elector, ElectorMsg};
+use super::{
+    NodeConfig, NodeError, Watch,
+    elector::{Elector, ElectorMsg},
+    herald::Herald,
+};
 
 /// Frames may wait for the elector, so many of them; then receivers wait.
 const FRAMES_WAITING_MAX: usize = 64;

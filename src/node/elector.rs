@@ -16,12 +16,14 @@ use ballotbox_actors::{
 };
 use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
 
+use super::{
+    ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, member_lists::MemberLists,
+};
 use crate::{
     Ensemble, Epoch, Vote, Zxid,
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
-    node::{ElectionStatus, HeraldMsg, MemberLists, NodeConfig, NodeEvent, NodeState},
 };
 
 /// After so many messages in one go the elector speaks, though more of them wait.
@@ -29,7 +31,7 @@ const BURST_MAX: usize = 256;
 
 /// What an [`Elector`] can be told.
 #[derive(Debug)]
-pub(crate) enum ElectorMsg {
+pub(super) enum ElectorMsg {
     /// By the network: a frame has come.
     Heard(Heard),
     /// By the network: anything else.
@@ -42,7 +44,7 @@ pub(crate) enum ElectorMsg {
 
 /// Runs the election of one node.
 #[derive(Debug)]
-pub(crate) struct Elector {
+pub(super) struct Elector {
     core: Election,
     ensemble: Arc<Ensemble>,
     member_lists: MemberLists,
@@ -67,7 +69,7 @@ pub(crate) struct Elector {
 }
 
 impl Elector {
-    pub(crate) fn new(
+    pub(super) fn new(
         config: &NodeConfig,
         network: NetworkAddress,
         herald: Address<HeraldMsg>,
