@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{dialer::DialError, greeter::GreeterError};
+use crate::{mesh::GreeterError, socket::DialError};
 use ballotbox_core::{
     Endpoint, ServerId, UntrustedText,
     links::{LinkId, Notice, Refusal},

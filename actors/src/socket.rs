@@ -1,18 +1,36 @@
-//! Sockets: how one is connected, and what each is set to, so that a dead peer is noticed without the operator's help.
+//! Sockets: how a connection is made, accepted, read and written. Nothing here knows who is at the other end, or what for.
+//!
+//! | piece | what it is |
+//! | --- | --- |
+//! | [`resolve`], [`connect()`] | from what an operator wrote to addresses, and to a connection |
+//! | [`Connection`] | a connection, whole or in its two halves |
+//! | `Dialer` | one attempt to reach a server, and to say who we are |
+//! | `Listener` | accepts connections at all addresses of a server |
+//! | `Sender`, `Receiver` | write and read the frames of one connection |
 
 mod connect;
+mod connection;
+mod dialer;
+mod listener;
+mod receiver;
+mod sender;
 
-use std::{
-    io,
-    net::{Shutdown, SocketAddr},
-    time::Duration,
+use std::time::Duration;
+
+pub use self::{
+    connect::{ConnectError, LookupError, connect, resolve},
+    connection::Connection,
+    dialer::DialError,
+    listener::{Listen, ListenError},
+    receiver::Heard,
 };
-
-use async_std::net::TcpStream;
-use socket2::{SockRef, TcpKeepalive};
-
-pub(crate) use self::connect::is_out_of_descriptors;
-pub use self::connect::{ConnectError, LookupError, connect, resolve};
+pub(crate) use self::{
+    connection::{ReadHalf, WriteHalf},
+    dialer::{Dialed, Dialer},
+    listener::{ACCEPTS_AHEAD_MAX, Elsewhere, Listener, ListenerMsg, ListenerReport},
+    receiver::{ReceiveError, Receiver, read_some},
+    sender::{SendError, Sender, SenderMsg, Written},
+};
 
 /// How soon the kernel gives up a connection whose other end has vanished.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,40 +51,4 @@ impl Default for Liveness {
             probe: Duration::from_secs(1),
         }
     }
-}
-
-const PROBES: u32 = 3;
-
-/// Sets up a connection, accepted or dialled: small frames leave at once, and a vanished peer is noticed.
-pub(crate) fn tune(socket: &TcpStream, liveness: Liveness) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let options = SockRef::from(socket);
-    let keepalive = TcpKeepalive::new().with_time(liveness.idle).with_interval(liveness.probe);
-    options.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
-    #[cfg(target_os = "linux")]
-    options.set_tcp_user_timeout(Some(liveness.unacknowledged))?;
-    Ok(())
-}
-
-/// Ends a connection for both directions and for whoever else reads or writes it.
-pub(crate) fn shut(socket: &TcpStream) {
-    // It may be closed already, which is what was wanted.
-    let _ = socket.shutdown(Shutdown::Both);
-}
-
-/// Whether a connection leads to a socket of this machine that listens at `listening`.
-pub(crate) fn leads_to(socket: &TcpStream, listening: SocketAddr) -> bool {
-    let (Ok(here), Ok(there)) = (socket.local_addr(), socket.peer_addr()) else { return false };
-    // Who listens at all addresses of the machine does so at those it connects from.
-    let is_local = there.ip().is_loopback() || there.ip() == here.ip();
-    let same_host = there.ip() == listening.ip() || (listening.ip().is_unspecified() && is_local);
-    same_host && there.port() == listening.port()
-}
-
-/// Whether a connection has met itself: dialling a free port of this host can do that.
-pub(crate) fn is_own_end(socket: &TcpStream) -> bool {
-    let ends = || -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((socket.local_addr()?, socket.peer_addr()?))
-    };
-    ends().is_ok_and(|(here, there)| here == there)
 }

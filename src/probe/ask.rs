@@ -6,13 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_std::{
-    io::{ReadExt, WriteExt},
-    net::TcpStream,
-};
 use ballotbox_actors::{
     kit::clock,
-    socket::{self, ConnectError},
+    socket::{self, ConnectError, Connection},
 };
 use ballotbox_core::wire::{Frame, FrameError, Greeting, GreetingForm};
 use futures::{FutureExt, future::join_all};
@@ -59,7 +55,7 @@ pub struct Inquirer {
 /// A connection that has brought an answer.
 #[derive(Debug)]
 struct Line {
-    socket: TcpStream,
+    connection: Connection,
     from: SocketAddr,
     classifier: Classifier,
     list: Arc<str>,
@@ -118,18 +114,24 @@ impl Line {
     async fn ask_again(&mut self) -> Option<Notification> {
         // What is there already was said before we asked.
         for _ in 0..LEFTOVERS_MAX {
-            let Some(read) = self.socket.read(self.classifier.room()).now_or_never() else { break };
+            let Some(read) = self.connection.read(self.classifier.room()).now_or_never() else {
+                break;
+            };
             let count = read.ok().filter(|count| *count > 0)?;
             self.classifier.filled(count).ok()?;
         }
         while self.classifier.next().ok()?.is_some() {}
-        self.socket.write_all(question(&self.list).ok()?.as_bytes()).await.ok()?;
+        self.connection.write_all(question(&self.list).ok()?.as_bytes()).await.ok()?;
         loop {
             if let Some(notification) = self.classifier.next().ok()? {
                 return Some(notification);
             }
-            let count =
-                self.socket.read(self.classifier.room()).await.ok().filter(|count| *count > 0)?;
+            let count = self
+                .connection
+                .read(self.classifier.room())
+                .await
+                .ok()
+                .filter(|count| *count > 0)?;
             self.classifier.filled(count).ok()?;
         }
     }
@@ -159,9 +161,9 @@ struct Inquiry {
 
 impl Inquiry {
     async fn attempt(self, target: &Target) -> Result<(Line, Notification), NoAnswer> {
-        let (socket, from) = self.connect(target).await?;
+        let (connection, from) = self.connect(target).await?;
         let mut line =
-            Line { socket, from, classifier: Classifier::default(), list: Arc::from("") };
+            Line { connection, from, classifier: Classifier::default(), list: Arc::from("") };
         let mut heard = None;
         let talked = clock::within(self.left(), open(&mut line, &mut heard)).await;
         if let Some(notification) = heard {
@@ -178,10 +180,10 @@ impl Inquiry {
     /// whether that is answered.
     async fn wants_tls(self, target: &Target) -> bool {
         let hello = async {
-            let (mut socket, _) = self.connect(target).await?;
-            let _ = socket.write_all(&CLIENT_HELLO).await;
+            let (mut connection, _) = self.connect(target).await?;
+            let _ = connection.write_all(&CLIENT_HELLO).await;
             let mut classifier = Classifier::default();
-            match socket.read(classifier.room()).await {
+            match connection.read(classifier.room()).await {
                 Ok(count) => classifier.filled(count),
                 Err(_) => Ok(()),
             }
@@ -189,12 +191,12 @@ impl Inquiry {
         clock::within(self.left(), hello).await == Ok(Err(NoAnswer::WantsTls))
     }
 
-    async fn connect(self, target: &Target) -> Result<(TcpStream, SocketAddr), NoAnswer> {
+    async fn connect(self, target: &Target) -> Result<(Connection, SocketAddr), NoAnswer> {
         match socket::connect(&target.endpoints, self.left()).await {
-            Ok((socket, from)) => {
+            Ok((connection, from)) => {
                 // A question that has to wait for an acknowledgement is only late.
-                let _ = socket.set_nodelay(true);
-                Ok((socket, from))
+                let _ = connection.set_nodelay();
+                Ok((connection, from))
             }
             Err(ConnectError::NoAnswer { .. }) => Err(NoAnswer::NoConnection { limit: self.limit }),
             Err(error) => Err(error.into()),
@@ -212,15 +214,15 @@ async fn open(line: &mut Line, heard: &mut Option<Notification>) -> Result<(), N
     let greeting = Greeting { from: Some(PROBE_ID), form: GreetingForm::Bare };
     let opening = [&greeting.encode(), question.as_bytes()].concat();
     // A server that closes at once may still have said why.
-    let _ = line.socket.write_all(&opening).await;
+    let _ = line.connection.write_all(&opening).await;
     loop {
         while let Some(notification) = line.classifier.next()? {
             if heard.replace(notification).is_some() {
                 return Ok(());
             }
-            let _ = line.socket.write_all(question.as_bytes()).await;
+            let _ = line.connection.write_all(question.as_bytes()).await;
         }
-        match line.socket.read(line.classifier.room()).await {
+        match line.connection.read(line.classifier.room()).await {
             Ok(0) | Err(_) => return Ok(()),
             Ok(count) => line.classifier.filled(count)?,
         }

@@ -10,7 +10,7 @@ use std::{
 use async_std::net::TcpStream;
 use futures::{StreamExt, stream::FuturesUnordered};
 
-use super::is_own_end;
+use super::Connection;
 use crate::kit::{Rounded, clock, off_thread};
 use ballotbox_core::{Endpoint, UntrustedText};
 
@@ -150,7 +150,7 @@ async fn answer(
 pub async fn connect(
     endpoints: &[Endpoint],
     limit: Duration,
-) -> Result<(TcpStream, SocketAddr), ConnectError> {
+) -> Result<(Connection, SocketAddr), ConnectError> {
     let deadline = Deadline { began: clock::now(), limit };
     let each = (ADDRESSES_MAX / endpoints.len().max(1)).max(1);
     let endpoints = endpoints.iter().take(ADDRESSES_MAX);
@@ -173,7 +173,7 @@ async fn reach(
     endpoint: &Endpoint,
     addresses_max: usize,
     deadline: Deadline,
-) -> Result<(TcpStream, SocketAddr), ConnectError> {
+) -> Result<(Connection, SocketAddr), ConnectError> {
     let addresses = resolve(endpoint, deadline.limit).await?;
     let addresses = addresses.into_iter().take(addresses_max);
     first_of(addresses.map(|address| connect_to(address, deadline))).await
@@ -182,12 +182,13 @@ async fn reach(
 async fn connect_to(
     address: SocketAddr,
     deadline: Deadline,
-) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    match clock::within(deadline.left(), TcpStream::connect(address)).await {
-        Ok(Ok(socket)) if is_own_end(&socket) => {
+) -> Result<(Connection, SocketAddr), ConnectError> {
+    let connected = clock::within(deadline.left(), TcpStream::connect(address)).await;
+    match connected.map(|connected| connected.map(Connection::new)) {
+        Ok(Ok(connection)) if connection.is_own_end() => {
             Err(ConnectError::of(address, &io::ErrorKind::ConnectionRefused.into()))
         }
-        Ok(Ok(socket)) => Ok((socket, address)),
+        Ok(Ok(connection)) => Ok((connection, address)),
         Ok(Err(error)) => Err(ConnectError::of(address, &error)),
         Err(_) => Err(ConnectError::NoAnswer { address, limit: deadline.limit }),
     }
@@ -210,7 +211,7 @@ async fn first_of<T>(
 }
 
 /// Whether an error says that this process, or the system, may open nothing more.
-pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     let errno = rustix::io::Errno::from_io_error(error);
     matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }

@@ -20,10 +20,8 @@ use futures::future::join_all;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::{
-    config::Listen,
-    socket::{LookupError, resolve},
-};
+use super::Listen;
+use crate::socket::{LookupError, resolve};
 use ballotbox_core::{Endpoint, UntrustedText};
 
 /// Looking up our own names may take this long.

@@ -2,9 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use async_std::{io::ReadExt, net::TcpStream};
-
-use crate::kit::{Actor, Mailbox, Raced, Rounded, clock};
+use crate::{
+    kit::{Actor, Mailbox, Raced, Rounded, clock},
+    socket::Connection,
+};
 use ballotbox_core::{
     UntrustedText,
     wire::{Greeting, GreetingError},
@@ -13,14 +14,14 @@ use ballotbox_core::{
 /// Reads just the greeting, in however many pieces it comes.
 #[derive(Debug)]
 pub(crate) struct Greeter {
-    pub(crate) socket: TcpStream,
+    pub(crate) connection: Connection,
     pub(crate) limit: Duration,
 }
 
 /// A connection that has said who it is, and from which nothing behind that was read.
 #[derive(Debug)]
 pub(crate) struct Greeted {
-    pub(crate) socket: TcpStream,
+    pub(crate) connection: Connection,
     pub(crate) greeting: Greeting,
 }
 
@@ -52,20 +53,22 @@ impl Actor for Greeter {
     type Output = Option<Greeted>;
     type Error = GreeterError;
 
-    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<Option<Greeted>, GreeterError> {
+    async fn run(
+        mut self,
+        mut mailbox: Mailbox<Infallible>,
+    ) -> Result<Option<Greeted>, GreeterError> {
         let greeting = match mailbox.race(clock::within(self.limit, self.read())).await {
             Raced::Done(Ok(read)) => read?,
             Raced::Done(Err(clock::Late(limit))) => return Err(GreeterError::Silent { limit }),
             Raced::Woken(_) => None,
         };
-        Ok(greeting.map(|greeting| Greeted { socket: self.socket, greeting }))
+        Ok(greeting.map(|greeting| Greeted { connection: self.connection, greeting }))
     }
 }
 
 impl Greeter {
     /// The greeting, or `None` from someone who hangs up without a word.
-    async fn read(&self) -> Result<Option<Greeting>, GreeterError> {
-        let mut socket = &self.socket;
+    async fn read(&mut self) -> Result<Option<Greeting>, GreeterError> {
         let mut bytes = Vec::new();
         loop {
             let held = bytes.len();
@@ -74,7 +77,7 @@ impl Greeter {
                 // At most the head and the longest address: `missing` has checked the length.
                 missing => bytes.resize(held + missing, 0),
             }
-            let text = match socket.read(&mut bytes[held..]).await {
+            let text = match self.connection.read(&mut bytes[held..]).await {
                 Ok(0) => UntrustedText::from("closed by the other end"),
                 Ok(count) => {
                     bytes.truncate(held + count);

@@ -2,12 +2,8 @@
 
 use std::{io, time::Duration};
 
-use async_std::{io::WriteExt, net::TcpStream};
-
-use crate::{
-    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
-    socket,
-};
+use super::WriteHalf;
+use crate::kit::{Actor, Address, Mailbox, Raced, Rounded, clock};
 use ballotbox_core::{UntrustedText, links::LinkId, wire::Frame};
 
 /// What a [`Sender`] can be told.
@@ -21,7 +17,7 @@ pub(crate) enum SenderMsg {
 #[derive(Debug)]
 pub(crate) struct Sender<P> {
     pub(crate) link: LinkId,
-    pub(crate) socket: TcpStream,
+    pub(crate) half: WriteHalf,
     pub(crate) write_limit: Duration,
     pub(crate) parent: Address<P>,
 }
@@ -52,7 +48,7 @@ impl<P: From<Written> + Send + 'static> Actor for Sender<P> {
     type Output = ();
     type Error = SendError;
 
-    async fn run(self, mut mailbox: Mailbox<SenderMsg>) -> Result<(), SendError> {
+    async fn run(mut self, mut mailbox: Mailbox<SenderMsg>) -> Result<(), SendError> {
         let mut outcome = Ok(());
         while let Some(SenderMsg::Write(frame)) = mailbox.next().await {
             match self.write(&frame, &mut mailbox).await {
@@ -67,8 +63,8 @@ impl<P: From<Written> + Send + 'static> Actor for Sender<P> {
                 break;
             }
         }
-        // The receiver reads the same socket: this wakes it, so both halves of a link end together.
-        socket::shut(&self.socket);
+        // The receiver reads the other half: this wakes it, so both halves of a link end together.
+        self.half.shut();
         outcome
     }
 }
@@ -76,13 +72,12 @@ impl<P: From<Written> + Send + 'static> Actor for Sender<P> {
 impl<P: From<Written> + Send + 'static> Sender<P> {
     /// Whether the frame was written; it was not if the link is being closed meanwhile.
     async fn write(
-        &self,
+        &mut self,
         frame: &Frame,
         mailbox: &mut Mailbox<SenderMsg>,
     ) -> Result<bool, SendError> {
-        let mut socket = &self.socket;
         // Nearly always the kernel takes it at once.
-        let write = clock::within(self.write_limit, socket.write_all(frame.as_bytes()));
+        let write = clock::within(self.write_limit, self.half.write_all(frame.as_bytes()));
         let written = match mailbox.race(write).await {
             Raced::Done(Ok(written)) => written,
             Raced::Done(Err(clock::Late(limit))) => return Err(SendError::Stuck { limit }),

@@ -20,24 +20,23 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use async_std::net::TcpStream;
-
 use self::children::Children;
 pub(crate) use self::message::ManagerMsg;
 pub use self::message::NetworkAddress;
 use crate::{
-    candidate::CandidateError,
-    config::NetworkConfig,
-    dialer::{DialError, Dialed},
     event::{NetworkEvent, RefusalKind, RefusedBecause},
-    greeter::{Greeted, GreeterError},
     kit::{
         Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, clock, jittered, mailbox, spawn,
     },
-    listener::{Elsewhere, ListenError, ListenerReport},
-    receiver::Heard,
-    reception::{GreeterId, Reception},
-    socket::ConnectError,
+    mesh::{
+        candidate::CandidateError,
+        config::NetworkConfig,
+        greeter::{Greeted, GreeterError},
+        reception::{GreeterId, Reception},
+    },
+    socket::{
+        ConnectError, Connection, DialError, Dialed, Elsewhere, Heard, ListenError, ListenerReport,
+    },
 };
 use ballotbox_core::{
     ServerId, Sparingly, UntrustedText,
@@ -69,7 +68,7 @@ pub(crate) struct ConnectionManager<U> {
 /// A connection that waits for a decision.
 #[derive(Debug)]
 struct Parked {
-    socket: TcpStream,
+    connection: Connection,
     /// Where it came from, if we did not dial it.
     from: Option<IpAddr>,
 }
@@ -196,7 +195,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             ListenerReport::BindFailed { endpoint, cause, retry_after } => {
                 self.report(NetworkEvent::BindFailed { endpoint, cause, retry_after });
             }
-            ListenerReport::Accepted { socket, from } => self.accepted(socket, from),
+            ListenerReport::Accepted { connection, from } => self.accepted(connection, from),
             ListenerReport::NoDescriptors { cause } => self.out_of_descriptors(cause),
         }
     }
@@ -231,13 +230,13 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         }
     }
 
-    fn accepted(&mut self, socket: TcpStream, from: SocketAddr) {
+    fn accepted(&mut self, connection: Connection, from: SocketAddr) {
         let greeter = GreeterId(self.next_id());
         if let Some(silent) = self.reception.admit(greeter, from.ip()) {
             self.children.end_greeter(silent);
             self.refuse(RefusedBecause::Silence, None);
         }
-        self.children.start_greeter(greeter, socket);
+        self.children.start_greeter(greeter, connection);
         self.children.resume();
     }
 
@@ -245,8 +244,8 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {
-            Exit::Done(Some(Greeted { socket, greeting })) => {
-                return self.greeted(socket, &greeting, from);
+            Exit::Done(Some(Greeted { connection, greeting })) => {
+                return self.greeted(connection, &greeting, from);
             }
             Exit::Done(None) => return,
             Exit::Failed(error) => error.into(),
@@ -255,8 +254,8 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         self.refuse(reason, Some(from));
     }
 
-    fn greeted(&mut self, socket: TcpStream, greeting: &Greeting, from: IpAddr) {
-        let socket = self.park(Parked { socket, from: Some(from) });
+    fn greeted(&mut self, connection: Connection, greeting: &Greeting, from: IpAddr) {
+        let socket = self.park(Parked { connection, from: Some(from) });
         self.decide(Event::Greeted { from: greeting.from, socket });
     }
 
@@ -285,16 +284,16 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         self.unreached = None;
     }
 
-    fn dialed(&mut self, link: LinkId, approach: Approach, Dialed { socket, address }: Dialed) {
+    fn dialed(&mut self, link: LinkId, approach: Approach, Dialed { connection, address }: Dialed) {
         self.note_peer_at(address);
         match approach {
             Approach::Connect => {
-                let socket = self.park(Parked { socket, from: None });
+                let socket = self.park(Parked { connection, from: None });
                 self.decide(Event::Dialed { link, socket });
             }
             Approach::Knock => {
                 // Hanging up is part of a knock.
-                drop(socket);
+                drop(connection);
                 self.decide(Event::Knocked { link });
             }
         }
@@ -342,14 +341,14 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             Action::Dial { link, approach } => self.children.start_dialer(link, approach),
             Action::OpenLink { link, socket } => {
                 if !self.children.open_candidate(link, socket)
-                    && let Some(Parked { socket, .. }) = self.parked.remove(&socket)
+                    && let Some(Parked { connection, .. }) = self.parked.remove(&socket)
                 {
-                    self.children.open_link(link, &socket);
+                    self.children.open_link(link, connection);
                 }
             }
             Action::HearOut(id) => {
-                if let Some(Parked { socket, .. }) = self.parked.remove(&id) {
-                    self.children.start_candidate(id, socket);
+                if let Some(Parked { connection, .. }) = self.parked.remove(&id) {
+                    self.children.start_candidate(id, connection);
                 }
             }
             Action::CloseLink { link } => {

@@ -2,12 +2,8 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use async_std::{io::WriteExt, net::TcpStream};
-
-use crate::{
-    kit::{Actor, Mailbox, Raced, clock},
-    socket::{self, ConnectError},
-};
+use super::{ConnectError, Connection, connect};
+use crate::kit::{Actor, Mailbox, Raced, clock};
 use ballotbox_core::{Endpoint, UntrustedText};
 
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.
@@ -24,7 +20,7 @@ pub(crate) struct Dialer {
 /// A peer that was reached, and knows who we are.
 #[derive(Debug)]
 pub(crate) struct Dialed {
-    pub(crate) socket: TcpStream,
+    pub(crate) connection: Connection,
     /// Which of its addresses has answered.
     pub(crate) address: SocketAddr,
 }
@@ -88,18 +84,18 @@ impl Actor for Dialer {
 
 impl Dialer {
     async fn dial(&self) -> Result<Dialed, DialError> {
-        let (mut socket, address) = socket::connect(&self.endpoints, self.limit).await?;
-        if self.listening.iter().any(|own| socket::leads_to(&socket, *own)) {
+        let (mut connection, address) = connect(&self.endpoints, self.limit).await?;
+        if self.listening.iter().any(|own| connection.leads_to(*own)) {
             return Err(DialError::Ourselves { address });
         }
         let not_greeted = |error: io::Error| {
             let (kind, text) = (error.kind(), UntrustedText::from(error));
             DialError::NotGreeted { address, kind, text }
         };
-        let greeted = clock::within(self.limit, socket.write_all(&self.greeting)).await;
+        let greeted = clock::within(self.limit, connection.write_all(&self.greeting)).await;
         greeted
             .unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
             .map_err(not_greeted)?;
-        Ok(Dialed { socket, address })
+        Ok(Dialed { connection, address })
     }
 }

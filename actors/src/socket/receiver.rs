@@ -2,12 +2,8 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use async_std::{io::ReadExt, net::TcpStream};
-
-use crate::{
-    kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock},
-    socket,
-};
+use super::ReadHalf;
+use crate::kit::{Actor, Inlet, Mailbox, Raced, Rounded, clock};
 use ballotbox_core::{
     UntrustedText,
     links::LinkId,
@@ -18,7 +14,7 @@ use ballotbox_core::{
 #[derive(Debug)]
 pub(crate) struct Receiver<U> {
     pub(crate) link: LinkId,
-    pub(crate) socket: TcpStream,
+    pub(crate) half: ReadHalf,
     pub(crate) user: Inlet<U>,
     pub(crate) frame_limit: Duration,
 }
@@ -61,26 +57,27 @@ impl<U: From<Heard> + Send + 'static> Actor for Receiver<U> {
     type Error = ReceiveError;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), ReceiveError> {
-        let outcome = self.receive(&mut FrameBuffer::default(), &mut mailbox).await;
-        socket::shut(&self.socket);
-        outcome
+        self.receive(&mut FrameBuffer::default(), &mut mailbox).await
     }
 }
 
 impl<U: From<Heard>> Receiver<U> {
-    /// Hands on what is in the buffer, and all that comes, until the mailbox has something or closes.
+    /// Hands on what is in the buffer, and all that comes, until the mailbox has something or closes. Then the connection
+    /// is over.
     pub(crate) async fn receive<M>(
-        &self,
+        mut self,
         buffer: &mut FrameBuffer,
         mailbox: &mut Mailbox<M>,
     ) -> Result<(), ReceiveError> {
-        match mailbox.race(self.read(buffer)).await {
+        let outcome = match mailbox.race(self.read(buffer)).await {
             Raced::Done(outcome) => outcome,
             Raced::Woken(_) => Ok(()),
-        }
+        };
+        self.half.shut();
+        outcome
     }
 
-    async fn read(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
+    async fn read(&mut self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
         loop {
             while let Some(frame) = buffer.next_frame()? {
                 let heard = Heard { link: self.link, frame };
@@ -92,15 +89,15 @@ impl<U: From<Heard>> Receiver<U> {
                 let whole = clock::within(self.frame_limit, self.read_whole(buffer)).await;
                 whole.map_err(|clock::Late(limit)| ReceiveError::Stalled { limit })??;
             } else {
-                read_some(&self.socket, buffer).await?;
+                read_some(&mut self.half, buffer).await?;
             }
         }
     }
 
     /// Reads until the frame that has begun is whole.
-    async fn read_whole(&self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
+    async fn read_whole(&mut self, buffer: &mut FrameBuffer) -> Result<(), ReceiveError> {
         while !buffer.has_frame()? {
-            read_some(&self.socket, buffer).await?;
+            read_some(&mut self.half, buffer).await?;
         }
         Ok(())
     }
@@ -108,10 +105,10 @@ impl<U: From<Heard>> Receiver<U> {
 
 /// Waits for more bytes of a connection.
 pub(crate) async fn read_some(
-    mut socket: &TcpStream,
+    half: &mut ReadHalf,
     buffer: &mut FrameBuffer,
 ) -> Result<(), ReceiveError> {
-    match socket.read(buffer.room()).await {
+    match half.read(buffer.room()).await {
         Ok(0) => Err(ReceiveError::Closed),
         Ok(count) => {
             buffer.filled(count);

@@ -1,14 +1,13 @@
 //! [`ManagerMsg`], everything the manager can be told, and [`NetworkAddress`], what its user may tell it.
 
 use crate::{
-    candidate::{CandidateError, CandidateSpoke},
-    dialer::{DialError, Dialed},
-    greeter::{Greeted, GreeterError},
     kit::{Address, Exit},
-    listener::{ListenError, ListenerReport},
-    receiver::ReceiveError,
-    reception::GreeterId,
-    sender::{SendError, Written},
+    mesh::{
+        candidate::{CandidateError, CandidateSpoke},
+        greeter::{Greeted, GreeterError},
+        reception::GreeterId,
+    },
+    socket::{DialError, Dialed, ListenError, ListenerReport, ReceiveError, SendError, Written},
 };
 use ballotbox_core::{
     ServerId,

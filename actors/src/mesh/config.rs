@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::socket::Liveness;
+use crate::socket::{Listen, Liveness};
 use ballotbox_core::{
     Backoff, Endpoint, ServerId,
     links::LinkTiming,
@@ -45,21 +45,6 @@ impl NetworkConfig {
             links: LinkTiming::default(),
             liveness: Liveness::default(),
         }
-    }
-}
-
-/// One address to listen at.
-#[derive(Debug)]
-pub struct Listen {
-    /// Where; its name is looked up at every attempt to bind.
-    pub endpoint: Endpoint,
-    /// A socket that listens there already, as a service manager may hand over.
-    pub ready: Option<std::net::TcpListener>,
-}
-
-impl From<Endpoint> for Listen {
-    fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint, ready: None }
     }
 }
 

@@ -4,16 +4,13 @@ mod bind;
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use async_std::net::{TcpListener, TcpStream};
+use async_std::net::TcpListener;
 use futures::future::select_all;
 
 use self::bind::Binder;
 pub(crate) use self::bind::Elsewhere;
-use crate::{
-    config::Listen,
-    kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered},
-    socket::is_out_of_descriptors,
-};
+use super::{Connection, connect::is_out_of_descriptors};
+use crate::kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered};
 use ballotbox_core::{Backoff, Endpoint, UntrustedText};
 
 /// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
@@ -22,6 +19,21 @@ const ACCEPT_REST: Backoff =
 
 /// At most this many connections are accepted before the parent has dealt with the first of them.
 pub(crate) const ACCEPTS_AHEAD_MAX: usize = 16;
+
+/// One address to listen at.
+#[derive(Debug)]
+pub struct Listen {
+    /// Where; its name is looked up at every attempt to bind.
+    pub endpoint: Endpoint,
+    /// A socket that listens there already, as a service manager may hand over.
+    pub ready: Option<std::net::TcpListener>,
+}
+
+impl From<Endpoint> for Listen {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint, ready: None }
+    }
+}
 
 /// What a [`Listener`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +58,7 @@ pub(crate) enum ListenerReport {
     /// An endpoint cannot be listened on yet.
     BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
     /// A connection has come in.
-    Accepted { socket: TcpStream, from: SocketAddr },
+    Accepted { connection: Connection, from: SocketAddr },
     /// There is a connection, but no descriptor for it.
     NoDescriptors { cause: UntrustedText },
 }
@@ -131,9 +143,9 @@ async fn accept<P: From<ListenerReport>>(
             }
         }
         match mailbox.race(accept_any(&mut sockets)).await {
-            Raced::Done(Ok((socket, from))) => {
+            Raced::Done(Ok((connection, from))) => {
                 (failures, credit) = (0, credit - 1);
-                if parent.tell(ListenerReport::Accepted { socket, from }.into()).is_err() {
+                if parent.tell(ListenerReport::Accepted { connection, from }.into()).is_err() {
                     return;
                 }
             }
@@ -157,7 +169,7 @@ async fn accept<P: From<ListenerReport>>(
 }
 
 /// The next connection at any of the sockets.
-async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(Connection, SocketAddr)> {
     if sockets.is_empty() {
         return std::future::pending().await;
     }
@@ -165,7 +177,7 @@ async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(TcpStream, Socke
         select_all(sockets.iter().map(|socket| Box::pin(socket.accept()))).await;
     // Behind the others next time: a flood at one address holds up nobody at another.
     sockets[index..].rotate_left(1);
-    accepted
+    accepted.map(|(socket, from)| (Connection::new(socket), from))
 }
 
 /// Waits, and says how many more may be accepted; `None` when the mailbox closed meanwhile.

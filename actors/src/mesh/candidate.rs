@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use async_std::net::TcpStream;
-
 use crate::{
     kit::{Actor, Address, Inlet, Mailbox, Raced},
-    receiver::{Heard, ReceiveError, Receiver, read_some},
-    socket,
+    socket::{Heard, ReadHalf, ReceiveError, Receiver, read_some},
 };
 use ballotbox_core::{
     links::{LinkId, SocketId},
@@ -29,7 +26,7 @@ pub(crate) enum CandidateMsg {
 #[derive(Debug)]
 pub(crate) struct Candidate<U, P> {
     pub(crate) id: SocketId,
-    pub(crate) socket: TcpStream,
+    pub(crate) half: ReadHalf,
     pub(crate) user: Inlet<U>,
     pub(crate) frame_limit: Duration,
     pub(crate) understands: fn(&[u8]) -> bool,
@@ -63,11 +60,16 @@ where
     type Output = ();
     type Error = CandidateError;
 
-    async fn run(self, mut mailbox: Mailbox<CandidateMsg>) -> Result<(), CandidateError> {
+    async fn run(mut self, mut mailbox: Mailbox<CandidateMsg>) -> Result<(), CandidateError> {
         let mut buffer = FrameBuffer::default();
-        let outcome = self.serve(&mut buffer, &mut mailbox).await;
-        socket::shut(&self.socket);
-        outcome
+        let place = self.wait(&mut buffer, &mut mailbox).await;
+        let Ok(Some(link)) = place else {
+            self.half.shut();
+            return place.map(|_| ());
+        };
+        let Self { half, user, frame_limit, .. } = self;
+        let receiver = Receiver { link, half, user, frame_limit };
+        Ok(receiver.receive(&mut buffer, &mut mailbox).await?)
     }
 }
 
@@ -76,11 +78,12 @@ where
     U: From<Heard> + Send + 'static,
     P: From<CandidateSpoke> + Send + 'static,
 {
-    async fn serve(
-        &self,
+    /// The link that the connection becomes; `None` if it was not needed.
+    async fn wait(
+        &mut self,
         buffer: &mut FrameBuffer,
         mailbox: &mut Mailbox<CandidateMsg>,
-    ) -> Result<(), CandidateError> {
+    ) -> Result<Option<LinkId>, CandidateError> {
         let told = match mailbox.race(self.hear_out(buffer)).await {
             Raced::Done(Ok(())) => {
                 let _ = self.parent.tell(CandidateSpoke(self.id).into());
@@ -89,18 +92,11 @@ where
             Raced::Done(Err(error)) => return Err(error),
             Raced::Woken(told) => told,
         };
-        let Some(CandidateMsg::Open(link)) = told else { return Ok(()) };
-        let receiver = Receiver {
-            link,
-            socket: self.socket.clone(),
-            user: self.user.clone(),
-            frame_limit: self.frame_limit,
-        };
-        Ok(receiver.receive(buffer, mailbox).await?)
+        Ok(told.map(|CandidateMsg::Open(link)| link))
     }
 
     /// Waits for a whole frame that a peer may have sent. It stays in the buffer.
-    async fn hear_out(&self, buffer: &mut FrameBuffer) -> Result<(), CandidateError> {
+    async fn hear_out(&mut self, buffer: &mut FrameBuffer) -> Result<(), CandidateError> {
         loop {
             let first = buffer.first_frame().map_err(ReceiveError::from)?;
             let held = first.as_ref().map_or(buffer.len(), |frame| frame.as_bytes().len());
@@ -110,7 +106,7 @@ where
             match first {
                 Some(frame) if (self.understands)(frame.body()) => return Ok(()),
                 Some(_) => return Err(CandidateError::NotUnderstood),
-                None => read_some(&self.socket, buffer).await?,
+                None => read_some(&mut self.half, buffer).await?,
             }
         }
     }

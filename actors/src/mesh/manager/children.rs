@@ -2,20 +2,19 @@
 
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
-use async_std::net::TcpStream;
-
 use super::ManagerMsg;
 use crate::{
-    candidate::{Candidate, CandidateMsg},
-    config::NetworkConfig,
-    dialer::Dialer,
-    greeter::Greeter,
     kit::{Address, Inlet, mailbox, spawn},
-    listener::{ACCEPTS_AHEAD_MAX, Listener, ListenerMsg},
-    receiver::{Heard, Receiver},
-    reception::GreeterId,
-    sender::{Sender, SenderMsg},
-    socket,
+    mesh::{
+        candidate::{Candidate, CandidateMsg},
+        config::NetworkConfig,
+        greeter::Greeter,
+        reception::GreeterId,
+    },
+    socket::{
+        ACCEPTS_AHEAD_MAX, Connection, Dialer, Heard, Listener, ListenerMsg, Receiver, Sender,
+        SenderMsg, WriteHalf,
+    },
 };
 use ballotbox_core::{
     links::{Approach, LinkId, SocketId},
@@ -39,7 +38,7 @@ enum LinkReader {
 #[derive(Debug)]
 struct WaitingCandidate {
     address: Address<CandidateMsg>,
-    socket: TcpStream,
+    writer: WriteHalf,
 }
 
 /// The addresses of all children. Dropping one asks the child to end; its report says when it has.
@@ -115,9 +114,9 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
         }
     }
 
-    pub(super) fn start_greeter(&mut self, id: GreeterId, socket: TcpStream) {
+    pub(super) fn start_greeter(&mut self, id: GreeterId, connection: Connection) {
         let (address, mailbox) = mailbox();
-        let greeter = Greeter { socket, limit: self.config.timing.greeting };
+        let greeter = Greeter { connection, limit: self.config.timing.greeting };
         spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
             greeter: id,
             exit,
@@ -148,11 +147,12 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
     }
 
     /// Reads the first frame of a connection that may become a link.
-    pub(super) fn start_candidate(&mut self, id: SocketId, socket: TcpStream) {
+    pub(super) fn start_candidate(&mut self, id: SocketId, connection: Connection) {
+        let (half, writer) = connection.split();
         let (address, mailbox) = mailbox();
         let candidate = Candidate {
             id,
-            socket: socket.clone(),
+            half,
             user: self.inlet.clone(),
             frame_limit: self.config.timing.frame,
             understands: self.config.understands,
@@ -162,7 +162,7 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
             socket: id,
             exit,
         });
-        self.candidates.insert(id, WaitingCandidate { address, socket });
+        self.candidates.insert(id, WaitingCandidate { address, writer });
         self.running += 1;
     }
 
@@ -172,10 +172,10 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
 
     /// Makes a candidate the receiver of a link; `false` if there is none of that number.
     pub(super) fn open_candidate(&mut self, link: LinkId, id: SocketId) -> bool {
-        let Some(WaitingCandidate { address, socket }) = self.candidates.remove(&id) else {
+        let Some(WaitingCandidate { address, writer }) = self.candidates.remove(&id) else {
             return false;
         };
-        let sender = self.start_sender(link, &socket);
+        let sender = self.start_sender(link, writer);
         // One that has ended has reported so: that report is on its way, and ends the link.
         let _ = address.tell(CandidateMsg::Open(link));
         let receiver = LinkReader::Candidate { _address: address, socket: id };
@@ -183,12 +183,13 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
         true
     }
 
-    pub(super) fn open_link(&mut self, link: LinkId, socket: &TcpStream) {
-        let sender = self.start_sender(link, socket);
+    pub(super) fn open_link(&mut self, link: LinkId, connection: Connection) {
+        let (half, writer) = connection.split();
+        let sender = self.start_sender(link, writer);
         let (address, silence) = mailbox();
         let receiver = Receiver {
             link,
-            socket: socket.clone(),
+            half,
             user: self.inlet.clone(),
             frame_limit: self.config.timing.frame,
         };
@@ -201,13 +202,13 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
         self.links.insert(link, OpenLink { sender, receiver });
     }
 
-    fn start_sender(&mut self, link: LinkId, socket: &TcpStream) -> Address<SenderMsg> {
+    fn start_sender(&mut self, link: LinkId, half: WriteHalf) -> Address<SenderMsg> {
         // It fails for a connection that is broken already: then the first read says so.
-        let _ = socket::tune(socket, self.config.liveness);
+        let _ = half.tune(self.config.liveness);
         let (address, frames) = mailbox();
         let sender = Sender {
             link,
-            socket: socket.clone(),
+            half,
             write_limit: self.config.timing.write,
             parent: self.manager.clone(),
         };

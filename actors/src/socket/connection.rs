@@ -1,0 +1,184 @@
+//! [`Connection`]: a connection to another process, whole or in its two halves.
+//!
+//! A whole one is for one actor at a time, which reads and writes as it likes; dropping it closes it. Once it is split, one
+//! actor reads and another writes, and either half can [shut](WriteHalf::shut) both. Nothing outside this folder has the
+//! socket itself, and nothing clones a connection: this is the one place that changes when a connection is more than a
+//! socket, as with TLS, where the halves share a session.
+
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+};
+
+use async_std::{
+    io::{ReadExt, WriteExt},
+    net::TcpStream,
+};
+use socket2::{SockRef, TcpKeepalive};
+
+use super::Liveness;
+
+/// How often a connection that does not answer is probed before it is given up.
+const PROBES: u32 = 3;
+
+/// A connection, made by [`connect`](super::connect()) or accepted by a listener.
+#[derive(Debug)]
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub(super) const fn new(socket: TcpStream) -> Self {
+        Self(socket)
+    }
+
+    /// Waits for bytes, and says how many have come: none, when the other end has closed.
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).await
+    }
+
+    /// Writes all of this.
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await
+    }
+
+    /// Lets small writes leave at once, instead of waiting for an acknowledgement of what left before.
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken.
+    pub fn set_nodelay(&self) -> io::Result<()> {
+        self.0.set_nodelay(true)
+    }
+
+    /// One half for an actor that reads, and one for an actor that writes.
+    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
+        // The system lets one task read and another write the same socket: nothing has to be locked for a frame.
+        (ReadHalf(self.0.clone()), WriteHalf(self.0))
+    }
+
+    /// Whether this leads to a socket of this machine that listens at `listening`.
+    pub(super) fn leads_to(&self, listening: SocketAddr) -> bool {
+        let Ok((here, there)) = self.ends() else { return false };
+        // Who listens at all addresses of the machine does so at those it connects from.
+        let is_local = there.ip().is_loopback() || there.ip() == here.ip();
+        let same_host =
+            there.ip() == listening.ip() || (listening.ip().is_unspecified() && is_local);
+        same_host && there.port() == listening.port()
+    }
+
+    /// Whether this has met itself: dialling a free port of this host can do that.
+    pub(super) fn is_own_end(&self) -> bool {
+        self.ends().is_ok_and(|(here, there)| here == there)
+    }
+
+    fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.0.local_addr()?, self.0.peer_addr()?))
+    }
+}
+
+/// The half that is read.
+#[derive(Debug)]
+pub(crate) struct ReadHalf(TcpStream);
+
+impl ReadHalf {
+    /// Waits for bytes, and says how many have come: none, when the other end has closed.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).await
+    }
+
+    /// Ends the connection, for the half that is written as well.
+    pub(crate) fn shut(&self) {
+        shut(&self.0);
+    }
+}
+
+/// The half that is written.
+#[derive(Debug)]
+pub(crate) struct WriteHalf(TcpStream);
+
+impl WriteHalf {
+    /// Writes all of this.
+    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await
+    }
+
+    /// Lets small frames leave at once, and a peer that has vanished be noticed.
+    pub(crate) fn tune(&self, liveness: Liveness) -> io::Result<()> {
+        self.0.set_nodelay(true)?;
+        let options = SockRef::from(&self.0);
+        let keepalive = TcpKeepalive::new().with_time(liveness.idle).with_interval(liveness.probe);
+        options.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
+        #[cfg(target_os = "linux")]
+        options.set_tcp_user_timeout(Some(liveness.unacknowledged))?;
+        Ok(())
+    }
+
+    /// Ends the connection, for the half that is read as well.
+    pub(crate) fn shut(&self) {
+        shut(&self.0);
+    }
+}
+
+fn shut(socket: &TcpStream) {
+    // It may be closed already, which is what was wanted.
+    let _ = socket.shutdown(Shutdown::Both);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use async_std::{net::TcpListener, task::block_on};
+    use futures::poll;
+
+    use super::*;
+
+    async fn pair() -> (Connection, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        (Connection(near), Connection(far))
+    }
+
+    #[test]
+    fn one_half_is_read_while_the_other_is_written() {
+        block_on(async {
+            let (near, mut far) = pair().await;
+            let (mut reader, mut writer) = near.split();
+            let mut bytes = [0; 8];
+            let mut read = pin!(reader.read(&mut bytes));
+            assert!(poll!(read.as_mut()).is_pending());
+            writer.write_all(b"there").await.unwrap();
+            let mut there = [0; 8];
+            assert_eq!(far.read(&mut there).await.unwrap(), 5);
+            far.write_all(b"back").await.unwrap();
+            assert_eq!(read.await.unwrap(), 4);
+        });
+    }
+
+    #[test]
+    fn shutting_one_half_ends_the_other_and_the_connection() {
+        block_on(async {
+            let (near, mut far) = pair().await;
+            let (mut reader, writer) = near.split();
+            let mut bytes = [0; 8];
+            let mut read = pin!(reader.read(&mut bytes));
+            assert!(poll!(read.as_mut()).is_pending());
+            writer.shut();
+            assert_eq!(read.await.unwrap(), 0);
+            assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
+            let (near, mut far) = pair().await;
+            let (reader, mut writer) = near.split();
+            reader.shut();
+            assert!(writer.write_all(b"late").await.is_err());
+            assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
+        });
+    }
+}
