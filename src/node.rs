@@ -5,7 +5,7 @@
 //!          │
 //!      Supervisor ── starts those below, stops all when one ends
 //!       /       \
-//!   Elector   the network (ballotbox-actors)
+//!   Elector   the network (ballotbox-actors): Doorman, ConnectionManager
 //!      │
 //!   Herald ── answers every Watch
 //! ```

@@ -1,13 +1,14 @@
 //! [`NetworkEvent`]: everything the network tells its user, but for the frames that come.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use crate::{mesh::GreeterError, socket::DialError};
+use crate::{doorman::GreeterError, socket::DialError};
 use ballotbox_core::{
-    Endpoint, ServerId, UntrustedText,
+    Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
     wire::GreetingError,
 };
@@ -131,7 +132,7 @@ pub enum RefusedBecause {
 
 /// What refusals are counted by.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum RefusalKind {
+enum RefusalKind {
     Id(Refusal),
     NoGreeting,
     Broken,
@@ -140,7 +141,7 @@ pub(crate) enum RefusalKind {
 }
 
 impl RefusedBecause {
-    pub(crate) const fn kind(&self) -> RefusalKind {
+    const fn kind(&self) -> RefusalKind {
         match self {
             Self::Id(refusal) => RefusalKind::Id(*refusal),
             Self::NoGreeting(_) => RefusalKind::NoGreeting,
@@ -148,6 +149,22 @@ impl RefusedBecause {
             Self::Silence => RefusalKind::Silence,
             Self::Panicked(_) => RefusalKind::Panicked,
         }
+    }
+}
+
+/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(BTreeMap<RefusalKind, Sparingly>);
+
+impl Refusals {
+    /// Takes note of one, and says what there is to tell about it, if it is time to.
+    pub(crate) fn note(
+        &mut self,
+        reason: RefusedBecause,
+        from: Option<IpAddr>,
+    ) -> Option<NetworkEvent> {
+        let times = self.0.entry(reason.kind()).or_default().count()?;
+        Some(NetworkEvent::Refused { from, reason, times })
     }
 }
 

@@ -7,16 +7,20 @@
 //! | --- | --- |
 //! | [`kit`] | actors, mailboxes, timers: the ground everything stands on |
 //! | [`socket`] | connections, and the actors that make, accept, read and write them: `Dialer`, `Listener`, `Sender`, `Receiver` |
+//! | `doorman` | everybody who comes in: `Doorman`, which owns the `Listener` and a `Greeter` per incoming connection |
 //! | `mesh` | the election port, on which every two servers have one link: `ConnectionManager` and what it supervises |
 
+mod config;
+mod doorman;
 mod event;
 pub mod kit;
 mod mesh;
+mod network;
 pub mod socket;
 
+pub use config::{NetworkConfig, NetworkTiming};
+pub use doorman::{DoormanAddress, GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX, NetworkError};
 pub use event::{NetworkEvent, RefusedBecause};
-pub use mesh::{
-    GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX, NetworkAddress, NetworkConfig, NetworkError,
-    NetworkTiming, start,
-};
+pub use mesh::NetworkAddress;
+pub use network::start;
 pub use socket::{DialError, Heard, Listen, ListenError, Liveness};

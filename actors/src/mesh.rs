@@ -5,19 +5,12 @@
 //! | piece | what it is |
 //! | --- | --- |
 //! | `ConnectionManager` | the actor around the link table; starts and supervises the others |
-//! | `Greeter` | reads the greeting of one incoming connection |
-//! | `Reception` | how many connections may wait with their greeting |
 //! | `Candidate` | a connection that claims to be a peer to which there is a link already |
+//!
+//! Its other children are those of [`socket`](crate::socket): a `Dialer` per attempt, a `Sender` and a `Receiver` per link.
 
 mod candidate;
-mod config;
-mod greeter;
 mod manager;
-mod reception;
 
-pub(crate) use greeter::GreeterError;
-pub use {
-    config::{NetworkConfig, NetworkTiming},
-    manager::{NetworkAddress, NetworkError, start},
-    reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX},
-};
+pub use manager::NetworkAddress;
+pub(crate) use manager::start;

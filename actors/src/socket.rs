@@ -27,7 +27,7 @@ pub use self::{
 pub(crate) use self::{
     connection::{ReadHalf, WriteHalf},
     dialer::{Dialed, Dialer},
-    listener::{ACCEPTS_AHEAD_MAX, Elsewhere, Listener, ListenerMsg, ListenerReport},
+    listener::{Elsewhere, Listener, ListenerMsg, ListenerReport},
     receiver::{ReceiveError, Receiver, read_some},
     sender::{SendError, Sender, SenderMsg, Written},
 };

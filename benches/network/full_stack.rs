@@ -4,8 +4,8 @@ use std::net::TcpListener;
 
 use async_std::task;
 use ballotbox_actors::{
-    Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
-    kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
+    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkEvent,
+    kit::{Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
 use ballotbox_core::{Endpoint, ServerId, wire::Frame};
@@ -34,13 +34,18 @@ impl From<NetworkEvent> for Told {
     }
 }
 
+/// One of the two parts of a network has ended.
+#[derive(Debug)]
+struct Ended;
+
 /// The network of one node, and what it tells.
 #[derive(Debug)]
 pub struct Node {
     me: ServerId,
+    doorman: DoormanAddress,
     network: NetworkAddress,
     told: Mailbox<Told>,
-    exits: Mailbox<Exit<(), NetworkError>>,
+    exits: Mailbox<Ended>,
 }
 
 impl Node {
@@ -56,8 +61,8 @@ impl Node {
         config.peers.extend(peers.into_iter().map(|(peer, endpoint)| (id(peer), vec![endpoint])));
         let (user, inlet, told) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (parent, exits) = mailbox();
-        let (network, _) = start(config, user, inlet, parent, |exit| exit);
-        Self { me: id(me), network, told, exits }
+        let (doorman, network) = start(config, user, inlet, parent, |_| Ended, |_| Ended);
+        Self { me: id(me), doorman, network, told, exits }
     }
 
     /// Waits until there are so many links.
@@ -102,8 +107,11 @@ impl Node {
     }
 
     pub async fn stop(mut self) {
+        self.doorman.stop();
         self.network.stop();
-        self.exits.next().await;
+        for _ in 0..2 {
+            self.exits.next().await;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use ballotbox_actors::{
-    Heard, NetworkAddress, NetworkError, NetworkEvent,
+    DoormanAddress, Heard, NetworkAddress, NetworkError, NetworkEvent,
     kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
@@ -27,14 +27,16 @@ pub(super) enum SupervisorMsg {
     /// By a bench, through the handle: hold another election, though nothing is wrong with the last one.
     LookAgain,
     /// By its children.
-    NetworkEnded(Exit<(), NetworkError>),
+    DoormanEnded(Exit<(), NetworkError>),
+    MeshEnded(Exit<(), Infallible>),
     ElectorEnded(Exit<(), Infallible>),
     HeraldEnded(Exit<(), Infallible>),
 }
 
-/// Owns the addresses of the elector and of the network.
+/// Owns the addresses of the elector, and of the network's two parts.
 #[derive(Debug)]
 pub(super) struct Supervisor {
+    doorman: DoormanAddress,
     network: NetworkAddress,
     elector: Address<ElectorMsg>,
 }
@@ -45,12 +47,17 @@ impl Supervisor {
         let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
         spawn(Herald::new(config.me), mailbox, me.clone(), SupervisorMsg::HeraldEnded);
         let (elector, inlet, mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
-        let wrap = SupervisorMsg::NetworkEnded;
-        let (network, _) =
-            ballotbox_actors::start(config.network(), elector.clone(), inlet, me.clone(), wrap);
+        let (doorman, network) = ballotbox_actors::start(
+            config.network(),
+            elector.clone(),
+            inlet,
+            me.clone(),
+            SupervisorMsg::DoormanEnded,
+            SupervisorMsg::MeshEnded,
+        );
         let actor = Elector::new(&config, network.clone(), herald);
         spawn(actor, mailbox, me, SupervisorMsg::ElectorEnded);
-        (Self { network, elector }, Watch::new(questions))
+        (Self { doorman, network, elector }, Watch::new(questions))
     }
 }
 
@@ -61,17 +68,22 @@ impl Actor for Supervisor {
 
     async fn run(self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
         let mut outcome = Ok(());
-        let (mut network_runs, mut elector_runs, mut herald_runs) = (true, true, true);
-        while network_runs || elector_runs || herald_runs {
+        let (mut doorman_runs, mut mesh_runs) = (true, true);
+        let (mut elector_runs, mut herald_runs) = (true, true);
+        while doorman_runs || mesh_runs || elector_runs || herald_runs {
             match mailbox.next().await {
                 Some(SupervisorMsg::LookAgain) => {
                     let _ = self.elector.tell(ElectorMsg::LookAgain);
                     continue;
                 }
                 Some(SupervisorMsg::Stop) | None => {}
-                Some(SupervisorMsg::NetworkEnded(exit)) => {
-                    network_runs = false;
-                    outcome = outcome.and_then(|()| network_outcome(exit));
+                Some(SupervisorMsg::DoormanEnded(exit)) => {
+                    doorman_runs = false;
+                    outcome = outcome.and_then(|()| door_outcome(exit));
+                }
+                Some(SupervisorMsg::MeshEnded(exit)) => {
+                    mesh_runs = false;
+                    outcome = outcome.and_then(|()| panic_of("the connection manager", exit));
                 }
                 Some(SupervisorMsg::ElectorEnded(exit)) => {
                     elector_runs = false;
@@ -83,6 +95,7 @@ impl Actor for Supervisor {
                 }
             }
             // Whatever it was that happened, the node is over: end what still runs.
+            self.doorman.stop();
             self.network.stop();
             let _ = self.elector.tell(ElectorMsg::Stop);
         }
@@ -90,11 +103,11 @@ impl Actor for Supervisor {
     }
 }
 
-fn network_outcome(exit: Exit<(), NetworkError>) -> Result<(), NodeError> {
+fn door_outcome(exit: Exit<(), NetworkError>) -> Result<(), NodeError> {
     match exit {
         Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.into()),
-        Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the network", message }),
+        Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the doorman", message }),
     }
 }
 

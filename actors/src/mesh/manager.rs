@@ -1,47 +1,35 @@
-//! [`ConnectionManager`]: the actor around [`LinkTable`]. It starts and supervises all the others.
+//! [`ConnectionManager`]: the actor around [`LinkTable`]. It starts and supervises all the others of the mesh.
 //!
 //! ```text
-//!                 ConnectionManager ── LinkTable, Reception, the sockets that wait for a decision
-//!   Listener          │   binds all our addresses; accepts, a few connections ahead
-//!   Greeter           │   one per incoming connection, until it has said who it is
+//!                 ConnectionManager ── LinkTable, the connections that wait for a decision
 //!   Dialer            │   one per attempt to reach a peer
 //!   Candidate         │   one per connection that would replace a link, until it has, or not
 //!   Sender, Receiver  │   one pair per link
 //! ```
 //!
-//! Every child reports its own end as a message; the core decides what follows. Closing is dropping an address. The
-//! manager ends only when all its children have: whoever waits for its end knows that no task and no socket is left.
+//! Incoming connections are handed on by the doorman, with their greeting read. Every child reports its own end as a
+//! message; the core decides what follows. Closing is dropping an address. The manager ends only when all its children
+//! have: whoever waits for its end knows that no task and no socket is left.
 
 mod children;
 mod message;
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
 use self::children::Children;
 pub(crate) use self::message::ManagerMsg;
 pub use self::message::NetworkAddress;
+use super::candidate::CandidateError;
 use crate::{
-    event::{NetworkEvent, RefusalKind, RefusedBecause},
-    kit::{
-        Actor, Address, Exit, Inlet, Mailbox, Task, Timers, Wake, clock, jittered, mailbox, spawn,
-    },
-    mesh::{
-        candidate::CandidateError,
-        config::NetworkConfig,
-        greeter::{Greeted, GreeterError},
-        reception::{GreeterId, Reception},
-    },
-    socket::{
-        ConnectError, Connection, DialError, Dialed, Elsewhere, Heard, ListenError, ListenerReport,
-    },
+    config::NetworkConfig,
+    doorman::{DoorReport, Ticket},
+    event::NetworkEvent,
+    kit::{Actor, Address, Exit, Inlet, Mailbox, Timers, Wake, clock, jittered, mailbox, spawn},
+    socket::{ConnectError, Connection, DialError, Dialed, Heard},
 };
 use ballotbox_core::{
     ServerId, Sparingly, UntrustedText,
     links::{Action, Approach, Event, LinkId, LinkTable, Notice, SocketId, Timer},
-    wire::Greeting,
 };
 
 /// Owns the links of one server, and everything that makes them.
@@ -49,12 +37,9 @@ use ballotbox_core::{
 pub(crate) struct ConnectionManager<U> {
     core: LinkTable,
     timers: Timers<Timer>,
-    reception: Reception,
     parked: BTreeMap<SocketId, Parked>,
     children: Children<U>,
     user: Address<U>,
-    /// How many connections were turned away, by the kind of reason.
-    refused: BTreeMap<RefusalKind, Sparingly>,
     no_descriptors: Sparingly,
     /// Whether it was told that no other machine can reach us.
     told_loopback_only: bool,
@@ -69,35 +54,20 @@ pub(crate) struct ConnectionManager<U> {
 #[derive(Debug)]
 struct Parked {
     connection: Connection,
-    /// Where it came from, if we did not dial it.
-    from: Option<IpAddr>,
+    /// Given back once it is decided. A connection that we dialled has none.
+    ticket: Option<Ticket>,
 }
 
-/// Why the network gave up.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NetworkError {
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The listener ended though nobody asked it to.
-    #[error("the listener ended: {exit}")]
-    Listener {
-        /// How it ended.
-        exit: UntrustedText,
-    },
-}
-
-/// Starts the network of one server.
+/// Starts the mesh of one server. It dials once the doorman has told it that the server listens.
 ///
-/// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. When the network ends, because it was
-/// [stopped](NetworkAddress::stop) or because it gave up, the parent is told `report(exit)`.
-pub fn start<U, P>(
+/// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. When it ends, the parent is told `report(exit)`.
+pub(crate) fn start<U, P>(
     config: NetworkConfig,
     user: Address<U>,
     inlet: Inlet<U>,
     parent: Address<P>,
-    report: impl FnOnce(Exit<(), NetworkError>) -> P + Send + 'static,
-) -> (NetworkAddress, Task)
+    report: impl FnOnce(Exit<(), Infallible>) -> P + Send + 'static,
+) -> NetworkAddress
 where
     U: From<Heard> + From<NetworkEvent> + Send + 'static,
     P: Send + 'static,
@@ -107,43 +77,36 @@ where
     let manager = ConnectionManager {
         core,
         timers: Timers::new(),
-        reception: Reception::default(),
         parked: BTreeMap::new(),
         children: Children::new(config, inlet, address.clone()),
         user,
-        refused: BTreeMap::new(),
         no_descriptors: Sparingly::default(),
         told_loopback_only: false,
         ending: None,
         unreached: None,
         last_id: 0,
     };
-    let task = spawn(manager, mailbox, parent, report);
-    (NetworkAddress(address), task)
+    spawn(manager, mailbox, parent, report);
+    NetworkAddress(address)
 }
 
 impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> Actor for ConnectionManager<U> {
     type Msg = ManagerMsg;
     type Output = ();
-    type Error = NetworkError;
+    type Error = Infallible;
 
-    async fn run(mut self, mut mailbox: Mailbox<ManagerMsg>) -> Result<(), NetworkError> {
-        self.children.start_listener();
-        let outcome = loop {
+    async fn run(mut self, mut mailbox: Mailbox<ManagerMsg>) -> Result<(), Infallible> {
+        loop {
             match mailbox.next_until(self.timers.next_deadline()).await {
-                Wake::Told(ManagerMsg::Stop) | Wake::Closed => break Ok(()),
-                Wake::Told(message) => {
-                    if let Err(error) = self.hear(message) {
-                        break Err(error);
-                    }
-                }
+                Wake::Told(ManagerMsg::Stop) | Wake::Closed => break,
+                Wake::Told(message) => self.hear(message),
                 Wake::Due => {
                     while let Some(timer) = self.timers.pop_due(clock::now()) {
                         self.timer_fired(timer);
                     }
                 }
             }
-        };
+        }
         self.parked.clear();
         self.children.end_all();
         while self.children.are_left() {
@@ -152,12 +115,12 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> Actor for ConnectionM
                 None => break,
             }
         }
-        outcome
+        Ok(())
     }
 }
 
 impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> {
-    fn hear(&mut self, message: ManagerMsg) -> Result<(), NetworkError> {
+    fn hear(&mut self, message: ManagerMsg) {
         self.children.note_end(&message);
         match message {
             ManagerMsg::Send { to, frame } => self.decide(Event::Send { to, frame }),
@@ -166,9 +129,11 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             ManagerMsg::Reconnect => self.decide(Event::Reconnect),
             // `run` looks for it first.
             ManagerMsg::Stop => {}
-            ManagerMsg::Listener(report) => self.hear_listener(report),
-            ManagerMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
-            ManagerMsg::GreeterEnded { greeter, exit } => self.greeter_ended(greeter, exit),
+            ManagerMsg::Door(DoorReport::Open { addresses }) => self.begin(addresses),
+            ManagerMsg::Door(DoorReport::Arrived { greeting, connection, ticket }) => {
+                let socket = self.park(Parked { connection, ticket: Some(ticket) });
+                self.decide(Event::Greeted { from: greeting.from, socket });
+            }
             ManagerMsg::CandidateSpoke { socket } => {
                 self.decide(Event::CandidateSpoke { socket });
             }
@@ -184,32 +149,12 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
                 self.link_ended(link, UntrustedText::new(exit));
             }
         }
-        Ok(())
     }
 
-    fn hear_listener(&mut self, report: ListenerReport) {
-        match report {
-            ListenerReport::Listening { addresses, elsewhere } => {
-                self.listening(addresses, elsewhere);
-            }
-            ListenerReport::BindFailed { endpoint, cause, retry_after } => {
-                self.report(NetworkEvent::BindFailed { endpoint, cause, retry_after });
-            }
-            ListenerReport::Accepted { connection, from } => self.accepted(connection, from),
-            ListenerReport::NoDescriptors { cause } => self.out_of_descriptors(cause),
-        }
-    }
-
-    fn listening(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
-        for Elsewhere { endpoint, address } in elsewhere {
-            self.report(NetworkEvent::NotHere { endpoint, address });
-        }
-        for address in &addresses {
-            self.report(NetworkEvent::Listening { address: *address });
-        }
-        self.children.open_listener(addresses);
+    /// We listen: nobody is dialled before we can be dialled back.
+    fn begin(&mut self, addresses: Vec<SocketAddr>) {
+        self.children.set_listening(addresses);
         self.report(NetworkEvent::Started);
-        // Nobody is dialled before we can be dialled back.
         self.decide(Event::Start);
     }
 
@@ -228,35 +173,6 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         if let Some(times) = self.no_descriptors.count() {
             self.report(NetworkEvent::NoDescriptors { cause, times });
         }
-    }
-
-    fn accepted(&mut self, connection: Connection, from: SocketAddr) {
-        let greeter = GreeterId(self.next_id());
-        if let Some(silent) = self.reception.admit(greeter, from.ip()) {
-            self.children.end_greeter(silent);
-            self.refuse(RefusedBecause::Silence, None);
-        }
-        self.children.start_greeter(greeter, connection);
-        self.children.resume();
-    }
-
-    fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
-        // One that had to make room has lost its place, whatever it has read meanwhile.
-        let Some(from) = self.reception.leave(greeter) else { return };
-        let reason = match exit {
-            Exit::Done(Some(Greeted { connection, greeting })) => {
-                return self.greeted(connection, &greeting, from);
-            }
-            Exit::Done(None) => return,
-            Exit::Failed(error) => error.into(),
-            Exit::Panicked(message) => RefusedBecause::Panicked(message),
-        };
-        self.refuse(reason, Some(from));
-    }
-
-    fn greeted(&mut self, connection: Connection, greeting: &Greeting, from: IpAddr) {
-        let socket = self.park(Parked { connection, from: Some(from) });
-        self.decide(Event::Greeted { from: greeting.from, socket });
     }
 
     fn dialer_ended(
@@ -288,7 +204,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         self.note_peer_at(address);
         match approach {
             Approach::Connect => {
-                let socket = self.park(Parked { connection, from: None });
+                let socket = self.park(Parked { connection, ticket: None });
                 self.decide(Event::Dialed { link, socket });
             }
             Approach::Knock => {
@@ -387,8 +303,10 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
                 }
             }
             Notice::Refused { socket, refusal } => {
-                let from = self.parked.get(&socket).and_then(|parked| parked.from);
-                self.refuse(RefusedBecause::Id(refusal), from);
+                let parked = self.parked.get_mut(&socket);
+                if let Some(ticket) = parked.and_then(|parked| parked.ticket.take()) {
+                    ticket.refuse(refusal);
+                }
             }
         }
     }
@@ -399,35 +317,15 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         unreached.map(|(_, error)| error.clone())
     }
 
-    /// Counts a connection that was turned away; a flood of them makes a handful of reports.
-    fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
-        if let Some(times) = self.refused.entry(reason.kind()).or_default().count() {
-            self.report(NetworkEvent::Refused { from, reason, times });
-        }
-    }
-
     fn report(&self, event: NetworkEvent) {
         // A user that has ended will have us stopped.
         let _ = self.user.tell(U::from(event));
     }
 
     fn park(&mut self, parked: Parked) -> SocketId {
-        let id = SocketId(self.next_id());
+        self.last_id += 1;
+        let id = SocketId(self.last_id);
         self.parked.insert(id, parked);
         id
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-}
-
-fn listener_error(exit: Exit<(), ListenError>) -> NetworkError {
-    match exit {
-        Exit::Failed(error) => error.into(),
-        Exit::Done(()) | Exit::Panicked(_) => {
-            NetworkError::Listener { exit: UntrustedText::new(exit) }
-        }
     }
 }

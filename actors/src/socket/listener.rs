@@ -17,9 +17,6 @@ use ballotbox_core::{Backoff, Endpoint, UntrustedText};
 const ACCEPT_REST: Backoff =
     Backoff { min: Duration::from_millis(5), max: Duration::from_secs(1), attempts_max: None };
 
-/// At most this many connections are accepted before the parent has dealt with the first of them.
-pub(crate) const ACCEPTS_AHEAD_MAX: usize = 16;
-
 /// One address to listen at.
 #[derive(Debug)]
 pub struct Listen {

@@ -1,13 +1,13 @@
 //! A network whose user is the test: it plays the elector.
 
-use std::{future::pending, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use async_std::{
     io::{ReadExt, WriteExt},
     net::{TcpListener, TcpStream},
 };
 use ballotbox_actors::{
-    Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
+    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
@@ -68,8 +68,9 @@ impl Setup {
         let peers = self.config.peers.clone();
         let (address, inlet, told) = mailbox_with_inlet(4);
         let (parent, exits) = mailbox();
-        let (network, _) = start(self.config, address, inlet, parent, |exit| exit);
-        Server { me, endpoint, peers, network, told, exits }
+        let (doorman, network) =
+            start(self.config, address, inlet, parent, Ended::Doorman, Ended::Mesh);
+        Server { me, endpoint, peers, doorman, network, told, exits }
     }
 }
 
@@ -92,15 +93,23 @@ impl From<NetworkEvent> for Told {
     }
 }
 
+/// What the parent of a network is told.
+#[derive(Debug, Eq, PartialEq)]
+enum Ended {
+    Doorman(Exit<(), NetworkError>),
+    Mesh(Exit<(), Infallible>),
+}
+
 /// A network that runs.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) me: ServerId,
     pub(crate) endpoint: Endpoint,
     peers: std::collections::BTreeMap<ServerId, Vec<Endpoint>>,
+    doorman: DoormanAddress,
     pub(crate) network: NetworkAddress,
     told: Mailbox<Told>,
-    exits: Mailbox<Exit<(), NetworkError>>,
+    exits: Mailbox<Ended>,
 }
 
 impl Server {
@@ -174,16 +183,24 @@ impl Server {
         }
     }
 
+    /// How the doorman ended, unasked.
     pub(crate) async fn exit(&mut self) -> Exit<(), NetworkError> {
         match self.exits.next().await {
-            Some(exit) => exit,
-            None => pending().await,
+            Some(Ended::Doorman(exit)) => exit,
+            other => panic!("{other:?} came first"),
         }
     }
 
     pub(crate) async fn stop(mut self) {
+        self.doorman.stop();
         self.network.stop();
-        assert_eq!(self.exit().await, Exit::Done(()));
+        for _ in 0..2 {
+            match self.exits.next().await {
+                Some(Ended::Doorman(exit)) => assert_eq!(exit, Exit::Done(())),
+                Some(Ended::Mesh(exit)) => assert_eq!(exit, Exit::Done(())),
+                None => panic!("a part of server {} has gone without a word", self.me),
+            }
+        }
     }
 }
 

@@ -4,17 +4,10 @@ use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
 use super::ManagerMsg;
 use crate::{
+    config::NetworkConfig,
     kit::{Address, Inlet, mailbox, spawn},
-    mesh::{
-        candidate::{Candidate, CandidateMsg},
-        config::NetworkConfig,
-        greeter::Greeter,
-        reception::GreeterId,
-    },
-    socket::{
-        ACCEPTS_AHEAD_MAX, Connection, Dialer, Heard, Listener, ListenerMsg, Receiver, Sender,
-        SenderMsg, WriteHalf,
-    },
+    mesh::candidate::{Candidate, CandidateMsg},
+    socket::{Connection, Dialer, Heard, Receiver, Sender, SenderMsg, WriteHalf},
 };
 use ballotbox_core::{
     links::{Approach, LinkId, SocketId},
@@ -48,10 +41,8 @@ pub(super) struct Children<U> {
     greeting: Vec<u8>,
     inlet: Inlet<U>,
     manager: Address<ManagerMsg>,
-    /// Where the listener listens.
+    /// Where we listen.
     listening: Vec<SocketAddr>,
-    listener: Option<Address<ListenerMsg>>,
-    greeters: BTreeMap<GreeterId, Address<Infallible>>,
     dialers: BTreeMap<LinkId, Address<Infallible>>,
     candidates: BTreeMap<SocketId, WaitingCandidate>,
     links: BTreeMap<LinkId, OpenLink>,
@@ -70,8 +61,6 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
             inlet,
             manager,
             listening: Vec::new(),
-            listener: None,
-            greeters: BTreeMap::new(),
             dialers: BTreeMap::new(),
             candidates: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -79,54 +68,15 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
         }
     }
 
-    pub(super) fn start_listener(&mut self) {
-        let (address, mailbox) = mailbox();
-        let listener = Listener {
-            listen: std::mem::take(&mut self.config.listen),
-            rebind: self.config.timing.rebind,
-            parent: self.manager.clone(),
-        };
-        spawn(listener, mailbox, self.manager.clone(), |exit| ManagerMsg::ListenerEnded { exit });
-        self.listener = Some(address);
-        self.running += 1;
-    }
-
-    /// The listener has bound these addresses: now it may accept what comes.
-    pub(super) fn open_listener(&mut self, listening: Vec<SocketAddr>) {
+    /// Where we listen: a dial that leads there is none.
+    pub(super) fn set_listening(&mut self, listening: Vec<SocketAddr>) {
         self.listening = listening;
-        self.tell_listener(ACCEPTS_AHEAD_MAX);
-    }
-
-    /// A connection was dealt with: one more may be accepted.
-    pub(super) fn resume(&self) {
-        self.tell_listener(1);
     }
 
     /// Where we listen, if no other machine can reach us there.
     pub(super) fn listening_only_on_loopback(&self) -> Option<SocketAddr> {
         let only = self.listening.iter().all(|address| address.ip().is_loopback());
         self.listening.first().copied().filter(|_| only)
-    }
-
-    fn tell_listener(&self, more: usize) {
-        if let Some(listener) = &self.listener {
-            let _ = listener.tell(ListenerMsg::Accept(more));
-        }
-    }
-
-    pub(super) fn start_greeter(&mut self, id: GreeterId, connection: Connection) {
-        let (address, mailbox) = mailbox();
-        let greeter = Greeter { connection, limit: self.config.timing.greeting };
-        spawn(greeter, mailbox, self.manager.clone(), move |exit| ManagerMsg::GreeterEnded {
-            greeter: id,
-            exit,
-        });
-        self.greeters.insert(id, address);
-        self.running += 1;
-    }
-
-    pub(super) fn end_greeter(&mut self, greeter: GreeterId) {
-        self.greeters.remove(&greeter);
     }
 
     pub(super) fn start_dialer(&mut self, link: LinkId, approach: Approach) {
@@ -243,12 +193,6 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
     /// Keeps count of the children that have ended.
     pub(super) fn note_end(&mut self, message: &ManagerMsg) {
         match message {
-            ManagerMsg::ListenerEnded { .. } => {
-                self.listener = None;
-            }
-            ManagerMsg::GreeterEnded { greeter, .. } => {
-                self.greeters.remove(greeter);
-            }
             ManagerMsg::DialerEnded { link, .. } => {
                 self.dialers.remove(link);
             }
@@ -262,7 +206,7 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
             | ManagerMsg::CandidateSpoke { .. }
             | ManagerMsg::Reconnect
             | ManagerMsg::Stop
-            | ManagerMsg::Listener(_)
+            | ManagerMsg::Door(_)
             | ManagerMsg::Written { .. } => return,
         }
         self.running -= 1;
@@ -274,8 +218,6 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
 
     /// Asks all of them to end.
     pub(super) fn end_all(&mut self) {
-        self.listener = None;
-        self.greeters.clear();
         self.dialers.clear();
         self.candidates.clear();
         self.links.clear();

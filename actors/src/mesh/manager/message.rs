@@ -1,13 +1,10 @@
 //! [`ManagerMsg`], everything the manager can be told, and [`NetworkAddress`], what its user may tell it.
 
 use crate::{
+    doorman::DoorReport,
     kit::{Address, Exit},
-    mesh::{
-        candidate::{CandidateError, CandidateSpoke},
-        greeter::{Greeted, GreeterError},
-        reception::GreeterId,
-    },
-    socket::{DialError, Dialed, ListenError, ListenerReport, ReceiveError, SendError, Written},
+    mesh::candidate::{CandidateError, CandidateSpoke},
+    socket::{DialError, Dialed, ReceiveError, SendError, Written},
 };
 use ballotbox_core::{
     ServerId,
@@ -24,10 +21,9 @@ pub(crate) enum ManagerMsg {
     Spoke { link: LinkId },
     Reconnect,
     Stop,
+    // By the doorman.
+    Door(DoorReport),
     // By its children.
-    Listener(ListenerReport),
-    ListenerEnded { exit: Exit<(), ListenError> },
-    GreeterEnded { greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError> },
     CandidateSpoke { socket: SocketId },
     CandidateEnded { socket: SocketId, exit: Exit<(), CandidateError> },
     DialerEnded { link: LinkId, approach: Approach, exit: Exit<Option<Dialed>, DialError> },
@@ -36,9 +32,9 @@ pub(crate) enum ManagerMsg {
     ReceiverEnded { link: LinkId, exit: Exit<(), ReceiveError> },
 }
 
-impl From<ListenerReport> for ManagerMsg {
-    fn from(report: ListenerReport) -> Self {
-        Self::Listener(report)
+impl From<DoorReport> for ManagerMsg {
+    fn from(report: DoorReport) -> Self {
+        Self::Door(report)
     }
 }
 
@@ -81,9 +77,14 @@ impl NetworkAddress {
         let _ = self.0.tell(ManagerMsg::Reconnect);
     }
 
-    /// Ends the network: every link, listener and attempt. Its parent is told when nothing is left.
+    /// Ends every link and every attempt. The parent is told when nothing is left.
     pub fn stop(&self) {
         let _ = self.0.tell(ManagerMsg::Stop);
+    }
+
+    /// Where the doorman hands connections on to.
+    pub(crate) fn inside(&self) -> Address<ManagerMsg> {
+        self.0.clone()
     }
 
     /// How many messages wait to be read by the manager. It is bounded by the number of peers; tests look at it.

@@ -1,0 +1,356 @@
+//! [`Doorman`]: everybody who comes in, comes in past it.
+//!
+//! It listens at all addresses of a server, reads what each connection says first, and hands it on to where that leads.
+//! Whatever strangers do to the door is limited and counted here, and nowhere else:
+//!
+//! ```text
+//!   Doorman ── Reception, AcceptCredit, Refusals
+//!     Listener   │   binds all our addresses; accepts, a few connections ahead
+//!     Greeter    │   one per incoming connection, until it has said who it is
+//! ```
+//!
+//! Nothing is accepted before the server listens at all its addresses, and those to whom connections are handed on know it
+//! by then. A connection goes with a [`Ticket`], by which the doorman learns that it was dealt with.
+
+mod credit;
+mod greeter;
+mod reception;
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ballotbox_core::{Backoff, Sparingly, UntrustedText, links::Refusal, wire::Greeting};
+
+pub(crate) use self::greeter::GreeterError;
+pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
+use self::{
+    credit::AcceptCredit,
+    greeter::{Greeted, Greeter},
+    reception::{GreeterId, Reception},
+};
+use crate::{
+    event::{NetworkEvent, Refusals, RefusedBecause},
+    kit::{Actor, Address, Exit, Mailbox, mailbox, spawn},
+    socket::{Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport},
+};
+
+/// What a doorman has to do.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) listen: Vec<Listen>,
+    pub(crate) rebind: Backoff,
+    /// For a greeting to be complete.
+    pub(crate) greeting: Duration,
+}
+
+/// Owns the door of one server.
+#[derive(Debug)]
+pub(crate) struct Doorman<U, H> {
+    door: Door,
+    reception: Reception,
+    credit: AcceptCredit,
+    refusals: Refusals,
+    no_descriptors: Sparingly,
+    user: Address<U>,
+    /// Where connections are handed on to.
+    inside: Address<H>,
+    myself: Address<DoormanMsg>,
+    listener: Option<Address<ListenerMsg>>,
+    greeters: BTreeMap<GreeterId, Address<Infallible>>,
+    last_id: u64,
+    /// How many children have not ended.
+    running: usize,
+}
+
+/// Everything a [`Doorman`] can be told.
+#[derive(Debug)]
+pub(crate) enum DoormanMsg {
+    // By whoever started it.
+    Stop,
+    // By those to whom connections are handed on.
+    Taken,
+    Refused { from: IpAddr, refusal: Refusal },
+    // By its children.
+    Listener(ListenerReport),
+    ListenerEnded { exit: Exit<(), ListenError> },
+    GreeterEnded { greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError> },
+}
+
+impl From<ListenerReport> for DoormanMsg {
+    fn from(report: ListenerReport) -> Self {
+        Self::Listener(report)
+    }
+}
+
+/// What a [`Doorman`] tells those to whom it hands connections on.
+#[derive(Debug)]
+pub(crate) enum DoorReport {
+    /// We listen at these addresses.
+    Open { addresses: Vec<SocketAddr> },
+    /// A connection has said who it is; from then on nothing was read.
+    Arrived { greeting: Greeting, connection: Connection, ticket: Ticket },
+}
+
+/// Goes with a connection that is handed on. Dropping it says that the connection was dealt with.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    from: IpAddr,
+    doorman: Address<DoormanMsg>,
+}
+
+impl Ticket {
+    /// The connection is turned away.
+    pub(crate) fn refuse(self, refusal: Refusal) {
+        let _ = self.doorman.tell(DoormanMsg::Refused { from: self.from, refusal });
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let _ = self.doorman.tell(DoormanMsg::Taken);
+    }
+}
+
+/// Where a doorman is told to end.
+#[derive(Clone, Debug)]
+pub struct DoormanAddress(Address<DoormanMsg>);
+
+impl DoormanAddress {
+    /// Closes the door, for those as well who have not said yet who they are. The parent is told when nothing is left.
+    pub fn stop(&self) {
+        let _ = self.0.tell(DoormanMsg::Stop);
+    }
+}
+
+/// Why the network of a server gave up.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NetworkError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The listener ended though nobody asked it to.
+    #[error("the listener ended: {exit}")]
+    Listener {
+        /// How it ended.
+        exit: UntrustedText,
+    },
+}
+
+/// Starts a doorman that hands connections on to `inside`, and tells `user` what happens at the door.
+pub(crate) fn start<U, H, P>(
+    door: Door,
+    inside: Address<H>,
+    user: Address<U>,
+    parent: Address<P>,
+    report: impl FnOnce(Exit<(), NetworkError>) -> P + Send + 'static,
+) -> DoormanAddress
+where
+    U: From<NetworkEvent> + Send + 'static,
+    H: From<DoorReport> + Send + 'static,
+    P: Send + 'static,
+{
+    let (address, mailbox) = mailbox();
+    let doorman = Doorman {
+        door,
+        reception: Reception::default(),
+        credit: AcceptCredit::default(),
+        refusals: Refusals::default(),
+        no_descriptors: Sparingly::default(),
+        user,
+        inside,
+        myself: address.clone(),
+        listener: None,
+        greeters: BTreeMap::new(),
+        last_id: 0,
+        running: 0,
+    };
+    spawn(doorman, mailbox, parent, report);
+    DoormanAddress(address)
+}
+
+impl<U, H> Actor for Doorman<U, H>
+where
+    U: From<NetworkEvent> + Send + 'static,
+    H: From<DoorReport> + Send + 'static,
+{
+    type Msg = DoormanMsg;
+    type Output = ();
+    type Error = NetworkError;
+
+    async fn run(mut self, mut mailbox: Mailbox<DoormanMsg>) -> Result<(), NetworkError> {
+        self.start_listener();
+        let outcome = loop {
+            match mailbox.next().await {
+                Some(DoormanMsg::Stop) | None => break Ok(()),
+                Some(message) => {
+                    if let Err(error) = self.hear(message) {
+                        break Err(error);
+                    }
+                }
+            }
+        };
+        self.listener = None;
+        self.greeters.clear();
+        while self.running > 0 {
+            match mailbox.next().await {
+                Some(message) => self.note_end(&message),
+                None => break,
+            }
+        }
+        outcome
+    }
+}
+
+impl<U, H> Doorman<U, H>
+where
+    U: From<NetworkEvent> + Send + 'static,
+    H: From<DoorReport> + Send + 'static,
+{
+    fn hear(&mut self, message: DoormanMsg) -> Result<(), NetworkError> {
+        self.note_end(&message);
+        match message {
+            // `run` looks for it first.
+            DoormanMsg::Stop => {}
+            DoormanMsg::Taken => {
+                let more = self.credit.taken();
+                self.accept(more);
+            }
+            DoormanMsg::Refused { from, refusal } => {
+                self.refuse(RefusedBecause::Id(refusal), Some(from));
+            }
+            DoormanMsg::Listener(report) => self.hear_listener(report),
+            DoormanMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
+            DoormanMsg::GreeterEnded { greeter, exit } => self.greeter_ended(greeter, exit),
+        }
+        Ok(())
+    }
+
+    fn hear_listener(&mut self, report: ListenerReport) {
+        match report {
+            ListenerReport::Listening { addresses, elsewhere } => self.open(addresses, elsewhere),
+            ListenerReport::BindFailed { endpoint, cause, retry_after } => {
+                self.report(NetworkEvent::BindFailed { endpoint, cause, retry_after });
+            }
+            ListenerReport::Accepted { connection, from } => self.accepted(connection, from.ip()),
+            ListenerReport::NoDescriptors { cause } => {
+                if let Some(times) = self.no_descriptors.count() {
+                    self.report(NetworkEvent::NoDescriptors { cause, times });
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
+        for Elsewhere { endpoint, address } in elsewhere {
+            self.report(NetworkEvent::NotHere { endpoint, address });
+        }
+        for address in &addresses {
+            self.report(NetworkEvent::Listening { address: *address });
+        }
+        self.hand_on(DoorReport::Open { addresses });
+        self.accept(AcceptCredit::AHEAD_MAX);
+    }
+
+    fn accepted(&mut self, connection: Connection, from: IpAddr) {
+        self.last_id += 1;
+        let greeter = GreeterId(self.last_id);
+        if let Some(silent) = self.reception.admit(greeter, from) {
+            self.greeters.remove(&silent);
+            self.refuse(RefusedBecause::Silence, None);
+        }
+        self.start_greeter(greeter, connection);
+        let more = self.credit.accepted();
+        self.accept(more);
+    }
+
+    fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
+        // One that had to make room has lost its place, whatever it has read meanwhile.
+        let Some(from) = self.reception.leave(greeter) else { return };
+        let reason = match exit {
+            Exit::Done(Some(Greeted { connection, greeting })) => {
+                self.credit.handed_on();
+                let ticket = Ticket { from, doorman: self.myself.clone() };
+                return self.hand_on(DoorReport::Arrived { greeting, connection, ticket });
+            }
+            Exit::Done(None) => return,
+            Exit::Failed(error) => error.into(),
+            Exit::Panicked(message) => RefusedBecause::Panicked(message),
+        };
+        self.refuse(reason, Some(from));
+    }
+
+    fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
+        if let Some(event) = self.refusals.note(reason, from) {
+            self.report(event);
+        }
+    }
+
+    fn report(&self, event: NetworkEvent) {
+        // A user that has ended will have us stopped.
+        let _ = self.user.tell(U::from(event));
+    }
+
+    fn hand_on(&self, report: DoorReport) {
+        // The same is true of those inside.
+        let _ = self.inside.tell(H::from(report));
+    }
+
+    fn accept(&self, more: usize) {
+        if more > 0
+            && let Some(listener) = &self.listener
+        {
+            let _ = listener.tell(ListenerMsg::Accept(more));
+        }
+    }
+
+    fn start_listener(&mut self) {
+        let (address, mailbox) = mailbox();
+        let listener = Listener {
+            listen: std::mem::take(&mut self.door.listen),
+            rebind: self.door.rebind,
+            parent: self.myself.clone(),
+        };
+        spawn(listener, mailbox, self.myself.clone(), |exit| DoormanMsg::ListenerEnded { exit });
+        self.listener = Some(address);
+        self.running += 1;
+    }
+
+    fn start_greeter(&mut self, id: GreeterId, connection: Connection) {
+        let (address, mailbox) = mailbox();
+        let greeter = Greeter { connection, limit: self.door.greeting };
+        spawn(greeter, mailbox, self.myself.clone(), move |exit| DoormanMsg::GreeterEnded {
+            greeter: id,
+            exit,
+        });
+        self.greeters.insert(id, address);
+        self.running += 1;
+    }
+
+    /// Keeps count of the children that have ended.
+    fn note_end(&mut self, message: &DoormanMsg) {
+        match message {
+            DoormanMsg::ListenerEnded { .. } => self.listener = None,
+            DoormanMsg::GreeterEnded { greeter, .. } => {
+                self.greeters.remove(greeter);
+            }
+            DoormanMsg::Stop
+            | DoormanMsg::Taken
+            | DoormanMsg::Refused { .. }
+            | DoormanMsg::Listener(_) => return,
+        }
+        self.running -= 1;
+    }
+}
+
+fn listener_error(exit: Exit<(), ListenError>) -> NetworkError {
+    match exit {
+        Exit::Failed(error) => error.into(),
+        Exit::Done(()) | Exit::Panicked(_) => {
+            NetworkError::Listener { exit: UntrustedText::new(exit) }
+        }
+    }
+}
