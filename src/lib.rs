@@ -33,6 +33,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`node`] | one member, running: the actors and what one can know of them |
+//! | [`network`] | what a node's network is set to, and what it has to tell |
 //! | [`election`] | the pure core that decides, and the notifications it is about |
 //! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
 //! | [`zoo_cfg`] | reads the configuration file of a real server |
@@ -56,6 +57,7 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
+pub mod network;
 pub mod node;
 pub mod probe;
 pub mod scenario;

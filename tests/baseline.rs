@@ -8,8 +8,10 @@ mod common;
 use std::fs;
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
-use ballotbox::node::{NodeEvent, Occurrence};
-use ballotbox_actors::NetworkEvent;
+use ballotbox::{
+    network::NetworkEvent,
+    node::{NodeEvent, Occurrence},
+};
 use ballotbox_core::wire::{Greeting, GreetingForm};
 use common::{Lab, elects, id};
 

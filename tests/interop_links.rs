@@ -17,9 +17,9 @@ use async_std::{future::timeout, task::block_on};
 use ballotbox::{
     Epoch, GroupId, Node, Role, Round, ServerId, Vote, Zxid,
     election::{Format, Notification, PeerState},
+    network::NetworkEvent,
     node::{News, NodeEvent, Status, Watch},
 };
-use ballotbox_actors::NetworkEvent;
 use ballotbox_core::wire::{Frame, FrameBuffer, Greeting, GreetingForm};
 use futures::future::join_all;
 

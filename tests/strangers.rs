@@ -21,9 +21,9 @@ use async_std::{
 };
 use ballotbox::{
     Epoch, Node, NodeConfig, Round, Standing, Vote, Zxid,
+    network::NetworkEvent,
     node::{NodeEvent, NodeState, Occurrence, Status, Watch},
 };
-use ballotbox_actors::NetworkEvent;
 use ballotbox_core::{
     links::LinkId,
     wire::{Greeting, GreetingForm},

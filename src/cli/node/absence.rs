@@ -8,9 +8,9 @@ use std::{
 
 use ballotbox::{
     Ensemble, QuorumCount, ServerId,
+    network::NetworkEvent,
     node::{NodeEvent, NodeState, Occurrence, Status},
 };
-use ballotbox_actors::NetworkEvent;
 use ballotbox_core::RateLimit;
 
 use super::event::{Event, Missing, why_unreachable};
@@ -167,8 +167,7 @@ impl Shortage {
 
 #[cfg(test)]
 mod tests {
-    use ballotbox::{Member, Round, node::ElectionStatus};
-    use ballotbox_actors::DialError;
+    use ballotbox::{Member, Round, network::DialError, node::ElectionStatus};
     use ballotbox_core::links::{Generation, LinkId};
 
     use super::*;

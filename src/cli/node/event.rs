@@ -7,13 +7,11 @@ use std::{
 
 use ballotbox::{
     Decision, ServerId, Standing,
+    network::{ConnectError, DialError, NetworkEvent, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
     scenario::live::tenths_of_ms,
 };
-use ballotbox_actors::{
-    DialError, NetworkEvent, RefusedBecause, kit::Rounded, socket::ConnectError,
-};
-use ballotbox_core::links::Refusal;
+use ballotbox_actors::kit::Rounded;
 use serde::Serialize;
 
 use super::gate::Kind;

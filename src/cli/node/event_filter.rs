@@ -113,11 +113,8 @@ mod tests {
 
     use ballotbox::{
         Decision, Epoch, Member, Round, Standing, Vote, Zxid,
+        network::{ConnectError, DialError, LookupError, NetworkEvent, RefusedBecause},
         node::{ElectionStatus, NodeEvent, NodeState},
-    };
-    use ballotbox_actors::{
-        DialError, NetworkEvent, RefusedBecause,
-        socket::{ConnectError, LookupError},
     };
     use ballotbox_core::links::{Generation, LinkId, Refusal};
 

@@ -1,0 +1,13 @@
+//! What of a node's network shows: the waits that a [`NodeConfig`](crate::NodeConfig) sets, what a
+//! [`NodeEvent`](crate::node::NodeEvent) tells, and why a node may have to give up.
+//!
+//! The network itself, with its actors, is the package `ballotbox-actors`.
+
+pub use ballotbox_actors::{
+    DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, RefusedBecause,
+    socket::{ConnectError, LookupError},
+};
+pub use ballotbox_core::{
+    Backoff,
+    links::{Generation, LinkId, LinkTiming, Refusal},
+};
