@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::{Backoff, Sparingly, UntrustedText, links::Refusal, wire::Greeting};
+use ballotbox_core::{Backoff, UntrustedText, links::Refusal, wire::Greeting};
 
 pub(crate) use self::greeter::GreeterError;
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
@@ -54,7 +54,6 @@ pub(crate) struct Doorman<U, H> {
     reception: Reception,
     credit: AcceptCredit,
     refusals: Refusals,
-    no_descriptors: Sparingly,
     user: Address<U>,
     /// Where connections are handed on to.
     inside: Address<H>,
@@ -91,6 +90,8 @@ impl From<ListenerReport> for DoormanMsg {
 pub(crate) enum DoorReport {
     /// We listen at these addresses.
     Open { addresses: Vec<SocketAddr> },
+    /// This process may open no more sockets. Those inside notice that as well, and count it.
+    NoDescriptors { cause: UntrustedText },
     /// A connection has said who it is; from then on nothing was read.
     Arrived { greeting: Greeting, connection: Connection, ticket: Ticket },
 }
@@ -159,7 +160,6 @@ where
         reception: Reception::default(),
         credit: AcceptCredit::default(),
         refusals: Refusals::default(),
-        no_descriptors: Sparingly::default(),
         user,
         inside,
         myself: address.clone(),
@@ -237,9 +237,7 @@ where
             }
             ListenerReport::Accepted { connection, from } => self.accepted(connection, from.ip()),
             ListenerReport::NoDescriptors { cause } => {
-                if let Some(times) = self.no_descriptors.count() {
-                    self.report(NetworkEvent::NoDescriptors { cause, times });
-                }
+                self.hand_on(DoorReport::NoDescriptors { cause });
             }
         }
     }

@@ -63,11 +63,6 @@ impl<M> Address<M> {
     pub fn is_gone(&self) -> bool {
         self.0.is_disconnected()
     }
-
-    /// How many messages wait to be read.
-    pub fn backlog(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Where an actor is fed, by those who can wait until there is room.

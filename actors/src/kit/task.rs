@@ -44,17 +44,6 @@ impl<T, E: fmt::Display> fmt::Display for Exit<T, E> {
     }
 }
 
-/// An actor that was started. Dropping this lets it run on; it ends when its mailbox closes.
-#[derive(Debug)]
-pub struct Task(async_std::task::JoinHandle<()>);
-
-impl Task {
-    /// Waits until the actor has ended and its parent was told.
-    pub async fn ended(self) {
-        self.0.await;
-    }
-}
-
 /// Starts an actor. When it ends, for whatever reason, the parent is told `report(exit)`.
 ///
 /// The actor and all it owns is dropped before the report is sent: a parent that hears of the end may count on
@@ -64,15 +53,15 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     mailbox: Mailbox<A::Msg>,
     parent: Address<P>,
     report: impl FnOnce(Exit<A::Output, A::Error>) -> P + Send + 'static,
-) -> Task {
-    Task(async_std::task::spawn(async move {
+) {
+    async_std::task::spawn(async move {
         let exit = match AssertUnwindSafe(actor.run(mailbox)).catch_unwind().await {
             Ok(Ok(output)) => Exit::Done(output),
             Ok(Err(error)) => Exit::Failed(error),
             Err(panic) => Exit::Panicked(panic_message(panic.as_ref())),
         };
         let _ = parent.tell(report(exit));
-    }))
+    });
 }
 
 /// Lets others run first. An actor that has much to do at once is fair by it to those that must be quick.
@@ -131,14 +120,12 @@ mod tests {
         block_on(async {
             let (parent, mut reports) = mailbox();
             let (address, orders) = mailbox();
-            let task = spawn(Obedient, orders, parent, |exit| exit);
+            spawn(Obedient, orders, parent, |exit| exit);
             if let Some(order) = order {
                 address.tell(order).unwrap();
             }
             drop(address);
-            let exit = reports.next().await.expect("every end is reported");
-            task.ended().await;
-            exit
+            reports.next().await.expect("every end is reported")
         })
     }
 

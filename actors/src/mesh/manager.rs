@@ -130,6 +130,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             // `run` looks for it first.
             ManagerMsg::Stop => {}
             ManagerMsg::Door(DoorReport::Open { addresses }) => self.begin(addresses),
+            ManagerMsg::Door(DoorReport::NoDescriptors { cause }) => self.out_of_descriptors(cause),
             ManagerMsg::Door(DoorReport::Arrived { greeting, connection, ticket }) => {
                 let socket = self.park(Parked { connection, ticket: Some(ticket) });
                 self.decide(Event::Greeted { from: greeting.from, socket });

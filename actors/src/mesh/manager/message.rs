@@ -86,9 +86,4 @@ impl NetworkAddress {
     pub(crate) fn inside(&self) -> Address<ManagerMsg> {
         self.0.clone()
     }
-
-    /// How many messages wait to be read by the manager. It is bounded by the number of peers; tests look at it.
-    pub fn backlog(&self) -> usize {
-        self.0.backlog()
-    }
 }
