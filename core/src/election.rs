@@ -43,6 +43,7 @@
 
 mod core;
 mod event;
+mod excerpt;
 mod hearing;
 pub mod invariants;
 mod notification;

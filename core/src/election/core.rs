@@ -28,9 +28,9 @@ pub struct Election {
     pub(super) ensemble: Arc<Ensemble>,
     pub(super) timing: Timing,
     /// The members as text, sent along with each notification.
-    config_text: Arc<str>,
+    pub(super) config_text: Arc<str>,
     /// What we stand on: the last change we hold, and the epoch we last took part in.
-    history: (Zxid, Epoch),
+    pub(super) history: (Zxid, Epoch),
     pub(super) state: State,
     pub(super) round: Round,
     /// What we vote for in this round, and once settled what we settled on.

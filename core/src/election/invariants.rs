@@ -9,6 +9,7 @@ use super::{
     Ballot, Decision, Election, PeerState, Standing, State, hearing::ASKERS_MAX, tally::Tally,
     watch::Reach,
 };
+use crate::ServerId;
 
 /// A rule: whether it holds over this step.
 pub type Rule = fn(before: &Election, after: &Election) -> bool;
@@ -31,6 +32,22 @@ pub const RULES: [(&str, Rule); 11] = [
 /// The name of the first rule that this step breaks.
 pub fn first_broken(before: &Election, after: &Election) -> Option<&'static str> {
     RULES.iter().find(|(_, rule)| !rule(before, after)).map(|(name, _)| *name)
+}
+
+/// The same for a step by an event that is [about](super::Event::about) this server. Of the election before, an
+/// [excerpt](Election::excerpt) is enough.
+pub fn first_broken_about(
+    before: &Election,
+    after: &Election,
+    server: ServerId,
+) -> Option<&'static str> {
+    if before.state != after.state {
+        return first_broken(before, after);
+    }
+    let excerpt = after.excerpt(server);
+    // An excerpt holds no quorum: what it seems to break is looked at in whole.
+    let broken = |rule: Rule| !rule(before, &excerpt) && !rule(before, after);
+    RULES.iter().find(|(_, rule)| broken(*rule)).map(|(name, _)| *name)
 }
 
 /// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest round there is

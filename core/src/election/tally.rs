@@ -54,6 +54,11 @@ impl Tally {
         self.0.insert(voter, ballot);
     }
 
+    /// Takes over what another tally holds of this voter, if anything.
+    pub(super) fn copy(&mut self, voter: ServerId, from: &Self) {
+        self.0.extend(from.0.get_key_value(&voter));
+    }
+
     /// Forgets what this voter said.
     pub(super) fn remove(&mut self, voter: ServerId) {
         self.0.remove(&voter);

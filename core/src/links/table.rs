@@ -2,6 +2,7 @@
 
 mod candidates;
 mod dialing;
+mod excerpt;
 pub mod invariants;
 mod peer;
 

@@ -185,7 +185,14 @@ impl Ensemble {
     pub fn is_quorum(&self, ids: &BTreeSet<ServerId>) -> bool {
         match &self.quorums {
             Quorums::Majority { voters } => {
-                ids.iter().filter(|id| self.is_voter(**id)).count() > voters / 2
+                // Both are in order: one walk, not a search for each.
+                let mut members = self.members.iter().peekable();
+                let is_voter = |id: &&ServerId| {
+                    while members.next_if(|(member, _)| *member < *id).is_some() {}
+                    let found = members.next_if(|(member, _)| *member == *id);
+                    found.is_some_and(|(_, role)| *role == Role::Voter)
+                };
+                ids.iter().filter(is_voter).count() > voters / 2
             }
             Quorums::Hierarchical { weights, groups, totals } => {
                 groups_won(ids, weights, groups, totals) > totals.len() / 2

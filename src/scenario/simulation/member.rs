@@ -1,6 +1,10 @@
 //! [`Member`]: one server of the simulated ensemble, made of the two production cores.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use ballotbox_core::{
     ServerId,
@@ -46,11 +50,14 @@ pub(super) struct Running {
     /// What is to be said when everything of this instant has been heard.
     pub(super) outgoing: Outgoing<Moment>,
     /// The newest word for each peer since the present link to it.
-    pub(super) newest: Vec<(ServerId, Frame)>,
+    pub(super) newest: BTreeMap<ServerId, Frame>,
     /// Frames that were handed to the system, and not yet reported as written.
     pub(super) writing: u32,
     /// The links that are open here, and the connections they are.
-    pub(super) open: Vec<(LinkId, End)>,
+    pub(super) open: BTreeMap<LinkId, End>,
+    /// Which events of its two cores are judged in whole.
+    pub(super) election_judged: Cadence,
+    pub(super) table_judged: Cadence,
 }
 
 /// What the two halves of a member tell each other.
@@ -99,9 +106,11 @@ impl Running {
             election_timers: ArmedTimers::default(),
             link_timers: ArmedTimers::default(),
             outgoing: Outgoing::default(),
-            newest: Vec::new(),
+            newest: BTreeMap::new(),
             writing: 0,
-            open: Vec::new(),
+            open: BTreeMap::new(),
+            election_judged: Cadence::new(setup.members.len()),
+            table_judged: Cadence::new(setup.members.len()),
         }
     }
 }
@@ -121,33 +130,56 @@ pub(super) fn state_of(election: &Election) -> MemberState {
 
 /// Which timers are armed, each with the number of its end in the queue. An end with another number is ignored.
 #[derive(Debug)]
-pub(super) struct ArmedTimers<T>(Vec<(T, u64)>);
+pub(super) struct ArmedTimers<T>(BTreeMap<T, u64>);
 
-impl<T: PartialEq + Copy> ArmedTimers<T> {
+impl<T: Ord> ArmedTimers<T> {
     pub(super) fn set(&mut self, timer: T, number: u64) {
-        match self.0.iter_mut().find(|(armed, _)| *armed == timer) {
-            Some((_, present)) => *present = number,
-            None => self.0.push((timer, number)),
-        }
+        self.0.insert(timer, number);
     }
 
-    pub(super) fn clear(&mut self, timer: T) {
-        self.0.retain(|(armed, _)| *armed != timer);
+    pub(super) fn clear(&mut self, timer: &T) {
+        self.0.remove(timer);
     }
 
-    pub(super) fn is_armed(&self, timer: T) -> bool {
-        self.0.iter().any(|(armed, _)| *armed == timer)
+    pub(super) fn is_armed(&self, timer: &T) -> bool {
+        self.0.contains_key(timer)
     }
 
     /// Whether the timer is armed under this number; it is not any more.
-    pub(super) fn take(&mut self, timer: T, number: u64) -> bool {
-        let found = self.0.iter().position(|armed| *armed == (timer, number));
-        found.map(|index| self.0.swap_remove(index)).is_some()
+    pub(super) fn take(&mut self, timer: &T, number: u64) -> bool {
+        let armed = self.0.get(timer) == Some(&number);
+        if armed {
+            self.0.remove(timer);
+        }
+        armed
     }
 }
 
 impl<T> Default for ArmedTimers<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(BTreeMap::new())
+    }
+}
+
+/// After which events the rules are evaluated for all that a core holds: in a large ensemble, after one of as many events as
+/// there are members. After the others they are evaluated for the member that the event is about.
+#[derive(Debug)]
+pub(super) struct Cadence {
+    members: usize,
+    events: usize,
+}
+
+impl Cadence {
+    /// In ensembles up to this size, all events are judged in whole.
+    const ALWAYS_UP_TO: usize = 16;
+
+    const fn new(members: usize) -> Self {
+        Self { members, events: 0 }
+    }
+
+    /// Counts an event: whether it is one that is judged in whole.
+    pub(super) const fn is_whole(&mut self) -> bool {
+        self.events += 1;
+        self.members <= Self::ALWAYS_UP_TO || self.events.is_multiple_of(self.members)
     }
 }

@@ -199,7 +199,7 @@ fn give_up_hope(world: &mut World, schedule: &Schedule) {
 fn is_settled(world: &World) -> bool {
     let doubts = |member: &Member| {
         let running = member.running.as_ref();
-        running.is_some_and(|running| running.election_timers.is_armed(Timer::Grace))
+        running.is_some_and(|running| running.election_timers.is_armed(&Timer::Grace))
     };
     world.record.agreement().is_some()
         && !world.members.iter().any(doubts)

@@ -284,6 +284,10 @@ impl World {
         &self.setup.faults
     }
 
+    pub(super) fn member(&self, id: ServerId) -> Option<&Member> {
+        self.members.get(self.place(id)?)
+    }
+
     fn place(&self, id: ServerId) -> Option<usize> {
         self.members.binary_search_by_key(&id, |member| member.id).ok()
     }

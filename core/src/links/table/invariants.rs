@@ -29,7 +29,7 @@ pub struct Step<'a> {
 pub type Rule = fn(Step<'_>) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 9] = [
+pub const RULES: [(&str, Rule); 10] = [
     ("a newer link has a higher generation", generations_grow),
     ("every link that comes or goes is told", links_are_told),
     ("the higher id dials, the lower one knocks", higher_dials),
@@ -39,6 +39,7 @@ pub const RULES: [(&str, Rule); 9] = [
     ("a link in place gives way only when it does not answer", gives_way_to_who_speaks),
     ("a peer without a link is tried, and a higher id until it speaks", unlinked_is_tried),
     ("what a link table keeps is bounded", bounded),
+    ("an event changes no peer but the one it is about", changes_whom_it_is_about),
 ];
 
 /// The name of the first rule that this step breaks.
@@ -223,6 +224,14 @@ pub fn bounded(step: Step<'_>) -> bool {
             .all(|link| link.rivals.count() <= CANDIDATES_MAX)
 }
 
+/// Peers that an event is not [about](Event::about) stay as they are.
+pub fn changes_whom_it_is_about(step: Step<'_>) -> bool {
+    step.event.about().is_none_or(|about| {
+        let is_other = |(id, _): &(&ServerId, &Peer)| **id != about;
+        step.before.peers.iter().filter(is_other).eq(step.after.peers.iter().filter(is_other))
+    })
+}
+
 fn outboxes(table: &LinkTable) -> impl Iterator<Item = (ServerId, &Outbox)> {
     let of_peers = table.peers.iter().filter_map(|(id, peer)| {
         let link = peer.link.as_ref()?;
@@ -307,6 +316,7 @@ mod tests {
         let frame = Frame::new(b"vote").unwrap();
         let write = Action::Write { link, frame: frame.clone() };
         let quiet = Event::Reconnect;
+        let about_8 = Event::TimerFired(Timer::Steady(id(8)));
         let greeted = Event::Greeted { from: Some(id(8)), socket: SocketId(9) };
         let knock = Action::Dial { link, approach: Approach::Knock };
         let found = [
@@ -323,6 +333,7 @@ mod tests {
             }),
             broken(&quiet, &[Action::ClearTimer(Timer::Redial(id(8)))], |_| {}),
             broken(&quiet, &[], |table| drop(table.peers.remove(&id(8)))),
+            broken(&about_8, &[], |table| outbox_of_3(table).writing ^= true),
         ];
         assert_eq!(found, RULES.map(|(name, _)| Some(name)));
     }

@@ -263,15 +263,14 @@ impl World {
         // Whoever reads the link begins at once.
         self.read(end);
         if let Some(running) = &mut self.members[member].running {
-            running.open.push((link, end));
+            running.open.insert(link, end);
         }
     }
 
     /// This link is no longer open at this member.
     pub(super) fn forget_link(&mut self, member: usize, link: LinkId) -> Option<End> {
         let running = self.members[member].running.as_mut()?;
-        let index = running.open.iter().position(|(open, _)| *open == link)?;
-        Some(running.open.swap_remove(index).1)
+        running.open.remove(&link)
     }
 
     pub(super) fn close(&mut self, end: End) {

@@ -44,7 +44,7 @@ impl World {
         number: u64,
     ) {
         if let Some(running) = self.running(member, life)
-            && running.election_timers.take(timer, number)
+            && running.election_timers.take(&timer, number)
         {
             self.note(member, "timer", format_args!("{timer:?}"));
             self.elect(member, ElectionEvent::TimerFired(timer));
@@ -53,7 +53,7 @@ impl World {
 
     pub(super) fn link_timer(&mut self, member: usize, life: u32, timer: LinkTimer, number: u64) {
         if let Some(running) = self.running(member, life)
-            && running.link_timers.take(timer, number)
+            && running.link_timers.take(&timer, number)
         {
             self.link(member, LinkEvent::TimerFired(timer));
         }
@@ -98,9 +98,15 @@ impl World {
     fn elect(&mut self, member: usize, event: ElectionEvent) {
         let id = self.members[member].id;
         let Some(running) = &mut self.members[member].running else { return };
-        let before = running.election.clone();
-        let actions = running.election.handle(event);
-        if let Some(rule) = invariants::first_broken(&before, &running.election) {
+        let about = event.about().filter(|_| !running.election_judged.is_whole());
+        let election = &mut running.election;
+        let before = about.map_or_else(|| election.clone(), |server| election.excerpt(server));
+        let actions = election.handle(event);
+        let broken = match about {
+            Some(server) => invariants::first_broken_about(&before, election, server),
+            None => invariants::first_broken(&before, election),
+        };
+        if let Some(rule) = broken {
             self.break_rule(Violation::by(id, rule, self.now()));
         }
         for action in actions {
@@ -127,7 +133,7 @@ impl World {
             }
             ElectionAction::ClearTimer(timer) => {
                 if let Some(running) = &mut self.members[member].running {
-                    running.election_timers.clear(timer);
+                    running.election_timers.clear(&timer);
                 }
             }
             ElectionAction::Reconnect => {
@@ -165,10 +171,7 @@ impl World {
         let life = self.members[member].life;
         let Some(running) = &mut self.members[member].running else { return };
         for (to, frame) in running.outgoing.take_due(self.now, running.present.count()) {
-            match running.newest.iter_mut().find(|(peer, _)| *peer == to) {
-                Some((_, newest)) => *newest = frame.clone(),
-                None => running.newest.push((to, frame.clone())),
-            }
+            running.newest.insert(to, frame.clone());
             self.told.push_back((member, Inner::Link(LinkEvent::Send { to, frame })));
         }
         // What was not due still waits.
@@ -180,7 +183,7 @@ impl World {
     fn heed(&mut self, member: usize, notice: Notice) {
         let Some(running) = &mut self.members[member].running else { return };
         if let Notice::LinkUp(link) = notice {
-            running.newest.retain(|(peer, _)| *peer != link.peer);
+            running.newest.remove(&link.peer);
         }
         if let Some(event) = running.present.event_of(notice) {
             self.elect(member, event);
@@ -189,18 +192,27 @@ impl World {
 
     pub(super) fn link(&mut self, member: usize, event: LinkEvent) {
         let Some(running) = &mut self.members[member].running else { return };
-        let (before, told) = (running.table.clone(), event.clone());
-        let actions = running.table.handle(event);
-        let after = &running.table;
+        let about = event.about().filter(|_| !running.table_judged.is_whole());
+        let (table, told) = (&mut running.table, event.clone());
+        let before = about.map_or_else(|| table.clone(), |peer| table.excerpt(peer));
+        let actions = table.handle(event);
+        let excerpt = about.map(|peer| table.excerpt(peer));
+        let after = excerpt.as_ref().unwrap_or(table);
         let step = LinkStep { before: &before, event: &told, actions: &actions, after };
         if let Some(rule) = links::first_broken(step) {
             self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
         }
+        let opened = |action: &LinkAction| {
+            if let LinkAction::OpenLink { link, .. } = action { Some(*link) } else { None }
+        };
+        let opened: Vec<_> = actions.iter().filter_map(opened).collect();
         for action in actions {
             self.perform_link(member, action);
         }
-        if let Some(rule) = rules::broken_by_links(self, member) {
-            self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
+        for link in opened {
+            if let Some(rule) = rules::broken_by_link(self, member, link) {
+                self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
+            }
         }
     }
 
@@ -237,7 +249,7 @@ impl World {
             }
             LinkAction::ClearTimer(timer) => {
                 if let Some(running) = &mut self.members[member].running {
-                    running.link_timers.clear(timer);
+                    running.link_timers.clear(&timer);
                 }
             }
             LinkAction::Notify(notice) => self.notify(member, notice),
@@ -261,8 +273,7 @@ impl World {
     /// Hands a frame to the system.
     fn write(&mut self, member: usize, link: LinkId, frame: Frame) {
         let Some(running) = &mut self.members[member].running else { return };
-        let Some((_, end)) = running.open.iter().find(|(open, _)| *open == link) else { return };
-        let end = *end;
+        let Some(end) = running.open.get(&link).copied() else { return };
         running.writing += 1;
         self.record.count_message();
         self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
