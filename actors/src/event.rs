@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{doorman::GreeterError, socket::DialError};
+use crate::socket::DialError;
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
@@ -165,15 +165,5 @@ impl Refusals {
     ) -> Option<NetworkEvent> {
         let times = self.0.entry(reason.kind()).or_default().count()?;
         Some(NetworkEvent::Refused { from, reason, times })
-    }
-}
-
-impl From<GreeterError> for RefusedBecause {
-    fn from(error: GreeterError) -> Self {
-        match error {
-            GreeterError::Greeting(error) => Self::NoGreeting(error),
-            GreeterError::Broken { .. } => Self::Broken(UntrustedText::new(error)),
-            GreeterError::Silent { .. } => Self::Silence,
-        }
     }
 }

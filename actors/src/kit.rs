@@ -4,6 +4,7 @@
 //! the last one asks it to end. [`spawn`] starts it, and when it ends (its work is done, it failed, it panicked) its
 //! parent is told so, in the parent's own words: supervision is a message like any other, and nothing is ever
 //! restarted behind anybody's back. An actor that works towards one result ends with it, and knows nobody.
+//! One that reports again and again holds the address of its parent and is generic in it: `P: From<Report>`.
 //!
 //! This is also the only place that reads a clock, sleeps, or starts a task.
 

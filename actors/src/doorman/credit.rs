@@ -17,7 +17,7 @@ impl AcceptCredit {
     pub(super) const AHEAD_MAX: usize = 16;
 
     /// When this many that were handed on are not dealt with, no more are let in.
-    const UNTAKEN_MAX: usize = 64;
+    pub(super) const UNTAKEN_MAX: usize = 64;
 
     /// A connection has come in. Returns how many more may be accepted.
     pub(super) const fn accepted(&mut self) -> usize {

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use crate::{
+    event::RefusedBecause,
     kit::{Actor, Mailbox, Raced, Rounded, clock},
     socket::Connection,
 };
@@ -45,6 +46,16 @@ pub(crate) enum GreeterError {
         /// How long it was given.
         limit: Duration,
     },
+}
+
+impl From<GreeterError> for RefusedBecause {
+    fn from(error: GreeterError) -> Self {
+        match error {
+            GreeterError::Greeting(error) => Self::NoGreeting(error),
+            GreeterError::Broken { .. } => Self::Broken(UntrustedText::new(error)),
+            GreeterError::Silent { .. } => Self::Silence,
+        }
+    }
 }
 
 impl Actor for Greeter {
