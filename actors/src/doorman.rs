@@ -255,7 +255,7 @@ where
     fn accepted(&mut self, connection: Connection, from: IpAddr) {
         self.last_id += 1;
         let greeter = GreeterId(self.last_id);
-        if let Some(silent) = self.reception.admit(greeter, from) {
+        if let Some(silent) = self.reception.admit(greeter, from, self.credit.untaken()) {
             self.greeters.remove(&silent);
             self.refuse(RefusedBecause::Silence, None);
         }

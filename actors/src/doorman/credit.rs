@@ -19,6 +19,11 @@ impl AcceptCredit {
     /// When this many that were handed on are not dealt with, no more are let in.
     pub(super) const UNTAKEN_MAX: usize = 64;
 
+    /// How many connections were handed on, and are not dealt with.
+    pub(super) const fn untaken(&self) -> usize {
+        self.untaken
+    }
+
     /// A connection has come in. Returns how many more may be accepted.
     pub(super) const fn accepted(&mut self) -> usize {
         self.owed += 1;

@@ -7,10 +7,10 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
-/// So many connections may be waiting with their greeting.
+/// At most this many connections wait with their greeting.
 pub const GREETINGS_OPEN_MAX: usize = 256;
 
-/// So many of them from one address.
+/// At most this many of them are from one address.
 pub const GREETINGS_PER_ADDRESS_MAX: usize = 128;
 
 /// One connection that has not greeted yet.
@@ -24,13 +24,18 @@ pub(crate) struct Reception {
 }
 
 impl Reception {
-    /// Lets one in, and says who has to go for it.
-    pub(crate) fn admit(&mut self, id: GreeterId, from: IpAddr) -> Option<GreeterId> {
+    /// Lets one in, and says who has to go for it. Those that have greeted and are not dealt with take room as well.
+    pub(crate) fn admit(
+        &mut self,
+        id: GreeterId,
+        from: IpAddr,
+        untaken: usize,
+    ) -> Option<GreeterId> {
         let of_this_address = self.waiting.iter().filter(|(_, address)| *address == from).count();
         let leaving = if of_this_address >= GREETINGS_PER_ADDRESS_MAX {
             self.waiting.iter().position(|(_, address)| *address == from)
         } else {
-            (self.waiting.len() >= GREETINGS_OPEN_MAX).then_some(0)
+            (self.waiting.len() + untaken >= GREETINGS_OPEN_MAX).then_some(0)
         };
         let left = leaving.and_then(|index| self.waiting.remove(index));
         self.waiting.push_back((id, from));
@@ -57,9 +62,9 @@ mod tests {
     #[test]
     fn a_flood_from_one_address_pushes_out_itself() {
         let mut reception = Reception::default();
-        assert_eq!(reception.admit(GreeterId(0), address(1)), None);
+        assert_eq!(reception.admit(GreeterId(0), address(1), 0), None);
         for id in 1..=1000 {
-            let left = reception.admit(GreeterId(id), address(2));
+            let left = reception.admit(GreeterId(id), address(2), 0);
             let limit = GREETINGS_PER_ADDRESS_MAX as u64;
             assert_eq!(left, (id > limit).then(|| GreeterId(id - limit)));
         }
@@ -71,9 +76,20 @@ mod tests {
     fn a_flood_from_many_addresses_pushes_out_the_longest_silent() {
         let mut reception = Reception::default();
         for id in 0..1000 {
-            let left = reception.admit(GreeterId(id), address((id % 200) as u8));
+            let left = reception.admit(GreeterId(id), address((id % 200) as u8), 0);
             let limit = GREETINGS_OPEN_MAX as u64;
             assert_eq!(left, (id >= limit).then(|| GreeterId(id - limit)));
+        }
+    }
+
+    #[test]
+    fn those_that_have_greeted_and_are_not_dealt_with_take_room_as_well() {
+        let mut reception = Reception::default();
+        let room = GREETINGS_PER_ADDRESS_MAX as u64 / 2;
+        let untaken = GREETINGS_OPEN_MAX - GREETINGS_PER_ADDRESS_MAX / 2;
+        for id in 0..1000 {
+            let left = reception.admit(GreeterId(id), address(1), untaken);
+            assert_eq!(left, (id >= room).then(|| GreeterId(id - room)));
         }
     }
 }
