@@ -2,12 +2,12 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
     time::{Duration, Instant},
     vec,
 };
 
-use async_std::net::TcpStream;
+use async_io::Async;
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::Connection;
@@ -183,7 +183,7 @@ async fn connect_to(
     address: SocketAddr,
     deadline: Deadline,
 ) -> Result<(Connection, SocketAddr), ConnectError> {
-    let connected = clock::within(deadline.left(), TcpStream::connect(address)).await;
+    let connected = clock::within(deadline.left(), Async::<TcpStream>::connect(address)).await;
     match connected.map(|connected| connected.map(Connection::new)) {
         Ok(Ok(connection)) if connection.is_own_end() => {
             Err(ConnectError::of(address, &io::ErrorKind::ConnectionRefused.into()))

@@ -7,13 +7,12 @@
 
 use std::{
     io,
-    net::{Shutdown, SocketAddr},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
 };
 
-use async_std::{
-    io::{ReadExt, WriteExt},
-    net::TcpStream,
-};
+use async_io::Async;
+use futures::{AsyncReadExt, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::Liveness;
@@ -23,10 +22,10 @@ const PROBES: u32 = 3;
 
 /// A connection, made by [`connect`](super::connect()) or accepted by a listener.
 #[derive(Debug)]
-pub struct Connection(TcpStream);
+pub struct Connection(Async<TcpStream>);
 
 impl Connection {
-    pub(super) const fn new(socket: TcpStream) -> Self {
+    pub(super) const fn new(socket: Async<TcpStream>) -> Self {
         Self(socket)
     }
 
@@ -54,13 +53,14 @@ impl Connection {
     ///
     /// The connection is broken.
     pub fn set_nodelay(&self) -> io::Result<()> {
-        self.0.set_nodelay(true)
+        self.0.get_ref().set_nodelay(true)
     }
 
     /// One half for an actor that reads, and one for an actor that writes.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         // The system lets one task read and another write the same socket: nothing has to be locked for a frame.
-        (ReadHalf(self.0.clone()), WriteHalf(self.0))
+        let socket = Arc::new(self.0);
+        (ReadHalf { socket: Arc::clone(&socket), is_drained: false }, WriteHalf(socket))
     }
 
     /// Whether this leads to a socket of this machine that listens at `listening`.
@@ -79,40 +79,50 @@ impl Connection {
     }
 
     fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.0.local_addr()?, self.0.peer_addr()?))
+        let socket = self.0.get_ref();
+        Ok((socket.local_addr()?, socket.peer_addr()?))
     }
 }
 
 /// The half that is read.
 #[derive(Debug)]
-pub(crate) struct ReadHalf(TcpStream);
+pub(crate) struct ReadHalf {
+    socket: Arc<Async<TcpStream>>,
+    /// The last read found less than it had room for: the next one would find nothing, unless more has come meanwhile.
+    is_drained: bool,
+}
 
 impl ReadHalf {
     /// Waits for bytes, and says how many have come: none, when the other end has closed.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).await
+        if self.is_drained {
+            self.socket.readable().await?;
+        }
+        let count = (&*self.socket).read(buffer).await?;
+        self.is_drained = count < buffer.len();
+        Ok(count)
     }
 
     /// Ends the connection, for the half that is written as well.
     pub(crate) fn shut(&self) {
-        shut(&self.0);
+        shut(&self.socket);
     }
 }
 
 /// The half that is written.
 #[derive(Debug)]
-pub(crate) struct WriteHalf(TcpStream);
+pub(crate) struct WriteHalf(Arc<Async<TcpStream>>);
 
 impl WriteHalf {
     /// Writes all of this.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes).await
+        (&*self.0).write_all(bytes).await
     }
 
     /// Lets small frames leave at once, and a peer that has vanished be noticed.
     pub(crate) fn tune(&self, liveness: Liveness) -> io::Result<()> {
-        self.0.set_nodelay(true)?;
-        let options = SockRef::from(&self.0);
+        self.0.get_ref().set_nodelay(true)?;
+        let options = SockRef::from(self.0.get_ref());
         let keepalive = TcpKeepalive::new().with_time(liveness.idle).with_interval(liveness.probe);
         options.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
         #[cfg(target_os = "linux")]
@@ -126,23 +136,26 @@ impl WriteHalf {
     }
 }
 
-fn shut(socket: &TcpStream) {
+fn shut(socket: &Async<TcpStream>) {
     // It may be closed already, which is what was wanted.
-    let _ = socket.shutdown(Shutdown::Both);
+    let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
 
-    use async_std::{net::TcpListener, task::block_on};
+    use std::net::TcpListener;
+
+    use async_std::task::block_on;
     use futures::poll;
 
     use super::*;
 
     async fn pair() -> (Connection, Connection) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+        let address = listener.get_ref().local_addr().unwrap();
+        let near = Async::<TcpStream>::connect(address).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
         (Connection(near), Connection(far))
     }

@@ -2,9 +2,13 @@
 
 mod bind;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
-use async_std::net::TcpListener;
+use async_io::Async;
 use futures::future::select_all;
 
 use self::bind::Binder;
@@ -23,7 +27,7 @@ pub struct Listen {
     /// Where; its name is looked up at every attempt to bind.
     pub endpoint: Endpoint,
     /// A socket that listens there already, as a service manager may hand over.
-    pub ready: Option<std::net::TcpListener>,
+    pub ready: Option<TcpListener>,
 }
 
 impl From<Endpoint> for Listen {
@@ -92,13 +96,13 @@ async fn bind_all<P: From<ListenerReport>>(
     rebind: Backoff,
     parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
-) -> Result<Option<Vec<TcpListener>>, ListenError> {
+) -> Result<Option<Vec<Async<TcpListener>>>, ListenError> {
     for attempts in 1.. {
         let failures = match mailbox.race(binder.attempt()).await {
             Raced::Done(Ok(elsewhere)) => {
-                let sockets: Vec<_> =
-                    binder.into_sockets().into_iter().map(TcpListener::from).collect();
-                let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
+                let sockets: Vec<_> = binder.into_sockets();
+                let addresses =
+                    sockets.iter().filter_map(|socket| socket.get_ref().local_addr().ok());
                 let addresses = addresses.collect();
                 let listening = ListenerReport::Listening { addresses, elsewhere };
                 let told = parent.tell(listening.into());
@@ -127,7 +131,7 @@ async fn bind_all<P: From<ListenerReport>>(
 }
 
 async fn accept<P: From<ListenerReport>>(
-    mut sockets: Vec<TcpListener>,
+    mut sockets: Vec<Async<TcpListener>>,
     parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
 ) {
@@ -166,7 +170,7 @@ async fn accept<P: From<ListenerReport>>(
 }
 
 /// The next connection at any of the sockets.
-async fn accept_any(sockets: &mut [TcpListener]) -> io::Result<(Connection, SocketAddr)> {
+async fn accept_any(sockets: &mut [Async<TcpListener>]) -> io::Result<(Connection, SocketAddr)> {
     if sockets.is_empty() {
         return std::future::pending().await;
     }

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use async_io::Async;
 use futures::future::join_all;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -49,26 +50,28 @@ pub(crate) struct BindFailure {
 #[derive(Debug)]
 pub(crate) struct Binder {
     endpoints: Vec<Endpoint>,
-    /// Sockets that were handed to us.
-    ready: Vec<TcpListener>,
+    /// Sockets that were handed to us, and are not known to the runtime yet.
+    handed: Vec<(Endpoint, TcpListener)>,
+    /// The same, once they are.
+    ready: Vec<Async<TcpListener>>,
     /// By the address that was asked for: its port may be 0.
-    bound: BTreeMap<SocketAddr, TcpListener>,
+    bound: BTreeMap<SocketAddr, Async<TcpListener>>,
 }
 
 impl Binder {
     pub(crate) fn new(listen: Vec<Listen>) -> Self {
-        let (mut endpoints, mut ready) = (Vec::new(), Vec::new());
+        let (mut endpoints, mut handed) = (Vec::new(), Vec::new());
         for Listen { endpoint, ready: socket } in listen {
             match socket {
                 Some(socket) => {
                     // Whoever made it may have thought of fewer peers. If this fails, theirs is good enough.
                     let _ = SockRef::from(&socket).listen(BACKLOG);
-                    ready.push(socket);
+                    handed.push((endpoint, socket));
                 }
                 None => endpoints.push(endpoint),
             }
         }
-        Self { endpoints, ready, bound: BTreeMap::new() }
+        Self { endpoints, handed, ready: Vec::new(), bound: BTreeMap::new() }
     }
 
     /// Binds what is not bound yet, with the names looked up now. When all is well, returns what was left out.
@@ -77,6 +80,7 @@ impl Binder {
     ///
     /// One failure for each endpoint that has one, the first in front. What was bound stays so until the next attempt.
     pub(crate) async fn attempt(&mut self) -> Result<Vec<Elsewhere>, Vec<BindFailure>> {
+        self.take_over();
         let found = self.endpoints.iter().map(|endpoint| resolve(endpoint, RESOLVE_LIMIT));
         let found = join_all(found).await;
         let (wanted, mut failures) = wanted(&self.endpoints, found);
@@ -112,8 +116,18 @@ impl Binder {
         if failures.is_empty() { Ok(elsewhere) } else { Err(failures) }
     }
 
+    /// Makes the sockets that were handed to us known to the runtime. An address for which that fails is bound anew.
+    fn take_over(&mut self) {
+        for (endpoint, socket) in std::mem::take(&mut self.handed) {
+            match Async::new(socket) {
+                Ok(socket) => self.ready.push(socket),
+                Err(_) => self.endpoints.push(endpoint),
+            }
+        }
+    }
+
     /// All sockets there are.
-    pub(crate) fn into_sockets(self) -> Vec<TcpListener> {
+    pub(crate) fn into_sockets(self) -> Vec<Async<TcpListener>> {
         self.ready.into_iter().chain(self.bound.into_values()).collect()
     }
 }
@@ -167,7 +181,7 @@ fn is_elsewhere(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT))
 }
 
-fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen_at(address: SocketAddr) -> io::Result<Async<TcpListener>> {
     match bind(address) {
         // A machine without IPv6 has a wildcard as well.
         Err(error) if address.ip().is_unspecified() && is_elsewhere(&error) => {
@@ -175,6 +189,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
         }
         bound => bound,
     }
+    .and_then(Async::new)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -244,7 +259,7 @@ mod tests {
             let mut binder = binder(&[wildcard.to_owned()]);
             assert_eq!(attempt(&mut binder), Ok(vec![]));
             let sockets = binder.into_sockets();
-            let port = sockets[0].local_addr().unwrap().port();
+            let port = sockets[0].get_ref().local_addr().unwrap().port();
             assert!(reaches("127.0.0.1", port), "{wildcard}");
             let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
             assert_eq!(reaches("::1", port), has_ipv6, "{wildcard}");
