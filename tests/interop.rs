@@ -8,14 +8,15 @@ use std::{
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
-use crate::common::{elects, id, patiently};
+use crate::common::{PATIENCE, elects, id, patiently};
 use crate::zookeeper::{Server, Zoo, log::Outcome};
 use async_std::task::block_on;
 use ballotbox::{
     Endpoint, GroupId, Node, Role, Standing,
-    node::{NodeEvent, NodeState, Status},
+    node::{NodeEvent, NodeState, Status, Watch},
 };
 use serde_json::Value;
 
@@ -220,6 +221,64 @@ fn a_real_leader_is_paused_and_resumed_and_all_agree_again() {
         elects(&mut node.watch(), leader).await;
         assert_no_complaint(&node).await;
     });
+}
+
+#[test]
+fn an_observer_of_ours_does_not_stay_with_a_leader_that_was_replaced_while_it_was_frozen() {
+    let Some(mut zoo) = Zoo::new(THREE_AND_OUR_OBSERVER) else { return };
+    zoo.settings.push("initLimit=10".to_owned());
+    block_on(async {
+        let [_one, mut two, mut three] = three_settle_on_three(&zoo);
+        let mut config = zoo.config(9);
+        config.timing.resend_max = Duration::from_secs(2);
+        let node = Node::start(config).await.unwrap();
+        let mut watch = node.watch();
+        elects(&mut watch, 3).await;
+        // Its connections stay, and it does not tell observers that it follows another.
+        follows_another_after_a_pause(&mut two, &mut three, &mut watch).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+#[test]
+fn an_observer_of_ours_does_not_stay_with_the_last_leader_of_real_servers_that_look() {
+    let Some(mut zoo) = Zoo::new(THREE_AND_OUR_OBSERVER) else { return };
+    zoo.settings.push("initLimit=10".to_owned());
+    block_on(async {
+        let [_one, mut two, mut three] = three_settle_on_three(&zoo);
+        three.pause();
+        two.until_looking();
+        let mut config = zoo.config(9);
+        // Until the frozen one speaks.
+        config.timing.grace = PATIENCE;
+        let node = Node::start(config).await.unwrap();
+        let mut watch = node.watch();
+        // That is 3, unless the others have settled already: they tell observers their last decision as a vote.
+        let first = patiently(watch.elected()).await.unwrap();
+        println!("first with {:?}", first.elected());
+        follows_another_after_a_pause(&mut two, &mut three, &mut watch).await;
+        assert_no_complaint(&node).await;
+    });
+}
+
+const THREE_AND_OUR_OBSERVER: [(u64, Role); 4] =
+    [(1, Role::Voter), (2, Role::Voter), (3, Role::Voter), (9, Role::Observer)];
+
+fn three_settle_on_three(zoo: &Zoo) -> [Server; 3] {
+    let (mut two, mut three) = (zoo.serve(2), zoo.serve(3));
+    assert_eq!((two.until_in_service(), three.until_in_service()), (3, 3));
+    let mut one = zoo.serve(1);
+    assert_eq!(one.until_in_service(), 3);
+    [one, two, three]
+}
+
+/// Freezes 3 until the others serve without it, and waits until all are with the new leader.
+async fn follows_another_after_a_pause(two: &mut Server, three: &mut Server, watch: &mut Watch) {
+    three.pause();
+    let leader = two.until_in_service();
+    three.resume();
+    assert_eq!(three.outcome_with(leader).state, "FOLLOWING");
+    elects(watch, leader).await;
 }
 
 #[test]

@@ -20,6 +20,7 @@
 //! | | the settle timer, and the candidate cannot be reached | next round: looking |
 //! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
 //! | decided | one who looks | answer with the decision |
+//! | | as observer: silence | ask the leader, after a wait that doubles; once it has said that it leads, after the longest |
 //! | | the leader, or as leader the quorum, is gone | next round: looking |
 //! | | it, or they, turned to a better candidate of this round | adopt it, go on: looking |
 //!
@@ -34,7 +35,8 @@
 //! - A voter that joins a leader, having voted otherwise, says so to all voters. So nobody goes on counting on its
 //!   vote, and the leader knows its followers.
 //! - One that was still settled when it heard our vote is told it again once it looks.
-//! - Observers ask, and do not answer. A leader that looks again tells its observers, and in the end whom it follows.
+//! - Observers ask, and do not answer. One that has decided asks its leader whether it leads: a real server that looks tells
+//!   outsiders its last decision as if it were a vote in the new round, and tells them nothing unasked. A leader that looks again tells its observers, and in the end whom it follows.
 //!
 //! Once decided, links and words are watched: until there are heartbeats, that is how a lost leader is noticed.
 //!

@@ -319,8 +319,10 @@ impl Election {
                 Some(_) | None => self.look(out),
             },
             (Timer::Grace, State::Decided(_)) if self.watch.grace_armed => self.look(out),
+            (Timer::Confirm, State::Decided(decision)) => self.ask_leader(decision, out),
             // It was cleared when it had fired already.
-            (Timer::Startup | Timer::Resend | Timer::Settle | Timer::Grace, _) => {}
+            (Timer::Startup | Timer::Resend | Timer::Settle | Timer::Grace | Timer::Confirm, _) => {
+            }
         }
     }
 

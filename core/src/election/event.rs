@@ -97,6 +97,8 @@ pub enum Timer {
     Settle,
     /// The leader, or as leader the quorum, has been out of reach too long.
     Grace,
+    /// As observer: ask the leader whether it leads.
+    Confirm,
 }
 
 /// How an election ended, for one server.

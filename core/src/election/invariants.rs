@@ -15,7 +15,7 @@ use crate::ServerId;
 pub type Rule = fn(before: &Election, after: &Election) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 11] = [
+pub const RULES: [(&str, Rule); 12] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
     ("whoever decides holds a quorum for it", decided_with_a_quorum),
@@ -26,6 +26,7 @@ pub const RULES: [(&str, Rule); 11] = [
     ("a link alone is nobody", counts_only_who_was_heard),
     ("whoever has no vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
+    ("observers ask their leader, and nobody else does", observers_ask),
     ("what is kept is bounded", bounded),
 ];
 
@@ -126,6 +127,12 @@ pub fn settling_has_a_quorum(_: &Election, after: &Election) -> bool {
     let quorum = || after.ballot().is_some_and(|ours| quorum_for(&after.tally, after, &ours));
     let own = after.tally.get(after.me).is_none_or(|ballot| Some(ballot.vote) == after.vote);
     !settling || (own && quorum())
+}
+
+/// Who has decided and has no vote is going to ask its leader whether it leads.
+pub fn observers_ask(_: &Election, after: &Election) -> bool {
+    let observes = |decision: Decision| decision.standing == Standing::Observing;
+    after.watch.questions.is_some() == after.decision().is_some_and(observes)
 }
 
 /// Only members are watched, and only so many strangers remembered.

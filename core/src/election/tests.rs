@@ -4,6 +4,7 @@ mod agreement;
 mod answering;
 mod deciding;
 mod invariants;
+mod observing;
 mod presence;
 mod voting;
 mod watching;
@@ -142,6 +143,19 @@ fn said(actions: &[Action]) -> Vec<(u64, PeerState, Option<Vote>, i64)> {
         }
     }
     said
+}
+
+/// Who was asked for a sign of life.
+fn asked(actions: &[Action]) -> Vec<u64> {
+    let mut asked = Vec::new();
+    for action in actions {
+        if let Action::Ask { to, question } = action {
+            assert!(question.is_question());
+            assert!(question.vote < Some(Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(0) }));
+            asked.push(to.number());
+        }
+    }
+    asked
 }
 
 fn decided(actions: &[Action]) -> Option<Decision> {

@@ -7,6 +7,8 @@
 //! | | it says that it looks, or follows another, and this is news | look again |
 //! | | it says so of an older round | wait for the grace, then look again |
 //! | | it turned to a better candidate of the same round | go on in that round |
+//! | watch a leader | it has not said that it leads, or not over its new link | ask it, after a wait that doubles |
+//! | | it has said so | ask it again, after the longest wait |
 //! | lead | the voters heard over their links, less those who went astray, are no quorum | wait for the grace, then look again |
 //! | | even with those whose links may come back they are none | look again |
 //!
@@ -15,13 +17,18 @@
 //! A voter goes astray when it says that it looks elsewhere or follows another. It comes back by saying that it follows
 //! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
 //! asked by a joiner stays.
+//!
+//! Voters hear of each other whatever changes. An observer beside real servers hears nothing but answers; and a server that
+//! looks answers it with its last decision, as if that were a vote in the new round. So an observer may decide on one that
+//! does not lead, and nobody would tell it: it asks. Nor is it told when its leader was frozen, and was replaced meanwhile.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use crate::ServerId;
 
 use super::{
-    Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Vote,
+    Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Timing,
+    Vote,
 };
 
 /// How a member can be reached. A link alone makes no difference: it may be a stranger's, or lead to a server that hangs.
@@ -43,8 +50,19 @@ pub(super) struct Watch {
     /// Whether the link to the leader was replaced since it last said that it leads. What else it says
     /// comes from another life of it, then, and is no old news.
     link_replaced: bool,
+    /// As observer: the timer [`Timer::Confirm`] runs.
+    pub(super) questions: Option<Questions>,
     /// As leader: the voters whose newest word is that they are not with us.
     astray: BTreeSet<ServerId>,
+}
+
+/// How an observer asks its leader whether it leads.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Questions {
+    /// The present wait.
+    wait: Duration,
+    /// What the leader said last.
+    last: Option<Word>,
 }
 
 /// How well a decision stands.
@@ -59,7 +77,7 @@ enum Hold {
 }
 
 /// What the leader says of its leadership.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Word {
     /// It leads, as decided.
     Leads,
@@ -79,7 +97,16 @@ impl Watch {
     /// Forgets everything: the decision no longer holds.
     pub(super) fn end(&mut self, out: &mut Vec<Action>) {
         self.clear_grace(out);
+        if self.questions.is_some() {
+            out.push(Action::ClearTimer(Timer::Confirm));
+        }
         *self = Self::default();
+    }
+
+    /// As observer: asks the leader after this wait.
+    fn ask_after(&mut self, wait: Duration, last: Option<Word>, out: &mut Vec<Action>) {
+        self.questions = Some(Questions { wait, last });
+        out.push(Action::SetTimer { timer: Timer::Confirm, after: wait });
     }
 
     fn clear_grace(&mut self, out: &mut Vec<Action>) {
@@ -103,8 +130,39 @@ impl Election {
             });
             self.watch.astray = astray.map(|(voter, _)| voter).collect();
         }
+        if decision.standing == Standing::Observing {
+            let claim = self.established.claim_of(decision.vote.leader);
+            let has_said_so = claim.is_some_and(|claim| claim.round == decision.round);
+            let Timing { resend_min, resend_max, .. } = self.timing;
+            self.watch.ask_after(if has_said_so { resend_max } else { resend_min }, None, out);
+        }
         if self.hold(decision) != Hold::Firm {
             self.arm_grace(out);
+        }
+    }
+
+    /// As observer: asks the leader whether it leads. Without a link the question is lost; a new one brings the next.
+    pub(super) fn ask_leader(&mut self, decision: Decision, out: &mut Vec<Action>) {
+        if let Some(Questions { wait, last }) = self.watch.questions {
+            out.push(self.ask(decision.vote.leader));
+            let longer = wait.saturating_mul(2).min(self.timing.resend_max);
+            self.watch.ask_after(longer, last, out);
+        }
+    }
+
+    /// As observer: after an answer, when to ask again. What the leader says for the first time shows that more may follow.
+    fn plan_question(&mut self, word: Word, out: &mut Vec<Action>) {
+        let Some(Questions { wait, last }) = self.watch.questions else { return };
+        let next = match word {
+            Word::Leads => self.timing.resend_max,
+            Word::Elects | Word::LeadsAlready | Word::Stale | Word::Older | Word::Gone => {
+                if last == Some(word) { wait } else { self.timing.resend_min }
+            }
+        };
+        if next == wait {
+            self.watch.questions = Some(Questions { wait, last: Some(word) });
+        } else {
+            self.watch.ask_after(next, Some(word), out);
         }
     }
 
@@ -182,6 +240,7 @@ impl Election {
             Word::Older => self.arm_grace(out),
             Word::Gone => return true,
         }
+        self.plan_question(word, out);
         false
     }
 
@@ -242,7 +301,12 @@ impl Election {
                 }
             }
             // A real server that is settled has no reason to speak, unless it is asked.
-            State::Decided(_) => out.push(self.ask(peer)),
+            State::Decided(decision) => {
+                out.push(self.ask(peer));
+                if decision.standing == Standing::Observing && peer == decision.vote.leader {
+                    self.watch.ask_after(self.timing.resend_min, None, out);
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     super::{
         invariants::{RULES, first_broken},
-        watch::Reach,
+        watch::{Questions, Reach},
     },
     *,
 };
@@ -52,6 +52,7 @@ fn every_rule_finds_the_core_that_breaks_it() {
             core.tally.record(id(4), ballot);
         }),
         broken(&looking, |core| core.state = State::Settling),
+        broken(&settled, |core| core.watch.questions = Some(Questions::default())),
         broken(&looking, |core| core.askers = (1000..2000).map(id).collect()),
     ];
     assert_eq!(found, RULES.map(|(name, _)| Some(name)));

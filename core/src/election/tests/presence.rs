@@ -13,19 +13,6 @@ fn doubted(core: &mut Election, peer: u64) -> Vec<Action> {
     core.handle(Event::Doubted { peer: id(peer) })
 }
 
-/// Who was asked for a sign of life.
-fn asked(actions: &[Action]) -> Vec<u64> {
-    let mut asked = Vec::new();
-    for action in actions {
-        if let Action::Ask { to, question } = action {
-            assert!(question.is_question());
-            assert!(question.vote < Some(Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(0) }));
-            asked.push(to.number());
-        }
-    }
-    asked
-}
-
 #[test]
 fn silent_links_do_not_keep_a_leader_whose_followers_are_gone() {
     let mut core = settled(3);

@@ -245,11 +245,11 @@ fn whoever_looks_again_forgets_what_it_knew_of_its_followers() {
 #[test]
 fn timers_that_do_not_fit_the_state_are_ignored() {
     let mut core = settled(1);
-    for timer in [Timer::Startup, Timer::Resend, Timer::Settle, Timer::Grace] {
+    for timer in [Timer::Startup, Timer::Resend, Timer::Settle, Timer::Grace, Timer::Confirm] {
         assert_eq!(fire(&mut core, timer), []);
     }
     let mut core = begun(1, members(3, 0));
-    for timer in [Timer::Settle, Timer::Grace] {
+    for timer in [Timer::Settle, Timer::Grace, Timer::Confirm] {
         assert_eq!(fire(&mut core, timer), []);
     }
 }
