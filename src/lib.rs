@@ -65,7 +65,7 @@ pub mod zoo_cfg;
 
 pub use ballotbox_core::{
     Endpoint, EndpointError, ServerId, UntrustedText,
-    election::{self, Decision, Election, Epoch, Round, Standing, Timing, Vote, Zxid},
+    election::{self, Decision, Election, Epoch, History, Round, Standing, Timing, Vote, Zxid},
     membership::{self, Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role},
 };
 pub use node::{Node, NodeConfig, NodeError};

@@ -5,7 +5,7 @@ use std::{net::TcpListener, sync::Arc};
 use crate::common::{Lab, elects, id, patiently};
 use async_std::task::block_on;
 use ballotbox::{
-    Ensemble, Epoch, Member, Node, NodeConfig, NodeError, Standing, Zxid,
+    Ensemble, Epoch, History, Member, Node, NodeConfig, NodeError, Standing, Zxid,
     node::{Ended, NodeEvent, NodeState, Occurrence},
 };
 
@@ -33,7 +33,7 @@ fn the_newest_history_wins_over_the_highest_id() {
         let mut nodes = Vec::new();
         for (number, epoch, zxid) in [(1, 2, 0x2_0000_0001), (2, 1, 0x1_0000_0009), (3, 1, 0)] {
             let mut config = lab.config(number);
-            (config.epoch, config.zxid) = (Epoch(epoch), Zxid(zxid));
+            config.history = History { epoch: Epoch(epoch), zxid: Zxid(zxid) };
             nodes.push(Node::start(config).await.unwrap());
         }
         for node in &nodes {

@@ -64,7 +64,7 @@ async fn led_by(leader: u64) -> (Lab, BTreeMap<u64, Node>) {
     let mut nodes = BTreeMap::new();
     for number in 1..=3 {
         let mut config = config(&mut lab, number);
-        config.zxid = Zxid(i64::from(number == leader));
+        config.history.zxid = Zxid(i64::from(number == leader));
         nodes.insert(number, Node::start(config).await.unwrap());
     }
     for node in nodes.values() {

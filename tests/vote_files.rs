@@ -4,7 +4,7 @@ use std::{io::ErrorKind, time::Duration};
 
 use ballotbox::{
     Endpoint, GroupId, Role, ServerId,
-    election::{Epoch, Zxid},
+    election::{Epoch, History, Zxid},
     scenario::vote_file::{Expectation, ExpectedLeader, Operation, Step, VoteFile, VoteFileError},
 };
 use proptest::prelude::*;
@@ -84,10 +84,10 @@ fn a_file_is_read_into_checked_values() {
     let [first, second, third, fourth] = file.members.as_slice() else {
         panic!("{:?}", file.members)
     };
-    assert_eq!((first.zxid, first.epoch), (Zxid(0x1_0000_0002), Epoch(1)));
-    assert_eq!(second.zxid, Zxid(0x1_0000_0005));
+    assert_eq!(first.history, History { epoch: Epoch(1), zxid: Zxid(0x1_0000_0002) });
+    assert_eq!(second.history.zxid, Zxid(0x1_0000_0005));
     assert_eq!(second.election, Some("127.0.0.1:3881".parse::<Endpoint>().unwrap()));
-    assert_eq!((third.zxid, third.epoch, &third.election), (Zxid(0), Epoch(0), &None));
+    assert_eq!((third.history, &third.election), (History::default(), &None));
     assert_eq!(fourth.member.role, Role::Observer);
     assert_eq!(file.ensemble.voters().count(), 3);
     assert_eq!(file.timing.election.settle, ms(50));

@@ -66,4 +66,4 @@ pub use outgoing::Outgoing;
 pub use present_links::{PresentLinks, SignOfLife};
 pub use tally::Ballot;
 pub use timing::Timing;
-pub use vote::{Epoch, Round, Vote, Zxid};
+pub use vote::{Epoch, History, Round, Vote, Zxid};

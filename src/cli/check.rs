@@ -163,8 +163,8 @@ fn member_row(member: &VoteFileMember) -> Vec<String> {
         role_word(member.member.role).to_owned(),
         number(member.member.weight),
         number(member.member.group.map(|group| group.0)),
-        history(member.epoch.to_string()),
-        history(member.zxid.to_string()),
+        history(member.history.epoch.to_string()),
+        history(member.history.zxid.to_string()),
         address(&member.election),
         address(&member.quorum),
     ]

@@ -12,7 +12,7 @@ use ballotbox_core::{
     wire::{Frame, Greeting, GreetingForm},
 };
 
-use crate::{Ensemble, Epoch, Timing, Zxid, election::Notification};
+use crate::{Ensemble, History, Timing, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -23,10 +23,8 @@ pub struct NodeConfig {
     pub ensemble: Arc<Ensemble>,
     /// The election addresses of all members, its own among them.
     pub election: BTreeMap<ServerId, Vec<Endpoint>>,
-    /// The last change in its history, for its vote.
-    pub zxid: Zxid,
-    /// The epoch it last took part in, for its vote.
-    pub epoch: Epoch,
+    /// What it stands on, for its vote.
+    pub history: History,
     /// The member list it attaches to what it says; empty to speak as ZooKeeper 3.4 does, which attaches none.
     pub config_text: Arc<str>,
     /// The waits of the election.
@@ -109,8 +107,7 @@ impl NodeConfig {
             me,
             ensemble: ensemble.into(),
             election,
-            zxid: Zxid::default(),
-            epoch: Epoch::default(),
+            history: History::default(),
             config_text: Arc::from(""),
             timing: Timing::default(),
             network: NetworkTiming::default(),

@@ -20,7 +20,7 @@ use super::{
     ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, member_lists::MemberLists,
 };
 use crate::{
-    Ensemble, Epoch, Vote, Zxid,
+    Ensemble, History, Vote,
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
@@ -48,7 +48,7 @@ pub(super) struct Elector {
     core: Election,
     ensemble: Arc<Ensemble>,
     member_lists: MemberLists,
-    history: (Zxid, Epoch),
+    history: History,
     timers: Timers<Timer>,
     network: NetworkAddress,
     links: PresentLinks,
@@ -84,7 +84,7 @@ impl Elector {
             core,
             ensemble: Arc::clone(&config.ensemble),
             member_lists: MemberLists::new(&config.config_text),
-            history: (config.zxid, config.epoch),
+            history: config.history,
             timers: Timers::new(),
             network,
             links: PresentLinks::default(),
@@ -171,8 +171,7 @@ impl Elector {
     }
 
     fn beginning(&self) -> Event {
-        let (zxid, epoch) = self.history;
-        Event::Begin { zxid, epoch }
+        Event::Begin { history: self.history }
     }
 
     fn hear_frame(&mut self, link: LinkId, frame: &Frame) {

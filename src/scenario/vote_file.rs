@@ -37,10 +37,7 @@ pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 pub use outcome::Outcome;
 
-use crate::{
-    Ensemble, Member, Timing,
-    election::{Epoch, Zxid},
-};
+use crate::{Ensemble, Member, Timing, election::History};
 
 /// A vote file may have so many bytes: room for every member and step allowed, and nothing to read for ever.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -98,10 +95,8 @@ impl fmt::Display for Title {
 pub struct VoteFileMember {
     /// Its id, role, weight and group.
     pub member: Member,
-    /// The last change in its history.
-    pub zxid: Zxid,
-    /// The epoch it last took part in.
-    pub epoch: Epoch,
+    /// What it votes with.
+    pub history: History,
     /// Where it listens for elections; `None`: a free port.
     pub election: Option<Endpoint>,
     /// Where it would serve as leader; `None`: nowhere.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, Election, Ensemble, Epoch, Member, ServerId, Standing, Timing, Zxid,
+    Decision, Election, Ensemble, Epoch, History, Member, ServerId, Standing, Timing, Zxid,
     election::{Action, Event, Notification, Outgoing, Timer, invariants},
 };
 
@@ -175,7 +175,7 @@ impl State {
         let election = Election::new(id(voter), Arc::new(ensemble), timing(), Arc::from(""));
         let (armed, away) = (BTreeSet::new(), BTreeSet::new());
         self.voters[voter] = Some(Arc::new(Voter { election, armed, away, print: 0 }));
-        self.tell(voter, Event::Begin { zxid: Zxid(zxid), epoch: Epoch(0) });
+        self.tell(voter, Event::Begin { history: History { epoch: Epoch(0), zxid: Zxid(zxid) } });
     }
 
     fn tell(&mut self, voter: usize, event: Event) {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Action, Ballot, Decision, Epoch, Event, Format, Notification, PeerState, Round, Standing,
-    Timer, Vote, Zxid, invariants,
+    Action, Ballot, Decision, Epoch, Event, Format, History, Notification, PeerState, Round,
+    Standing, Timer, Vote, invariants,
     tally::Tally,
     watch::{Reach, Watch},
 };
@@ -29,8 +29,8 @@ pub struct Election {
     pub(super) timing: Timing,
     /// The members as text, sent along with each notification.
     pub(super) config_text: Arc<str>,
-    /// What we stand on: the last change we hold, and the epoch we last took part in.
-    pub(super) history: (Zxid, Epoch),
+    /// What we stand on.
+    pub(super) history: History,
     pub(super) state: State,
     pub(super) round: Round,
     /// What we vote for in this round, and once settled what we settled on.
@@ -85,7 +85,7 @@ impl Election {
             ensemble,
             timing,
             config_text,
-            history: (Zxid::default(), Epoch::default()),
+            history: History::default(),
             state: State::Idle,
             round: Round::default(),
             vote: None,
@@ -107,7 +107,7 @@ impl Election {
         let before = cfg!(debug_assertions).then(|| self.clone());
         let mut out = Vec::new();
         match event {
-            Event::Begin { zxid, epoch } => self.begin((zxid, epoch), &mut out),
+            Event::Begin { history } => self.begin(history, &mut out),
             Event::Heard { from, notification } => self.hear(from, &notification, &mut out),
             Event::LinkUp { peer } => self.link_up(peer, &mut out),
             Event::LinkDown { peer } => self.link_down(peer, &mut out),
@@ -159,7 +159,7 @@ impl Election {
         self.me
     }
 
-    fn begin(&mut self, history: (Zxid, Epoch), out: &mut Vec<Action>) {
+    fn begin(&mut self, history: History, out: &mut Vec<Action>) {
         self.history = history;
         if self.state == State::Idle {
             self.starting = true;
@@ -374,7 +374,7 @@ impl Election {
     /// Whether our history was erased. Nobody can tell how much is missing, so we must not help to elect on it, and
     /// only join a leader that was elected without us (ZOOKEEPER-261).
     pub(super) fn is_erased(&self) -> bool {
-        self.history.0 == Zxid::ERASED
+        self.history.is_erased()
     }
 
     /// Our own vote as a ballot of this round.
@@ -386,9 +386,7 @@ impl Election {
 
     /// What we begin every round with: ourselves, if we may lead; otherwise nobody.
     fn initial_vote(&self) -> Option<Vote> {
-        let (zxid, epoch) = self.history;
-        let leader = self.me;
-        self.ensemble.may_lead(leader).then_some(Vote { epoch, zxid, leader })
+        self.ensemble.may_lead(self.me).then_some(Vote::new(self.history, self.me))
     }
 
     /// Makes this our vote, and counts it if we have one.

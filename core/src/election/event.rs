@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use crate::ServerId;
 
-use super::{Epoch, Notification, Round, Vote, Zxid};
+use super::{History, Notification, Round, Vote};
 
 /// What happened.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Event {
     /// Look for a leader, from now on and whenever the present one is lost, standing on this history.
     Begin {
-        /// The last change we hold.
-        zxid: Zxid,
-        /// The epoch we last took part in.
-        epoch: Epoch,
+        /// What we stand on.
+        history: History,
     },
     /// A peer said something. The sender is the id of the link, which the network vouches for.
     Heard {

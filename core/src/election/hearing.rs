@@ -4,7 +4,7 @@ use crate::ServerId;
 
 use super::{
     Action, Ballot, Decision, Election, Notification, PeerState, Round, Standing, State, Timer,
-    Vote, Zxid, tally::Tally,
+    Vote, tally::Tally,
 };
 
 /// How many strangers that ask during an election are remembered, to be told how it ends. Our own observers always
@@ -117,7 +117,7 @@ impl Election {
     /// (ZOOKEEPER-261).
     fn countable(&self, heard: &Notification) -> Option<Vote> {
         let vote = heard.vote.filter(|vote| self.ensemble.is_voter(vote.leader))?;
-        let erased = vote.zxid == Zxid::ERASED || self.is_erased();
+        let erased = vote.history().is_erased() || self.is_erased();
         (heard.state != PeerState::Looking || !erased).then_some(vote)
     }
 

@@ -13,8 +13,8 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Action, Decision, Election, Epoch, Event, Format, Notification, PeerState, Round, Standing,
-    State, Timer, Vote, Zxid,
+    Action, Decision, Election, Epoch, Event, Format, History, Notification, PeerState, Round,
+    Standing, State, Timer, Vote, Zxid,
 };
 use crate::{
     ServerId,
@@ -28,8 +28,12 @@ fn id(number: u64) -> ServerId {
     ServerId::new(number).unwrap()
 }
 
+fn history(epoch: i64, zxid: i64) -> History {
+    History { epoch: Epoch(epoch), zxid: Zxid(zxid) }
+}
+
 fn vote(epoch: i64, zxid: i64, leader: u64) -> Vote {
-    Vote { epoch: Epoch(epoch), zxid: Zxid(zxid), leader: id(leader) }
+    Vote::new(history(epoch, zxid), id(leader))
 }
 
 /// A vote for a server without history.
@@ -72,7 +76,7 @@ fn begun(me: u64, ensemble: Ensemble) -> Election {
 }
 
 fn begin(core: &mut Election, zxid: i64, epoch: i64) -> Vec<Action> {
-    core.handle(Event::Begin { zxid: Zxid(zxid), epoch: Epoch(epoch) })
+    core.handle(Event::Begin { history: history(epoch, zxid) })
 }
 
 fn hear(

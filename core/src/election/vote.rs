@@ -1,4 +1,4 @@
-//! [`Vote`] and what it is made of: [`Zxid`], [`Epoch`] and [`Round`].
+//! [`Vote`] and what it is made of: [`History`], which is an [`Epoch`] and a [`Zxid`]. [`Round`] numbers elections.
 
 use std::fmt;
 
@@ -66,6 +66,28 @@ impl fmt::Display for Round {
     }
 }
 
+/// What a server stands on. The derived order says which of two histories is the newer one.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct History {
+    /// The epoch it last took part in.
+    pub epoch: Epoch,
+    /// Its last change.
+    pub zxid: Zxid,
+}
+
+impl History {
+    /// Whether it was erased. Nobody can tell how much is missing.
+    pub fn is_erased(self) -> bool {
+        self.zxid == Zxid::ERASED
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "epoch {}, zxid {}", self.epoch, self.zxid)
+    }
+}
+
 /// A vote: for whom, and the history that speaks for it.
 ///
 /// The derived order, field by field from the top, *is* the rule of the election: the larger vote is the better one.
@@ -79,8 +101,20 @@ pub struct Vote {
     pub leader: ServerId,
 }
 
+impl Vote {
+    /// A vote for this candidate, which stands on this history.
+    pub const fn new(History { epoch, zxid }: History, leader: ServerId) -> Self {
+        Self { epoch, zxid, leader }
+    }
+
+    /// The candidate's history.
+    pub const fn history(&self) -> History {
+        History { epoch: self.epoch, zxid: self.zxid }
+    }
+}
+
 impl fmt::Display for Vote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (epoch {}, zxid {})", self.leader, self.epoch, self.zxid)
+        write!(f, "{} ({})", self.leader, self.history())
     }
 }

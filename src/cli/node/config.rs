@@ -41,8 +41,7 @@ fn from_votes(file: &VoteFile, me: ServerId) -> NodeConfig {
     let election = file.members.iter().filter_map(address).collect();
     let mut config = NodeConfig::new(me, file.ensemble.clone(), election);
     if let Some(member) = file.member(me) {
-        config.zxid = member.zxid;
-        config.epoch = member.epoch;
+        config.history = member.history;
     }
     config.config_text = config_text(file).map_or_else(|| Arc::from(""), Arc::from);
     config.timing = file.timing.election;
@@ -78,7 +77,7 @@ fn config_text(file: &VoteFile) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ballotbox::{Epoch, Zxid};
+    use ballotbox::{Epoch, History, Zxid};
 
     use super::*;
 
@@ -96,7 +95,7 @@ mod tests {
             r#"{"id":1,"election":"h:3881","vote":{"zxid":7,"epoch":2}},{"id":2,"election":"h:3882"}"#,
         );
         let config = from_votes(&file, id(1));
-        assert_eq!((config.zxid, config.epoch), (Zxid(7), Epoch(2)));
+        assert_eq!(config.history, History { epoch: Epoch(2), zxid: Zxid(7) });
         assert_eq!(config.election[&id(2)], ["h:3882".parse().unwrap()]);
         assert!(config.config_text.is_empty(), "without quorum ports there is nothing to compare");
     }

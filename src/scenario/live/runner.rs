@@ -330,8 +330,7 @@ impl Runner<'_> {
         let Some(listed) = self.file.member(member) else { return Ok(None) };
         let addresses = self.wiring.addresses(member);
         let mut config = NodeConfig::new(member, self.file.ensemble.clone(), addresses);
-        config.zxid = listed.zxid;
-        config.epoch = listed.epoch;
+        config.history = listed.history;
         config.timing = self.file.timing.election;
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;

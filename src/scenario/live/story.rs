@@ -9,7 +9,7 @@ use std::{
 use ballotbox_core::ServerId;
 
 use crate::{
-    Decision, Ensemble, Epoch, Round, Standing, Vote, Zxid,
+    Decision, Ensemble, Epoch, History, Round, Standing, Vote, Zxid,
     scenario::{
         judge::Verdict,
         vote_file::{Expectation, Found, Operation, VoteFile, join},
@@ -103,11 +103,10 @@ impl Won {
 }
 
 /// What each member stands on.
-type Histories = BTreeMap<ServerId, (Epoch, Zxid)>;
+type Histories = BTreeMap<ServerId, History>;
 
 fn histories(file: &VoteFile) -> Histories {
-    let of = |member: &crate::scenario::vote_file::VoteFileMember| (member.epoch, member.zxid);
-    file.members.iter().map(|member| (member.member.id, of(member))).collect()
+    file.members.iter().map(|member| (member.member.id, member.history)).collect()
 }
 
 fn because(
@@ -121,8 +120,8 @@ fn because(
     let Some(own) = histories.get(&winner).copied() else { return Because::Quorum };
     match best {
         None => Because::Alone,
-        Some((history, _)) if own.0 > history.0 => Because::Epoch(own.0),
-        Some((history, _)) if own > history => Because::Zxid(own.1),
+        Some((history, _)) if own.epoch > history.epoch => Because::Epoch(own.epoch),
+        Some((history, _)) if own > history => Because::Zxid(own.zxid),
         Some((history, id)) if own == history && winner > id => Because::Id,
         Some(_) => Because::Quorum,
     }
@@ -139,10 +138,10 @@ impl fmt::Display for What {
                 let own = vote.leader == *member;
                 let candidate = if own { "itself".to_owned() } else { vote.leader.to_string() };
                 write!(f, "{member} votes for {candidate}")?;
-                if (vote.epoch, vote.zxid) == (Epoch(0), Zxid(0)) {
+                if vote.history() == History::default() {
                     return Ok(());
                 }
-                write!(f, " (epoch {}, zxid {})", vote.epoch, vote.zxid)
+                write!(f, " ({})", vote.history())
             }
             Self::Decided { member, decision, won, .. } => {
                 let (leader, round) = (decision.vote.leader, decision.round);

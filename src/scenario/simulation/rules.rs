@@ -24,7 +24,7 @@ use super::{
     LeaderlessSpan, Moment, Setup, World, member::Member, network::End, setup::InitialMember,
 };
 use crate::{
-    election::{Decision, Standing},
+    election::{Decision, History, Standing},
     scenario::vote_file::{Operation, Step},
 };
 
@@ -113,14 +113,13 @@ pub(super) fn best_was_elected(world: &World, ended: &LeaderlessSpan) -> Option<
     let takes_part = |candidate: &&InitialMember| {
         let runs = |member: &Member| member.id == candidate.id && member.running.is_some();
         setup.ensemble.may_lead(candidate.id)
-            && candidate.zxid != crate::Zxid::ERASED
+            && !candidate.history.is_erased()
             && world.members.iter().any(runs)
     };
     let history = |candidate: &&InitialMember| {
         let member = world.members.iter().find(|member| member.id == candidate.id);
         let wiped = member.is_some_and(|member| member.wiped);
-        let (epoch, zxid) = (candidate.epoch, candidate.zxid);
-        (if wiped { Default::default() } else { (epoch, zxid) }, candidate.id)
+        (if wiped { History::default() } else { candidate.history }, candidate.id)
     };
     let best = setup.members.iter().filter(takes_part).max_by_key(history)?;
     let details = format!("{} has a better one than {}", best.id, ended.leader);

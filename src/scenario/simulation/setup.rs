@@ -6,7 +6,7 @@ use ballotbox_core::{ServerId, links::LinkTiming};
 
 use crate::{
     Ensemble,
-    election::{Epoch, Zxid},
+    election::History,
     scenario::vote_file::{Expectation, Faults, FileTiming, Step, VoteFile},
 };
 
@@ -28,8 +28,7 @@ pub struct Setup {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialMember {
     pub(super) id: ServerId,
-    pub(super) zxid: Zxid,
-    pub(super) epoch: Epoch,
+    pub(super) history: History,
 }
 
 impl Setup {
@@ -38,11 +37,7 @@ impl Setup {
         let mut members: Vec<_> = file
             .members
             .iter()
-            .map(|member| InitialMember {
-                id: member.member.id,
-                zxid: member.zxid,
-                epoch: member.epoch,
-            })
+            .map(|member| InitialMember { id: member.member.id, history: member.history })
             .collect();
         members.sort_by_key(|member| member.id);
         Self {

@@ -19,7 +19,7 @@ use super::{
         RawTiming, RawVoteFile, StepTime, Whole,
     },
 };
-use crate::{Ensemble, EnsembleError, GroupId, Member, Role};
+use crate::{Ensemble, EnsembleError, GroupId, History, Member, Role};
 
 pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let title = raw.title.map(title).transpose()?;
@@ -83,8 +83,7 @@ fn member(raw: &RawMember, path: &str) -> Result<VoteFileMember, At> {
             weight: raw.weight.map(|Whole(weight)| weight),
             group: raw.group.map(|Whole(group)| GroupId(group)),
         },
-        zxid: raw.vote.0.zxid.0,
-        epoch: raw.vote.0.epoch.0,
+        history: History { epoch: raw.vote.0.epoch.0, zxid: raw.vote.0.zxid.0 },
         election: endpoint(raw.election.as_deref(), &format!("{path}.election"))?,
         quorum: endpoint(raw.quorum.as_deref(), &format!("{path}.quorum"))?,
     })

@@ -230,7 +230,10 @@ impl From<&VoteFileMember> for RawMember {
             },
             weight: member.member.weight.map(Whole),
             group: member.member.group.map(|group| Whole(group.0)),
-            vote: Object(RawVote { zxid: RawZxid(member.zxid), epoch: RawEpoch(member.epoch) }),
+            vote: Object(RawVote {
+                zxid: RawZxid(member.history.zxid),
+                epoch: RawEpoch(member.history.epoch),
+            }),
             election: member.election.as_ref().map(ToString::to_string),
             quorum: member.quorum.as_ref().map(ToString::to_string),
         }

@@ -65,7 +65,7 @@ impl World {
             self.history.insert(me, (zxid, epoch));
             let ensemble = Arc::clone(&self.ensemble);
             self.cores.insert(me, Election::new(me, ensemble, Timing::default(), "".into()));
-            self.tell(me, Event::Begin { zxid: Zxid(zxid), epoch: Epoch(epoch) });
+            self.tell(me, Event::Begin { history: history(epoch, zxid) });
             started.insert(me);
         }
         for me in &started {

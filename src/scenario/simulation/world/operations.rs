@@ -4,7 +4,7 @@ use ballotbox_core::{ServerId, links::Event as LinkEvent};
 
 use super::World;
 use crate::{
-    election::{Epoch, Event as ElectionEvent, Zxid},
+    election::{Event as ElectionEvent, History},
     scenario::{
         simulation::{
             member::{Inner, Running},
@@ -133,12 +133,12 @@ impl World {
         this.wiped |= wiped;
         this.life += 1;
         this.running = Some(running);
-        let (mut zxid, mut epoch) = (candidate.zxid, candidate.epoch);
+        let mut history = candidate.history;
         if this.wiped {
-            (zxid, epoch) = (Zxid::default(), Epoch::default());
+            history = History::default();
             self.note(member, "starts", format_args!("without its history"));
         }
-        let begin = Inner::Election(ElectionEvent::Begin { zxid, epoch });
+        let begin = Inner::Election(ElectionEvent::Begin { history });
         self.told.push_back((member, begin));
         self.told.push_back((member, Inner::Link(LinkEvent::Start)));
         self.look_at(member);
