@@ -31,7 +31,7 @@ use std::{
 
 use async_std::task;
 use ballotbox::{
-    Endpoint, Ensemble, Member, Node, NodeConfig, ServerId,
+    Member, Membership, Node, NodeConfig, ServerId,
     node::{Status, Watch},
 };
 use ballotbox_actors::kit::clock;
@@ -178,14 +178,14 @@ async fn stop(nodes: Vec<Node>) {
 /// Voters with ports that listen already.
 fn configs(voters: u64) -> Vec<NodeConfig> {
     let ids: Vec<_> = (1..=voters).map(id).collect();
-    let ensemble = Arc::new(Ensemble::new(ids.iter().copied().map(Member::voter)).unwrap());
     let listeners: BTreeMap<_, _> =
         ids.iter().map(|id| (*id, TcpListener::bind("127.0.0.1:0").unwrap())).collect();
-    let endpoint = |listener: &TcpListener| vec![Endpoint::from(listener.local_addr().unwrap())];
-    let addresses: BTreeMap<_, _> =
-        listeners.iter().map(|(id, listener)| (*id, endpoint(listener))).collect();
+    let placed = listeners
+        .iter()
+        .map(|(id, listener)| Member::voter(*id).at(listener.local_addr().unwrap()));
+    let membership = Arc::new(Membership::new(placed).unwrap());
     let config = |(id, listener)| {
-        let mut config = NodeConfig::new(id, Arc::clone(&ensemble), addresses.clone());
+        let mut config = NodeConfig::new(id, Arc::clone(&membership));
         config.listener = Some(listener);
         config
     };

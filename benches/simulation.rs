@@ -45,7 +45,7 @@ fn measure_all(options: Options) {
     let chaos = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/faults/chaos.json");
     let chaos = VoteFile::read(chaos.as_ref()).unwrap();
     let runs = options.amount(2000, 20);
-    printer.figure(&Figure::single("chaos", chaos.members.len(), measure(&chaos, runs)));
+    printer.figure(&Figure::single("chaos", chaos.histories.len(), measure(&chaos, runs)));
 }
 
 fn measure(file: &VoteFile, runs: usize) -> Vec<Duration> {

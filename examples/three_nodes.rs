@@ -4,29 +4,25 @@
 //! cargo run --example three_nodes
 //! ```
 
-use std::{collections::BTreeMap, error::Error, net::TcpListener};
+use std::{error::Error, net::TcpListener};
 
 use async_std::task::block_on;
-use ballotbox::{Ensemble, Member, Node, NodeConfig, ServerId};
+use ballotbox::{Member, Membership, Node, NodeConfig, ServerId};
 
 fn main() -> Result<(), Box<dyn Error>> {
     block_on(async {
-        let ids: Vec<ServerId> = (1..=3).filter_map(ServerId::new).collect();
-        let ensemble = Ensemble::new(ids.iter().map(|id| Member::voter(*id)))?;
-
         // Everybody knows where everybody listens. Here those are free loopback ports.
-        let mut listeners = BTreeMap::new();
-        for id in &ids {
-            listeners.insert(*id, TcpListener::bind("127.0.0.1:0")?);
+        let (mut members, mut listeners) = (Vec::new(), Vec::new());
+        for id in (1..=3).filter_map(ServerId::new) {
+            let listener = TcpListener::bind("127.0.0.1:0")?;
+            members.push(Member::voter(id).at(listener.local_addr()?));
+            listeners.push((id, listener));
         }
-        let mut addresses = BTreeMap::new();
-        for (id, listener) in &listeners {
-            addresses.insert(*id, vec![listener.local_addr()?.into()]);
-        }
+        let membership = Membership::new(members)?;
 
         let mut nodes = Vec::new();
         for (id, listener) in listeners {
-            let mut config = NodeConfig::new(id, ensemble.clone(), addresses.clone());
+            let mut config = NodeConfig::new(id, membership.clone());
             config.listener = Some(listener);
             nodes.push(Node::start(config).await?);
         }

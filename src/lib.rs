@@ -7,16 +7,15 @@
 //! ```
 //! use std::net::TcpListener;
 //!
-//! use ballotbox::{Ensemble, Member, Node, NodeConfig, ServerId};
+//! use ballotbox::{Member, Membership, Node, NodeConfig, ServerId};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # async_std::task::block_on(async {
 //! let me = ServerId::new(1).ok_or("not an id")?;
-//! let ensemble = Ensemble::new([Member::voter(me)])?;
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
-//! let addresses = [(me, vec![listener.local_addr()?.into()])].into();
+//! let members = Membership::new([Member::voter(me).at(listener.local_addr()?)])?;
 //!
-//! let mut config = NodeConfig::new(me, ensemble, addresses);
+//! let mut config = NodeConfig::new(me, members);
 //! config.listener = Some(listener);
 //! let node = Node::start(config).await?;
 //! let status = node.watch().elected().await?;
@@ -66,6 +65,6 @@ pub mod zoo_cfg;
 pub use ballotbox_core::{
     Endpoint, EndpointError, ServerId, UntrustedText,
     election::{self, Decision, Election, Epoch, History, Round, Standing, Timing, Vote, Zxid},
-    membership::{self, Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role},
+    membership::{self, Ensemble, EnsembleError, GroupId, Member, Membership, QuorumCount, Role},
 };
 pub use node::{Node, NodeConfig, NodeError};

@@ -57,7 +57,7 @@ pub use self::{
     problem::Problem,
 };
 use self::{members::Members, settings::Settings, text::Text};
-use crate::{Ensemble, Role, Timing, membership::config_text::ConfigText};
+use crate::{Membership, Role, Timing, membership::config_text::ConfigText};
 
 /// How long a file may be, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;
@@ -76,8 +76,8 @@ pub struct ZooCfg {
     pub file: PathBuf,
     /// The members with their addresses, groups and weights, and the version of that list.
     pub config: ConfigText,
-    /// The same members, as far as votes and quorums go.
-    pub ensemble: Ensemble,
+    /// The same members, with what follows for quorums.
+    pub membership: Membership,
     /// Where this server keeps its data.
     pub data_dir: PathBuf,
     /// Which member this server is, if there is a `myid` file or [`identify`](Self::identify) was told.
@@ -217,10 +217,10 @@ fn parse(path: &Path, files: Files<'_>, findings: &mut Findings) -> Option<ZooCf
     let standalone_enabled = settings.switch("standaloneEnabled", true, findings);
     let members = members(path, &mut settings, files, findings);
     let look_alikes = look_alikes(&settings);
-    let ensemble = members.as_ref().and_then(|members| {
+    let membership = members.as_ref().and_then(|members| {
         members.check(multi_address_enabled, standalone_enabled, &look_alikes, findings)
     });
-    let voters = ensemble.as_ref().map_or(0, |ensemble| ensemble.voters().count());
+    let voters = membership.as_ref().map_or(0, |members| members.ensemble().voters().count());
     let distributed = !standalone_enabled || voters > 1;
     let data_dir = data_dir(&mut settings, findings);
 
@@ -261,7 +261,7 @@ fn parse(path: &Path, files: Files<'_>, findings: &mut Findings) -> Option<ZooCf
     Some(ZooCfg {
         file: path.to_owned(),
         config: members?.config,
-        ensemble: ensemble?,
+        membership: membership?,
         data_dir: data_dir?,
         me,
         tick_time,

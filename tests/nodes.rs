@@ -5,7 +5,7 @@ use std::{net::TcpListener, sync::Arc};
 use crate::common::{Lab, elects, id, patiently};
 use async_std::task::block_on;
 use ballotbox::{
-    Ensemble, Epoch, History, Member, Node, NodeConfig, NodeError, Standing, Zxid,
+    Epoch, History, Member, Membership, Node, NodeConfig, NodeError, Standing, Zxid,
     node::{Ended, NodeEvent, NodeState, Occurrence},
 };
 
@@ -69,14 +69,13 @@ fn members_with_different_lists_elect_though_the_removed_do_not_answer_and_say_t
     block_on(async {
         // The sockets of 4 and 5 listen, and nobody ever serves them.
         let mut lab = Lab::voters(5);
-        let three =
-            Arc::new(Ensemble::new((1..=3).map(|number| Member::voter(id(number)))).unwrap());
         let mut nodes = Vec::new();
         for number in 1..=3 {
             let mut config = lab.config(number);
             config.config_text = Arc::from(if number == 1 { OLD } else { NEW });
             if number > 1 {
-                config.ensemble = Arc::clone(&three);
+                let three = config.membership.iter().filter(|member| member.id <= id(3)).cloned();
+                config.membership = Arc::new(Membership::new(three).unwrap());
             }
             nodes.push(Node::start(config).await.unwrap());
         }
@@ -180,9 +179,8 @@ fn a_taken_port_is_named_when_a_node_cannot_start() {
     block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let ensemble = Ensemble::new([Member::voter(id(1))]).unwrap();
-        let election = [(id(1), vec![address.into()])].into();
-        let mut config = NodeConfig::new(id(1), ensemble, election);
+        let membership = Membership::new([Member::voter(id(1)).at(address)]).unwrap();
+        let mut config = NodeConfig::new(id(1), membership);
         config.network.rebind.attempts_max = Some(1);
         let error = Node::start(config).await.unwrap_err();
         assert!(matches!(error, NodeError::Network(_)), "{error:?}");

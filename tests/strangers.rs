@@ -136,7 +136,8 @@ fn a_leader_gives_up_though_strangers_stay_while_its_followers_elect_another() {
         let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         for number in [2, 3] {
             let mut config = config(&mut lab, number);
-            config.election.insert(id(1), vec![nowhere.into()]);
+            std::sync::Arc::make_mut(&mut config.membership)
+                .set_election(id(1), vec![nowhere.into()]);
             nodes.insert(number, Node::start(config).await.unwrap());
         }
         for number in [2, 3] {

@@ -155,7 +155,7 @@ fn zookeeper_3720_a_node_greets_with_one_address_unless_told_to_give_all() {
             let raw = lab.listener(1);
             let mut config = lab.config(2);
             config.greet_with_all_addresses = all;
-            let own = config.election[&id(2)][0].clone();
+            let own = config.membership.election(id(2))[0].clone();
             let _two = Node::start(config).await.unwrap();
             let (mut socket, _) = patiently(raw.accept()).await.unwrap();
             let mut bytes = [0; 2048];

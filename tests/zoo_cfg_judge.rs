@@ -150,7 +150,7 @@ fn facts(cfg: &ZooCfg) -> Vec<(&'static str, BTreeSet<String>)> {
         ("fastleader.maxNotificationInterval", millis(cfg.max_notification_interval)),
         ("tcpKeepAlive", one(&cfg.tcp_keep_alive)),
     ];
-    let alone = cfg.standalone_enabled && cfg.ensemble.voters().count() == 1;
+    let alone = cfg.standalone_enabled && cfg.membership.ensemble().voters().count() == 1;
     if !alone {
         facts.push(("initLimit", one(&cfg.init_limit)));
         facts.push(("syncLimit", one(&cfg.sync_limit)));

@@ -1,13 +1,15 @@
 //! Who is a member of an ensemble, which members make a quorum, and the text in which real servers write that down.
 //!
-//! [`Ensemble`] is what the cores ask. [`config_text`] is the text that members send each other and that a dynamic
+//! [`Membership`] is all there is to say of them. [`Ensemble`] is what follows for quorums, and what the cores ask. [`config_text`] is the text that members send each other and that a dynamic
 //! configuration file holds. It is written as Java [`properties`], with numbers as [`java`] reads them; a [`slip`] is
 //! what got into a value by mistake.
 
 pub mod config_text;
 mod ensemble;
 pub mod java;
+mod members;
 pub mod properties;
 pub mod slip;
 
-pub use ensemble::{Ensemble, EnsembleError, GroupId, Member, QuorumCount, Role};
+pub use ensemble::{Ensemble, EnsembleError, GroupId, QuorumCount, Role};
+pub use members::{Member, Membership};

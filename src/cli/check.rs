@@ -10,8 +10,8 @@ use std::{
 };
 
 use ballotbox::{
-    Ensemble, Role, UntrustedText,
-    scenario::vote_file::{VoteFile, VoteFileError, VoteFileMember},
+    Endpoint, Ensemble, History, Member, Role, UntrustedText,
+    scenario::vote_file::{VoteFile, VoteFileError},
     zoo_cfg::{Finding, ZooCfg, ZooCfgError},
 };
 use structopt::StructOpt;
@@ -131,10 +131,11 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
         Column::left("election"),
         Column::left("quorum"),
     ];
-    let rows: Vec<_> = file.members.iter().map(|member| (PLAIN, member_row(member))).collect();
+    let rows: Vec<_> =
+        file.members().map(|(member, history)| (PLAIN, member_row(member, history))).collect();
     screen::table(out, &columns, &rows)?;
-    let grouped = file.members.iter().any(|member| member.member.group.is_some());
-    writeln!(out, "\n{}", quorum(&file.ensemble, grouped))?;
+    let grouped = file.membership.iter().any(|member| member.group.is_some());
+    writeln!(out, "\n{}", quorum(file.ensemble(), grouped))?;
     writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
     for step in &file.steps {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.operation)?;
@@ -151,20 +152,19 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn member_row(member: &VoteFileMember) -> Vec<String> {
+fn member_row(member: &Member, history: History) -> Vec<String> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    let address = |address: &Option<_>| {
-        address.as_ref().map_or_else(String::new, ballotbox::Endpoint::to_string)
-    };
-    let votes = member.member.role == Role::Voter;
-    let history = |text: String| if votes { text } else { String::new() };
+    let address =
+        |addresses: &[Endpoint]| addresses.first().map_or_else(String::new, Endpoint::to_string);
+    let votes = member.role == Role::Voter;
+    let of_voters = |text: String| if votes { text } else { String::new() };
     vec![
-        member.member.id.to_string(),
-        role_word(member.member.role).to_owned(),
-        number(member.member.weight),
-        number(member.member.group.map(|group| group.0)),
-        history(member.history.epoch.to_string()),
-        history(member.history.zxid.to_string()),
+        member.id.to_string(),
+        role_word(member.role).to_owned(),
+        number(member.weight),
+        number(member.group.map(|group| group.0)),
+        of_voters(history.epoch.to_string()),
+        of_voters(history.zxid.to_string()),
         address(&member.election),
         address(&member.quorum),
     ]

@@ -12,17 +12,15 @@ use ballotbox_core::{
     wire::{Frame, Greeting, GreetingForm},
 };
 
-use crate::{Ensemble, History, Timing, election::Notification};
+use crate::{Ensemble, History, Membership, Timing, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
 pub struct NodeConfig {
     /// Its id.
     pub me: ServerId,
-    /// Who takes part.
-    pub ensemble: Arc<Ensemble>,
-    /// The election addresses of all members, its own among them.
-    pub election: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// Who the members are, itself among them, and where.
+    pub membership: Arc<Membership>,
     /// What it stands on, for its vote.
     pub history: History,
     /// The member list it attaches to what it says; empty to speak as ZooKeeper 3.4 does, which attaches none.
@@ -97,16 +95,11 @@ const CONFIG_TEXT_LEN_MAX: usize = Frame::LEN_MAX - 44;
 const OTHER_DESCRIPTORS: u64 = 64;
 
 impl NodeConfig {
-    /// A node of this ensemble, with an empty history and default timings.
-    pub fn new(
-        me: ServerId,
-        ensemble: impl Into<Arc<Ensemble>>,
-        election: BTreeMap<ServerId, Vec<Endpoint>>,
-    ) -> Self {
+    /// One of these members, with an empty history and default timings.
+    pub fn new(me: ServerId, membership: impl Into<Arc<Membership>>) -> Self {
         Self {
             me,
-            ensemble: ensemble.into(),
-            election,
+            membership: membership.into(),
             history: History::default(),
             config_text: Arc::from(""),
             timing: Timing::default(),
@@ -119,18 +112,22 @@ impl NodeConfig {
         }
     }
 
+    /// Who votes, and what counts as a quorum.
+    pub fn ensemble(&self) -> &Arc<Ensemble> {
+        self.membership.ensemble()
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if !self.ensemble.contains(self.me) {
-            let known = self.ensemble.members().map(|(id, _)| id).collect();
+        if self.membership.get(self.me).is_none() {
+            let known = self.membership.iter().map(|member| member.id).collect();
             return Err(ConfigError::NotAMember { me: self.me, known });
         }
         let len = self.config_text.len();
         if len > CONFIG_TEXT_LEN_MAX {
             return Err(ConfigError::MemberListTooLong { len });
         }
-        let without_address = |id: &ServerId| self.election.get(id).is_none_or(Vec::is_empty);
-        if let Some(id) = self.ensemble.members().map(|(id, _)| id).find(without_address) {
-            return Err(ConfigError::NoAddress { id });
+        if let Some(member) = self.membership.iter().find(|member| member.election.is_empty()) {
+            return Err(ConfigError::NoAddress { id: member.id });
         }
         waits::check(self)
     }
@@ -138,9 +135,9 @@ impl NodeConfig {
     /// How many descriptors a node needs that everybody is connected to, and as many strangers as it admits.
     pub fn descriptors_needed(&self) -> u64 {
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-        let peers = count(self.ensemble.peers_of(self.me).count());
+        let peers = count(self.ensemble().peers_of(self.me).count());
         // A name may have several addresses.
-        let listeners = 4 * count(self.election.get(&self.me).map_or(0, Vec::len));
+        let listeners = 4 * count(self.membership.election(self.me).len());
         let strangers = count(GREETINGS_OPEN_MAX + GUESTS_MAX);
         // For each peer its link, one that may replace it, and attempts at another one.
         let links = peers * (2 + count(ATTEMPTS_MAX));
@@ -149,7 +146,7 @@ impl NodeConfig {
 
     /// Where this node listens.
     pub(crate) fn listen(&self) -> Vec<Endpoint> {
-        let own = self.election.get(&self.me).into_iter().flatten();
+        let own = self.membership.election(self.me).iter();
         let bound = |endpoint: &Endpoint| {
             let host = match endpoint.host.as_str() {
                 host if !self.listen_on_all_interfaces => host,
@@ -166,7 +163,7 @@ impl NodeConfig {
 
     /// The network this node needs. Takes the ready listener out.
     pub(crate) fn network(&mut self) -> NetworkConfig {
-        let own = self.election.get(&self.me).cloned().unwrap_or_default();
+        let own = self.membership.election(self.me).to_vec();
         let mut ready = self.listener.take();
         let listen = self.listen().into_iter();
         let listen = listen.map(|endpoint| Listen { endpoint, ready: ready.take() }).collect();
@@ -188,8 +185,8 @@ impl NodeConfig {
     }
 
     fn peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
-        let addresses = |id| self.election.get(&id).cloned().unwrap_or_default();
-        self.ensemble.peers_of(self.me).map(|id| (id, addresses(id))).collect()
+        let addresses = |id| self.membership.election(id).to_vec();
+        self.ensemble().peers_of(self.me).map(|id| (id, addresses(id))).collect()
     }
 }
 

@@ -76,13 +76,13 @@ impl Elector {
     ) -> Self {
         let core = Election::new(
             config.me,
-            Arc::clone(&config.ensemble),
+            Arc::clone(config.ensemble()),
             config.timing,
             Arc::clone(&config.config_text),
         );
         Self {
             core,
-            ensemble: Arc::clone(&config.ensemble),
+            ensemble: Arc::clone(config.ensemble()),
             member_lists: MemberLists::new(&config.config_text),
             history: config.history,
             timers: Timers::new(),
@@ -90,7 +90,7 @@ impl Elector {
             links: PresentLinks::default(),
             malformed: BTreeMap::new(),
             outgoing: Outgoing::default(),
-            is_voter: config.ensemble.is_voter(config.me),
+            is_voter: config.ensemble().is_voter(config.me),
             voted: None,
             herald,
             events: Vec::new(),

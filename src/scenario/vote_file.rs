@@ -26,9 +26,9 @@ mod layout;
 mod outcome;
 mod raw;
 
-use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
+use std::{fmt, fs::File, io::Read, path::Path, sync::Arc, time::Duration};
 
-use ballotbox_core::{Endpoint, ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText};
 use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};
@@ -37,7 +37,7 @@ pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 pub use outcome::Outcome;
 
-use crate::{Ensemble, Member, Timing, election::History};
+use crate::{Ensemble, History, Member, Membership, Timing};
 
 /// A vote file may have so many bytes: room for every member and step allowed, and nothing to read for ever.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -58,10 +58,10 @@ const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 pub struct VoteFile {
     /// The story in one line.
     pub title: Option<Title>,
-    /// The members, in the order of the file.
-    pub members: Vec<VoteFileMember>,
-    /// The same members, as far as quorums are concerned.
-    pub ensemble: Ensemble,
+    /// The members. One without an election address listens at a free port.
+    pub membership: Membership,
+    /// What each member votes with, in the order of the file.
+    pub histories: Vec<(ServerId, History)>,
     /// The waits.
     pub timing: FileTiming,
     /// What happens, in order.
@@ -88,19 +88,6 @@ impl fmt::Display for Title {
         // Its length was checked: all of it is shown.
         UntrustedText::shortened(&self.0, usize::MAX).fmt(f)
     }
-}
-
-/// One member of a vote file.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct VoteFileMember {
-    /// Its id, role, weight and group.
-    pub member: Member,
-    /// What it votes with.
-    pub history: History,
-    /// Where it listens for elections; `None`: a free port.
-    pub election: Option<Endpoint>,
-    /// Where it would serve as leader; `None`: nowhere.
-    pub quorum: Option<Endpoint>,
 }
 
 /// The waits a vote file may set.
@@ -206,9 +193,21 @@ impl VoteFile {
         String::from_utf8(text).expect("JSON is UTF-8")
     }
 
-    /// The member with this id.
-    pub fn member(&self, id: ServerId) -> Option<&VoteFileMember> {
-        self.members.iter().find(|member| member.member.id == id)
+    /// The members and what each votes with, in the order of the file.
+    pub fn members(&self) -> impl Iterator<Item = (&Member, History)> {
+        let member =
+            |(id, history): &(ServerId, History)| Some((self.membership.get(*id)?, *history));
+        self.histories.iter().filter_map(member)
+    }
+
+    /// Who votes, and what counts as a quorum.
+    pub const fn ensemble(&self) -> &Arc<Ensemble> {
+        self.membership.ensemble()
+    }
+
+    /// What this member votes with, if it is one.
+    pub fn history(&self, id: ServerId) -> Option<History> {
+        self.histories.iter().find(|(member, _)| *member == id).map(|(_, history)| *history)
     }
 
     /// Until when an expectation has to stay true: the next step at or after its time, if there is one.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Findings, MemberProblem, Place};
 use crate::{
-    Ensemble, GroupId,
+    GroupId, Membership,
     membership::config_text::{ConfigText, ServerLine},
 };
 use ballotbox_core::{Endpoint, ServerId, membership::properties::Entry};
@@ -64,14 +64,14 @@ impl Members {
         }
     }
 
-    /// Checks what one line alone cannot tell, and makes an ensemble of the members.
+    /// Checks what one line alone cannot tell, and makes a membership of the members.
     pub(super) fn check(
         &self,
         several_addresses: bool,
         standalone: bool,
         look_alikes: &[usize],
         findings: &mut Findings,
-    ) -> Option<Ensemble> {
+    ) -> Option<Membership> {
         for (id, line) in &self.config.servers {
             self.check_several(*id, line, several_addresses, findings);
         }
@@ -83,8 +83,8 @@ impl Members {
             return None;
         }
         self.check_groups(findings);
-        match self.config.ensemble() {
-            Ok(ensemble) => Some(ensemble),
+        match self.config.membership() {
+            Ok(membership) => Some(membership),
             Err(error) => {
                 let place = Place::file(&self.file);
                 let there = error.refused_by_real_servers();

@@ -5,7 +5,7 @@ pub mod peer;
 use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, time::Duration};
 
 use ballotbox::{
-    Endpoint, Ensemble, Member, Node, NodeConfig, ServerId,
+    Member, Membership, Node, NodeConfig, ServerId,
     node::{Ended, Status, Watch},
 };
 use futures::future::select_all;
@@ -16,8 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// An ensemble whose members start when the test wants it.
 #[derive(Debug)]
 pub struct Lab {
-    ensemble: Arc<Ensemble>,
-    addresses: BTreeMap<ServerId, Vec<Endpoint>>,
+    membership: Arc<Membership>,
     listeners: BTreeMap<ServerId, TcpListener>,
 }
 
@@ -32,12 +31,11 @@ impl Lab {
         let members: Vec<_> = members.into_iter().collect();
         let listen = |member: &Member| (member.id, TcpListener::bind((host, 0)).unwrap());
         let listeners: BTreeMap<_, _> = members.iter().map(listen).collect();
-        let address = |listener: &TcpListener| vec![listener.local_addr().unwrap().into()];
-        Self {
-            ensemble: Arc::new(Ensemble::new(members).unwrap()),
-            addresses: listeners.iter().map(|(id, l)| (*id, address(l))).collect(),
-            listeners,
-        }
+        let placed = members.into_iter().map(|member| {
+            let address = listeners[&member.id].local_addr().unwrap();
+            member.at(address)
+        });
+        Self { membership: Arc::new(Membership::new(placed).unwrap()), listeners }
     }
 
     /// Voters 1 to `count`.
@@ -58,7 +56,7 @@ impl Lab {
     /// What a member would be started with, for tests that change it.
     pub fn config(&mut self, number: u64) -> NodeConfig {
         let me = id(number);
-        let mut config = NodeConfig::new(me, Arc::clone(&self.ensemble), self.addresses.clone());
+        let mut config = NodeConfig::new(me, Arc::clone(&self.membership));
         config.listener = self.listeners.remove(&me);
         config
     }
@@ -70,7 +68,7 @@ impl Lab {
 
     /// Where a member listens.
     pub fn address(&self, number: u64) -> std::net::SocketAddr {
-        self.addresses[&id(number)][0].to_string().parse().unwrap()
+        self.membership.election(id(number))[0].to_string().parse().unwrap()
     }
 }
 

@@ -33,7 +33,7 @@ fn members_may_stand_in_a_file_whose_suffix_is_their_version() {
     ] {
         let cfg = with_dynamic("", name, DYNAMIC, None).unwrap();
         assert_eq!(cfg.config.version, ConfigVersion(version), "{name}");
-        assert_eq!(cfg.ensemble.voters().count(), 3);
+        assert_eq!(cfg.membership.ensemble().voters().count(), 3);
     }
 }
 
@@ -106,7 +106,7 @@ fn the_id_may_be_said_instead() {
 #[test]
 fn the_server_line_wins_over_the_peer_type() {
     let cfg = with_my_id("peerType=observer", "2").unwrap();
-    assert!(cfg.ensemble.may_lead(id(2)));
+    assert!(cfg.membership.ensemble().may_lead(id(2)));
     assert_eq!(
         warnings(&cfg),
         [
@@ -115,7 +115,7 @@ fn the_server_line_wins_over_the_peer_type() {
     );
     let observer = "server.4=o:1:2:observer\npeerType=participant";
     let cfg = with_my_id(observer, "4").unwrap();
-    assert!(!cfg.ensemble.is_voter(id(4)) && cfg.warnings.len() == 1);
+    assert!(!cfg.membership.ensemble().is_voter(id(4)) && cfg.warnings.len() == 1);
     let agreeing = with_my_id("server.4=o:1:2:observer\npeerType=Observer", "4").unwrap();
     assert_eq!(agreeing.warnings, []);
 }
@@ -141,7 +141,7 @@ fn a_node_takes_the_place_of_the_server() {
         "server.4=[::1]:1:2\nquorumListenOnAllIPs=true\nelectionPortBindRetry=0\ncnxTimeout=70";
     let config = NodeConfig::from_zoo_cfg(&with_my_id(lines, "2").unwrap()).unwrap();
     assert_eq!(config.me, id(2));
-    assert_eq!(config.election[&id(4)][0].to_string(), "[::1]:2");
+    assert_eq!(config.membership.election(id(4))[0].to_string(), "[::1]:2");
     assert_eq!(config.network.connect, Duration::from_millis(70));
     assert_eq!(config.network.greeting, Duration::from_secs(10));
     assert_eq!(config.network.rebind.attempts_max, None);

@@ -69,7 +69,7 @@ proptest! {
         let cfg = accepted(&text);
         let told = ConfigText::parse(&cfg.config.to_string()).unwrap();
         prop_assert_eq!(&told, &cfg.config);
-        prop_assert_eq!(cfg.ensemble.voters().count() as u64, voters);
+        prop_assert_eq!(cfg.membership.ensemble().voters().count() as u64, voters);
         prop_assert_eq!(told.version, ConfigVersion(version));
     }
 }

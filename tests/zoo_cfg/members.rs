@@ -92,7 +92,7 @@ fn numbers_of_voters_that_tolerate_no_more_failures_are_warned_of() {
 fn a_lone_server_is_a_quorum_of_one_and_warned_of() {
     let text = "dataDir=/data\nserver.0=h:1:2\n";
     let cfg = accepted(text);
-    assert!(cfg.ensemble.is_quorum(&[id(0)].into()));
+    assert!(cfg.membership.ensemble().is_quorum(&[id(0)].into()));
     assert!(warnings(&cfg)[0].contains("server 0 is the only participant"));
     let error = refused(&format!("{text}standaloneEnabled=false"));
     assert!(error.contains("initLimit is not set"), "{error}");
@@ -108,7 +108,11 @@ fn observers_need_participants() {
         "dataDir=/data\ninitLimit=1\nsyncLimit=1\nserver.1=a:1:2\nserver.2=b:1:2:observer\n";
     assert!(refused(beside_one).contains("server 1 is the only participant"));
     assert_eq!(
-        accepted(&format!("{beside_one}standaloneEnabled=false")).ensemble.members().count(),
+        accepted(&format!("{beside_one}standaloneEnabled=false"))
+            .membership
+            .ensemble()
+            .members()
+            .count(),
         2
     );
 }
@@ -118,9 +122,9 @@ fn groups_and_weights_make_a_hierarchical_quorum() {
     let cfg = with(
         "group.1=1:2\ngroup.2 = 3\nweight.1=0\nweight.3=2\nserver.4=o:1:2:observer\nweight.4=9",
     );
-    assert!(cfg.ensemble.is_quorum(&[id(2), id(3)].into()));
-    assert!(!cfg.ensemble.is_quorum(&[id(1), id(3)].into()));
-    assert!(!cfg.ensemble.may_lead(id(1)));
+    assert!(cfg.membership.ensemble().is_quorum(&[id(2), id(3)].into()));
+    assert!(!cfg.membership.ensemble().is_quorum(&[id(1), id(3)].into()));
+    assert!(!cfg.membership.ensemble().may_lead(id(1)));
     assert_eq!(
         warnings(&cfg),
         ["zoo.cfg:15: the weight of server 4 has no effect: it is not a participant"]

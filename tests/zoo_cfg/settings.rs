@@ -9,7 +9,7 @@ use super::{PLAIN, accepted, id, parse_files, refused, refused_with, warnings, w
 #[test]
 fn a_plain_file_is_read_with_the_defaults_of_zookeeper() {
     let cfg = accepted(PLAIN);
-    assert_eq!(cfg.ensemble.voters().collect::<Vec<_>>(), [id(1), id(2), id(3)]);
+    assert_eq!(cfg.membership.ensemble().voters().collect::<Vec<_>>(), [id(1), id(2), id(3)]);
     assert_eq!(cfg.config.servers[&id(2)].election[0].to_string(), "zoo2:3888");
     assert_eq!(cfg.config.servers[&id(2)].quorum[0].to_string(), "zoo2:2888");
     assert_eq!(cfg.config.version, ConfigVersion(0));

@@ -135,10 +135,7 @@ impl Zoo {
 
     /// What a node of ours would be started with, for tests that change it.
     pub fn config(&self, number: u64) -> NodeConfig {
-        let ensemble = self.members.ensemble().unwrap();
-        let election = self.members.servers.iter();
-        let election = election.map(|(id, line)| (*id, line.election.clone())).collect();
-        let mut config = NodeConfig::new(id(number), ensemble, election);
+        let mut config = NodeConfig::new(id(number), self.members.membership().unwrap());
         config.config_text = self.members.to_string().into();
         config.greet_with_all_addresses = self.greet_with_all_addresses;
         config

@@ -15,6 +15,7 @@
 //! The syntax is that of Java properties. The same lines stand in a zoo.cfg, and its reader takes its members from here.
 
 mod difference;
+mod membership;
 mod oddity;
 mod server_line;
 
@@ -29,7 +30,7 @@ pub use crate::membership::{properties::SyntaxError, slip::Slip};
 use crate::{
     ServerId, UntrustedText,
     membership::{
-        Ensemble, EnsembleError, GroupId, Member, java,
+        GroupId, java,
         properties::{self, Entry},
     },
 };
@@ -191,25 +192,6 @@ impl ConfigText {
             return Err(ConfigTextError::NoServer);
         }
         Ok(config)
-    }
-
-    /// The members as far as elections are concerned.
-    pub fn members(&self) -> impl Iterator<Item = Member> + '_ {
-        self.servers.iter().map(|(id, line)| Member {
-            id: *id,
-            role: line.role,
-            weight: self.weights.get(id).copied(),
-            group: self.groups.get(id).copied(),
-        })
-    }
-
-    /// Who votes, and what counts as a quorum.
-    ///
-    /// # Errors
-    ///
-    /// [`EnsembleError`] if nobody votes or the groups are not consistent.
-    pub fn ensemble(&self) -> Result<Ensemble, EnsembleError> {
-        Ensemble::new(self.members())
     }
 
     /// In what this list, ours, differs from another one; `None` if both mean the same.

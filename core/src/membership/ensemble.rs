@@ -5,10 +5,12 @@
 //! So losing a whole site does not cost the quorum, and a server of weight 0 votes for others but never counts.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
+use super::Member;
 use crate::ServerId;
 
 /// A group of voters in a hierarchical quorum, `group.N` of a zoo.cfg.
@@ -23,31 +25,6 @@ pub enum Role {
     Voter,
     /// Learns who leads, and has no say in it.
     Observer,
-}
-
-/// One member, as far as elections are concerned.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Member {
-    /// Its id.
-    pub id: ServerId,
-    /// Whether it votes.
-    pub role: Role,
-    /// What its vote weighs, if that was said; 1 otherwise. A voter of weight 0 never leads.
-    pub weight: Option<u64>,
-    /// Its group, if there are groups.
-    pub group: Option<GroupId>,
-}
-
-impl Member {
-    /// A voter in an ensemble without weights and groups.
-    pub const fn voter(id: ServerId) -> Self {
-        Self { id, role: Role::Voter, weight: None, group: None }
-    }
-
-    /// An observer.
-    pub const fn observer(id: ServerId) -> Self {
-        Self { id, role: Role::Observer, weight: None, group: None }
-    }
 }
 
 /// Why some members are no ensemble.
@@ -118,10 +95,13 @@ impl Ensemble {
     /// # Errors
     ///
     /// [`EnsembleError`], naming the member that does not fit.
-    pub fn new(members: impl IntoIterator<Item = Member>) -> Result<Self, EnsembleError> {
+    pub fn new<M: Borrow<Member>>(
+        members: impl IntoIterator<Item = M>,
+    ) -> Result<Self, EnsembleError> {
         let mut roles = BTreeMap::new();
+        let members: Vec<_> = members.into_iter().collect();
         let mut voters = Vec::new();
-        for member in members {
+        for member in members.iter().map(Borrow::borrow) {
             if roles.insert(member.id, member.role).is_some() {
                 return Err(EnsembleError::DuplicateId { id: member.id });
             }
@@ -258,7 +238,7 @@ fn groups_won(
     present.iter().filter(|(group, weight)| won(group, **weight)).count()
 }
 
-fn hierarchical(voters: &[Member]) -> Result<Quorums, EnsembleError> {
+fn hierarchical(voters: &[&Member]) -> Result<Quorums, EnsembleError> {
     let mut weights = BTreeMap::new();
     let mut groups = BTreeMap::new();
     let mut totals = BTreeMap::<GroupId, u64>::new();
@@ -343,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_is_no_ensemble_is_refused() {
-        let refused = |members: &[Member]| Ensemble::new(members.iter().copied()).unwrap_err();
+        let refused = |members: &[Member]| Ensemble::new(members).unwrap_err();
         assert_eq!(refused(&[Member::observer(id(1))]), EnsembleError::NoVoter);
         let twice = [Member::voter(id(1)), Member::observer(id(1))];
         assert_eq!(refused(&twice), EnsembleError::DuplicateId { id: id(1) });

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 
 use ballotbox::{
     Endpoint, Member, ServerId, UntrustedText,
-    membership::config_text::ServerLine,
     scenario::vote_file::VoteFile,
     zoo_cfg::{Finding, Ignored, RealServer, ZooCfg, ZooCfgError},
 };
@@ -111,12 +110,12 @@ fn failed(text: String) -> Found {
 }
 
 fn configured(cfg: &ZooCfg, file: Verdict) -> Verdict {
-    let members = cfg.config.members().zip(cfg.config.servers.values());
+    let members = cfg.membership.iter().zip(cfg.config.servers.values());
     let unused = |Ignored { key, line }: &Ignored| Unused { key: key.to_string(), line: *line };
     Verdict {
         findings: cfg.warnings.iter().map(one).collect(),
         me: cfg.me.map(ServerId::number),
-        members: members.map(|(member, line)| listed(member, line)).collect(),
+        members: members.map(|(member, line)| listed(member, line.client.as_ref())).collect(),
         settings: zoo_cfg::settings(cfg).into_iter().collect(),
         ignored: cfg.ignored.iter().map(unused).collect(),
         ..file
@@ -140,29 +139,19 @@ fn one(finding: &Finding) -> Found {
     }
 }
 
-fn listed(member: Member, line: &ServerLine) -> Listed {
+fn listed(member: &Member, client: Option<&Endpoint>) -> Listed {
     let shown = |endpoints: &[Endpoint]| endpoints.iter().map(Endpoint::to_string).collect();
     Listed {
         id: member.id.number(),
         role: role_word(member.role),
         weight: member.weight,
         group: member.group.map(|group| group.0),
-        election: shown(&line.election),
-        quorum: shown(&line.quorum),
-        client: line.client.as_ref().map(Endpoint::to_string),
+        election: shown(&member.election),
+        quorum: shown(&member.quorum),
+        client: client.map(Endpoint::to_string),
     }
 }
 
 fn voting(votes: &VoteFile) -> Vec<Listed> {
-    let shown = |endpoint: &Option<Endpoint>| endpoint.iter().map(Endpoint::to_string).collect();
-    let members = votes.members.iter().map(|listed| Listed {
-        id: listed.member.id.number(),
-        role: role_word(listed.member.role),
-        weight: listed.member.weight,
-        group: listed.member.group.map(|group| group.0),
-        election: shown(&listed.election),
-        quorum: shown(&listed.quorum),
-        client: None,
-    });
-    members.collect()
+    votes.members().map(|(member, _)| listed(member, None)).collect()
 }

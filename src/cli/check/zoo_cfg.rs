@@ -29,7 +29,7 @@ pub(super) fn print(cfg: &ZooCfg, out: &mut dyn Write) -> Result<(), Failure> {
     let servers = cfg.config.servers.iter();
     let rows: Vec<_> = servers.map(|(id, line)| (PLAIN, row(cfg, *id, line))).collect();
     screen::table(out, &columns, &rows)?;
-    writeln!(out, "\n{}", quorum(&cfg.ensemble, !cfg.config.groups.is_empty()))?;
+    writeln!(out, "\n{}", quorum(cfg.membership.ensemble(), !cfg.config.groups.is_empty()))?;
     let my_id_file = UntrustedText::path(&cfg.my_id_file());
     match cfg.me {
         Some(me) => writeln!(out, "This server is member {me}, says {my_id_file}.")?,
@@ -63,7 +63,7 @@ fn row(cfg: &ZooCfg, id: ServerId, line: &ServerLine) -> Vec<String> {
     vec![
         id.to_string(),
         role_word(line.role).to_owned(),
-        if grouped { cfg.ensemble.weight(id).to_string() } else { String::new() },
+        if grouped { cfg.membership.ensemble().weight(id).to_string() } else { String::new() },
         group.unwrap_or_default(),
         joined(&line.election),
         joined(&line.quorum),

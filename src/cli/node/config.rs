@@ -1,11 +1,7 @@
 //! What a node is to do, from the file that the command line names.
 
-use std::{collections::BTreeMap, sync::Arc};
-
 use ballotbox::{
-    NodeConfig, ServerId,
-    membership::config_text::{ConfigText, ServerLine},
-    scenario::vote_file::{VoteFile, VoteFileMember},
+    NodeConfig, ServerId, membership::config_text::ConfigText, scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
 };
 
@@ -35,44 +31,13 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
 /// Where the file says too little for a node (`me` is no member, or a member has no election address), the node
 /// will refuse to start, and say so.
 fn from_votes(file: &VoteFile, me: ServerId) -> NodeConfig {
-    let address = |member: &VoteFileMember| {
-        member.election.clone().map(|address| (member.member.id, vec![address]))
-    };
-    let election = file.members.iter().filter_map(address).collect();
-    let mut config = NodeConfig::new(me, file.ensemble.clone(), election);
-    if let Some(member) = file.member(me) {
-        config.history = member.history;
-    }
-    config.config_text = config_text(file).map_or_else(|| Arc::from(""), Arc::from);
+    let mut config = NodeConfig::new(me, file.membership.clone());
+    config.history = file.history(me).unwrap_or_default();
+    let list = ConfigText::of(&file.membership);
+    config.config_text = list.map_or_else(String::new, |list| list.to_string()).into();
     config.timing = file.timing.election;
     config.network.connect = file.timing.connect;
     config
-}
-
-/// The members as text for others to compare with theirs, if all have both addresses, on one host each: that is
-/// how much the text has to say.
-fn config_text(file: &VoteFile) -> Option<String> {
-    let line = |listed: &VoteFileMember| {
-        let (election, quorum) = (listed.election.clone()?, listed.quorum.clone()?);
-        let line = ServerLine {
-            election: vec![election],
-            quorum: vec![quorum],
-            role: listed.member.role,
-            client: None,
-            secure_client: None,
-        };
-        (line.election[0].host == line.quorum[0].host).then_some((listed.member.id, line))
-    };
-    let members = || file.members.iter().map(|listed| listed.member);
-    let groups = members().filter_map(|member| Some((member.id, member.group?)));
-    let weights = members().filter_map(|member| Some((member.id, member.weight?)));
-    let text = ConfigText {
-        servers: file.members.iter().map(line).collect::<Option<BTreeMap<_, _>>>()?,
-        groups: groups.collect(),
-        weights: weights.collect(),
-        ..ConfigText::default()
-    };
-    Some(text.to_string())
 }
 
 #[cfg(test)]
@@ -96,7 +61,7 @@ mod tests {
         );
         let config = from_votes(&file, id(1));
         assert_eq!(config.history, History { epoch: Epoch(2), zxid: Zxid(7) });
-        assert_eq!(config.election[&id(2)], ["h:3882".parse().unwrap()]);
+        assert_eq!(config.membership.election(id(2)), ["h:3882".parse().unwrap()]);
         assert!(config.config_text.is_empty(), "without quorum ports there is nothing to compare");
     }
 

@@ -74,7 +74,7 @@ pub(super) async fn serve(
     mut output: Output,
 ) -> Result<ExitCode, NodeError> {
     let dial = config.network.connect;
-    let mut filter = EventFilter::new(config.me, Arc::clone(&config.ensemble), dial);
+    let mut filter = EventFilter::new(config.me, Arc::clone(config.ensemble()), dial);
     for text in warnings {
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }

@@ -88,10 +88,9 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{Ensemble, Member, ServerId};
+    use crate::{Endpoint, Member, Membership, ServerId};
 
     /// Changes one wait of a configuration.
     type Set = fn(&mut NodeConfig, Duration);
@@ -126,8 +125,8 @@ mod tests {
 
     fn config() -> NodeConfig {
         let me = ServerId::new(1).unwrap();
-        let ensemble = Ensemble::new([Member::voter(me)]).unwrap();
-        NodeConfig::new(me, ensemble, BTreeMap::from([(me, vec!["h:1".parse().unwrap()])]))
+        let endpoint: Endpoint = "h:1".parse().unwrap();
+        NodeConfig::new(me, Membership::new([Member::voter(me).at(endpoint)]).unwrap())
     }
 
     fn with(set: Set, to: Duration) -> Result<(), ConfigError> {

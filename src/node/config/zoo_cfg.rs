@@ -1,6 +1,6 @@
 //! What the configuration file of a real server means for a node.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use ballotbox_actors::NetworkTiming;
 use ballotbox_core::Backoff;
@@ -20,9 +20,6 @@ impl NodeConfig {
     ///
     /// [`Problem::MyIdMissing`](crate::zoo_cfg::Problem::MyIdMissing) if the file does not tell which member this server is.
     pub fn from_zoo_cfg(cfg: &ZooCfg) -> Result<Self, ZooCfgError> {
-        let servers = cfg.config.servers.iter();
-        let election: BTreeMap<_, _> =
-            servers.map(|(id, line)| (*id, line.election.clone())).collect();
         let (min, max) = REBIND;
         Ok(Self {
             config_text: Arc::from(cfg.config.to_string()),
@@ -39,7 +36,7 @@ impl NodeConfig {
             },
             greet_with_all_addresses: cfg.multi_address_enabled,
             listen_on_all_interfaces: cfg.listen_on_all_ips,
-            ..Self::new(cfg.identified()?, cfg.ensemble.clone(), election)
+            ..Self::new(cfg.identified()?, cfg.membership.clone())
         })
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
             }
             Operation::Isolate(members) | Operation::Pause(members) => {
                 for member in members {
-                    let others = file.ensemble.members().map(|(other, _)| other);
+                    let others = file.ensemble().members().map(|(other, _)| other);
                     let others = others.filter(|other| other != member);
                     pairs.extend(others.flat_map(|other| both(*member, other)));
                 }

@@ -12,7 +12,7 @@ const OTHERS: u64 = 64;
 /// what does not fit is tried again. So there is room for as many of those as there are lasting links.
 pub fn descriptors_needed(file: &VoteFile) -> u64 {
     let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-    let (members, cables) = (count(file.members.len()), count(cabling::cables(file).len()));
+    let (members, cables) = (count(file.histories.len()), count(cabling::cables(file).len()));
     // Each holds its port, and listens.
     let ports = 2 * (members + cables);
     // Both ends are ours, and a cable has two ends as well.

@@ -141,7 +141,7 @@ impl Picture {
         let title =
             file.title.as_ref().map_or_else(|| "An election".to_owned(), ToString::to_string);
         let chars = texts.chain([title.chars().count()]).max().unwrap_or_default();
-        let ids: BTreeSet<_> = file.ensemble.members().map(|(id, _)| id).collect();
+        let ids: BTreeSet<_> = file.ensemble().members().map(|(id, _)| id).collect();
         let lanes: BTreeMap<_, _> =
             ids.into_iter().enumerate().map(|(n, id)| (id, LEFT + LANE / 2 + n * LANE)).collect();
         let width = LEFT + lanes.len() * LANE + 24 + chars * CHAR;
@@ -157,7 +157,7 @@ impl Picture {
         let title = escaped(&title);
         let _ = writeln!(head, "<text x=\"16\" y=\"28\" font-size=\"17\">{title}</text>");
         for (id, x) in &lanes {
-            let role = if file.ensemble.is_voter(*id) { "" } else { " (observer)" };
+            let role = if file.ensemble().is_voter(*id) { "" } else { " (observer)" };
             let _ = writeln!(
                 head,
                 "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"bold\">{id}\

@@ -264,7 +264,7 @@ impl Runner<'_> {
     /// any more.
     fn voters_agree(&self) -> bool {
         let states = self.states();
-        let ensemble = &self.file.ensemble;
+        let ensemble = self.file.ensemble();
         let runs = |(id, state): (&ServerId, &MemberState)| {
             (ensemble.is_voter(*id) && *state != MemberState::Down).then_some(*id)
         };
@@ -327,10 +327,13 @@ impl Runner<'_> {
     }
 
     fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, PlayError> {
-        let Some(listed) = self.file.member(member) else { return Ok(None) };
-        let addresses = self.wiring.addresses(member);
-        let mut config = NodeConfig::new(member, self.file.ensemble.clone(), addresses);
-        config.history = listed.history;
+        let Some(history) = self.file.history(member) else { return Ok(None) };
+        let mut membership = self.file.membership.clone();
+        for (id, addresses) in self.wiring.addresses(member) {
+            membership.set_election(id, addresses);
+        }
+        let mut config = NodeConfig::new(member, membership);
+        config.history = history;
         config.timing = self.file.timing.election;
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;
@@ -371,7 +374,7 @@ impl Runner<'_> {
                 NodeEvent::Voted { vote } => self.happened(at, What::Voted { member, vote }),
                 NodeEvent::Elected { decision, took } => {
                     let leads = decision.standing == Standing::Leading;
-                    if self.file.ensemble.is_voter(member) {
+                    if self.file.ensemble().is_voter(member) {
                         let span = Span { looked: at.saturating_sub(took), decided: at };
                         self.last_election.note(member, span, leads);
                     }
@@ -417,19 +420,19 @@ impl Runner<'_> {
             let status = self.seats.get(&id).map(|seat| seat.status.as_ref());
             (id, status.map_or(MemberState::Down, |status| state_of(status)))
         };
-        self.file.ensemble.members().map(|(id, _)| state(id)).collect()
+        self.file.ensemble().members().map(|(id, _)| state(id)).collect()
     }
 
     fn report(&self) -> PlayReport {
-        let members = self.file.members.iter().map(|listed| {
-            let id = listed.member.id;
+        let members = self.file.members().map(|(listed, _)| {
+            let id = listed.id;
             let seat = self.seats.get(&id);
             let status = seat.and_then(|seat| seat.status.as_ref());
             let state = seat.map_or(MemberState::Down, |_| state_of(status));
             let decided = state.leader_of(id).is_some();
             MemberReport {
                 id,
-                role: listed.member.role,
+                role: listed.role,
                 state,
                 vote: status.and_then(|status| status.election.vote),
                 round: status.map(|status| status.election.round),

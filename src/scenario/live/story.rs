@@ -97,7 +97,7 @@ impl Won {
             .map(|(voter, _)| *voter)
             .collect();
         by.insert(winner.leader);
-        let because = because(&file.ensemble, &histories(file), winner.leader, &by);
+        let because = because(file.ensemble(), &histories(file), winner.leader, &by);
         Self { by: by.into_iter().collect(), because }
     }
 }
@@ -106,7 +106,7 @@ impl Won {
 type Histories = BTreeMap<ServerId, History>;
 
 fn histories(file: &VoteFile) -> Histories {
-    file.members.iter().map(|member| (member.member.id, member.history)).collect()
+    file.histories.iter().copied().collect()
 }
 
 fn because(
@@ -205,7 +205,7 @@ mod tests {
         let text = format!(r#"{{"members":[{}]}}"#, members.join(","));
         let file = VoteFile::parse("test", &text).unwrap();
         let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(winner) };
-        let ballots = file.ensemble.members().map(|(id, _)| (id, vote)).collect();
+        let ballots = file.ensemble().members().map(|(id, _)| (id, vote)).collect();
         Won::of(&file, vote, &ballots).because
     }
 

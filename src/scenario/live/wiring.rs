@@ -51,9 +51,8 @@ impl Wiring {
             return Err(PlayError::TooManyCables { found: cables.len() });
         }
         let mut ports = BTreeMap::new();
-        for member in &file.members {
-            let id = member.member.id;
-            ports.insert(id, reserve(id, member.election.as_ref()).await?);
+        for (member, _) in file.members() {
+            ports.insert(member.id, reserve(member.id, member.election.first()).await?);
         }
         let mut wiring = Self { ports, relays: BTreeMap::new() };
         for (from, to) in cables {

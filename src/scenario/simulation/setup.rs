@@ -34,15 +34,13 @@ pub(super) struct InitialMember {
 impl Setup {
     /// What this file describes.
     pub fn new(file: &VoteFile) -> Self {
-        let mut members: Vec<_> = file
-            .members
-            .iter()
-            .map(|member| InitialMember { id: member.member.id, history: member.history })
-            .collect();
+        let initial =
+            |(id, history): &(ServerId, History)| InitialMember { id: *id, history: *history };
+        let mut members: Vec<_> = file.histories.iter().map(initial).collect();
         members.sort_by_key(|member| member.id);
         Self {
             members,
-            ensemble: Arc::new(file.ensemble.clone()),
+            ensemble: Arc::clone(file.ensemble()),
             config_text: Arc::from(""),
             timing: file.timing,
             links: LinkTiming::default(),

@@ -11,7 +11,7 @@ use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
     Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, Operation, STEPS_MAX, Step,
-    TITLE_CHARS_MAX, Title, VoteFile, VoteFileMember,
+    TITLE_CHARS_MAX, Title, VoteFile,
     error::{At, FieldError},
     join,
     raw::{
@@ -19,7 +19,7 @@ use super::{
         RawTiming, RawVoteFile, StepTime, Whole,
     },
 };
-use crate::{Ensemble, EnsembleError, GroupId, History, Member, Role};
+use crate::{Ensemble, EnsembleError, GroupId, History, Member, Membership, Role};
 
 pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let title = raw.title.map(title).transpose()?;
@@ -28,24 +28,25 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
     let members: Vec<_> = members
         .map(|(n, Object(raw))| member(raw, &format!("members[{n}]")))
         .collect::<Result<_, _>>()?;
-    let ensemble = Ensemble::new(members.iter().map(|member| member.member))
+    let (members, histories): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+    let membership = Membership::new(members.iter().cloned())
         .map_err(|error| ensemble_error(&members, error))?;
     distinct_addresses(&members)?;
+    let ids: Vec<_> = members.iter().map(|member| member.id).collect();
+    let ensemble = membership.ensemble();
     let timing = raw.timing.as_ref().map(timing).transpose()?.unwrap_or_default();
     let steps = match &raw.steps {
-        Some(steps) => StepChecker::new(&ensemble).read(steps)?,
-        None => vec![Step {
-            at: Duration::ZERO,
-            operation: Operation::Start(members.iter().map(|member| member.member.id).collect()),
-        }],
+        Some(steps) => StepChecker::new(ensemble).read(steps)?,
+        None => vec![Step { at: Duration::ZERO, operation: Operation::Start(ids.clone()) }],
     };
     at_most(STEPS_MAX, raw.expect.len(), "expect")?;
     let expectations = raw.expect.iter().enumerate();
     let expectations = expectations
-        .map(|(n, Object(raw))| expectation(&ensemble, raw, &format!("expect[{n}]")))
+        .map(|(n, Object(raw))| expectation(ensemble, raw, &format!("expect[{n}]")))
         .collect::<Result<_, _>>()?;
     let faults = raw.faults.as_ref().map(|Object(raw)| faults::check(raw, &steps)).transpose()?;
-    Ok(VoteFile { title, members, ensemble, timing, steps, expectations, faults })
+    let histories = ids.into_iter().zip(histories).collect();
+    Ok(VoteFile { title, membership, histories, timing, steps, expectations, faults })
 }
 
 fn title(text: String) -> Result<Title, At> {
@@ -62,7 +63,7 @@ fn at_most(max: usize, found: usize, path: &str) -> Result<(), At> {
     Ok(())
 }
 
-fn member(raw: &RawMember, path: &str) -> Result<VoteFileMember, At> {
+fn member(raw: &RawMember, path: &str) -> Result<(Member, History), At> {
     let Id(id) = raw.id;
     let role = match raw.role {
         RawRole::Voter => Role::Voter,
@@ -76,32 +77,30 @@ fn member(raw: &RawMember, path: &str) -> Result<VoteFileMember, At> {
             }
         }
     }
-    Ok(VoteFileMember {
-        member: Member {
-            id,
-            role,
-            weight: raw.weight.map(|Whole(weight)| weight),
-            group: raw.group.map(|Whole(group)| GroupId(group)),
-        },
-        history: History { epoch: raw.vote.0.epoch.0, zxid: raw.vote.0.zxid.0 },
+    let member = Member {
+        id,
+        role,
+        weight: raw.weight.map(|Whole(weight)| weight),
+        group: raw.group.map(|Whole(group)| GroupId(group)),
         election: endpoint(raw.election.as_deref(), &format!("{path}.election"))?,
         quorum: endpoint(raw.quorum.as_deref(), &format!("{path}.quorum"))?,
-    })
+    };
+    Ok((member, History { epoch: raw.vote.0.epoch.0, zxid: raw.vote.0.zxid.0 }))
 }
 
-fn endpoint(text: Option<&str>, path: &str) -> Result<Option<Endpoint>, At> {
-    let Some(text) = text else { return Ok(None) };
+fn endpoint(text: Option<&str>, path: &str) -> Result<Vec<Endpoint>, At> {
+    let Some(text) = text else { return Ok(Vec::new()) };
     let parsed = text.parse::<Endpoint>();
     let endpoint = parsed.map_err(|error| At::new(path, FieldError::Endpoint(error)))?;
     if endpoint.port == 0 {
         return Err(At::new(path, FieldError::PortZero));
     }
-    Ok(Some(endpoint))
+    Ok(vec![endpoint])
 }
 
 /// The field to blame for what is wrong with the whole.
-fn ensemble_error(members: &[VoteFileMember], error: EnsembleError) -> At {
-    let members = || members.iter().map(|member| member.member).enumerate();
+fn ensemble_error(members: &[Member], error: EnsembleError) -> At {
+    let members = || members.iter().enumerate();
     let last = |blamed: &dyn Fn(&Member) -> bool| {
         members().filter(|(_, member)| blamed(member)).last().map(|(n, _)| n)
     };
@@ -119,11 +118,11 @@ fn ensemble_error(members: &[VoteFileMember], error: EnsembleError) -> At {
     At::new(path, FieldError::Ensemble(error))
 }
 
-fn distinct_addresses(members: &[VoteFileMember]) -> Result<(), At> {
+fn distinct_addresses(members: &[Member]) -> Result<(), At> {
     let mut seen = BTreeMap::new();
     for (n, member) in members.iter().enumerate() {
         for (address, field) in [(&member.election, "election"), (&member.quorum, "quorum")] {
-            let Some(address) = address else { continue };
+            let Some(address) = address.first() else { continue };
             let path = format!("members[{n}].{field}");
             if let Some(other) = seen.insert(address, path.clone()) {
                 let (address, other) = (UntrustedText::new(address), other.into());

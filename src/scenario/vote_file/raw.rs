@@ -15,11 +15,8 @@ pub(super) use numbers::{Id, Millis, PositiveMillis, RawEpoch, RawZxid, StepTime
 pub(super) use pairs::RawPair;
 use pairs::TwoOf;
 
-use super::{
-    Expectation, ExpectedLeader, FileTiming, Operation, Step, VoteFile, VoteFileError,
-    VoteFileMember,
-};
-use crate::Role;
+use super::{Expectation, ExpectedLeader, FileTiming, Operation, Step, VoteFile, VoteFileError};
+use crate::{History, Member, Role};
 
 /// A whole vote file.
 #[derive(Debug, Deserialize, Serialize)]
@@ -211,7 +208,7 @@ impl From<&VoteFile> for RawVoteFile {
     fn from(file: &VoteFile) -> Self {
         Self {
             title: file.title.as_ref().map(|title| title.as_written().to_owned()),
-            members: file.members.iter().map(|member| Object(member.into())).collect(),
+            members: file.members().map(|member| Object(member.into())).collect(),
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),
             expect: file.expectations.iter().map(|one| Object(one.into())).collect(),
@@ -220,22 +217,19 @@ impl From<&VoteFile> for RawVoteFile {
     }
 }
 
-impl From<&VoteFileMember> for RawMember {
-    fn from(member: &VoteFileMember) -> Self {
+impl From<(&Member, History)> for RawMember {
+    fn from((member, history): (&Member, History)) -> Self {
         Self {
-            id: Id(member.member.id),
-            role: match member.member.role {
+            id: Id(member.id),
+            role: match member.role {
                 Role::Voter => RawRole::Voter,
                 Role::Observer => RawRole::Observer,
             },
-            weight: member.member.weight.map(Whole),
-            group: member.member.group.map(|group| Whole(group.0)),
-            vote: Object(RawVote {
-                zxid: RawZxid(member.history.zxid),
-                epoch: RawEpoch(member.history.epoch),
-            }),
-            election: member.election.as_ref().map(ToString::to_string),
-            quorum: member.quorum.as_ref().map(ToString::to_string),
+            weight: member.weight.map(Whole),
+            group: member.group.map(|group| Whole(group.0)),
+            vote: Object(RawVote { zxid: RawZxid(history.zxid), epoch: RawEpoch(history.epoch) }),
+            election: member.election.first().map(ToString::to_string),
+            quorum: member.quorum.first().map(ToString::to_string),
         }
     }
 }
