@@ -16,7 +16,7 @@ use std::{
 };
 
 use ballotbox::scenario::{
-    simulation::{Setup, play, play_with_trace},
+    simulation::{Setup, Verb, play, play_with_trace},
     vote_file::VoteFile,
 };
 
@@ -117,14 +117,11 @@ fn digest(trace: &str) -> String {
     let mut digest = String::new();
     let mut others = BTreeMap::<&str, u64>::new();
     for line in trace.lines() {
-        // Behind the time and the member stands what happens, in a column of its own.
-        let column = line.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(line.len());
-        let rest = &line[column..];
-        let what = rest.get(..11).map_or(rest, str::trim);
-        if what.chars().all(|c| c.is_ascii_uppercase()) {
+        let verb = Verb::of_line(line).unwrap_or_else(|| panic!("{line}"));
+        if verb.is_loud() {
             let _ = writeln!(digest, "{line}");
         } else {
-            *others.entry(what).or_default() += 1;
+            *others.entry(verb.word()).or_default() += 1;
         }
     }
     for (what, count) in others {

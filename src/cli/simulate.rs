@@ -10,14 +10,14 @@ use std::{
     num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use ballotbox::{
     ServerId, UntrustedText,
     scenario::{
-        simulation::{Ending, Setup, Violation, with_faults_as_steps},
+        simulation::{Ending, Setup, Verb, Violation, with_faults_as_steps},
         vote_file::VoteFile,
     },
 };
@@ -27,41 +27,45 @@ use structopt::StructOpt;
 use super::{ExitCode, Failure, output_file::OutputFile};
 
 /// The words of the trace, at the end of `--help`.
-const LEGEND: &str = "\
-THE TRACE:
-    STEP                     a step of the file, or one that its faults add
-    BREAK                    the connections between two members break
-    DARK, LIGHT              from one member to another nothing gets through;
-                             it does again
-    HANGS, WAKES             the member does nothing; it goes on
-    FREEZES, REPLACED, ENDS  the member does nothing for good; another takes its
-                             place elsewhere; the frozen one is gone
-    STRANGER, LEAVES         somebody connects in the name of a member; is gone
-    starts, moves, vanishes  without its history; to another address; without
-                             anybody being told
-    looks, DECIDES           a round of the election begins; how it ended
-    says to, hears           what is said, and to or by whom
-    passes over              a frame of a link that was replaced
-    dials, knocks at         an attempt to connect; the higher id dials, the
-                             lower knocks to be dialled
-    link up, link down       a link begins; it ends
-    doubts                   the peer seems to have another link, or none: what
-                             was said last is said again, and it is asked for a
-                             sign of life
-    misses, cannot dial      a peer that cannot be reached
-    timer                    a timer of the election
-    UNMET                    something expected is not so
-    BROKEN                   a rule does not hold; nothing happens after that
+static LEGEND: LazyLock<String> = LazyLock::new(|| {
+    const MEANING_AT: usize = 17;
+    let mut legend = vec!["THE TRACE:".to_owned()];
+    for verb in Verb::ALL {
+        let mut word = verb.word();
+        for line in wrapped(verb.meaning(), LINE_MAX - MEANING_AT) {
+            legend.push(format!("    {word:<width$}{line}", width = MEANING_AT - 4));
+            word = "";
+        }
+    }
+    legend.join("\n") + LEGEND_END
+});
+
+const LEGEND_END: &str = "
 
     Words in capitals matter most. `-` instead of a member stands for all.
     A link, or an attempt at one, is written peer#generation: after 2#1, the
     next one to member 2 is 2#2.";
 
+/// Help fits this many columns.
+const LINE_MAX: usize = 80;
+
+/// The words of a text in lines of at most this many characters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.len() + 1 + word.len() <= width) {
+            Some(line) => line.extend([" ", word]),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Plays a vote file in virtual time: one run with its trace, or many
 ///
 /// The trace has four columns: virtual milliseconds, the member, what happens to it, and details.
 #[derive(Debug, StructOpt)]
-#[structopt(after_help = LEGEND)]
+#[structopt(after_help = LEGEND.as_str())]
 pub(super) struct SimulateArgs {
     /// A vote file; its `faults` say what may go wrong beyond its steps
     #[structopt(name = "VOTES.json", parse(from_os_str))]

@@ -21,25 +21,8 @@
 //! # The trace
 //!
 //! One line an event, in four columns: virtual time in milliseconds; the member to whom it happens, or `-` for what
-//! happens to all; what happens; details. Words in capitals are what matters most.
-//!
-//! | what | details |
-//! | --- | --- |
-//! | `STEP` | a step of the file, or one that its faults added |
-//! | `BREAK`, `DARK`, `LIGHT` | connections between two break; from one to the other nothing gets through; it does again |
-//! | `HANGS`, `WAKES` | the member does nothing; it goes on |
-//! | `STRANGER`, `LEAVES` | somebody from outside claims to be a member, until it leaves, if it does |
-//! | `FREEZES`, `REPLACED`, `ENDS` | the member does nothing any more, and stays connected; another instance starts; the frozen one is killed |
-//! | `starts`, `moves`, `vanishes` | without its history; to another address; without anybody being told |
-//! | `looks`, `DECIDES` | the round of the election; how it ended |
-//! | `says to`, `hears` | the peer, and what was said |
-//! | `passes over` | a frame of a link that was replaced |
-//! | `dials`, `knocks at` | the attempt, as peer and generation |
-//! | `link up`, `link down`, `doubts` | the link, as peer and generation |
-//! | `misses`, `cannot dial` | a peer that cannot be reached |
-//! | `timer` | a timer of the election |
-//! | `UNMET` | something that the file expects, and what was found instead |
-//! | `BROKEN` | a [rule](rules) that does not hold: nothing happens after that |
+//! happens to all; what happens, a [`Verb`]; details. A link, or an attempt at one, is written peer#generation. After a
+//! [rule](rules) was found not to hold, nothing happens any more.
 
 mod member;
 mod moment;
@@ -61,4 +44,5 @@ pub use record::LeaderlessSpan;
 pub use rules::Violation;
 pub use run::{Ending, MemberAtEnd, Run, play, play_watched, play_with_trace};
 pub use setup::Setup;
+pub use trace::Verb;
 pub use world::World;

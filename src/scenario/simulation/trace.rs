@@ -3,20 +3,63 @@
 //! | column | |
 //! | --- | --- |
 //! | 1 | virtual time in milliseconds |
-//! | 2 | the member to whom it happens; `-` for what happens to all |
-//! | 3 | what happens |
+//! | 2 | the member to which it happens; `-` for what happens to all |
+//! | 3 | what happens: a [`Verb`] |
 //! | 4 | with whom, and details |
 
-use std::fmt::{self, Write};
+mod verb;
 
-use ballotbox_core::ServerId;
+use std::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
-use super::Moment;
-use crate::election::{Notification, PeerState};
+use ballotbox_core::{ServerId, links::LinkId, wire::Frame};
+
+pub use self::verb::Verb;
+use super::{Moment, Violation, plan::StrangerKind};
+use crate::{
+    election::{Decision, Notification, PeerState, Round, Timer},
+    scenario::vote_file::Operation,
+};
 
 /// Lines of text, kept only if asked for.
 #[derive(Debug, Default)]
 pub(super) struct Trace(Option<String>);
+
+/// What a line tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TraceEvent<'a> {
+    Step(&'a Operation),
+    Break(ServerId, ServerId),
+    Dark { from: ServerId, to: ServerId },
+    Light { from: ServerId, to: ServerId },
+    Hangs,
+    Wakes { backlog: usize },
+    Freezes,
+    Replaced { names: Duration },
+    Ends,
+    Stranger { at: ServerId, claims: ServerId, kind: StrangerKind, several: bool },
+    Leaves { at: ServerId, claims: ServerId },
+    Starts,
+    Moves { names: Duration },
+    Vanishes,
+    Looks(Round),
+    Decides(Decision),
+    SaysTo(ServerId, &'a Frame),
+    Hears(ServerId, &'a Notification),
+    PassesOver(LinkId),
+    Dials(LinkId),
+    KnocksAt(LinkId),
+    LinkUp(LinkId),
+    LinkDown(LinkId),
+    Doubts(LinkId),
+    Misses(ServerId),
+    CannotDial(ServerId),
+    Timer(Timer),
+    Unmet(&'a str),
+    Broken(&'a Violation),
+}
 
 impl Trace {
     pub(super) fn start(&mut self) {
@@ -32,28 +75,117 @@ impl Trace {
         self.0.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Writes a line. The arguments are put into words only if somebody wants to read them.
-    pub(super) fn note(
-        &mut self,
-        at: Moment,
-        who: Option<ServerId>,
-        what: &str,
-        details: fmt::Arguments<'_>,
-    ) {
+    /// Writes a line. The event is put into words only if somebody wants to read them.
+    pub(super) fn note(&mut self, at: Moment, member: Option<ServerId>, event: TraceEvent<'_>) {
         if let Some(text) = &mut self.0 {
             let at = at.to_string();
-            let who = who.map_or_else(|| "-".to_owned(), |id| id.to_string());
+            let member = member.map_or_else(|| "-".to_owned(), |id| id.to_string());
             let start = text.len();
             // Writing to a string cannot fail.
-            let _ = write!(text, "{at:>10}  {who:>3}  {what:<11} {details}");
+            let _ = write!(text, "{at:>10}  {member:>3}  {:<11} {event}", event.verb().word());
             text.truncate(start + text[start..].trim_end().len());
             text.push('\n');
         }
     }
 }
 
+impl TraceEvent<'_> {
+    const fn verb(self) -> Verb {
+        match self {
+            Self::Step(_) => Verb::Step,
+            Self::Break(..) => Verb::Break,
+            Self::Dark { .. } => Verb::Dark,
+            Self::Light { .. } => Verb::Light,
+            Self::Hangs => Verb::Hangs,
+            Self::Wakes { .. } => Verb::Wakes,
+            Self::Freezes => Verb::Freezes,
+            Self::Replaced { .. } => Verb::Replaced,
+            Self::Ends => Verb::Ends,
+            Self::Stranger { .. } => Verb::Stranger,
+            Self::Leaves { .. } => Verb::Leaves,
+            Self::Starts => Verb::Starts,
+            Self::Moves { .. } => Verb::Moves,
+            Self::Vanishes => Verb::Vanishes,
+            Self::Looks(_) => Verb::Looks,
+            Self::Decides(_) => Verb::Decides,
+            Self::SaysTo(..) => Verb::SaysTo,
+            Self::Hears(..) => Verb::Hears,
+            Self::PassesOver(_) => Verb::PassesOver,
+            Self::Dials(_) => Verb::Dials,
+            Self::KnocksAt(_) => Verb::KnocksAt,
+            Self::LinkUp(_) => Verb::LinkUp,
+            Self::LinkDown(_) => Verb::LinkDown,
+            Self::Doubts(_) => Verb::Doubts,
+            Self::Misses(_) => Verb::Misses,
+            Self::CannotDial(_) => Verb::CannotDial,
+            Self::Timer(_) => Verb::Timer,
+            Self::Unmet(_) => Verb::Unmet,
+            Self::Broken(_) => Verb::Broken,
+        }
+    }
+}
+
+impl fmt::Display for TraceEvent<'_> {
+    /// The details.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Hangs | Self::Freezes | Self::Vanishes => Ok(()),
+            Self::Step(operation) => operation.fmt(f),
+            Self::Break(one, other) => write!(f, "{one}-{other}"),
+            Self::Dark { from, to } | Self::Light { from, to } => write!(f, "{from} to {to}"),
+            Self::Wakes { backlog } => write!(f, "to {backlog} happenings"),
+            Self::Replaced { names } => {
+                write!(f, "at another address; names follow after {} ms", names.as_millis())
+            }
+            Self::Moves { names } => write!(f, "names follow after {} ms", names.as_millis()),
+            Self::Ends => f.write_str("its frozen instance"),
+            Self::Stranger { at, claims, kind, several } => {
+                let times = if several { ", several times at once" } else { "" };
+                write!(f, "at {at}, claims to be {claims}, and {}{times}", kind.in_words())
+            }
+            Self::Leaves { at, claims } => {
+                write!(f, "the stranger at {at} that claims to be {claims}")
+            }
+            Self::Starts => f.write_str("without its history"),
+            Self::Looks(round) => write!(f, "round {round}"),
+            Self::Decides(Decision { standing, vote, round }) => {
+                let standing = format!("{standing:?}").to_lowercase();
+                write!(f, "{standing} {vote}, round {round}")
+            }
+            Self::SaysTo(to, frame) => write!(f, "{to}: {}", Said(frame)),
+            Self::Hears(from, notification) => write!(f, "{from}: {}", InWords(notification)),
+            Self::PassesOver(link) => write!(f, "{link}: an older link"),
+            Self::Dials(link)
+            | Self::KnocksAt(link)
+            | Self::LinkUp(link)
+            | Self::LinkDown(link)
+            | Self::Doubts(link) => link.fmt(f),
+            Self::Misses(peer) => peer.fmt(f),
+            Self::CannotDial(peer) => write!(f, "{peer}, which knocked"),
+            Self::Timer(timer) => write!(f, "{timer:?}"),
+            Self::Unmet(text) => f.write_str(text),
+            Self::Broken(Violation { rule, details, .. }) if details.is_empty() => {
+                f.write_str(rule)
+            }
+            Self::Broken(Violation { rule, details, .. }) => write!(f, "{rule}: {details}"),
+        }
+    }
+}
+
+/// What a frame says.
+struct Said<'a>(&'a Frame);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Notification::decode(self.0.body()) {
+            Ok(notification) => InWords(&notification).fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
+
 /// A notification in words: `looking, votes 3 (epoch 0, zxid 0x0), round 1`.
-pub(super) struct InWords<'a>(pub(super) &'a Notification);
+struct InWords<'a>(&'a Notification);
 
 impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,7 +23,7 @@ use super::{
     record::RunRecord,
     rules::{self, Violation},
     scheduled::Scheduled,
-    trace::Trace,
+    trace::{Trace, TraceEvent},
 };
 use crate::scenario::vote_file::{Faults, MemberState, Step};
 
@@ -183,15 +183,23 @@ impl World {
 
     fn note_unmet(&mut self, unmet: &[String]) {
         for unmet in unmet {
-            self.trace.note(self.now, None, "UNMET", format_args!("{unmet}"));
+            self.note_of_all(TraceEvent::Unmet(unmet));
         }
     }
 
     pub(super) fn break_rule(&mut self, violation: Violation) {
-        let details = if violation.details.is_empty() { "" } else { ": " };
-        let text = format_args!("{}{details}{}", violation.rule, violation.details);
-        self.trace.note(self.now, violation.member, "BROKEN", text);
+        self.trace.note(self.now, violation.member, TraceEvent::Broken(&violation));
         self.violation.get_or_insert(violation);
+    }
+
+    /// Writes down what happens to a member.
+    fn note(&mut self, member: usize, event: TraceEvent<'_>) {
+        self.trace.note(self.now, Some(self.members[member].id), event);
+    }
+
+    /// Writes down what happens to all.
+    fn note_of_all(&mut self, event: TraceEvent<'_>) {
+        self.trace.note(self.now, None, event);
     }
 
     fn happen(&mut self, number: u64, scheduled: Scheduled) {

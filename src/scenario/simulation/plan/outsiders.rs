@@ -47,6 +47,18 @@ pub(in crate::scenario::simulation) enum StrangerKind {
     Flapping,
 }
 
+impl StrangerKind {
+    /// What it does, in words.
+    pub(in crate::scenario::simulation) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Silent => "is silent",
+            Self::Unreadable => "sends frames that nobody understands",
+            Self::Garbage => "sends what is no frame",
+            Self::Flapping => "comes and goes",
+        }
+    }
+}
+
 /// A member that freezes and is replaced.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::scenario::simulation) struct Freezing {

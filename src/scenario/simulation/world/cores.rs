@@ -22,7 +22,7 @@ use crate::{
         network::{End, Segment},
         rules::{self, Violation},
         scheduled::Scheduled,
-        trace::InWords,
+        trace::TraceEvent,
     },
 };
 
@@ -46,7 +46,7 @@ impl World {
         if let Some(running) = self.running(member, life)
             && running.election_timers.take(&timer, number)
         {
-            self.note(member, "timer", format_args!("{timer:?}"));
+            self.note(member, TraceEvent::Timer(timer));
             self.elect(member, ElectionEvent::TimerFired(timer));
         }
     }
@@ -70,7 +70,7 @@ impl World {
     pub(super) fn hear(&mut self, member: usize, end: End, link: LinkId, frame: Frame) {
         let Some(running) = self.members[member].running.as_mut() else { return };
         if !running.present.contains(link) {
-            return self.note(member, "passes over", format_args!("{link}: an older link"));
+            return self.note(member, TraceEvent::PassesOver(link));
         }
         let Ok(notification) = Notification::decode(frame.body()) else { return };
         if running.present.understood(link) != SignOfLife::Known {
@@ -82,17 +82,13 @@ impl World {
             theirs.last_heard = Some(frame);
         }
         let from = link.peer;
-        self.note(member, "hears", format_args!("{from}: {}", InWords(&notification)));
+        self.note(member, TraceEvent::Hears(from, &notification));
         self.elect(member, ElectionEvent::Heard { from, notification });
     }
 
     fn running(&mut self, member: usize, life: u32) -> Option<&mut Running> {
         let member = &mut self.members[member];
         member.running.as_mut().filter(|_| member.life == life)
-    }
-
-    pub(super) fn note(&mut self, member: usize, what: &str, details: std::fmt::Arguments<'_>) {
-        self.trace.note(self.now, Some(self.members[member].id), what, details);
     }
 
     fn elect(&mut self, member: usize, event: ElectionEvent) {
@@ -140,12 +136,10 @@ impl World {
                 self.told.push_back((member, Inner::Link(LinkEvent::Reconnect)));
             }
             ElectionAction::Looking { round } => {
-                self.note(member, "looks", format_args!("round {round}"));
+                self.note(member, TraceEvent::Looks(round));
             }
             ElectionAction::Decided(decision) => {
-                let standing = format!("{:?}", decision.standing).to_lowercase();
-                let (vote, round) = (decision.vote, decision.round);
-                self.note(member, "DECIDES", format_args!("{standing} {vote}, round {round}"));
+                self.note(member, TraceEvent::Decides(decision));
                 if let Some(violation) = rules::one_leader(self, member, decision) {
                     self.break_rule(violation);
                 }
@@ -219,11 +213,11 @@ impl World {
     fn perform_link(&mut self, member: usize, action: LinkAction) {
         match action {
             LinkAction::Dial { link, approach } => {
-                let verb = match approach {
-                    Approach::Connect => "dials",
-                    Approach::Knock => "knocks at",
+                let event = match approach {
+                    Approach::Connect => TraceEvent::Dials(link),
+                    Approach::Knock => TraceEvent::KnocksAt(link),
                 };
-                self.note(member, verb, format_args!("{link}"));
+                self.note(member, event);
                 self.dial(member, link, approach);
             }
             LinkAction::OpenLink { link, socket } => {
@@ -257,16 +251,15 @@ impl World {
     }
 
     fn notify(&mut self, member: usize, notice: Notice) {
-        match notice {
-            Notice::LinkUp(link) => self.note(member, "link up", format_args!("{link}")),
-            Notice::LinkDown(link) => self.note(member, "link down", format_args!("{link}")),
-            Notice::Doubted(link) => self.note(member, "doubts", format_args!("{link}")),
-            Notice::Unreachable(peer) => self.note(member, "misses", format_args!("{peer}")),
-            Notice::CannotDialBack(peer) => {
-                self.note(member, "cannot dial", format_args!("{peer}, which knocked"));
-            }
+        let event = match notice {
+            Notice::LinkUp(link) => TraceEvent::LinkUp(link),
+            Notice::LinkDown(link) => TraceEvent::LinkDown(link),
+            Notice::Doubted(link) => TraceEvent::Doubts(link),
+            Notice::Unreachable(peer) => TraceEvent::Misses(peer),
+            Notice::CannotDialBack(peer) => TraceEvent::CannotDial(peer),
             Notice::Refused { .. } => return,
-        }
+        };
+        self.note(member, event);
         self.told.push_back((member, Inner::Notified(notice)));
     }
 
@@ -276,7 +269,7 @@ impl World {
         let Some(end) = running.open.get(&link).copied() else { return };
         running.writing += 1;
         self.record.count_message();
-        self.note(member, "says to", format_args!("{}: {}", link.peer, Said(&frame)));
+        self.note(member, TraceEvent::SaysTo(link.peer, &frame));
         self.send(end, Segment::Frame(frame));
         let life = self.members[member].life;
         let after = self.slowness();
@@ -288,17 +281,5 @@ impl World {
         let nanos = super::super::moment::nanos(after);
         let drift = self.members[member].drift_ppm;
         nanos.saturating_add_signed((nanos / 1_000_000).cast_signed().saturating_mul(drift))
-    }
-}
-
-/// What a frame says.
-struct Said<'a>(&'a Frame);
-
-impl std::fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match Notification::decode(self.0.body()) {
-            Ok(notification) => InWords(&notification).fmt(f),
-            Err(error) => error.fmt(f),
-        }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
             member::{Inner, Running},
             network::End,
             plan::Fault,
+            trace::TraceEvent,
         },
         vote_file::Operation,
     },
@@ -33,7 +34,7 @@ impl World {
         self.check_quiet();
         let operation = self.steps[step].operation.clone();
         self.last_step = self.now;
-        self.trace.note(self.now, None, "STEP", format_args!("{operation}"));
+        self.note_of_all(TraceEvent::Step(&operation));
         match &operation {
             Operation::Start(ids) => self.each(ids, Self::start),
             Operation::Stop(ids) => {
@@ -68,33 +69,30 @@ impl World {
     /// Lets a fault happen, or end.
     pub(super) fn inject(&mut self, fault: Fault) {
         self.check_quiet();
-        let names = |member: usize| self.members[member].id;
+        let id = |member: usize| self.members[member].id;
         match fault {
             Fault::Break(a, b) => {
-                let (one, other) = (names(a), names(b));
-                self.trace.note(self.now, None, "BREAK", format_args!("{one}-{other}"));
+                self.note_of_all(TraceEvent::Break(id(a), id(b)));
                 self.reset(a, b);
             }
             Fault::Blackhole(from, to) => {
-                let (one, other) = (names(from), names(to));
-                self.trace.note(self.now, None, "DARK", format_args!("{one} to {other}"));
+                self.note_of_all(TraceEvent::Dark { from: id(from), to: id(to) });
                 self.network.blackhole(from, to);
                 self.stop_acknowledging(from, to);
             }
             Fault::Restore(from, to) => {
-                let (one, other) = (names(from), names(to));
-                self.trace.note(self.now, None, "LIGHT", format_args!("{one} to {other}"));
+                self.note_of_all(TraceEvent::Light { from: id(from), to: id(to) });
                 self.network.restore(from, to);
                 self.release(from, to);
             }
             Fault::Hang(member) if self.members[member].running.is_none() => {}
             Fault::Hang(member) => {
-                self.note(member, "HANGS", format_args!(""));
+                self.note(member, TraceEvent::Hangs);
                 self.members[member].hanging.get_or_insert_default();
             }
             Fault::Wake(member) => {
                 let Some(backlog) = self.members[member].hanging.take() else { return };
-                self.note(member, "WAKES", format_args!("to {} happenings", backlog.len()));
+                self.note(member, TraceEvent::Wakes { backlog: backlog.len() });
                 for (number, scheduled) in backlog {
                     self.happen(number, scheduled);
                 }
@@ -136,7 +134,7 @@ impl World {
         let mut history = candidate.history;
         if this.wiped {
             history = History::default();
-            self.note(member, "starts", format_args!("without its history"));
+            self.note(member, TraceEvent::Starts);
         }
         let begin = Inner::Election(ElectionEvent::Begin { history });
         self.told.push_back((member, begin));
@@ -156,7 +154,7 @@ impl World {
         let this = &mut self.members[member];
         this.address += 1;
         (this.moved_at, this.names) = (now, names);
-        self.note(member, "moves", format_args!("names follow after {} ms", names.as_millis()));
+        self.note(member, TraceEvent::Moves { names });
     }
 
     fn end(&mut self, member: usize, shutdown: Shutdown) {
@@ -167,7 +165,7 @@ impl World {
         }
         let vanishes = shutdown == Shutdown::Vanished;
         if vanishes {
-            self.note(member, "vanishes", format_args!(""));
+            self.note(member, TraceEvent::Vanishes);
             self.network.set_vanished(member, true);
             for other in 0..self.places() {
                 self.stop_acknowledging(member, other);

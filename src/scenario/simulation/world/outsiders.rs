@@ -16,6 +16,7 @@ use crate::scenario::simulation::{
     network::{End, Segment, Side},
     plan::{Freezing, Stranger, StrangerKind},
     scheduled::Scheduled,
+    trace::TraceEvent,
 };
 
 /// A stranger that has tried often rests for at least this, and at most five times as long.
@@ -104,20 +105,8 @@ impl World {
         let stranger = &mut self.outsiders.strangers[number];
         stranger.present = true;
         let Stranger { target, claims, kind, connections, .. } = stranger.is;
-        let (target, claims) = (self.members[target].id, self.members[claims].id);
-        let kind = match kind {
-            StrangerKind::Silent => "is silent",
-            StrangerKind::Unreadable => "sends frames that nobody understands",
-            StrangerKind::Garbage => "sends what is no frame",
-            StrangerKind::Flapping => "comes and goes",
-        };
-        let times = if connections == 1 { "" } else { ", several times at once" };
-        self.trace.note(
-            self.now,
-            None,
-            "STRANGER",
-            format_args!("at {target}, claims to be {claims}, and {kind}{times}"),
-        );
+        let (at, claims) = (self.members[target].id, self.members[claims].id);
+        self.note_of_all(TraceEvent::Stranger { at, claims, kind, several: connections > 1 });
         for _ in 0..connections {
             self.stranger_connects(number);
         }
@@ -127,13 +116,8 @@ impl World {
         let stranger = &mut self.outsiders.strangers[number];
         stranger.present = false;
         let Stranger { target, claims, .. } = stranger.is;
-        let (target, claims) = (self.members[target].id, self.members[claims].id);
-        self.trace.note(
-            self.now,
-            None,
-            "LEAVES",
-            format_args!("the stranger at {target} that claims to be {claims}"),
-        );
+        let (at, claims) = (self.members[target].id, self.members[claims].id);
+        self.note_of_all(TraceEvent::Leaves { at, claims });
         for end in self.held_by(self.place_of_stranger(number)) {
             self.close(end);
         }
@@ -256,7 +240,7 @@ impl World {
         (this.running, this.hanging, this.frozen) = (None, None, Some(number));
         let life = this.life;
         self.outsiders.frozen[number].address = Some(this.address);
-        self.note(member, "FREEZES", format_args!(""));
+        self.note(member, TraceEvent::Freezes);
         for connection in &mut self.network.connections {
             for half in [&mut connection.dialer, &mut connection.acceptor] {
                 if half.member == member && half.life == life {
@@ -281,11 +265,7 @@ impl World {
         this.frozen = None;
         this.address += 1;
         (this.moved_at, this.names) = (now, names);
-        self.note(
-            member,
-            "REPLACED",
-            format_args!("at another address; names follow after {} ms", names.as_millis()),
-        );
+        self.note(member, TraceEvent::Replaced { names });
         self.run(member);
     }
 
@@ -298,7 +278,7 @@ impl World {
         }
         frozen.killed = true;
         let member = frozen.plan.member;
-        self.note(member, "ENDS", format_args!("its frozen instance"));
+        self.note(member, TraceEvent::Ends);
         for end in self.held_by(self.place_of_frozen(number)) {
             self.close(end);
         }

@@ -1,0 +1,98 @@
+//! [`Verb`]: the words of a trace, and what they mean. The legend of the command comes from here.
+
+// One entry a verb: its name, its word, and what that means.
+macro_rules! verbs {
+    ($($name:ident = $word:literal: $meaning:literal,)*) => {
+        /// What a line of a trace tells, as in its third column. Words in capitals matter most.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Verb {
+            $(
+                #[doc = concat!("`", $word, "`: ", $meaning)]
+                $name,
+            )*
+        }
+
+        impl Verb {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word that stands in the trace.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Step = "STEP": "a step of the file, or one that its faults add",
+    Break = "BREAK": "the connections between two members break",
+    Dark = "DARK": "from one member to another nothing gets through",
+    Light = "LIGHT": "it does again",
+    Hangs = "HANGS": "the member does nothing for a while",
+    Wakes = "WAKES": "it goes on",
+    Freezes = "FREEZES": "the member does nothing for good, and stays connected",
+    Replaced = "REPLACED": "another instance takes its place elsewhere",
+    Ends = "ENDS": "the frozen instance is killed",
+    Stranger = "STRANGER": "somebody connects in the name of a member",
+    Leaves = "LEAVES": "the stranger is gone",
+    Starts = "starts": "the member has lost its disk",
+    Moves = "moves": "it has another address",
+    Vanishes = "vanishes": "it is killed, and nobody is told",
+    Looks = "looks": "a round of the election begins",
+    Decides = "DECIDES": "how the election ended",
+    SaysTo = "says to": "what is said, and to whom",
+    Hears = "hears": "what is said, and by whom",
+    PassesOver = "passes over": "a frame of a link that was replaced",
+    Dials = "dials": "an attempt to connect to a lower id",
+    KnocksAt = "knocks at": "an attempt to be dialled by a higher id",
+    LinkUp = "link up": "a link begins",
+    LinkDown = "link down": "a link ends",
+    Doubts = "doubts": "the peer seems to have another link, or none: what was said last is said again, and it is asked for a sign of life",
+    Misses = "misses": "a peer that cannot be reached",
+    CannotDial = "cannot dial": "a peer that has knocked, and cannot be reached",
+    Timer = "timer": "a timer of the election",
+    Unmet = "UNMET": "something expected is not so",
+    Broken = "BROKEN": "a rule does not hold; nothing happens after that",
+}
+
+impl Verb {
+    /// Whether it is one of those that matter most.
+    pub fn is_loud(self) -> bool {
+        self.word().bytes().all(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// The verb of this line of a trace.
+    pub fn of_line(line: &str) -> Option<Self> {
+        let what = line.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+        let begins = |verb: &&Self| {
+            let rest = what.strip_prefix(verb.word());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        Self::ALL.iter().find(begins).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_its_verb() {
+        let verb = |line| Verb::of_line(line);
+        assert_eq!(verb("     0.000    -  STEP        start 1, 2"), Some(Verb::Step));
+        assert_eq!(verb("     0.104    2  passes over 1#3: an older link"), Some(Verb::PassesOver));
+        assert_eq!(verb("    12.000   17  HANGS"), Some(Verb::Hangs));
+        assert_eq!(verb("    12.000   17  sings"), None);
+        assert!(Verb::Decides.is_loud() && !Verb::SaysTo.is_loud());
+    }
+}
