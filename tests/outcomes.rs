@@ -47,7 +47,7 @@ async fn in_both_worlds(text: &str) -> Outcome {
     };
     let elected = BTreeSet::from([told(worlds::ended(&report))]);
     let simulated: BTreeSet<_> = worlds::simulated(&file).into_iter().map(told).collect();
-    assert_eq!(elected, simulated, "{text}\n{}", report.to_json());
+    assert_eq!(elected, simulated, "{text}\n{report:?}");
     report.outcome
 }
 

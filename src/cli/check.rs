@@ -160,7 +160,7 @@ fn member_row(member: &Member, history: History) -> Vec<String> {
     let of_voters = |text: String| if votes { text } else { String::new() };
     vec![
         member.id.to_string(),
-        role_word(member.role).to_owned(),
+        member.role.word().to_owned(),
         number(member.weight),
         number(member.group.map(|group| group.0)),
         of_voters(history.epoch.to_string()),
@@ -168,13 +168,6 @@ fn member_row(member: &Member, history: History) -> Vec<String> {
         address(&member.election),
         address(&member.quorum),
     ]
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Voter => "voter",
-        Role::Observer => "observer",
-    }
 }
 
 /// What a quorum is, in words.

@@ -1,5 +1,8 @@
 //! `ballotbox elect`: a whole ensemble in this process, over real sockets.
 
+mod diagram;
+mod json;
+
 use std::{io::Write, path::PathBuf, time::Duration};
 
 use anstyle::Style;
@@ -14,6 +17,7 @@ use ballotbox::{
 use ballotbox_actors::kit::Rounded;
 use structopt::StructOpt;
 
+use self::diagram::DIAGRAM_ROWS_MAX;
 use super::{
     ExitCode, Failure, descriptors, duration,
     output_file::OutputFile,
@@ -65,21 +69,21 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             told = line(event, out).and_then(|()| out.flush());
         }
         // One more than is drawn, so that what is left out shows.
-        if diagram.is_some() && story.len() <= live::DIAGRAM_ROWS_MAX {
+        if diagram.is_some() && story.len() <= DIAGRAM_ROWS_MAX {
             story.push(event.clone());
         }
     };
     let report = block_on(live::play(&file, deadline, &mut tell))?;
     told?;
     if args.json {
-        writeln!(out, "{}", report.to_json())?;
+        writeln!(out, "{}", json::to_json(&report))?;
     } else {
         writeln!(out)?;
         members(&report, out)?;
         writeln!(out, "\n{}", summary(&report))?;
     }
     if let Some(diagram) = diagram {
-        diagram.write(&live::diagram(&file, &story))?;
+        diagram.write(&diagram::diagram(&file, &story))?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }

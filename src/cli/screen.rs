@@ -1,6 +1,9 @@
 //! What people read: aligned tables, and colours that go away when nobody looks.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use anstyle::{AnsiColor, Style};
 use ballotbox::{
@@ -92,6 +95,11 @@ pub(super) const fn severity_word(finding: &Finding) -> &'static str {
 }
 
 /// Milliseconds since the beginning, set so that lines of a story align.
-pub(super) fn at(time: std::time::Duration) -> String {
-    format!("{:>8.1} ms", ballotbox::scenario::live::tenths_of_ms(time))
+pub(super) fn at(time: Duration) -> String {
+    format!("{:>8.1} ms", tenths_of_ms(time))
+}
+
+/// Milliseconds with one digit after the point.
+pub(super) fn tenths_of_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

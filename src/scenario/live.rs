@@ -13,7 +13,6 @@
 
 mod cabling;
 mod descriptors;
-mod diagram;
 mod last_election;
 mod ports;
 mod relay;
@@ -26,8 +25,7 @@ mod wiring;
 
 pub use self::{
     descriptors::descriptors_needed,
-    diagram::{DIAGRAM_ROWS_MAX, diagram},
-    report::{ExpectationReport, MemberReport, PlayReport, tenths_of_ms},
+    report::{ExpectationReport, MemberReport, PlayReport},
     runner::{PlayError, play},
     story::{Because, StoryLine, What, Won},
 };

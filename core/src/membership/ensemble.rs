@@ -27,6 +27,16 @@ pub enum Role {
     Observer,
 }
 
+impl Role {
+    /// The role in one word, as in vote files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Voter => "voter",
+            Self::Observer => "observer",
+        }
+    }
+}
+
 /// Why some members are no ensemble.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EnsembleError {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     super::{Failure, screen},
-    Checked, role_word, zoo_cfg,
+    Checked, zoo_cfg,
 };
 
 #[derive(Serialize)]
@@ -143,7 +143,7 @@ fn listed(member: &Member, client: Option<&Endpoint>) -> Listed {
     let shown = |endpoints: &[Endpoint]| endpoints.iter().map(Endpoint::to_string).collect();
     Listed {
         id: member.id.number(),
-        role: role_word(member.role),
+        role: member.role.word(),
         weight: member.weight,
         group: member.group.map(|group| group.0),
         election: shown(&member.election),

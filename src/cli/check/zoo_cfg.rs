@@ -13,7 +13,7 @@ use super::{
         Failure,
         screen::{self, BOLD, Column, FAINT, PLAIN},
     },
-    quorum, role_word,
+    quorum,
 };
 
 pub(super) fn print(cfg: &ZooCfg, out: &mut dyn Write) -> Result<(), Failure> {
@@ -62,7 +62,7 @@ fn row(cfg: &ZooCfg, id: ServerId, line: &ServerLine) -> Vec<String> {
     let group = cfg.config.groups.get(&id).map(|group| group.0.to_string());
     vec![
         id.to_string(),
-        role_word(line.role).to_owned(),
+        line.role.word().to_owned(),
         if grouped { cfg.membership.ensemble().weight(id).to_string() } else { String::new() },
         group.unwrap_or_default(),
         joined(&line.election),

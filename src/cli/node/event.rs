@@ -9,12 +9,12 @@ use ballotbox::{
     Decision, ServerId, Standing,
     network::{ConnectError, DialError, NetworkEvent, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
-    scenario::live::tenths_of_ms,
 };
 use ballotbox_actors::kit::Rounded;
 use serde::Serialize;
 
 use super::gate::Kind;
+use crate::cli::screen::tenths_of_ms;
 
 /// One line of `node --json`.
 #[derive(Debug, Serialize)]

@@ -10,12 +10,11 @@ use ballotbox::{
     Endpoint, ServerId,
     election::PeerState,
     probe::{NoAnswer, ProbeReport, Reading},
-    scenario::live::tenths_of_ms,
 };
 use ballotbox_actors::kit::Rounded;
 use serde::Serialize;
 
-use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
+use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN, tenths_of_ms};
 
 /// The object that `--json` prints.
 #[derive(Debug, Serialize)]

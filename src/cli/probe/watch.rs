@@ -106,7 +106,7 @@ fn say_server(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if json {
-        let line = Line::Server { at_ms: ballotbox::scenario::live::tenths_of_ms(at), server };
+        let line = Line::Server { at_ms: screen::tenths_of_ms(at), server };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(at), server.in_words())?;
@@ -122,7 +122,7 @@ fn say_leader(
 ) -> io::Result<()> {
     if json {
         let leader = report.leader.map(ServerId::number);
-        let at_ms = ballotbox::scenario::live::tenths_of_ms(at);
+        let at_ms = screen::tenths_of_ms(at);
         let line = Line::Leader { at_ms, leader, agreement: report.agreement };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {

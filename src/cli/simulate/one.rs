@@ -3,10 +3,7 @@
 use std::{io::Write, sync::Arc};
 
 use anstyle::Style;
-use ballotbox::{
-    Role,
-    scenario::simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched},
-};
+use ballotbox::scenario::simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched};
 use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
 
@@ -119,7 +116,7 @@ fn to_json(run: &Run) -> Value {
     let member = |(id, member): (&ballotbox::ServerId, &MemberAtEnd)| {
         json!({
             "id": id.number(),
-            "role": match member.role { Role::Voter => "voter", Role::Observer => "observer" },
+            "role": member.role.word(),
             "state": member.state.word(),
             "leader": member.state.leader_of(*id).map(ballotbox::ServerId::number),
             "round": member.round.map(|round| round.0),

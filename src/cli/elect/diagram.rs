@@ -8,19 +8,16 @@ use std::{
     fmt::Write,
 };
 
-use ballotbox_core::ServerId;
-
-use super::story::{StoryLine, What};
-use crate::{
-    Standing,
+use ballotbox::{
+    ServerId, Standing,
     scenario::{
-        judge::Verdict,
+        live::{StoryLine, Verdict, What},
         vote_file::{MemberState, Operation, VoteFile},
     },
 };
 
 /// At most this many rows; later ones are dropped, with a note.
-pub const DIAGRAM_ROWS_MAX: usize = 1000;
+pub(super) const DIAGRAM_ROWS_MAX: usize = 1000;
 
 const TOP: usize = 84;
 const LEFT: usize = 110;
@@ -30,7 +27,7 @@ const ROW: usize = 24;
 const CHAR: usize = 8;
 
 /// The story as an SVG document.
-pub fn diagram(file: &VoteFile, story: &[StoryLine]) -> String {
+pub(super) fn diagram(file: &VoteFile, story: &[StoryLine]) -> String {
     let shown = &story[..story.len().min(DIAGRAM_ROWS_MAX)];
     let mut picture = Picture::new(file, shown, story.len() - shown.len());
     let mut lanes = Lanes::default();
@@ -271,8 +268,9 @@ fn escaped(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use ballotbox::{Decision, Epoch, Round, Vote, Zxid};
+
     use super::*;
-    use crate::{Decision, Epoch, Round, Vote, Zxid};
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
