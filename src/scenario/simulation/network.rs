@@ -98,11 +98,11 @@ pub(super) struct Half {
     pub(super) last_heard: Option<Frame>,
 }
 
-/// What is wrong at present, and all connections there ever were.
+/// The network between the members: all connections there ever were, and what is wrong with the paths at present.
 #[derive(Debug)]
 pub(super) struct Network {
     members: usize,
-    pub(super) connections: Vec<Connection>,
+    connections: Vec<Connection>,
     paused: Vec<bool>,
     isolated: Vec<bool>,
     vanished: Vec<bool>,
@@ -110,7 +110,7 @@ pub(super) struct Network {
     blocked: Vec<bool>,
     /// How many faults let what is sent on a path vanish.
     black_holes: Vec<u16>,
-    pub(super) liveness: Liveness,
+    liveness: Liveness,
 }
 
 impl Network {
@@ -128,13 +128,24 @@ impl Network {
         }
     }
 
-    pub(super) fn connection(&mut self, end: End) -> Option<&mut Connection> {
-        self.connections.get_mut(end.connection as usize)
+    /// Takes in an attempt to connect, and gives it a number; `None` if none is left.
+    pub(super) fn add(&mut self, connection: Connection) -> Option<u32> {
+        let number = u32::try_from(self.connections.len()).ok()?;
+        self.connections.push(connection);
+        Some(number)
+    }
+
+    pub(super) fn connection(&self, number: u32) -> Option<&Connection> {
+        self.connections.get(number as usize)
+    }
+
+    pub(super) fn connection_mut(&mut self, number: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(number as usize)
     }
 
     /// This end of the connection and the other one.
     pub(super) fn halves(&mut self, end: End) -> Option<(&mut Half, &mut Half)> {
-        let connection = self.connections.get_mut(end.connection as usize)?;
+        let connection = self.connection_mut(end.connection)?;
         Some(match end.side {
             Side::Dialer => (&mut connection.dialer, &mut connection.acceptor),
             Side::Acceptor => (&mut connection.acceptor, &mut connection.dialer),
@@ -142,23 +153,51 @@ impl Network {
     }
 
     pub(super) fn half(&self, end: End) -> Option<&Half> {
-        let connection = self.connections.get(end.connection as usize)?;
+        let connection = self.connection(end.connection)?;
         Some(match end.side {
             Side::Dialer => &connection.dialer,
             Side::Acceptor => &connection.acceptor,
         })
     }
 
-    /// All ends of connections that are still held.
-    pub(super) fn open_ends(&self) -> Vec<End> {
-        let numbered = (0u32..).zip(&self.connections);
-        numbered
-            .flat_map(|(connection, both)| {
-                let of = |side| End { connection, side };
-                let dialer = both.dialer.open.then(|| of(Side::Dialer));
-                dialer.into_iter().chain(both.acceptor.open.then(|| of(Side::Acceptor)))
-            })
-            .collect()
+    /// The ends of connections that the party at this place holds.
+    pub(super) fn held_by(&self, place: usize) -> Vec<End> {
+        let ends = (0u32..).zip(&self.connections).flat_map(|(connection, both)| {
+            let halves = [(Side::Dialer, &both.dialer), (Side::Acceptor, &both.acceptor)];
+            halves.map(|(side, half)| (End { connection, side }, half))
+        });
+        let held = ends.filter(|(_, half)| half.open && half.member == place);
+        held.map(|(end, _)| end).collect()
+    }
+
+    /// Both ends of all connections between these two that are not over.
+    pub(super) fn ends_between(&self, a: usize, b: usize) -> Vec<End> {
+        let between = (0u32..).zip(&self.connections).filter(|(_, connection)| {
+            let ends = (connection.dialer.member, connection.acceptor.member);
+            !connection.reset && !connection.unroutable && (ends == (a, b) || ends == (b, a))
+        });
+        let both = |connection| [Side::Dialer, Side::Acceptor].map(|side| End { connection, side });
+        between.flat_map(|(connection, _)| both(connection)).collect()
+    }
+
+    /// What is connected to this member was connected to an address that it has left.
+    pub(super) fn make_unroutable(&mut self, member: usize) {
+        for connection in &mut self.connections {
+            if [connection.dialer.member, connection.acceptor.member].contains(&member) {
+                connection.unroutable = true;
+            }
+        }
+    }
+
+    /// The party at another place holds from now on what a member held in this life.
+    pub(super) fn hand_over(&mut self, member: usize, life: u32, place: usize) {
+        for connection in &mut self.connections {
+            for half in [&mut connection.dialer, &mut connection.acceptor] {
+                if half.member == member && half.life == life {
+                    half.member = place;
+                }
+            }
+        }
     }
 
     /// Whether `to` refuses connections from `from`.
@@ -217,6 +256,16 @@ impl Network {
     pub(super) fn restore(&mut self, from: usize, to: usize) {
         let faults = &mut self.black_holes[from * self.members + to];
         *faults = faults.saturating_sub(1);
+    }
+
+    /// How long the system waits for an acknowledgement.
+    pub(super) const fn ack_timeout(&self) -> Duration {
+        self.liveness.unacknowledged
+    }
+
+    /// After how long without traffic the system sends a keep-alive probe.
+    pub(super) const fn keep_alive_after(&self) -> Duration {
+        self.liveness.idle
     }
 
     /// How long the system keeps an idle connection whose other end has vanished.

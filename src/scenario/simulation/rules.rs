@@ -136,7 +136,7 @@ pub(super) fn broken_by_link(world: &World, member: usize, link: LinkId) -> Opti
         return Some(ONE_LINK);
     }
     let end = running.open.get(&link)?;
-    let connection = world.network.connections.get(end.connection as usize)?;
+    let connection = world.network.connection(end.connection)?;
     let [dialer, acceptor] =
         [&connection.dialer, &connection.acceptor].map(|half| world.name_of(half.member));
     // Guests come as they like.
@@ -165,7 +165,7 @@ pub(super) fn all_are_linked(world: &World) -> bool {
         let running = member.running.as_ref()?;
         let link = running.table.link(peer)?;
         let end = running.open.get(&link)?;
-        let connection = world.network.connections.get(end.connection as usize)?;
+        let connection = world.network.connection(end.connection)?;
         (!connection.reset && !connection.unroutable).then_some(*end)
     };
     world.members.iter().all(|member| {
@@ -196,7 +196,7 @@ pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
 
 /// The half at this end, if the connection stands, both ends are links, and nothing is on its way.
 fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
-    let connection = world.network.connections.get(end.connection as usize)?;
+    let connection = world.network.connection(end.connection)?;
     let (here, there) = (world.network.half(end)?, world.network.half(end.other())?);
     let their_link = there.link?;
     // A party outside hears nothing.

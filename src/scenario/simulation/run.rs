@@ -257,7 +257,7 @@ impl Schedule {
         let patience = setup.timing.connect
             + links.redial.max
             + world.network.idle_patience()
-            + world.network.liveness.unacknowledged
+            + world.network.ack_timeout()
             + election.grace
             + election.settle
             + setup.faults.names

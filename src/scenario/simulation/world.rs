@@ -269,11 +269,11 @@ impl World {
             | Scheduled::FrameWritten { member, .. }
             | Scheduled::Speak { member, .. } => Some(*member),
             Scheduled::ConnectAnswered { connection, .. } => {
-                let connection = self.network.connections.get(*connection as usize)?;
+                let connection = self.network.connection(*connection)?;
                 Some(connection.dialer.member)
             }
             Scheduled::GreetingDue { connection } => {
-                let connection = self.network.connections.get(*connection as usize)?;
+                let connection = self.network.connection(*connection)?;
                 Some(connection.acceptor.member)
             }
             Scheduled::Step(_)

@@ -34,18 +34,18 @@ impl World {
         link: LinkId,
         approach: Approach,
     ) {
-        let Ok(connection) = u32::try_from(self.network.connections.len()) else { return };
         // Names are looked up anew at each attempt.
         let address = self.members[target].known_address(self.now);
         let give_up_at = self.now.after(self.setup.timing.connect);
         let target = (target, address);
-        self.network.connections.push(Connection::new(dialer, target, link, approach, give_up_at));
+        let attempt = Connection::new(dialer, target, link, approach, give_up_at);
+        let Some(connection) = self.network.add(attempt) else { return };
         let at = self.now.plus(self.delay());
         self.queue.push(at, Scheduled::ConnectArrived { connection });
     }
 
     pub(super) fn connect_arrived(&mut self, number: u32) {
-        let Some(connection) = self.network.connections.get(number as usize) else { return };
+        let Some(connection) = self.network.connection(number) else { return };
         let (from, to) = (connection.dialer.member, connection.acceptor.member);
         let (give_up_at, tries, address) =
             (connection.give_up_at, connection.tries, connection.address);
@@ -58,7 +58,9 @@ impl World {
         if deserted || self.network.drops(from, there) || self.network.drops(there, from) {
             let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
             if again < give_up_at {
-                self.network.connections[number as usize].tries += 1;
+                if let Some(connection) = self.network.connection_mut(number) {
+                    connection.tries += 1;
+                }
                 self.queue.push(again, Scheduled::ConnectArrived { connection: number });
             } else {
                 let gave_up = Scheduled::ConnectAnswered { connection: number, accepted: false };
@@ -72,8 +74,9 @@ impl World {
             return self.answer(number, false);
         }
         let life = self.members[to].life;
-        let acceptor = &mut self.network.connections[number as usize].acceptor;
-        (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
+        if let Some(Connection { acceptor, .. }) = self.network.connection_mut(number) {
+            (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
+        }
         self.queue.push(self.now.after(GREETING), Scheduled::GreetingDue { connection: number });
         self.answer(number, true);
     }
@@ -89,7 +92,7 @@ impl World {
 
     fn answer(&mut self, connection: u32, accepted: bool) {
         let at = self.now.plus(self.delay());
-        if let Some(connection) = self.network.connections.get_mut(connection as usize) {
+        if let Some(connection) = self.network.connection_mut(connection) {
             // Whatever the acceptor sends comes after its answer.
             connection.acceptor.last_arrival = at;
         }
@@ -100,7 +103,7 @@ impl World {
         if self.connect_answered_outside(number, accepted) {
             return;
         }
-        let Some(connection) = self.network.connections.get_mut(number as usize) else { return };
+        let Some(connection) = self.network.connection_mut(number) else { return };
         let (attempt, approach) = (connection.attempt, connection.approach);
         let member = connection.dialer.member;
         let end = End { connection: number, side: Side::Dialer };
@@ -127,7 +130,7 @@ impl World {
 
     /// Sends something from this end to the other one.
     pub(super) fn send(&mut self, end: End, segment: Segment) {
-        let Some(connection) = self.network.connection(end) else { return };
+        let Some(connection) = self.network.connection_mut(end.connection) else { return };
         if connection.reset {
             return;
         }
@@ -146,7 +149,7 @@ impl World {
             self.schedule(end, segment);
         }
         if expects_answer && (there || back) {
-            self.give_up_after(end, self.network.liveness.unacknowledged);
+            self.give_up_after(end, self.network.ack_timeout());
         }
     }
 
@@ -162,7 +165,7 @@ impl World {
     }
 
     pub(super) fn segment_arrived(&mut self, end: End, segment: Segment) {
-        let Some(connection) = self.network.connection(end) else { return };
+        let Some(connection) = self.network.connection_mut(end.connection) else { return };
         let reset = connection.reset;
         let Some((here, there)) = self.network.halves(end) else { return };
         there.in_flight = there.in_flight.saturating_sub(1);
@@ -194,7 +197,7 @@ impl World {
         if self.take_in_outside(end) {
             return;
         }
-        let Some(connection) = self.network.connection(end) else { return };
+        let Some(connection) = self.network.connection_mut(end.connection) else { return };
         let reset = connection.reset;
         let Some((here, there)) = self.network.halves(end) else { return };
         let (member, from, life, link) = (here.member, there.member, here.life, here.link);
@@ -319,11 +322,11 @@ impl World {
     pub(super) fn release(&mut self, a: usize, b: usize) {
         let dark = self.network.drops(a, b) || self.network.drops(b, a);
         let held = self.network.holds(a, b);
-        for end in self.ends_between(a, b) {
+        for end in self.network.ends_between(a, b) {
             if !dark && let Some((here, there)) = self.network.halves(end) {
                 here.give_up_timer = None;
                 if here.open && !there.open {
-                    let idle = nanos(self.network.liveness.idle);
+                    let idle = nanos(self.network.keep_alive_after());
                     let at = self.now.plus(self.random.between(0, idle));
                     self.queue.push(at, Scheduled::KeepAlive { end });
                 }
@@ -346,8 +349,8 @@ impl World {
 
     /// All connections between these two are gone, with what was on them; both ends learn it.
     pub(super) fn reset(&mut self, a: usize, b: usize) {
-        for end in self.ends_between(a, b) {
-            let Some(connection) = self.network.connection(end) else { continue };
+        for end in self.network.ends_between(a, b) {
+            let Some(connection) = self.network.connection_mut(end.connection) else { continue };
             connection.reset = true;
             if let Some((here, _)) = self.network.halves(end) {
                 here.unsent.clear();
@@ -359,30 +362,6 @@ impl World {
                 }
             }
         }
-    }
-
-    /// What is connected to this member was connected to an address that it has left.
-    pub(super) fn make_unroutable(&mut self, member: usize) {
-        let with_it = self.network.connections.iter_mut().filter(|connection| {
-            [connection.dialer.member, connection.acceptor.member].contains(&member)
-        });
-        for connection in with_it {
-            connection.unroutable = true;
-        }
-    }
-
-    /// Both ends of all connections between these two that are not over.
-    pub(super) fn ends_between(&self, a: usize, b: usize) -> Vec<End> {
-        let numbered = (0u32..).zip(&self.network.connections);
-        let between = numbered.filter(|(_, connection)| {
-            let ends = (connection.dialer.member, connection.acceptor.member);
-            !connection.reset && !connection.unroutable && (ends == (a, b) || ends == (b, a))
-        });
-        between
-            .flat_map(|(connection, _)| {
-                [Side::Dialer, Side::Acceptor].map(|side| End { connection, side })
-            })
-            .collect()
     }
 
     /// How long something is on its way, in nanoseconds.

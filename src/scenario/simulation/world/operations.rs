@@ -96,7 +96,7 @@ impl World {
                 for (number, scheduled) in backlog {
                     self.happen(number, scheduled);
                 }
-                for end in self.held_by(member) {
+                for end in self.network.held_by(member) {
                     self.read(end);
                 }
             }
@@ -149,7 +149,7 @@ impl World {
         for other in 0..self.places() {
             self.stop_acknowledging(member, other);
         }
-        self.make_unroutable(member);
+        self.network.make_unroutable(member);
         let now = self.now;
         let this = &mut self.members[member];
         this.address += 1;
@@ -171,7 +171,7 @@ impl World {
                 self.stop_acknowledging(member, other);
             }
         }
-        for end in self.held_by(member) {
+        for end in self.network.held_by(member) {
             if shutdown != Shutdown::Graceful {
                 self.break_off(end);
             }
@@ -201,13 +201,6 @@ impl World {
         }
     }
 
-    /// The ends of connections that the party at this place holds.
-    pub(super) fn held_by(&self, place: usize) -> Vec<End> {
-        let mut ends = self.network.open_ends();
-        ends.retain(|end| self.network.half(*end).is_some_and(|half| half.member == place));
-        ends
-    }
-
     fn resume(&mut self, member: usize) {
         self.network.set_paused(member, false);
         self.each_other(member, Self::release);
@@ -216,9 +209,9 @@ impl World {
     /// Connections between these two are no longer acknowledged: in the end they are given up.
     fn stop_acknowledging(&mut self, a: usize, b: usize) {
         let patience = self.network.idle_patience();
-        for end in self.ends_between(a, b) {
+        for end in self.network.ends_between(a, b) {
             let waiting = self.network.half(end).is_some_and(|half| half.in_flight > 0);
-            let soon = self.network.liveness.unacknowledged;
+            let soon = self.network.ack_timeout();
             self.give_up_after(end, if waiting { soon } else { patience });
         }
     }

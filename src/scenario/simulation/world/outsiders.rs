@@ -118,7 +118,7 @@ impl World {
         let Stranger { target, claims, .. } = stranger.is;
         let (at, claims) = (self.members[target].id, self.members[claims].id);
         self.note_of_all(TraceEvent::Leaves { at, claims });
-        for end in self.held_by(self.place_of_stranger(number)) {
+        for end in self.network.held_by(self.place_of_stranger(number)) {
             self.close(end);
         }
     }
@@ -241,13 +241,7 @@ impl World {
         let life = this.life;
         self.outsiders.frozen[number].address = Some(this.address);
         self.note(member, TraceEvent::Freezes);
-        for connection in &mut self.network.connections {
-            for half in [&mut connection.dialer, &mut connection.acceptor] {
-                if half.member == member && half.life == life {
-                    half.member = place;
-                }
-            }
-        }
+        self.network.hand_over(member, life, place);
         for other in 0..place {
             self.release(place, other);
         }
@@ -279,7 +273,7 @@ impl World {
         frozen.killed = true;
         let member = frozen.plan.member;
         self.note(member, TraceEvent::Ends);
-        for end in self.held_by(self.place_of_frozen(number)) {
+        for end in self.network.held_by(self.place_of_frozen(number)) {
             self.close(end);
         }
     }
