@@ -1,6 +1,10 @@
 //! [`Run`]: one vote file, played once.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use ballotbox_core::ServerId;
 
@@ -226,9 +230,9 @@ impl Schedule {
         let setup = &world.setup;
         let steps = world.steps();
         let last_step = steps.last().map_or(Duration::ZERO, |step| step.at);
-        let mut running = std::collections::BTreeSet::new();
-        let mut started = std::collections::BTreeSet::new();
-        let mut faulty = std::collections::BTreeSet::new();
+        let mut running = BTreeSet::new();
+        let mut started = BTreeSet::new();
+        let mut faulty = BTreeSet::new();
         let mut cut = false;
         for step in steps {
             match &step.operation {

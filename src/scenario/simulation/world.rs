@@ -7,6 +7,7 @@ mod outsiders;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -34,7 +35,7 @@ use crate::scenario::vote_file::{Faults, MemberState, Step};
 /// give the same events.
 #[derive(Debug)]
 pub struct World {
-    pub(super) setup: std::sync::Arc<Setup>,
+    pub(super) setup: Arc<Setup>,
     pub(super) members: Vec<Member>,
     pub(super) network: Network,
     pub(super) record: RunRecord,
@@ -61,7 +62,7 @@ pub struct World {
 
 impl World {
     /// An ensemble to which nothing has happened yet.
-    pub fn new(setup: &std::sync::Arc<Setup>, seed: u64) -> Self {
+    pub fn new(setup: &Arc<Setup>, seed: u64) -> Self {
         let mut random = Random::new(seed, 1);
         let mut members: Vec<_> =
             setup.members.iter().map(|candidate| Member::new(candidate.id)).collect();
@@ -84,7 +85,7 @@ impl World {
         Self {
             network: Network::new(members.len()),
             record: RunRecord::new(setup, &steps),
-            setup: std::sync::Arc::clone(setup),
+            setup: Arc::clone(setup),
             members,
             outsiders: Outsiders::new(strangers, freezings),
             timely: rules::is_timely(setup, &steps),

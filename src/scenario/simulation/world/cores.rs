@@ -19,6 +19,7 @@ use crate::{
     },
     scenario::simulation::{
         member::{Inner, Running},
+        moment::nanos,
         network::{End, Segment},
         rules::{self, Violation},
         scheduled::Scheduled,
@@ -278,8 +279,8 @@ impl World {
 
     /// A wait in nanoseconds by the member's own clock.
     fn drifted(&self, member: usize, after: Duration) -> u64 {
-        let nanos = super::super::moment::nanos(after);
+        let wait = nanos(after);
         let drift = self.members[member].drift_ppm;
-        nanos.saturating_add_signed((nanos / 1_000_000).cast_signed().saturating_mul(drift))
+        wait.saturating_add_signed((wait / 1_000_000).cast_signed().saturating_mul(drift))
     }
 }

@@ -1,5 +1,7 @@
 //! The operations of a vote file, and the faults beyond them, carried out on a [`World`].
 
+use std::sync::Arc;
+
 use ballotbox_core::{ServerId, links::Event as LinkEvent};
 
 use super::World;
@@ -125,7 +127,7 @@ impl World {
         let wipe = self.faults().wipe_percent * 10;
         self.each_other(member, Self::release);
         let wiped = again && self.random.chance(wipe);
-        let setup = std::sync::Arc::clone(&self.setup);
+        let setup = Arc::clone(&self.setup);
         let running = Running::new(candidate.id, &setup);
         let this = &mut self.members[member];
         this.wiped |= wiped;
