@@ -14,6 +14,9 @@ use serde_json::Value;
 
 use super::{Node, PATIENCE, ballotbox, file, text, votes};
 
+/// Runs a program that heeds hang-ups, though these tests may have been started by one that ignores them, as `nohup` does.
+const HEED_HANG_UPS: &str = "exec env --default-signal=HUP";
+
 /// What a pipe holds on Linux, if nobody changes that.
 const PIPE: usize = 65_536;
 
@@ -64,9 +67,14 @@ impl Drop for Running {
 }
 
 fn node(id: u64, votes: &Path, options: &[&str]) -> Command {
-    let id = id.to_string();
-    let mut command = ballotbox(&["node", "--id", &id, "--votes"]);
-    command.arg(votes).args(options).stdin(Stdio::null()).stderr(Stdio::null());
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        &format!("{HEED_HANG_UPS} \"$0\" \"$@\""),
+        env!("CARGO_BIN_EXE_ballotbox"),
+    ]);
+    command.args(["node", "--id", &id.to_string(), "--votes"]).arg(votes).args(options);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -218,8 +226,8 @@ fn a_signal_ends_a_node_that_waits_for_its_port() {
 #[test]
 fn a_hang_up_that_is_ignored_at_the_start_stays_ignored() {
     let votes = votes("nohup.json", 1);
-    for (prelude, code) in [("trap '' HUP; ", Some(0)), ("", None)] {
-        let script = format!("{prelude}exec \"$0\" node --json --id 1 --votes \"$1\"");
+    for (prelude, code) in [("trap '' HUP; exec", Some(0)), (HEED_HANG_UPS, None)] {
+        let script = format!("{prelude} \"$0\" node --json --id 1 --votes \"$1\"");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_ballotbox")]).arg(&votes);
         let mut node = spawn(command.stdout(Stdio::piped()));
