@@ -9,12 +9,13 @@
 //! | [`membership`] | who is a member, what makes a quorum, and the text that says so |
 //! | [`wire`] | the bytes of the election port: greetings and frames |
 //!
-//! The rest are small values that all of them share: ids, addresses, text from outside, waits.
+//! Everything that decides is a [`Core`]. The rest are small values that all of them share: ids, addresses, text from outside, waits.
 
 mod backoff;
 pub mod election;
 mod endpoint;
 pub mod links;
+mod machine;
 pub mod membership;
 mod server_id;
 mod sparingly;
@@ -23,6 +24,7 @@ pub mod wire;
 
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
+pub use machine::{Core, Step};
 pub use server_id::ServerId;
 pub use sparingly::{RateLimit, Sparingly};
 pub use untrusted_text::UntrustedText;

@@ -14,7 +14,7 @@ use ballotbox_actors::{
     Heard, NetworkAddress, NetworkEvent,
     kit::{Actor, Address, Mailbox, Timers, Wake, clock},
 };
-use ballotbox_core::{ServerId, Sparingly, links::LinkId, wire::Frame};
+use ballotbox_core::{Core, ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use super::{
     ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, member_lists::MemberLists,
@@ -216,7 +216,7 @@ impl Elector {
     }
 
     fn decide(&mut self, event: Event) {
-        for action in self.core.handle(event) {
+        for action in self.core.actions_on(event) {
             self.perform(action);
         }
         self.note_vote();

@@ -25,6 +25,8 @@ use ballotbox::{
     election::{Action, Event, Notification, Outgoing, Timer, invariants},
 };
 
+use ballotbox_core::{Core, Step as CoreStep};
+
 use super::walks::fingerprint;
 
 pub(super) const VOTERS: usize = 3;
@@ -185,7 +187,16 @@ impl State {
         let Voter { election, armed, .. } = running;
         // It speaks after each event: with so few links nothing is held back, and nothing of it has to be remembered.
         let (mut asked, mut outgoing) = (BTreeMap::new(), Outgoing::default());
-        for action in election.handle(event) {
+        let told = event.clone();
+        let actions = election.actions_on(event);
+        // In debug builds the core has looked itself.
+        if !cfg!(debug_assertions) {
+            let (before, event, actions) = (&before.election, &told, &actions[..]);
+            let broken =
+                invariants::first_broken(CoreStep { before, event, actions, after: election });
+            self.broken_rule = self.broken_rule.or(broken);
+        }
+        for action in actions {
             match action {
                 Action::Say { to, notification } => {
                     outgoing.say(to, notification);
@@ -202,11 +213,6 @@ impl State {
                 // Links are made whenever the checker likes.
                 Action::Reconnect | Action::Looking { .. } | Action::Decided(_) => {}
             }
-        }
-        // In debug builds the core has looked itself.
-        if !cfg!(debug_assertions) {
-            let broken = invariants::first_broken(&before.election, election);
-            self.broken_rule = self.broken_rule.or(broken);
         }
         running.update_print();
         // An elector asks at once, and speaks when it has heard what else there is.

@@ -28,7 +28,7 @@ use crate::{
     socket::{ConnectError, Connection, DialError, Dialed, Heard},
 };
 use ballotbox_core::{
-    ServerId, Sparingly, UntrustedText,
+    Core, ServerId, Sparingly, UntrustedText,
     links::{Action, Approach, Event, LinkId, LinkTable, Notice, SocketId, Timer},
 };
 
@@ -248,7 +248,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
     }
 
     fn decide(&mut self, event: Event) {
-        for action in self.core.handle(event) {
+        for action in self.core.actions_on(event) {
             self.perform(action);
         }
     }

@@ -13,7 +13,7 @@ use super::{
     watch::{Reach, Watch},
 };
 use crate::{
-    ServerId,
+    Core, ServerId, Step,
     election::Timing,
     membership::{Ensemble, Role},
 };
@@ -72,6 +72,21 @@ pub enum State {
     Decided(Decision),
 }
 
+impl Core for Election {
+    type Event = Event;
+    type Action = Action;
+
+    fn handle(&mut self, event: Event, out: &mut Vec<Action>) {
+        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
+        self.decide_on(event, out);
+        if let Some((before, event, already)) = before {
+            let step =
+                Step { before: &before, event: &event, actions: &out[already..], after: self };
+            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
+        }
+    }
+}
+
 impl Election {
     /// The part of server `me` in an ensemble. The config text goes out with every notification.
     pub fn new(
@@ -102,23 +117,16 @@ impl Election {
         }
     }
 
-    /// Takes note of what happened, and says what is to be done, in this order.
-    pub fn handle(&mut self, event: Event) -> Vec<Action> {
-        let before = cfg!(debug_assertions).then(|| self.clone());
-        let mut out = Vec::new();
+    fn decide_on(&mut self, event: Event, out: &mut Vec<Action>) {
         match event {
-            Event::Begin { history } => self.begin(history, &mut out),
-            Event::Heard { from, notification } => self.hear(from, &notification, &mut out),
-            Event::LinkUp { peer } => self.link_up(peer, &mut out),
-            Event::LinkDown { peer } => self.link_down(peer, &mut out),
-            Event::Doubted { peer } => self.doubted(peer, &mut out),
-            Event::Unreachable { peer } => self.unreachable(peer, &mut out),
-            Event::TimerFired(timer) => self.timer_fired(timer, &mut out),
+            Event::Begin { history } => self.begin(history, out),
+            Event::Heard { from, notification } => self.hear(from, &notification, out),
+            Event::LinkUp { peer } => self.link_up(peer, out),
+            Event::LinkDown { peer } => self.link_down(peer, out),
+            Event::Doubted { peer } => self.doubted(peer, out),
+            Event::Unreachable { peer } => self.unreachable(peer, out),
+            Event::TimerFired(timer) => self.timer_fired(timer, out),
         }
-        if let Some(before) = before {
-            debug_assert_eq!(invariants::first_broken(&before, self), None, "{before:?}\n{self:?}");
-        }
-        out
     }
 
     /// Where the election stands.

@@ -1,7 +1,7 @@
 //! What holds in every election, whatever the network does.
 //!
-//! Each rule is a function of an [`Election`] before and after one event. They are evaluated as debug assertions in
-//! [`Election::handle`], and by whatever else drives an election: tests, simulation, model checker.
+//! Each rule is a function of one [`Step`]. They are evaluated as debug assertions after every
+//! event, and by whatever else drives an election: tests, simulation, model checker.
 //!
 //! That all servers agree is not among them. It takes timely messages.
 
@@ -11,8 +11,11 @@ use super::{
 };
 use crate::ServerId;
 
+/// What one event did to an election.
+pub type Step<'a> = crate::Step<'a, Election>;
+
 /// A rule: whether it holds over this step.
-pub type Rule = fn(before: &Election, after: &Election) -> bool;
+pub type Rule = fn(Step<'_>) -> bool;
 
 /// All rules, by name.
 pub const RULES: [(&str, Rule); 12] = [
@@ -31,40 +34,36 @@ pub const RULES: [(&str, Rule); 12] = [
 ];
 
 /// The name of the first rule that this step breaks.
-pub fn first_broken(before: &Election, after: &Election) -> Option<&'static str> {
-    RULES.iter().find(|(_, rule)| !rule(before, after)).map(|(name, _)| *name)
+pub fn first_broken(step: Step<'_>) -> Option<&'static str> {
+    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
 }
 
 /// The same for a step by an event that is [about](super::Event::about) this server. Of the election before, an
 /// [excerpt](Election::excerpt) is enough.
-pub fn first_broken_about(
-    before: &Election,
-    after: &Election,
-    server: ServerId,
-) -> Option<&'static str> {
-    if before.state != after.state {
-        return first_broken(before, after);
+pub fn first_broken_about(step: Step<'_>, server: ServerId) -> Option<&'static str> {
+    if step.before.state != step.after.state {
+        return first_broken(step);
     }
-    let excerpt = after.excerpt(server);
+    let excerpt = step.after.excerpt(server);
     // An excerpt holds no quorum: what it seems to break is looked at in whole.
-    let broken = |rule: Rule| !rule(before, &excerpt) && !rule(before, after);
+    let broken = |rule: Rule| !rule(Step { after: &excerpt, ..step }) && !rule(step);
     RULES.iter().find(|(_, rule)| broken(*rule)).map(|(name, _)| *name)
 }
 
 /// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest round there is
 /// cannot have a larger one: it begins anew in the same.)
-pub fn vote_never_falls(before: &Election, after: &Election) -> bool {
+pub fn vote_never_falls(Step { before, after, .. }: Step<'_>) -> bool {
     let same_round = before.round == after.round && before.round.next() != before.round;
     !(same_round && looks(before) && looks(after)) || after.vote >= before.vote
 }
 
 /// The round never falls, except to that of an established leader.
-pub fn round_goes_back_only_to_join(before: &Election, after: &Election) -> bool {
+pub fn round_goes_back_only_to_join(Step { before, after, .. }: Step<'_>) -> bool {
     after.round >= before.round || fresh_decision(before, after).is_some()
 }
 
 /// At the moment of a decision, a quorum votes for just that in the tally of the round, or has settled on that leader.
-pub fn decided_with_a_quorum(before: &Election, after: &Election) -> bool {
+pub fn decided_with_a_quorum(Step { before, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| {
         voted_for(after, decision)
             || settled_on(&after.tally, after, decision)
@@ -74,7 +73,7 @@ pub fn decided_with_a_quorum(before: &Election, after: &Election) -> bool {
 
 /// Without a quorum of equal votes, a leader is joined only on its own word. A server joins its own followers only in the
 /// round in which it looks.
-pub fn joined_only_who_says_it_leads(before: &Election, after: &Election) -> bool {
+pub fn joined_only_who_says_it_leads(Step { before, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| {
         let leader = decision.vote.leader;
         let spoke = |tally: &Tally| tally.claim_of(leader).is_some();
@@ -84,24 +83,24 @@ pub fn joined_only_who_says_it_leads(before: &Election, after: &Election) -> boo
 }
 
 /// A vote, and a decision, is for a voter with some weight.
-pub fn elects_only_who_may_lead(_: &Election, after: &Election) -> bool {
+pub fn elects_only_who_may_lead(Step { after, .. }: Step<'_>) -> bool {
     after.vote.is_none_or(|vote| after.ensemble.may_lead(vote.leader))
 }
 
 /// At the moment of a decision, the elected one is not one that was tried in vain since it was last heard.
-pub fn elects_only_who_may_be_there(before: &Election, after: &Election) -> bool {
+pub fn elects_only_who_may_be_there(Step { before, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| after.may_be_there(decision.vote.leader))
 }
 
 /// A link, or its end, changes what is known of a peer only if the peer was heard over it: all that count as being there
 /// have a link, and were heard.
-pub fn counts_only_who_was_heard(_: &Election, after: &Election) -> bool {
+pub fn counts_only_who_was_heard(Step { after, .. }: Step<'_>) -> bool {
     let mut there = after.links.iter().filter(|(_, reach)| **reach == Reach::Up);
     there.all(|(id, _)| after.linked.contains(id) && after.met.contains(id))
 }
 
 /// A server leads exactly if it elected itself, and only voters follow.
-pub fn standing_fits(_: &Election, after: &Election) -> bool {
+pub fn standing_fits(Step { after, .. }: Step<'_>) -> bool {
     after.decision().is_none_or(|decision| {
         let fits = match decision.standing {
             Standing::Leading => decision.vote.leader == after.me,
@@ -113,7 +112,7 @@ pub fn standing_fits(_: &Election, after: &Election) -> bool {
 }
 
 /// No tally holds the word of one who has no vote, nor one for such.
-pub fn counts_only_voters(_: &Election, after: &Election) -> bool {
+pub fn counts_only_voters(Step { after, .. }: Step<'_>) -> bool {
     let kept = [&after.tally, &after.established, &after.early];
     let mut ballots = kept.into_iter().flat_map(Tally::iter);
     ballots.all(|(id, ballot)| {
@@ -122,7 +121,7 @@ pub fn counts_only_voters(_: &Election, after: &Election) -> bool {
 }
 
 /// A server settles with a quorum of votes equal to its own, and leaves that state when it loses it.
-pub fn settling_has_a_quorum(_: &Election, after: &Election) -> bool {
+pub fn settling_has_a_quorum(Step { after, .. }: Step<'_>) -> bool {
     let settling = after.state == State::Settling;
     let quorum = || after.ballot().is_some_and(|ours| quorum_for(&after.tally, after, &ours));
     let own = after.tally.get(after.me).is_none_or(|ballot| Some(ballot.vote) == after.vote);
@@ -130,13 +129,13 @@ pub fn settling_has_a_quorum(_: &Election, after: &Election) -> bool {
 }
 
 /// Who has decided and has no vote is going to ask its leader whether it leads.
-pub fn observers_ask(_: &Election, after: &Election) -> bool {
+pub fn observers_ask(Step { after, .. }: Step<'_>) -> bool {
     let observes = |decision: Decision| decision.standing == Standing::Observing;
     after.watch.questions.is_some() == after.decision().is_some_and(observes)
 }
 
 /// Only members are watched, and only so many strangers remembered.
-pub fn bounded(_: &Election, after: &Election) -> bool {
+pub fn bounded(Step { after, .. }: Step<'_>) -> bool {
     let strangers = after.askers.iter().filter(|id| !after.ensemble.contains(**id));
     let mut watched = after.links.keys().chain(&after.linked).chain(&after.met);
     strangers.count() <= ASKERS_MAX && watched.all(|id| after.ensemble.contains(*id))

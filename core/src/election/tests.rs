@@ -17,7 +17,7 @@ use super::{
     Standing, State, Timer, Vote, Zxid,
 };
 use crate::{
-    ServerId,
+    Core, ServerId,
     election::Timing,
     membership::{Ensemble, GroupId, Member},
 };
@@ -76,7 +76,7 @@ fn begun(me: u64, ensemble: Ensemble) -> Election {
 }
 
 fn begin(core: &mut Election, zxid: i64, epoch: i64) -> Vec<Action> {
-    core.handle(Event::Begin { history: history(epoch, zxid) })
+    core.actions_on(Event::Begin { history: history(epoch, zxid) })
 }
 
 fn hear(
@@ -87,11 +87,11 @@ fn hear(
     round: i64,
 ) -> Vec<Action> {
     let notification = notification(state, vote, round);
-    core.handle(Event::Heard { from: id(from), notification })
+    core.actions_on(Event::Heard { from: id(from), notification })
 }
 
 fn link_up(core: &mut Election, peers: impl IntoIterator<Item = u64>) -> Vec<Action> {
-    let up = peers.into_iter().flat_map(|peer| core.handle(Event::LinkUp { peer: id(peer) }));
+    let up = peers.into_iter().flat_map(|peer| core.actions_on(Event::LinkUp { peer: id(peer) }));
     up.collect()
 }
 
@@ -102,21 +102,21 @@ fn meet(core: &mut Election, peers: impl IntoIterator<Item = u64>) -> Vec<Action
     for peer in peers {
         actions.extend(link_up(core, [peer]));
         let heard = Event::Heard { from: id(peer), notification: question.clone() };
-        actions.extend(core.handle(heard));
+        actions.extend(core.actions_on(heard));
     }
     actions
 }
 
 fn link_down(core: &mut Election, peer: u64) -> Vec<Action> {
-    core.handle(Event::LinkDown { peer: id(peer) })
+    core.actions_on(Event::LinkDown { peer: id(peer) })
 }
 
 fn unreachable(core: &mut Election, peer: u64) -> Vec<Action> {
-    core.handle(Event::Unreachable { peer: id(peer) })
+    core.actions_on(Event::Unreachable { peer: id(peer) })
 }
 
 fn fire(core: &mut Election, timer: Timer) -> Vec<Action> {
-    core.handle(Event::TimerFired(timer))
+    core.actions_on(Event::TimerFired(timer))
 }
 
 /// Server `me` of voters 1 to 3, linked to the others, after all three elected the third in round 1.

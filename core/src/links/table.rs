@@ -13,7 +13,7 @@ use std::{
 
 use self::peer::{Doubt, Guest, Outbox, Peer, PeerLink};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
-use crate::{Backoff, ServerId, Sparingly, wire::Frame};
+use crate::{Backoff, Core, ServerId, Sparingly, Step, wire::Frame};
 
 /// At most this many strangers are served at the same time: enough for operators who probe, too few to matter.
 pub const GUESTS_MAX: usize = 8;
@@ -81,7 +81,21 @@ pub struct LinkTable {
     guests: VecDeque<Guest>,
     last_generation: Generation,
     unsent: u64,
-    actions: Vec<Action>,
+}
+
+impl Core for LinkTable {
+    type Event = Event;
+    type Action = Action;
+
+    fn handle(&mut self, event: Event, out: &mut Vec<Action>) {
+        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
+        self.decide(event, out);
+        if let Some((before, event, already)) = before {
+            let step =
+                Step { before: &before, event: &event, actions: &out[already..], after: self };
+            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
+        }
+    }
 }
 
 impl LinkTable {
@@ -99,45 +113,31 @@ impl LinkTable {
             guests: VecDeque::new(),
             last_generation: Generation::default(),
             unsent: 0,
-            actions: Vec::new(),
         }
     }
 
-    /// Takes in what happened and says what is to be done about it.
-    pub fn handle(&mut self, event: Event) -> Vec<Action> {
-        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone()));
-        let actions = self.decide(event);
-        if let Some((before, event)) = before {
-            let step =
-                invariants::Step { before: &before, event: &event, actions: &actions, after: self };
-            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
-        }
-        actions
-    }
-
-    fn decide(&mut self, event: Event) -> Vec<Action> {
+    fn decide(&mut self, event: Event, out: &mut Vec<Action>) {
         match event {
-            Event::Start => self.start(),
-            Event::Send { to, frame } => self.send(to, frame),
-            Event::Ask { to, frame } => self.ask(to, frame),
-            Event::Spoke { link } => self.spoke(link),
-            Event::Reconnect => self.reconnect(),
-            Event::Greeted { from, socket } => self.greeted(from, socket),
-            Event::CandidateSpoke { socket } => self.candidate_spoke(socket),
-            Event::CandidateEnded { socket } => self.dismiss_candidate(socket),
-            Event::Dialed { link, socket } => self.dialed(link, socket),
-            Event::Knocked { link } => self.knocked(link),
-            Event::DialFailed { link } => self.dial_failed(link),
-            Event::Written { link } => self.written(link),
-            Event::LinkDown { link } => self.link_down(link),
-            Event::TimerFired(Timer::Redial(peer)) => self.redial(peer),
+            Event::Start => self.start(out),
+            Event::Send { to, frame } => self.send(to, frame, out),
+            Event::Ask { to, frame } => self.ask(to, frame, out),
+            Event::Spoke { link } => self.spoke(link, out),
+            Event::Reconnect => self.reconnect(out),
+            Event::Greeted { from, socket } => self.greeted(from, socket, out),
+            Event::CandidateSpoke { socket } => self.candidate_spoke(socket, out),
+            Event::CandidateEnded { socket } => self.dismiss_candidate(socket, out),
+            Event::Dialed { link, socket } => self.dialed(link, socket, out),
+            Event::Knocked { link } => self.knocked(link, out),
+            Event::DialFailed { link } => self.dial_failed(link, out),
+            Event::Written { link } => self.written(link, out),
+            Event::LinkDown { link } => self.link_down(link, out),
+            Event::TimerFired(Timer::Redial(peer)) => self.redial(peer, out),
             Event::TimerFired(Timer::Steady(peer)) => self.steady(peer),
-            Event::TimerFired(Timer::Answer(peer)) => self.unanswered(peer),
-            Event::TimerFired(Timer::Silence(peer)) => self.unspoken(peer),
-            Event::TimerFired(Timer::Candidate(socket)) => self.unheard(socket),
-            Event::TimerFired(Timer::Guest(link)) => self.dismiss_guest(link),
+            Event::TimerFired(Timer::Answer(peer)) => self.unanswered(peer, out),
+            Event::TimerFired(Timer::Silence(peer)) => self.unspoken(peer, out),
+            Event::TimerFired(Timer::Candidate(socket)) => self.unheard(socket, out),
+            Event::TimerFired(Timer::Guest(link)) => self.dismiss_guest(link, out),
         }
-        std::mem::take(&mut self.actions)
     }
 
     /// Whose table this is.
@@ -166,7 +166,7 @@ impl LinkTable {
         self.unsent
     }
 
-    fn send(&mut self, to: ServerId, frame: Frame) {
+    fn send(&mut self, to: ServerId, frame: Frame, out: &mut Vec<Action>) {
         let Some(outbox) = self.present_outbox_mut(to) else {
             self.unsent += 1;
             return;
@@ -174,42 +174,42 @@ impl LinkTable {
         if outbox.writing {
             self.unsent += u64::from(outbox.waiting.replace(frame).is_some());
         } else {
-            self.write(to, frame);
+            self.write(to, frame, out);
         }
     }
 
     /// A question waits beside the newest word, and takes nothing's place.
-    fn ask(&mut self, to: ServerId, frame: Frame) {
+    fn ask(&mut self, to: ServerId, frame: Frame, out: &mut Vec<Action>) {
         let Some(outbox) = self.present_outbox_mut(to) else {
             return;
         };
         if outbox.writing {
             outbox.question = Some(frame);
         } else {
-            self.write(to, frame);
+            self.write(to, frame, out);
         }
     }
 
-    fn write(&mut self, to: ServerId, frame: Frame) {
+    fn write(&mut self, to: ServerId, frame: Frame, out: &mut Vec<Action>) {
         if let Some(outbox) = self.present_outbox_mut(to) {
             outbox.writing = true;
             let link = LinkId { peer: to, generation: outbox.generation };
-            self.actions.push(Action::Write { link, frame });
+            out.push(Action::Write { link, frame });
         }
     }
 
-    fn written(&mut self, link: LinkId) {
+    fn written(&mut self, link: LinkId, out: &mut Vec<Action>) {
         let Some(outbox) = self.outbox_mut(link) else {
             return;
         };
         match outbox.waiting.take().or_else(|| outbox.question.take()) {
-            Some(frame) => self.actions.push(Action::Write { link, frame }),
+            Some(frame) => out.push(Action::Write { link, frame }),
             None => outbox.writing = false,
         }
     }
 
     /// The peer has said something valid over this link: the link counts, and if it was in doubt, it keeps its place.
-    fn spoke(&mut self, link: LinkId) {
+    fn spoke(&mut self, link: LinkId, out: &mut Vec<Action>) {
         let Some(peer) = self.peers.get_mut(&link.peer) else {
             return;
         };
@@ -224,14 +224,14 @@ impl LinkTable {
         if dispelled {
             present.doubt = Doubt::Dispelled;
             losers = present.rivals.remove_spoken();
-            self.wait_for_answer(link.peer);
+            self.wait_for_answer(link.peer, out);
         }
         if first {
-            self.clear_timer(Timer::Silence(link.peer));
-            self.rest(link.peer);
+            out.push(Action::ClearTimer(Timer::Silence(link.peer)));
+            self.rest(link.peer, out);
         }
         for socket in losers {
-            self.drop_candidate(socket);
+            candidates::drop_candidate(socket, out);
         }
     }
 
@@ -243,31 +243,26 @@ impl LinkTable {
         }
     }
 
-    fn greeted(&mut self, from: Option<ServerId>, socket: SocketId) {
+    fn greeted(&mut self, from: Option<ServerId>, socket: SocketId, out: &mut Vec<Action>) {
         let Some(from) = from else {
-            return self.refuse(Refusal::NoId, socket);
+            return refuse(Refusal::NoId, socket, out);
         };
         if from == self.me {
-            return self.refuse(Refusal::OwnId, socket);
+            return refuse(Refusal::OwnId, socket, out);
         }
         if !self.peers.contains_key(&from) {
-            return self.admit_guest(from, socket);
+            return self.admit_guest(from, socket, out);
         }
         if from < self.me {
-            self.actions.push(Action::DropSocket(socket));
-            self.answer_knock(from);
+            out.push(Action::DropSocket(socket));
+            self.answer_knock(from, out);
         } else {
-            self.accept(from, socket);
+            self.accept(from, socket, out);
         }
-    }
-
-    fn refuse(&mut self, refusal: Refusal, socket: SocketId) {
-        self.notify(Notice::Refused { socket, refusal });
-        self.actions.push(Action::DropSocket(socket));
     }
 
     /// The one place where a link to a peer comes into being.
-    fn open(&mut self, id: ServerId, socket: SocketId) {
+    fn open(&mut self, id: ServerId, socket: SocketId, out: &mut Vec<Action>) {
         let link = LinkId { peer: id, generation: self.next_generation() };
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
@@ -277,49 +272,49 @@ impl LinkTable {
         peer.unanswered_knocks = Sparingly::default();
         if self.me > id {
             // We have dialled it ourselves, at its own address.
-            self.rest(id);
+            self.rest(id, out);
         }
         // First the news, then the link: what it brings is of no use to a user that does not know it.
-        self.notify(Notice::LinkUp(link));
-        self.actions.push(Action::OpenLink { link, socket });
-        self.set_timer(Timer::Steady(id), self.timing.steady);
-        self.set_timer(Timer::Silence(id), self.timing.silence);
+        out.push(Action::Notify(Notice::LinkUp(link)));
+        out.push(Action::OpenLink { link, socket });
+        out.push(Action::SetTimer { timer: Timer::Steady(id), after: self.timing.steady });
+        out.push(Action::SetTimer { timer: Timer::Silence(id), after: self.timing.silence });
     }
 
-    fn link_down(&mut self, link: LinkId) {
+    fn link_down(&mut self, link: LinkId, out: &mut Vec<Action>) {
         if let Some(index) = self.guest_index(link) {
             self.guests.remove(index);
-            self.clear_timer(Timer::Guest(link));
-            return self.notify(Notice::LinkDown(link));
+            out.push(Action::ClearTimer(Timer::Guest(link)));
+            return out.push(Action::Notify(Notice::LinkDown(link)));
         }
         if self.outbox_mut(link).is_none() {
             return;
         }
-        self.replace(link);
+        self.replace(link, out);
     }
 
-    fn admit_guest(&mut self, id: ServerId, socket: SocketId) {
+    fn admit_guest(&mut self, id: ServerId, socket: SocketId, out: &mut Vec<Action>) {
         let namesake = self.guests.iter().position(|guest| guest.id == id);
         let oldest = (self.guests.len() >= GUESTS_MAX).then_some(0);
         let leaving = namesake.or(oldest);
         if let Some(guest) = leaving.and_then(|index| self.guests.get(index)) {
-            self.dismiss_guest(LinkId { peer: guest.id, generation: guest.outbox.generation });
+            self.dismiss_guest(LinkId { peer: guest.id, generation: guest.outbox.generation }, out);
         }
         let link = LinkId { peer: id, generation: self.next_generation() };
         self.guests.push_back(Guest { id, outbox: Outbox::new(link.generation) });
-        self.notify(Notice::LinkUp(link));
-        self.actions.push(Action::OpenLink { link, socket });
-        self.set_timer(Timer::Guest(link), self.timing.guest);
+        out.push(Action::Notify(Notice::LinkUp(link)));
+        out.push(Action::OpenLink { link, socket });
+        out.push(Action::SetTimer { timer: Timer::Guest(link), after: self.timing.guest });
     }
 
-    fn dismiss_guest(&mut self, link: LinkId) {
+    fn dismiss_guest(&mut self, link: LinkId, out: &mut Vec<Action>) {
         let Some(index) = self.guest_index(link) else {
             return;
         };
         self.guests.remove(index);
-        self.clear_timer(Timer::Guest(link));
-        self.actions.push(Action::CloseLink { link });
-        self.notify(Notice::LinkDown(link));
+        out.push(Action::ClearTimer(Timer::Guest(link)));
+        out.push(Action::CloseLink { link });
+        out.push(Action::Notify(Notice::LinkDown(link)));
     }
 
     fn link_mut(&mut self, id: ServerId) -> Option<&mut PeerLink> {
@@ -350,18 +345,11 @@ impl LinkTable {
         self.last_generation.0 += 1;
         self.last_generation
     }
+}
 
-    fn notify(&mut self, notice: Notice) {
-        self.actions.push(Action::Notify(notice));
-    }
-
-    fn set_timer(&mut self, timer: Timer, after: Duration) {
-        self.actions.push(Action::SetTimer { timer, after });
-    }
-
-    fn clear_timer(&mut self, timer: Timer) {
-        self.actions.push(Action::ClearTimer(timer));
-    }
+fn refuse(refusal: Refusal, socket: SocketId, out: &mut Vec<Action>) {
+    out.push(Action::Notify(Notice::Refused { socket, refusal }));
+    out.push(Action::DropSocket(socket));
 }
 
 #[cfg(test)]

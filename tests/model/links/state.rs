@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ballotbox::ServerId;
 use ballotbox_core::{
+    Core,
     links::{Action, Approach, Event, LinkId, LinkTable, LinkTiming, Notice, SocketId, Timer},
     wire::Frame,
 };
@@ -176,7 +177,7 @@ impl State {
 
     pub(super) fn tell(&mut self, side: usize, event: Event) {
         let told = event.clone();
-        let actions = self.sides[side].table.handle(event);
+        let actions = self.sides[side].table.actions_on(event);
         self.wrong = self.wrong.or_else(|| self.judge(side, &told, &actions));
         let notices: Vec<_> = actions.iter().filter_map(notice).collect();
         for action in actions {

@@ -183,7 +183,7 @@ fn the_largest_round_there_is_does_not_end_elections() {
     let mut world = running(3, 0);
     world.pass(SECOND);
     world.kill(3);
-    world.cores.get_mut(&id(1)).unwrap().handle(Event::Heard {
+    world.cores.get_mut(&id(1)).unwrap().actions_on(Event::Heard {
         from: id(2),
         notification: notification(Looking, plain(2), i64::MAX),
     });

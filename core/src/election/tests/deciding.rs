@@ -274,7 +274,7 @@ fn zookeeper_1732_different_epochs_are_different_leaderships_unless_one_side_has
     assert_eq!(core.state(), State::Looking);
     let mut old = notification(Following, vote(3, 7, 3), 4);
     old.format = Format::WithoutConfig { version: 1 };
-    let actions = core.handle(Event::Heard { from: id(2), notification: old });
+    let actions = core.actions_on(Event::Heard { from: id(2), notification: old });
     assert_eq!(decided(&actions), Some(decision(Standing::Following, vote(4, 7, 3), 4)));
 }
 

@@ -10,7 +10,7 @@ fn question(from: u64) -> Event {
 }
 
 fn doubted(core: &mut Election, peer: u64) -> Vec<Action> {
-    core.handle(Event::Doubted { peer: id(peer) })
+    core.actions_on(Event::Doubted { peer: id(peer) })
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_silent_link_to_a_voter_that_is_gone_makes_nobody_wait() {
 #[test]
 fn any_word_shows_that_a_voter_is_there_again() {
     let words: [fn(&mut Election) -> Vec<Action>; 2] =
-        [|core| core.handle(question(3)), |core| hear(core, 3, Looking, plain(1), 0)];
+        [|core| core.actions_on(question(3)), |core| hear(core, 3, Looking, plain(1), 0)];
     for word in words {
         let mut core = begun(2, members(3, 0));
         unreachable(&mut core, 3);
@@ -68,7 +68,7 @@ fn any_word_shows_that_a_voter_is_there_again() {
 fn a_word_received_before_its_link_was_lost_shows_nothing() {
     let mut core = settled(1);
     link_down(&mut core, 3);
-    assert_eq!(core.handle(question(3)).len(), 1, "an answer that nobody will hear");
+    assert_eq!(core.actions_on(question(3)).len(), 1, "an answer that nobody will hear");
     assert!(looking_in(&fire(&mut core, Timer::Grace), 2));
 }
 
@@ -83,19 +83,19 @@ fn a_question_is_answered_with_the_present_state_and_counts_as_nothing_else() {
         let me = core.me();
         for from in [1, 2, 3, 4, 1000].into_iter().filter(|from| id(*from) != me) {
             let before = core.clone();
-            let actions = core.handle(question(from));
+            let actions = core.actions_on(question(from));
             assert_eq!(said(&actions), [(from, state, before.vote(), 1)]);
             assert_eq!(actions.len(), 1);
             assert_eq!(*core, before);
         }
     }
-    assert_eq!(core_of(1, members(3, 0)).handle(question(2)), [], "it has nothing to say yet");
+    assert_eq!(core_of(1, members(3, 0)).actions_on(question(2)), [], "it has nothing to say yet");
 }
 
 #[test]
 fn observers_answer_each_others_questions_and_that_is_the_end_of_it() {
     let mut core = begun(4, members(3, 2));
-    let actions = core.handle(question(5));
+    let actions = core.actions_on(question(5));
     assert_eq!(said(&actions), [(5, Looking, None, 1)]);
     assert_eq!(hear(&mut core, 5, Looking, None, 1), []);
 }

@@ -215,7 +215,7 @@ impl World {
 
     fn tell(&mut self, me: ServerId, event: Event) {
         let Some(core) = self.cores.get_mut(&me) else { return };
-        for action in core.handle(event) {
+        for action in core.actions_on(event) {
             match action {
                 Action::Say { to, notification } | Action::Ask { to, question: notification } => {
                     if let Some(link) = self.linked.get(&pair(me, to)) {

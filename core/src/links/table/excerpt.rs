@@ -48,7 +48,6 @@ impl LinkTable {
             guests: self.guests.clone(),
             last_generation: self.last_generation,
             unsent: self.unsent,
-            actions: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What holds in every link table, whatever its peers and the network do.
 //!
-//! Each rule is a function of one [`Step`]. They are evaluated as debug assertions in [`LinkTable::handle`], and by whatever
+//! Each rule is a function of one [`Step`]. They are evaluated as debug assertions after every event, and by whatever
 //! else drives a table: simulation, model checker.
 
 use super::{
@@ -13,17 +13,7 @@ use crate::{
 };
 
 /// What one event did to a table.
-#[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
-    /// The table before.
-    pub before: &'a LinkTable,
-    /// What happened.
-    pub event: &'a Event,
-    /// What is to be done about it.
-    pub actions: &'a [Action],
-    /// The table after.
-    pub after: &'a LinkTable,
-}
+pub type Step<'a> = crate::Step<'a, LinkTable>;
 
 /// A rule: whether it holds over this step.
 pub type Rule = fn(Step<'_>) -> bool;
@@ -278,7 +268,7 @@ const fn notice(action: &Action) -> Option<&Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{links::LinkTiming, wire::Frame};
+    use crate::{Core, links::LinkTiming, wire::Frame};
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
@@ -287,9 +277,9 @@ mod tests {
     /// Server 5 with a link to 3, generation 2, and none to 8.
     fn table() -> LinkTable {
         let mut table = LinkTable::new(id(5), [id(3), id(8)], LinkTiming::default());
-        table.handle(Event::Start);
+        table.actions_on(Event::Start);
         let attempt = LinkId { peer: id(3), generation: Generation(1) };
-        table.handle(Event::Dialed { link: attempt, socket: SocketId(1) });
+        table.actions_on(Event::Dialed { link: attempt, socket: SocketId(1) });
         table
     }
 
@@ -329,7 +319,7 @@ mod tests {
             broken(&quiet, &[], |table| outbox_of_3(table).waiting = Some(frame)),
             broken(&greeted, &[], |_| {}),
             broken(&quiet, &[Action::Notify(Notice::LinkDown(link))], |table| {
-                drop(table.handle(Event::LinkDown { link }));
+                drop(table.actions_on(Event::LinkDown { link }));
             }),
             broken(&quiet, &[Action::ClearTimer(Timer::Redial(id(8)))], |_| {}),
             broken(&quiet, &[], |table| drop(table.peers.remove(&id(8)))),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ballotbox_core::{
-    ServerId,
+    Core, ServerId, Step,
     links::{
         Action as LinkAction, Approach, Event as LinkEvent, LinkId, Notice, Timer as LinkTimer,
-        invariants::{self as links, Step as LinkStep},
+        invariants as links,
     },
     wire::Frame,
 };
@@ -96,12 +96,13 @@ impl World {
         let id = self.members[member].id;
         let Some(running) = &mut self.members[member].running else { return };
         let about = event.about().filter(|_| !running.election_judged.is_whole());
-        let election = &mut running.election;
+        let (election, told) = (&mut running.election, event.clone());
         let before = about.map_or_else(|| election.clone(), |server| election.excerpt(server));
-        let actions = election.handle(event);
+        let actions = election.actions_on(event);
+        let step = Step { before: &before, event: &told, actions: &actions, after: election };
         let broken = match about {
-            Some(server) => invariants::first_broken_about(&before, election, server),
-            None => invariants::first_broken(&before, election),
+            Some(server) => invariants::first_broken_about(step, server),
+            None => invariants::first_broken(step),
         };
         if let Some(rule) = broken {
             self.break_rule(Violation::by(id, rule, self.now()));
@@ -190,10 +191,10 @@ impl World {
         let about = event.about().filter(|_| !running.table_judged.is_whole());
         let (table, told) = (&mut running.table, event.clone());
         let before = about.map_or_else(|| table.clone(), |peer| table.excerpt(peer));
-        let actions = table.handle(event);
+        let actions = table.actions_on(event);
         let excerpt = about.map(|peer| table.excerpt(peer));
         let after = excerpt.as_ref().unwrap_or(table);
-        let step = LinkStep { before: &before, event: &told, actions: &actions, after };
+        let step = Step { before: &before, event: &told, actions: &actions, after };
         if let Some(rule) = links::first_broken(step) {
             self.break_rule(Violation::by(self.members[member].id, rule, self.now()));
         }

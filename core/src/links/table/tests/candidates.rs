@@ -3,15 +3,15 @@
 use super::*;
 
 fn spoke(table: &mut LinkTable, link: LinkId) -> Vec<Action> {
-    table.handle(Event::Spoke { link })
+    table.actions_on(Event::Spoke { link })
 }
 
 fn candidate_spoke(table: &mut LinkTable, socket: u64) -> Vec<Action> {
-    table.handle(Event::CandidateSpoke { socket: SocketId(socket) })
+    table.actions_on(Event::CandidateSpoke { socket: SocketId(socket) })
 }
 
 fn fire(table: &mut LinkTable, timer: Timer) -> Vec<Action> {
-    table.handle(Event::TimerFired(timer))
+    table.actions_on(Event::TimerFired(timer))
 }
 
 fn doubted(actions: &[Action], link: LinkId) -> bool {
@@ -155,8 +155,8 @@ fn a_candidate_that_ends_takes_nothing_with_it() {
     greeted(&mut table, 8, 20);
     candidate_spoke(&mut table, 20);
     let ended = Event::CandidateEnded { socket: SocketId(20) };
-    assert_eq!(dropped(&table.handle(ended.clone())), [20]);
-    assert_eq!(table.handle(ended), []);
+    assert_eq!(dropped(&table.actions_on(ended.clone())), [20]);
+    assert_eq!(table.actions_on(ended), []);
     assert_eq!(fire(&mut table, answer_of_8()), [], "nobody is there to take its place");
     assert_eq!(table.link(id(8)), Some(link(8, 2)));
 }
@@ -171,7 +171,7 @@ fn when_the_link_breaks_the_first_candidate_that_spoke_becomes_the_link_else_the
         if let Some(socket) = speaks {
             candidate_spoke(&mut table, socket);
         }
-        let actions = table.handle(Event::LinkDown { link: link(8, 2) });
+        let actions = table.actions_on(Event::LinkDown { link: link(8, 2) });
         let open = Action::OpenLink { link: link(8, 3), socket: SocketId(opened) };
         assert!(actions.contains(&open), "{actions:?}");
     }
@@ -216,7 +216,7 @@ fn a_link_over_which_nothing_was_ever_said_backs_off_however_often_somebody_knoc
         waits.extend(redial_after(&actions, 3));
         let actions = fire(&mut table, Timer::Redial(id(3)));
         let Some(Action::Dial { link, .. }) = actions.last() else { panic!("no dial") };
-        table.handle(Event::Dialed { link: *link, socket: SocketId(100 + socket) });
+        table.actions_on(Event::Dialed { link: *link, socket: SocketId(100 + socket) });
         // It lasts, but that is no success.
         fire(&mut table, Timer::Steady(id(3)));
     }
@@ -248,11 +248,11 @@ fn a_higher_id_is_knocked_at_until_it_has_spoken_though_strangers_come_and_go_in
         let patience = 2 * LinkTiming::default().answer_to_knock;
         assert!(redial_after(&came, 8).is_some_and(|after| after >= patience));
         let open = table.link(id(8)).unwrap();
-        table.handle(Event::LinkDown { link: open });
+        table.actions_on(Event::LinkDown { link: open });
         for socket in [10, 20, 30] {
             let came = greeted(&mut table, 8, 100 * round + socket);
             let open = table.link(id(8)).unwrap();
-            let went = table.handle(Event::LinkDown { link: open });
+            let went = table.actions_on(Event::LinkDown { link: open });
             for actions in [came, went] {
                 assert_eq!(redial_after(&actions, 8), None);
                 assert!(!actions.contains(&Action::ClearTimer(Timer::Redial(id(8)))));
@@ -263,10 +263,10 @@ fn a_higher_id_is_knocked_at_until_it_has_spoken_though_strangers_come_and_go_in
         let Some(Action::Dial { link: attempt, approach: Approach::Knock }) = actions.last() else {
             panic!("no knock: {actions:?}")
         };
-        waits.extend(redial_after(&table.handle(Event::DialFailed { link: *attempt }), 8));
+        waits.extend(redial_after(&table.actions_on(Event::DialFailed { link: *attempt }), 8));
         let open = table.link(id(8)).unwrap();
         fire(&mut table, Timer::Steady(id(8)));
-        table.handle(Event::LinkDown { link: open });
+        table.actions_on(Event::LinkDown { link: open });
     }
     assert_eq!(waits.last(), Some(&LinkTiming::default().redial.max), "{waits:?}");
     greeted(&mut table, 8, 9999);
@@ -282,13 +282,13 @@ fn out_of_reach_is_said_once_until_the_peer_has_spoken() {
     for speaks in [false, false, true, false] {
         let actions = fire(&mut table, Timer::Redial(id(8)));
         let Some(Action::Dial { link: attempt, .. }) = actions.last() else { panic!("no dial") };
-        told.push(table.handle(Event::DialFailed { link: *attempt }).contains(&away));
+        told.push(table.actions_on(Event::DialFailed { link: *attempt }).contains(&away));
         greeted(&mut table, 8, 1);
         let open = table.link(id(8)).unwrap();
         if speaks {
             spoke(&mut table, open);
         }
-        table.handle(Event::LinkDown { link: open });
+        table.actions_on(Event::LinkDown { link: open });
     }
     assert_eq!(told, [true, false, false, true]);
 }
@@ -296,7 +296,7 @@ fn out_of_reach_is_said_once_until_the_peer_has_spoken() {
 #[test]
 fn what_an_older_link_says_dispels_no_doubt() {
     let mut table = in_touch_with_8();
-    table.handle(Event::LinkDown { link: link(8, 2) });
+    table.actions_on(Event::LinkDown { link: link(8, 2) });
     greeted(&mut table, 8, 20);
     greeted(&mut table, 8, 21);
     candidate_spoke(&mut table, 21);
