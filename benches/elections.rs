@@ -5,6 +5,7 @@
 //! | cold | new nodes whose ports are bound but that have no links: from the first `Node::start` till all have elected |
 //! | connected | the same nodes afterwards, links up and settled: from telling each to look again till all have elected |
 //! | leader stopped | the same nodes, a link between any two: from telling the leader to stop till the others have elected |
+//! | watched | connected nodes, by their own account: the longest time from looking to decided among them |
 //!
 //! All nodes are in this process, on one runtime thread, over loopback sockets, with equal histories and default
 //! timings. A sample that had to wait out `settle` or a resend would be 200 ms longer; p99 shows how often.
@@ -25,7 +26,10 @@ use std::{
     collections::BTreeMap,
     net::TcpListener,
     process::{Command, ExitCode},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,11 +39,14 @@ use ballotbox::{
     node::{Status, Watch},
 };
 use ballotbox_actors::kit::clock;
-use common::{Figure, Options, Printer, Unit};
+use common::{Figure, Options, Percentiles, Printer, Unit};
 use futures::future::join_all;
 
 /// A link has a descriptor at each end, and 101 voters have 5,050 links; the rest is room for knocks.
 const DESCRIPTORS_MANY: u64 = 12_000;
+
+/// As many watches ask all nodes together how things stand, each again as soon as it was answered.
+const WATCHERS: usize = 1000;
 
 fn main() -> ExitCode {
     if let Some(code) = with_all_descriptors() {
@@ -72,6 +79,7 @@ async fn measure_all(options: Options) {
     for voters in [3, 5, 9] {
         measure(voters, options.amount(200, 10), &printer).await;
     }
+    measure_watched(options.amount(11, 3), options.amount(100, 10), &printer).await;
     let descriptors = descriptors();
     if descriptors < DESCRIPTORS_MANY {
         common::note(&format!(
@@ -94,7 +102,7 @@ async fn measure(voters: u64, elections: usize, printer: &Printer) {
         let (mut nodes, took) = elect_cold(voters).await;
         cold.push(took);
         connect_all(&nodes).await;
-        connected.push(elect_again(&nodes).await);
+        connected.push(elect_again(&nodes, Duration::ZERO).await);
         stopped.push(stop_leader(&mut nodes).await);
         stop(nodes).await;
     }
@@ -102,6 +110,59 @@ async fn measure(voters: u64, elections: usize, printer: &Printer) {
     printer.figure(&Figure::single("cold", nodes, cold));
     printer.figure(&Figure::single("connected", nodes, connected));
     printer.figure(&Figure::single("leader stopped", nodes, stopped));
+}
+
+/// What it costs an election when many ask how things stand, all the time.
+async fn measure_watched(repetitions: usize, elections: usize, printer: &Printer) {
+    let (nodes, _) = elect_cold(3).await;
+    connect_all(&nodes).await;
+    let (mut alone, mut watched) = (Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        alone.push(elect_often(&nodes, elections).await);
+        let over = Arc::new(AtomicBool::new(false));
+        let asking = nodes.iter().cycle().take(WATCHERS).map(Node::watch);
+        let watchers: Vec<_> =
+            asking.map(|watch| task::spawn(keep_asking(watch, Arc::clone(&over)))).collect();
+        watched.push(elect_often(&nodes, elections).await);
+        over.store(true, Ordering::Relaxed);
+        let answers: u64 = join_all(watchers).await.into_iter().sum();
+        assert!(answers > 0, "the watches were not answered");
+    }
+    let ratios = watched.iter().zip(&alone).map(|(watched, alone)| watched.p50 / alone.p50);
+    let ratio = Some(common::median(ratios.collect()));
+    let figure = |subject, repetitions, ratio| Figure {
+        what: "watched",
+        nodes: nodes.len(),
+        subject,
+        repetitions,
+        samples: elections,
+        ratio,
+    };
+    printer.figure(&figure("nobody asks", alone, None));
+    printer.figure(&figure("1000 ask", watched, ratio));
+    stop(nodes).await;
+}
+
+async fn elect_often(nodes: &[Node], elections: usize) -> Percentiles {
+    let mut samples = Vec::new();
+    for _ in 0..elections {
+        // An election begins when it likes, not when this bench was just answered.
+        elect_again(nodes, Duration::from_micros(fastrand::u64(..3000))).await;
+        let statuses = join_all(nodes.iter().map(|node| async { node.watch().status().await }));
+        let took = |status: &Status| status.election.took.expect("an election has ended");
+        let statuses = statuses.await.into_iter().map(Result::unwrap);
+        samples.extend(statuses.map(|status| took(&status)).max());
+    }
+    Percentiles::of(samples)
+}
+
+async fn keep_asking(watch: Watch, over: Arc<AtomicBool>) -> u64 {
+    let mut answers = 0;
+    while !over.load(Ordering::Relaxed) {
+        watch.status().await.unwrap();
+        answers += 1;
+    }
+    answers
 }
 
 async fn elect_cold(voters: u64) -> (Vec<Node>, Duration) {
@@ -127,10 +188,14 @@ async fn connect_all(nodes: &[Node]) {
     join_all(linked).await;
 }
 
-async fn elect_again(nodes: &[Node]) -> Duration {
+/// Holds another election, after a pause.
+async fn elect_again(nodes: &[Node], pause: Duration) -> Duration {
     let watches: Vec<_> = nodes.iter().map(Node::watch).collect();
     let rounds = join_all(watches.iter().map(Watch::status)).await;
     let rounds: Vec<_> = rounds.into_iter().map(|status| status.unwrap().election.round).collect();
+    if !pause.is_zero() {
+        clock::sleep_until(clock::now() + pause).await;
+    }
     let begun = clock::now();
     for node in nodes {
         node.look_again();

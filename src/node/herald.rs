@@ -1,21 +1,26 @@
 //! [`Herald`]: knows what there is to know of a node, and tells all who ask.
 //!
 //! The elector tells it what has happened, and how things stand after that; watches ask it, and nobody else. So however
-//! many ask, and however often, an election is not held up: what happened goes before all questions, and after a few
-//! answers the herald lets others run.
+//! many ask, and however often, an election is not held up: what happened goes before all questions, and the number of
+//! answers in any time is limited.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
-use ballotbox_core::ServerId;
+use ballotbox_core::{RateLimit, ServerId};
 
 use super::{ElectionStatus, News, NodeEvent, Occurrence, Status, journal::Journal};
 
 /// At most this many readers wait for news.
 const READERS_MAX: usize = 1024;
 
-/// At most this many answers in one go.
-const ANSWERS_MAX: u32 = 16;
+/// At most this many answers in any period of this length.
+const ANSWERS_MAX: (usize, Duration) = (128, Duration::from_millis(16));
 
 /// What a [`Herald`] can be told.
 #[derive(Debug)]
@@ -34,8 +39,7 @@ pub(super) struct Herald {
     journal: Journal,
     /// Those who wait for news, and how many events they know. The one that has waited longest knows the fewest.
     readers: VecDeque<(u64, Address<News>)>,
-    /// How many answers were given since others could run.
-    answers: u32,
+    answers: RateLimit,
 }
 
 impl Herald {
@@ -46,7 +50,7 @@ impl Herald {
             status: Status::new(me),
             journal: Journal::default(),
             readers: VecDeque::new(),
-            answers: 0,
+            answers: RateLimit::new(ANSWERS_MAX.0, ANSWERS_MAX.1),
         }
     }
 }
@@ -108,14 +112,14 @@ impl Herald {
     }
 
     async fn answer(&mut self, known: u64, reader: &Address<News>) {
+        while !self.answers.admit(clock::now() - self.started) {
+            clock::sleep_until(self.started + self.answers.next_admitted()).await;
+        }
         let (events, missed) = self.journal.beyond(known);
         let (known, status) = (self.journal.known(), self.status.clone());
         let _ = reader.tell(News { known, status, events, missed });
-        self.answers += 1;
-        if self.answers >= ANSWERS_MAX {
-            self.answers = 0;
-            yield_now().await;
-        }
+        // Nobody is to wait for more than one answer.
+        yield_now().await;
     }
 }
 

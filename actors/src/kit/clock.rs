@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use async_io::Timer;
 use futures::poll;
 
 use super::Rounded;
@@ -21,6 +22,11 @@ pub fn now() -> Instant {
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
+}
+
+/// Waits until then.
+pub async fn sleep_until(deadline: Instant) {
+    Timer::at(deadline).await;
 }
 
 /// The work took longer than it was given.
