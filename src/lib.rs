@@ -52,7 +52,7 @@
 //! | `totalOrderPredicate` | the order of [`Vote`] |
 //! | `recvset`, `outofelection` | [`Election::ballots`], [`Election::established`] |
 //! | `lookForLeader` | [`Election`] |
-//! | `finalizeWait`, `notTimeout` | [`Timing::settle`], [`Timing::resend_min`] |
+//! | `finalizeWait`, `notTimeout` | [`ElectionTiming::settle`], [`ElectionTiming::resend_min`] |
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
@@ -64,7 +64,9 @@ pub mod zoo_cfg;
 
 pub use ballotbox_core::{
     Endpoint, EndpointError, ServerId, UntrustedText,
-    election::{self, Decision, Election, Epoch, History, Round, Standing, Timing, Vote, Zxid},
+    election::{
+        self, Decision, Election, ElectionTiming, Epoch, History, Round, Standing, Vote, Zxid,
+    },
     membership::{self, Ensemble, EnsembleError, GroupId, Member, Membership, QuorumCount, Role},
 };
 pub use node::{Node, NodeConfig, NodeError};

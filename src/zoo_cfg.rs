@@ -57,7 +57,7 @@ pub use self::{
     problem::Problem,
 };
 use self::{members::Members, settings::Settings, text::Text};
-use crate::{Membership, Role, Timing, membership::config_text::ConfigText};
+use crate::{ElectionTiming, Membership, Role, membership::config_text::ConfigText};
 
 /// How long a file may be, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;
@@ -198,11 +198,11 @@ impl ZooCfg {
     }
 
     /// The waits of an election, as far as the file gives them.
-    pub fn timing(&self) -> Timing {
-        Timing {
+    pub fn timing(&self) -> ElectionTiming {
+        ElectionTiming {
             resend_min: self.min_notification_interval,
             resend_max: self.max_notification_interval,
-            ..Timing::default()
+            ..ElectionTiming::default()
         }
     }
 }

@@ -65,5 +65,5 @@ pub use notification::{DecodeError, Format, Notification, PeerState};
 pub use outgoing::Outgoing;
 pub use present_links::{PresentLinks, SignOfLife};
 pub use tally::Ballot;
-pub use timing::Timing;
+pub use timing::ElectionTiming;
 pub use vote::{Epoch, History, Round, Vote, Zxid};

@@ -12,7 +12,7 @@ use ballotbox_core::{
     wire::{Frame, Greeting, GreetingForm},
 };
 
-use crate::{Ensemble, History, Membership, Timing, election::Notification};
+use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct NodeConfig {
     /// The member list it attaches to what it says; empty to speak as ZooKeeper 3.4 does, which attaches none.
     pub config_text: Arc<str>,
     /// The waits of the election.
-    pub timing: Timing,
+    pub timing: ElectionTiming,
     /// The deadlines of the network.
     pub network: NetworkTiming,
     /// When links are tried again.
@@ -102,7 +102,7 @@ impl NodeConfig {
             membership: membership.into(),
             history: History::default(),
             config_text: Arc::from(""),
-            timing: Timing::default(),
+            timing: ElectionTiming::default(),
             network: NetworkTiming::default(),
             links: LinkTiming::default(),
             liveness: Liveness::default(),

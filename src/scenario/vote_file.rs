@@ -37,7 +37,7 @@ pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 pub use outcome::Outcome;
 
-use crate::{Ensemble, History, Member, Membership, Timing};
+use crate::{ElectionTiming, Ensemble, History, Member, Membership};
 
 /// A vote file may have so many bytes: room for every member and step allowed, and nothing to read for ever.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -94,7 +94,7 @@ impl fmt::Display for Title {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FileTiming {
     /// The waits of the election.
-    pub election: Timing,
+    pub election: ElectionTiming,
     /// How long an attempt to connect may take.
     pub connect: Duration,
 }
@@ -102,7 +102,7 @@ pub struct FileTiming {
 impl Default for FileTiming {
     /// ZooKeeper's.
     fn default() -> Self {
-        Self { election: Timing::default(), connect: Duration::from_secs(5) }
+        Self { election: ElectionTiming::default(), connect: Duration::from_secs(5) }
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, Election, Ensemble, Epoch, History, Member, ServerId, Standing, Timing, Zxid,
+    Decision, Election, ElectionTiming, Ensemble, Epoch, History, Member, ServerId, Standing, Zxid,
     election::{Action, Event, Notification, Outgoing, Timer, invariants},
 };
 
@@ -116,10 +116,10 @@ pub(super) fn pairs() -> impl Iterator<Item = (usize, usize)> {
     ends().filter(|(a, b)| a < b)
 }
 
-fn timing() -> Timing {
+fn timing() -> ElectionTiming {
     let wait = Duration::from_millis(200);
     // No wait grows: else every resend would make a new state.
-    Timing { settle: wait, resend_min: wait, resend_max: wait, grace: wait }
+    ElectionTiming { settle: wait, resend_min: wait, resend_max: wait, grace: wait }
 }
 
 impl Left {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Core, ServerId, Step,
-    election::Timing,
+    election::ElectionTiming,
     membership::{Ensemble, Role},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 pub struct Election {
     pub(super) me: ServerId,
     pub(super) ensemble: Arc<Ensemble>,
-    pub(super) timing: Timing,
+    pub(super) timing: ElectionTiming,
     /// The members as text, sent along with each notification.
     pub(super) config_text: Arc<str>,
     /// What we stand on.
@@ -92,7 +92,7 @@ impl Election {
     pub fn new(
         me: ServerId,
         ensemble: Arc<Ensemble>,
-        timing: Timing,
+        timing: ElectionTiming,
         config_text: Arc<str>,
     ) -> Self {
         Self {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Core, ServerId,
-    election::Timing,
+    election::ElectionTiming,
     membership::{Ensemble, GroupId, Member},
 };
 
@@ -64,7 +64,7 @@ fn notification(state: PeerState, vote: impl Into<Option<Vote>>, round: i64) -> 
 }
 
 fn core_of(me: u64, ensemble: Ensemble) -> Election {
-    Election::new(id(me), Arc::new(ensemble), Timing::default(), "".into())
+    Election::new(id(me), Arc::new(ensemble), ElectionTiming::default(), "".into())
 }
 
 /// A core that has begun, standing on nothing, and that looks for longer than it takes to start.

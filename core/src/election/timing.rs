@@ -1,10 +1,10 @@
-//! [`Timing`]: how long an election waits for what.
+//! [`ElectionTiming`]: how long an election waits for what.
 
 use std::time::Duration;
 
 /// The waits of an election. The defaults are ZooKeeper's, where it has them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Timing {
+pub struct ElectionTiming {
     /// With a quorum for one vote, how long to wait for a better vote of a voter not yet heard (`finalizeWait`).
     pub settle: Duration,
     /// In silence, how long to wait before saying the vote again (`fastleader.minNotificationInterval`).
@@ -15,7 +15,7 @@ pub struct Timing {
     pub grace: Duration,
 }
 
-impl Default for Timing {
+impl Default for ElectionTiming {
     fn default() -> Self {
         Self {
             settle: Duration::from_millis(200),

@@ -27,8 +27,8 @@ use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 use crate::ServerId;
 
 use super::{
-    Action, Decision, Election, Notification, PeerState, Round, Standing, State, Timer, Timing,
-    Vote,
+    Action, Decision, Election, ElectionTiming, Notification, PeerState, Round, Standing, State,
+    Timer, Vote,
 };
 
 /// How a member can be reached. A link alone makes no difference: it may be a stranger's, or lead to a server that hangs.
@@ -133,7 +133,7 @@ impl Election {
         if decision.standing == Standing::Observing {
             let claim = self.established.claim_of(decision.vote.leader);
             let has_said_so = claim.is_some_and(|claim| claim.round == decision.round);
-            let Timing { resend_min, resend_max, .. } = self.timing;
+            let ElectionTiming { resend_min, resend_max, .. } = self.timing;
             self.watch.ask_after(if has_said_so { resend_max } else { resend_min }, None, out);
         }
         if self.hold(decision) != Hold::Firm {

@@ -9,7 +9,7 @@ use ballotbox_actors::{Liveness, NetworkTiming};
 use ballotbox_core::links::LinkTiming;
 
 use super::{ConfigError, NodeConfig};
-use crate::Timing;
+use crate::ElectionTiming;
 
 /// The longest wait of a real server: milliseconds in a Java `int`.
 const MAX: Duration = Duration::from_millis(i32::MAX as u64);
@@ -27,7 +27,7 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 /// [`ConfigError::Wait`] or [`ConfigError::WaitOrder`], with the first field that is wrong.
 pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
     // Named one by one, so that a new one does not compile until it is checked.
-    let Timing { settle, resend_min, resend_max, grace } = config.timing;
+    let ElectionTiming { settle, resend_min, resend_max, grace } = config.timing;
     let NetworkTiming { connect, greeting, write, frame, rebind } = config.network;
     let LinkTiming {
         redial,

@@ -37,7 +37,7 @@ fn zookeeper_822_a_minority_that_is_gone_holds_up_nobody() {
     world.start_together([1, 3, 5].map(|number| (number, 0, 0)));
     world.deliver_all();
     assert_eq!(world.agreed(), None, "2 and 4 may be starting, too");
-    world.pass(Timing::default().settle);
+    world.pass(ElectionTiming::default().settle);
     assert_eq!(world.agreed(), Some(5));
     world.kill(5);
     world.deliver_all();

@@ -133,7 +133,7 @@ fn over_a_new_link_a_settled_server_asks_as_a_settled_peer_would_be_silent() {
 fn voters_that_start_within_the_settle_time_of_each_other_are_waited_for() {
     let mut core = core_of(2, members(3, 0));
     let actions = begin(&mut core, 0, 0);
-    assert_eq!(armed(&actions, Timer::Startup), Some(Timing::default().settle));
+    assert_eq!(armed(&actions, Timer::Startup), Some(ElectionTiming::default().settle));
     unreachable(&mut core, 3);
     assert_eq!(decided(&hear(&mut core, 1, Looking, plain(2), 1)), None, "3 may be starting");
     let mut alone = core.clone();

@@ -64,7 +64,8 @@ impl World {
             }
             self.history.insert(me, (zxid, epoch));
             let ensemble = Arc::clone(&self.ensemble);
-            self.cores.insert(me, Election::new(me, ensemble, Timing::default(), "".into()));
+            self.cores
+                .insert(me, Election::new(me, ensemble, ElectionTiming::default(), "".into()));
             self.tell(me, Event::Begin { history: history(epoch, zxid) });
             started.insert(me);
         }
