@@ -43,11 +43,11 @@
 //! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
 //! [`invariants`] says what always holds.
 
-mod core;
 mod event;
 mod excerpt;
 mod hearing;
 pub mod invariants;
+mod machine;
 mod notification;
 mod outgoing;
 mod present_links;
@@ -59,8 +59,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use self::core::{Election, State};
 pub use event::{Action, Decision, Event, Standing, Timer};
+pub use machine::{Election, State};
 pub use notification::{DecodeError, Format, Notification, PeerState};
 pub use outgoing::Outgoing;
 pub use present_links::{PresentLinks, SignOfLife};
