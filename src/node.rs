@@ -65,6 +65,9 @@ pub enum NodeError {
         /// What it said.
         message: UntrustedText,
     },
+    /// It ended in good order, though nobody had asked it to.
+    #[error("the node has ended before it was asked to")]
+    Ended,
 }
 
 impl Node {
@@ -77,10 +80,7 @@ impl Node {
         let mut node = Self::launch(config)?;
         match node.watch().until(|status| status.state() != NodeState::Starting).await {
             Ok(_) => Ok(node),
-            Err(Ended) => Err(node.ended().await.err().unwrap_or_else(|| NodeError::Panicked {
-                actor: "the node",
-                message: "it ended without a reason".into(),
-            })),
+            Err(Ended) => Err(node.ended().await.err().unwrap_or(NodeError::Ended)),
         }
     }
 
