@@ -44,9 +44,6 @@
 //! [`invariants`] says what always holds.
 
 mod event;
-mod excerpt;
-mod hearing;
-pub mod invariants;
 mod machine;
 mod notification;
 mod outgoing;
@@ -54,13 +51,12 @@ mod present_links;
 mod tally;
 mod timing;
 mod vote;
-mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use event::{Action, Decision, Event, Standing, Timer};
-pub use machine::{Election, State};
+pub use machine::{Election, State, invariants};
 pub use notification::{DecodeError, Format, Notification, PeerState};
 pub use outgoing::Outgoing;
 pub use present_links::{PresentLinks, SignOfLife};

@@ -13,6 +13,7 @@
 
 mod cabling;
 mod descriptors;
+mod error;
 mod last_election;
 mod ports;
 mod relay;
@@ -25,8 +26,9 @@ mod wiring;
 
 pub use self::{
     descriptors::descriptors_needed,
+    error::PlayError,
     report::{ExpectationReport, MemberReport, PlayReport},
-    runner::{PlayError, play},
+    runner::play,
     story::{Because, StoryLine, What, Won},
 };
 pub use super::judge::Verdict;

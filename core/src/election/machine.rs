@@ -1,16 +1,20 @@
 //! [`Election`]: one server's part in the elections of its ensemble.
 
+mod excerpt;
+mod hearing;
+pub mod invariants;
+pub(super) mod watch;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
+use self::watch::{Reach, Watch};
 use super::{
     Action, Ballot, Decision, Epoch, Event, Format, History, Notification, PeerState, Round,
-    Standing, Timer, Vote, invariants,
-    tally::Tally,
-    watch::{Reach, Watch},
+    Standing, Timer, Vote, tally::Tally,
 };
 use crate::{
     Core, ServerId, Step,

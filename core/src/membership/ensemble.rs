@@ -10,32 +10,8 @@ use std::{
     fmt,
 };
 
-use super::Member;
+use super::{GroupId, Member, Role};
 use crate::ServerId;
-
-/// A group of voters in a hierarchical quorum, `group.N` of a zoo.cfg.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct GroupId(pub u64);
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Role {
-    /// Votes, and may lead.
-    #[default]
-    Voter,
-    /// Learns who leads, and has no say in it.
-    Observer,
-}
-
-impl Role {
-    /// The role in one word, as in vote files.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Voter => "voter",
-            Self::Observer => "observer",
-        }
-    }
-}
 
 /// Why some members are no ensemble.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

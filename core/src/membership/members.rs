@@ -2,48 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Ensemble, EnsembleError, GroupId, Role};
+use super::{Ensemble, EnsembleError, Member};
 use crate::{Endpoint, ServerId};
-
-/// One member, and where it is.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Member {
-    /// Its id.
-    pub id: ServerId,
-    /// Whether it votes.
-    pub role: Role,
-    /// What its vote weighs, if that was said; 1 otherwise. A voter of weight 0 never leads.
-    pub weight: Option<u64>,
-    /// Its group, if there are groups.
-    pub group: Option<GroupId>,
-    /// Where it takes part in elections: all its addresses.
-    pub election: Vec<Endpoint>,
-    /// Where it serves learners once it leads, if that was said.
-    pub quorum: Vec<Endpoint>,
-}
-
-impl Member {
-    /// A voter in an ensemble without weights and groups, of which nobody knows yet where it is.
-    pub const fn voter(id: ServerId) -> Self {
-        Self::new(id, Role::Voter)
-    }
-
-    /// An observer, of which nobody knows yet where it is.
-    pub const fn observer(id: ServerId) -> Self {
-        Self::new(id, Role::Observer)
-    }
-
-    const fn new(id: ServerId, role: Role) -> Self {
-        Self { id, role, weight: None, group: None, election: Vec::new(), quorum: Vec::new() }
-    }
-
-    /// The same member, which takes part in elections at this address as well.
-    #[must_use]
-    pub fn at(mut self, election: impl Into<Endpoint>) -> Self {
-        self.election.push(election.into());
-        self
-    }
-}
 
 /// The members of an ensemble and where they are, checked as an [`Ensemble`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]

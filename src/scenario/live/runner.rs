@@ -9,27 +9,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ballotbox_actors::{
-    kit::{
-        Address, Exit, Inlet, Mailbox, Rounded, Wake, clock, mailbox, mailbox_with_inlet, spawn,
-    },
-    socket::LookupError,
+use ballotbox_actors::kit::{
+    Address, Exit, Inlet, Mailbox, Wake, clock, mailbox, mailbox_with_inlet, spawn,
 };
 use ballotbox_core::{ServerId, UntrustedText};
 use futures::future::{join_all, try_join_all};
 
 use super::{
     cabling::Cabling,
+    error::{PlayError, STOP_MAX},
     last_election::{LastElection, Span},
     relay::RelayError,
     reorderer::Reorderer,
     report::{ExpectationReport, MemberReport, PlayReport},
-    reporter::Reporter,
+    reporter::{MemberNews, Reporter},
     story::{StoryLine, What, Won},
-    wiring::{CABLES_MAX, Wiring},
+    wiring::Wiring,
 };
 use crate::{
-    Node, NodeConfig, NodeError, Standing,
+    Node, NodeConfig, Standing,
     node::{News, NodeEvent, NodeState, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
@@ -40,79 +38,8 @@ use crate::{
 
 /// News of the members may wait for the loop, so many; then their reporters wait.
 const NEWS_WAITING_MAX: usize = 256;
-/// A node stops within this, or has a bug.
-const STOP_MAX: Duration = Duration::from_secs(10);
 /// On loopback it costs nothing to try again soon, and nobody wants to watch a long back-off.
 const REDIAL_MAX: Duration = Duration::from_millis(250);
-
-/// Why a file could not be played.
-#[derive(Debug, thiserror::Error)]
-pub enum PlayError {
-    /// A member's address cannot be used.
-    #[error("cannot listen on {address} for member {member}: {cause}")]
-    Bind {
-        /// The member.
-        member: ServerId,
-        /// Its address.
-        address: UntrustedText,
-        /// What the system said.
-        cause: UntrustedText,
-    },
-    /// A member's address is a name that leads nowhere.
-    #[error("cannot listen for member {member}: {error}")]
-    Lookup {
-        /// The member.
-        member: ServerId,
-        /// Why.
-        error: LookupError,
-    },
-    /// There is no port for a cable between two members.
-    #[error("cannot reserve a loopback port for a cable: {cause}")]
-    Cable {
-        /// What the system said.
-        cause: UntrustedText,
-    },
-    /// Too many pairs of members can be parted.
-    #[error(
-        "the steps that cut, isolate, block or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
-    )]
-    TooManyCables {
-        /// How many are needed.
-        found: usize,
-    },
-    /// A cable broke that should not have.
-    #[error("{0}")]
-    CableEnded(UntrustedText),
-    /// A node failed.
-    #[error("member {member} failed: {error}")]
-    Node {
-        /// Whose.
-        member: ServerId,
-        /// Why.
-        error: NodeError,
-    },
-    /// A node does not stop.
-    #[error("member {member} did not stop within {}; please report this", Rounded(STOP_MAX))]
-    Stuck {
-        /// Whose.
-        member: ServerId,
-    },
-}
-
-impl PlayError {
-    /// Whether the file asks for too much, rather than the environment giving too little.
-    pub fn is_usage_error(&self) -> bool {
-        match self {
-            Self::TooManyCables { .. } => true,
-            Self::Bind { .. }
-            | Self::Lookup { .. }
-            | Self::Cable { .. }
-            | Self::CableEnded(_)
-            | Self::Node { .. }
-            | Self::Stuck { .. } => false,
-        }
-    }
-}
 
 /// Plays a vote file, and tells what happens while it does.
 ///
@@ -156,10 +83,16 @@ pub async fn play(
 
 /// What the loop can be told.
 #[derive(Debug)]
-pub(super) enum RunnerMsg {
-    News { member: ServerId, life: u64, news: News },
+enum RunnerMsg {
+    News(MemberNews),
     ReporterEnded { member: ServerId, life: u64 },
     CableEnded(Exit<(), RelayError>),
+}
+
+impl From<MemberNews> for RunnerMsg {
+    fn from(news: MemberNews) -> Self {
+        Self::News(news)
+    }
 }
 
 /// The state of a play.
@@ -343,7 +276,9 @@ impl Runner<'_> {
 
     async fn hear(&mut self, message: RunnerMsg) -> Result<(), PlayError> {
         match message {
-            RunnerMsg::News { member, life, news } => self.hear_news(member, life, news),
+            RunnerMsg::News(MemberNews { member, life, news }) => {
+                self.hear_news(member, life, news)
+            }
             RunnerMsg::ReporterEnded { member, life } => {
                 let Some(seat) = self.seats.get_mut(&member) else { return Ok(()) };
                 if seat.life == life {
@@ -456,7 +391,7 @@ impl Runner<'_> {
         while self.cables_ended < cables {
             match mailbox.next().await {
                 Some(RunnerMsg::CableEnded(_)) => self.cables_ended += 1,
-                Some(RunnerMsg::News { .. } | RunnerMsg::ReporterEnded { .. }) => {}
+                Some(RunnerMsg::News(_) | RunnerMsg::ReporterEnded { .. }) => {}
                 None => break,
             }
         }

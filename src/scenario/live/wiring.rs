@@ -13,16 +13,13 @@ use ballotbox_actors::{
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
 use super::{
-    PlayError,
     cabling::{self, Cabling, Pair},
+    error::{CABLES_MAX, PlayError},
     ports::ReservedPort,
     relay::{Relay, RelayError, RelayMsg},
 };
 use crate::scenario::vote_file::VoteFile;
 
-/// So many cables may be made: twenty members that are all paused or isolated at some time. Each takes a port and a
-/// few descriptors.
-pub(super) const CABLES_MAX: usize = 400;
 /// To look up the name of a member's address.
 const RESOLVE_MAX: Duration = Duration::from_secs(5);
 

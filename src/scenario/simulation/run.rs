@@ -9,10 +9,10 @@ use std::{
 use ballotbox_core::ServerId;
 
 use super::{
-    LeaderlessSpan, Setup, World,
+    LeaderlessSpan, Setup, Violation, World,
     member::Member,
     plan::NAMES_LAG,
-    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE, Violation},
+    rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE},
 };
 use crate::{
     Role,

@@ -4,6 +4,7 @@ mod connections;
 mod cores;
 mod operations;
 mod outsiders;
+pub mod rules;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,14 +16,13 @@ use ballotbox_core::ServerId;
 
 use self::outsiders::Outsiders;
 use super::{
-    Moment, Setup,
+    Moment, Setup, Violation,
     member::{Inner, Member},
     network::{End, Network, Segment},
     plan::Plan,
     queue::Queue,
     random::Random,
     record::RunRecord,
-    rules::{self, Violation},
     scheduled::Scheduled,
     trace::{Trace, TraceEvent},
 };
@@ -31,7 +31,7 @@ use crate::scenario::vote_file::{Faults, MemberState, Step};
 /// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
 /// would do, drawn by lot from a seed.
 ///
-/// It goes from one event to the next, and evaluates the [rules](super::rules) after each. The same setup, seed and version
+/// It goes from one event to the next, and evaluates the [rules] after each. The same setup, seed and version
 /// give the same events.
 #[derive(Debug)]
 pub struct World {

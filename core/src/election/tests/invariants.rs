@@ -3,7 +3,7 @@
 use super::{
     super::{
         invariants::{RULES, Step, first_broken},
-        watch::{Questions, Reach},
+        machine::watch::{Questions, Reach},
     },
     *,
 };

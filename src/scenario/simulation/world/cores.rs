@@ -11,17 +11,17 @@ use ballotbox_core::{
     wire::Frame,
 };
 
-use super::World;
+use super::{World, rules};
 use crate::{
     election::{
         Action as ElectionAction, Event as ElectionEvent, Notification, SignOfLife,
         Timer as ElectionTimer, invariants,
     },
     scenario::simulation::{
+        Violation,
         member::{Inner, Running},
         moment::nanos,
         network::{End, Segment},
-        rules::{self, Violation},
         scheduled::Scheduled,
         trace::TraceEvent,
     },

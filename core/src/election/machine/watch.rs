@@ -26,14 +26,14 @@ use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use crate::ServerId;
 
-use super::{
-    Action, Decision, Election, ElectionTiming, Notification, PeerState, Round, Standing, State,
-    Timer, Vote,
+use super::{Election, State};
+use crate::election::{
+    Action, Decision, ElectionTiming, Notification, PeerState, Round, Standing, Timer, Vote,
 };
 
 /// How a member can be reached. A link alone makes no difference: it may be a stranger's, or lead to a server that hangs.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Reach {
+pub(in crate::election) enum Reach {
     /// It was heard over the present link.
     Up,
     /// The link over which it was heard is lost. It may be heard again.
@@ -44,21 +44,21 @@ pub(super) enum Reach {
 
 /// What a settled server knows of its leader, or as leader of its followers.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub(super) struct Watch {
+pub(in crate::election) struct Watch {
     /// Whether the timer [`Timer::Grace`] runs.
     pub(super) grace_armed: bool,
     /// Whether the link to the leader was replaced since it last said that it leads. What else it says
     /// comes from another life of it, then, and is no old news.
     link_replaced: bool,
     /// As observer: the timer [`Timer::Confirm`] runs.
-    pub(super) questions: Option<Questions>,
+    pub(in crate::election) questions: Option<Questions>,
     /// As leader: the voters whose newest word is that they are not with us.
     astray: BTreeSet<ServerId>,
 }
 
 /// How an observer asks its leader whether it leads.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub(super) struct Questions {
+pub(in crate::election) struct Questions {
     /// The present wait.
     wait: Duration,
     /// What the leader said last.

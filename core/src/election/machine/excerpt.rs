@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use super::{Election, Event};
+use super::Election;
 use crate::ServerId;
+use crate::election::Event;
 
 impl Event {
     /// The server of which something happened, if it was one.

@@ -15,41 +15,21 @@
 
 use std::time::Duration;
 
-use ballotbox_core::{
-    ServerId,
-    links::{Generation, LinkId},
-};
+use ballotbox_core::links::{Generation, LinkId};
 
-use super::{
-    LeaderlessSpan, Moment, Setup, World, member::Member, network::End, setup::InitialMember,
-};
+use super::World;
 use crate::{
     election::{Decision, History, Standing},
-    scenario::vote_file::{Operation, Step},
+    scenario::{
+        simulation::{
+            LeaderlessSpan, Moment, Setup, Violation,
+            member::Member,
+            network::{End, Half},
+            setup::InitialMember,
+        },
+        vote_file::{Operation, Step},
+    },
 };
-
-/// A rule that was broken.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violation {
-    /// Which one.
-    pub rule: &'static str,
-    /// By whom, if it was one member.
-    pub member: Option<ServerId>,
-    /// When, since the beginning.
-    pub at: Duration,
-    /// What more there is to say, if anything.
-    pub details: String,
-}
-
-impl Violation {
-    pub(super) const fn by(member: ServerId, rule: &'static str, at: Duration) -> Self {
-        Self { rule, member: Some(member), at, details: String::new() }
-    }
-
-    pub(super) const fn of_all(rule: &'static str, at: Duration) -> Self {
-        Self { rule, member: None, at, details: String::new() }
-    }
-}
 
 /// A member has at most one open link to each peer.
 pub const ONE_LINK: &str = "at most one link to each peer is open";
@@ -73,7 +53,7 @@ const LINKED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether messages are timely in all runs of these steps: the network is quick, and members start and end, but nothing
 /// else happens.
-pub(super) fn is_timely(setup: &Setup, steps: &[Step]) -> bool {
+pub(in crate::scenario::simulation) fn is_timely(setup: &Setup, steps: &[Step]) -> bool {
     let faults = &setup.faults;
     let harmless = |step: &Step| {
         matches!(step.operation, Operation::Start(_) | Operation::Stop(_) | Operation::Kill(_))
@@ -83,7 +63,11 @@ pub(super) fn is_timely(setup: &Setup, steps: &[Step]) -> bool {
 }
 
 /// With timely messages: whether another leads already in the round in which this one is elected.
-pub(super) fn one_leader(world: &World, member: usize, decision: Decision) -> Option<Violation> {
+pub(in crate::scenario::simulation) fn one_leader(
+    world: &World,
+    member: usize,
+    decision: Decision,
+) -> Option<Violation> {
     let leads = |decision: Decision, round| {
         decision.standing == Standing::Leading && decision.round == round
     };
@@ -100,7 +84,10 @@ pub(super) fn one_leader(world: &World, member: usize, decision: Decision) -> Op
 }
 
 /// With timely messages: whether the leader has the best vote of those who took part in its election from its begin to its end.
-pub(super) fn best_was_elected(world: &World, ended: &LeaderlessSpan) -> Option<Violation> {
+pub(in crate::scenario::simulation) fn best_was_elected(
+    world: &World,
+    ended: &LeaderlessSpan,
+) -> Option<Violation> {
     let began = Moment::from(ended.began);
     let first = world.steps.first().map_or(Duration::ZERO, |step| step.at);
     let together = ended.began == first && world.last_start == began;
@@ -128,7 +115,11 @@ pub(super) fn best_was_elected(world: &World, ended: &LeaderlessSpan) -> Option<
 }
 
 /// The rule that a link breaks which this member has just opened, if it breaks one.
-pub(super) fn broken_by_link(world: &World, member: usize, link: LinkId) -> Option<&'static str> {
+pub(in crate::scenario::simulation) fn broken_by_link(
+    world: &World,
+    member: usize,
+    link: LinkId,
+) -> Option<&'static str> {
     let running = world.members[member].running.as_ref()?;
     let [first, last] =
         [0, u64::MAX].map(|number| LinkId { generation: Generation(number), ..link });
@@ -145,7 +136,7 @@ pub(super) fn broken_by_link(world: &World, member: usize, link: LinkId) -> Opti
 }
 
 /// Whether nothing is under way on any open link.
-pub(super) fn all_is_quiet(world: &World) -> bool {
+pub(in crate::scenario::simulation) fn all_is_quiet(world: &World) -> bool {
     let quiet = |end: End| {
         let halves = world.network.half(end).zip(world.network.half(end.other()));
         halves.is_none_or(|(here, there)| here.in_flight == 0 && there.unread.is_empty())
@@ -160,7 +151,7 @@ pub(super) fn all_is_quiet(world: &World) -> bool {
 }
 
 /// Whether any two who want a link have one, and the same one.
-pub(super) fn all_are_linked(world: &World) -> bool {
+pub(in crate::scenario::simulation) fn all_are_linked(world: &World) -> bool {
     let link_of = |member: &Member, peer| {
         let running = member.running.as_ref()?;
         let link = running.table.link(peer)?;
@@ -179,7 +170,7 @@ pub(super) fn all_are_linked(world: &World) -> bool {
 }
 
 /// Whether on every link that both ends have, and on which nothing is under way, the last thing said was heard.
-pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
+pub(in crate::scenario::simulation) fn newest_word_heard(world: &World) -> Option<Violation> {
     world.members.iter().find_map(|member| {
         let running = member.running.as_ref()?;
         let quiet = member.hanging.is_none() && running.writing == 0 && running.outgoing.is_empty();
@@ -195,7 +186,7 @@ pub(super) fn newest_word_heard(world: &World) -> Option<Violation> {
 }
 
 /// The half at this end, if the connection stands, both ends are links, and nothing is on its way.
-fn is_calm(world: &World, end: End) -> Option<&super::network::Half> {
+fn is_calm(world: &World, end: End) -> Option<&Half> {
     let connection = world.network.connection(end.connection)?;
     let (here, there) = (world.network.half(end)?, world.network.half(end.other())?);
     let their_link = there.link?;

@@ -5,11 +5,9 @@
 //!
 //! That all servers agree is not among them. It takes timely messages.
 
-use super::{
-    Ballot, Decision, Election, PeerState, Standing, State, hearing::ASKERS_MAX, tally::Tally,
-    watch::Reach,
-};
+use super::{Election, State, hearing::ASKERS_MAX, watch::Reach};
 use crate::ServerId;
+use crate::election::{Ballot, Decision, PeerState, Standing, tally::Tally};
 
 /// What one event did to an election.
 pub type Step<'a> = crate::Step<'a, Election>;

@@ -2,9 +2,9 @@
 
 use crate::ServerId;
 
-use super::{
-    Action, Ballot, Decision, Election, Notification, PeerState, Round, Standing, State, Timer,
-    Vote, tally::Tally,
+use super::{Election, State};
+use crate::election::{
+    Action, Ballot, Decision, Notification, PeerState, Round, Standing, Timer, Vote, tally::Tally,
 };
 
 /// How many strangers that ask during an election are remembered, to be told how it ends. Our own observers always

@@ -1,0 +1,67 @@
+//! [`Member`]: one server of an ensemble, and where it is.
+
+use crate::{Endpoint, ServerId};
+
+/// A group of voters in a hierarchical quorum, `group.N` of a zoo.cfg.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct GroupId(pub u64);
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Role {
+    /// Votes, and may lead.
+    #[default]
+    Voter,
+    /// Learns who leads, and has no say in it.
+    Observer,
+}
+
+impl Role {
+    /// The role in one word, as in vote files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Voter => "voter",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+/// One member, and where it is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Member {
+    /// Its id.
+    pub id: ServerId,
+    /// Whether it votes.
+    pub role: Role,
+    /// What its vote weighs, if that was said; 1 otherwise. A voter of weight 0 never leads.
+    pub weight: Option<u64>,
+    /// Its group, if there are groups.
+    pub group: Option<GroupId>,
+    /// Where it takes part in elections: all its addresses.
+    pub election: Vec<Endpoint>,
+    /// Where it serves learners once it leads, if that was said.
+    pub quorum: Vec<Endpoint>,
+}
+
+impl Member {
+    /// A voter in an ensemble without weights and groups, of which nobody knows yet where it is.
+    pub const fn voter(id: ServerId) -> Self {
+        Self::new(id, Role::Voter)
+    }
+
+    /// An observer, of which nobody knows yet where it is.
+    pub const fn observer(id: ServerId) -> Self {
+        Self::new(id, Role::Observer)
+    }
+
+    const fn new(id: ServerId, role: Role) -> Self {
+        Self { id, role, weight: None, group: None, election: Vec::new(), quorum: Vec::new() }
+    }
+
+    /// The same member, which takes part in elections at this address as well.
+    #[must_use]
+    pub fn at(mut self, election: impl Into<Endpoint>) -> Self {
+        self.election.push(election.into());
+        self
+    }
+}

@@ -1,0 +1,84 @@
+//! [`PlayError`]: why a vote file could not be played, and the limits that it tells.
+
+use std::time::Duration;
+
+use ballotbox_actors::{kit::Rounded, socket::LookupError};
+use ballotbox_core::{ServerId, UntrustedText};
+
+use crate::NodeError;
+
+/// So many cables may be made: twenty members that are all paused or isolated at some time. Each takes a port and a
+/// few descriptors.
+pub(super) const CABLES_MAX: usize = 400;
+
+/// A node stops within this, or has a bug.
+pub(super) const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// Why a file could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// A member's address cannot be used.
+    #[error("cannot listen on {address} for member {member}: {cause}")]
+    Bind {
+        /// The member.
+        member: ServerId,
+        /// Its address.
+        address: UntrustedText,
+        /// What the system said.
+        cause: UntrustedText,
+    },
+    /// A member's address is a name that leads nowhere.
+    #[error("cannot listen for member {member}: {error}")]
+    Lookup {
+        /// The member.
+        member: ServerId,
+        /// Why.
+        error: LookupError,
+    },
+    /// There is no port for a cable between two members.
+    #[error("cannot reserve a loopback port for a cable: {cause}")]
+    Cable {
+        /// What the system said.
+        cause: UntrustedText,
+    },
+    /// Too many pairs of members can be parted.
+    #[error(
+        "the steps that cut, isolate, block or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
+    )]
+    TooManyCables {
+        /// How many are needed.
+        found: usize,
+    },
+    /// A cable broke that should not have.
+    #[error("{0}")]
+    CableEnded(UntrustedText),
+    /// A node failed.
+    #[error("member {member} failed: {error}")]
+    Node {
+        /// Whose.
+        member: ServerId,
+        /// Why.
+        error: NodeError,
+    },
+    /// A node does not stop.
+    #[error("member {member} did not stop within {}; please report this", Rounded(STOP_MAX))]
+    Stuck {
+        /// Whose.
+        member: ServerId,
+    },
+}
+
+impl PlayError {
+    /// Whether the file asks for too much, rather than the environment giving too little.
+    pub fn is_usage_error(&self) -> bool {
+        match self {
+            Self::TooManyCables { .. } => true,
+            Self::Bind { .. }
+            | Self::Lookup { .. }
+            | Self::Cable { .. }
+            | Self::CableEnded(_)
+            | Self::Node { .. }
+            | Self::Stuck { .. } => false,
+        }
+    }
+}
