@@ -12,6 +12,7 @@ mod nodes;
 mod scenarios;
 mod simulation;
 mod strangers;
+mod structure;
 mod vote_files;
 mod wire;
 mod zoo_cfg;
