@@ -129,7 +129,7 @@ async fn compare(
     repeat(ours, size.warm_up, &mut number).await;
     let (mut of_plain, mut of_ours) = (Vec::new(), Vec::new());
     for repetition in 0..size.repetitions {
-        // Whoever goes first may find the machine in another state: take turns in that too.
+        // The first one may find the machine in another state than the second: take turns in that too.
         if repetition % 2 == 0 {
             of_plain.push(repeat(plain, size.samples, &mut number).await);
             of_ours.push(repeat(ours, size.samples, &mut number).await);

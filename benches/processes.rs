@@ -39,7 +39,7 @@ use ballotbox_actors::kit::clock;
 use common::{Figure, Options, Printer, Unit};
 use serde_json::{Value, json};
 
-/// Whoever waits so long waits for ever.
+/// At most this long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {

@@ -93,7 +93,7 @@ pub(crate) fn run(
     Ok(code)
 }
 
-/// Reads the arguments. The parser panics on an option whose name is no text; what that looks like, it refuses.
+/// Reads the arguments. The parser panics on an option whose name is not UTF-8; its escaped form the parser refuses.
 fn parse(given: &[OsString]) -> Result<Args, clap::Error> {
     let has_no_name = |arg: &OsString| {
         let name = arg.as_encoded_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();

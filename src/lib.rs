@@ -42,7 +42,7 @@
 //! Two packages lie below. [`ballotbox_core`] decides: `election` and `membership` are its modules. [`ballotbox_actors`] is
 //! the election network.
 //!
-//! Whoever comes from ZooKeeper will look for these:
+//! If you come from ZooKeeper, you will look for these:
 //!
 //! | there | here |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! What of a node's network shows: the waits that a [`NodeConfig`](crate::NodeConfig) sets, what a
+//! The public part of a node's network: the waits that a [`NodeConfig`](crate::NodeConfig) sets, what a
 //! [`NodeEvent`](crate::node::NodeEvent) tells, and why a node may have to give up.
 //!
 //! The network itself, with its actors, is the package `ballotbox-actors`.

@@ -1,6 +1,6 @@
 //! Asking a running ensemble who leads: [`ask_all`], and the [`ProbeReport`] of what it answers.
 //!
-//! Every server, ZooKeeper's or ours, answers whoever is no voter at once with its present vote. So we greet under an
+//! Every server, ZooKeeper's or ours, answers at once, with its present vote, everyone that is no voter. So we greet under an
 //! id that nobody has and that is larger than all others, so that the link is kept; ask; and go. The question is the
 //! oldest form that all of them read, has no member list in it, and votes for nobody: it cannot count anywhere.
 //!
@@ -15,7 +15,7 @@
 //! A server that was asked before says its last answer again on a new link, before it hears the question. So the first
 //! answer only proves that the link works, and the second one counts.
 //!
-//! The answer does not say who answers. That we know from the leader's word for itself, from a member list, or not at
+//! The answer does not name its sender. We know it from the word of a leader for itself, from a member list, or not at
 //! all: ZooKeeper 3.4 sends no list.
 
 mod ask;

@@ -11,7 +11,7 @@
 //! | `dynamicConfigFile` | the members stand in that file, its suffix is their version in hexadecimal | they stand here |
 //! | `dataDir` | its file `myid` holds the id of this server | refused |
 //! | `tickTime` | the unit of `initLimit` and `syncLimit`, ms | 3000 |
-//! | `initLimit`, `syncLimit` | ticks to get in step, ticks without a word before parting | refused with two voters or more |
+//! | `initLimit`, `syncLimit` | ticks to get in step, ticks of silence before parting | refused with two voters or more |
 //! | `cnxTimeout` | to connect for an election, ms | 5000 |
 //! | `quorumCnxnTimeoutMs` | to greet for an election, ms | `tickTime` × `syncLimit` |
 //! | `electionPortBindRetry` | attempts to bind the election port, 0: for ever | 3 |

@@ -283,7 +283,7 @@ fn a_node_wants_to_be_a_member_and_to_know_where_the_others_are() {
 }
 
 #[test]
-fn whoever_reads_no_further_has_seen_enough() {
+fn a_reader_that_reads_no_further_has_seen_enough() {
     let mut child = ballotbox(&["elect", "examples/leader-dies.json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -368,7 +368,7 @@ fn votes(name: &str, count: u64) -> PathBuf {
 #[test]
 fn three_nodes_and_one_vote_file_form_an_ensemble_and_signals_end_them_cleanly() {
     let votes = votes("three.json", 3);
-    // 1 comes last: whoever starts together with 3 may for a moment elect another without it.
+    // 1 comes last: a member that starts together with 3 may for a moment elect another without it.
     let mut third = Node::start(3, &votes);
     let listening = third.next();
     assert_eq!((&listening["event"], &listening["id"]), (&json!("listening"), &json!(3)));

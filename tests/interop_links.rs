@@ -32,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// A link that is to be closed for its silence is closed by then.
 const LONGER_THAN_SILENCE: Duration = Duration::from_secs(3);
 
-/// So often one end may lose its link to a peer before links are at rest. One that is closed for its silence is lost again and
+/// At most this often one end may lose its link to a peer before links are at rest. One that is closed for its silence is lost again and
 /// again.
 const LOSSES_MAX: usize = 5;
 

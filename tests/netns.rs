@@ -16,7 +16,7 @@ use crate::faults::hosts::{Hosts, address};
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
-/// Whoever waits so long waits for ever: the test fails instead.
+/// At most this long is waited for anything: then the test fails, instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]

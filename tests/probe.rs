@@ -153,7 +153,7 @@ fn a_real_server_that_is_asked_again_and_again_has_nothing_to_log() {
 }
 
 #[test]
-fn whoever_is_no_election_port_gets_a_verdict() {
+fn what_is_no_election_port_gets_a_verdict() {
     let verdict = |address: &Endpoint, limit| block_on(ask(&target(address), limit)).unwrap_err();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into();
     assert_eq!(verdict(&free, PATIENCE).kind(), "refused");
@@ -393,7 +393,7 @@ fn say(socket: &mut TcpStream, state: PeerState, leader: u64, list: &str) {
     };
     let notification = Notification { state, vote: Some(vote), round: Round(1), format };
     let frame = Frame::new(&notification.encode()).unwrap();
-    // Whoever has heard enough may be gone.
+    // A client that has heard enough may be gone.
     let _ = socket.write_all(frame.as_bytes());
 }
 

@@ -1,4 +1,4 @@
-//! Restarts in any order, fifty times: whoever comes back rejoins, and nothing is left over. One test, alone in its
+//! Restarts in any order, fifty times: a member that comes back rejoins, and nothing is left over. One test, alone in its
 //! process, so that it can count.
 
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "this is a test")]
@@ -15,7 +15,7 @@ const VOTERS: u64 = 5;
 const RESTARTS: usize = 50;
 
 #[test]
-fn whoever_is_restarted_rejoins_fifty_times_in_any_order_and_nothing_is_left_over() {
+fn a_restarted_member_rejoins_fifty_times_in_any_order_and_nothing_is_left_over() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -29,7 +29,7 @@ fn whoever_is_restarted_rejoins_fifty_times_in_any_order_and_nothing_is_left_ove
     });
 }
 
-/// An ensemble whose members are stopped and started so many times: in order, in reverse, the leader, or anybody.
+/// An ensemble whose members are stopped and started this many times: in order, in reverse, the leader, or anybody.
 async fn restart(times: usize, rng: &mut fastrand::Rng) {
     let mut lab = Lab::voters(VOTERS);
     let mut nodes = BTreeMap::new();

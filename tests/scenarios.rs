@@ -23,7 +23,7 @@ use ballotbox::scenario::{
 /// The whole trace is kept of ensembles up to this size.
 const TRACED_MAX: usize = 9;
 
-/// With so many other seeds the expectations have to hold; of large ensembles with fewer.
+/// With this many other seeds the expectations have to hold; of large ensembles with fewer.
 const SEEDS: u64 = 100;
 const SEEDS_OF_LARGE: u64 = 5;
 

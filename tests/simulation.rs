@@ -181,7 +181,7 @@ fn what_is_expected_by_the_time_of_a_step_is_judged_before_that_step() {
 }
 
 #[test]
-fn whoever_dies_while_it_speaks_has_said_it_to_some_and_not_to_others() {
+fn a_member_that_dies_while_it_speaks_has_said_it_to_some_and_not_to_others() {
     let text = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
         "faults": { "delay_us": [10000, 10000] },
         "steps": [{ "at_ms": 0, "start": [1, 2, 3] }, { "at_ms": 25, "kill": [3] }],

@@ -304,7 +304,7 @@ impl Journal {
         Self(watch)
     }
 
-    /// Waits until the links to these peers have been in doubt so many times. Meanwhile nothing else may happen.
+    /// Waits until the links to these peers have been in doubt this many times. Meanwhile nothing else may happen.
     async fn doubted(&mut self, peers: &[u64], times: usize) {
         let mut doubted = BTreeMap::<u64, Vec<LinkId>>::new();
         let often = |doubted: &BTreeMap<u64, Vec<LinkId>>| {

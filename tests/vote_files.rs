@@ -371,7 +371,7 @@ fn steps_that_cannot_be_played_are_refused() {
     refused_with(&then(r#"{"at_ms":10,"heal":false}"#), &["steps[1].heal: false: expected true"]);
     let pause = r#"{"at_ms":11,"pause":[1]}"#;
     refused_with(&then(&format!("{pause},{pause}")), &["steps[2].pause[0]: 1 is paused already"]);
-    // A kill ends a pause; whoever starts again is not paused.
+    // A kill ends a pause; a member that starts again is not paused.
     let again = r#"{"at_ms":12,"kill":[1]},{"at_ms":12,"start":[1]},{"at_ms":12,"pause":[1]}"#;
     read(&then(&format!("{pause},{again}")));
 }

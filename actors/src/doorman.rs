@@ -1,7 +1,7 @@
-//! [`Doorman`]: everybody who comes in, comes in past it.
+//! [`Doorman`]: every incoming connection passes through it.
 //!
-//! It listens at all addresses of a server, reads what each connection says first, and hands it on to where that leads.
-//! Whatever strangers do to the door is limited and counted here, and nowhere else:
+//! It listens at all addresses of a server, reads the greeting of each connection, and hands the connection on.
+//! Whatever strangers do to the listening ports is limited and counted here, and nowhere else:
 //!
 //! ```text
 //!   Doorman ── Reception, AcceptCredit, Refusals
@@ -9,8 +9,8 @@
 //!     Greeter    │   one per incoming connection, until it has said who it is
 //! ```
 //!
-//! Nothing is accepted before the server listens at all its addresses, and those to whom connections are handed on know it
-//! by then. A connection goes with a [`Ticket`], by which the doorman learns that it was dealt with.
+//! Nothing is accepted before the server listens at all its addresses, and the receiver of the connections knows it
+//! by then. A connection goes with a [`Ticket`], by which the doorman learns that the connection was dealt with.
 
 mod credit;
 mod greeter;
@@ -67,7 +67,7 @@ pub(crate) struct Doorman<U, H> {
 /// Everything a [`Doorman`] can be told.
 #[derive(Debug)]
 pub(crate) enum DoormanMsg {
-    // By whoever started it.
+    // By its parent.
     Stop,
     // By those to whom connections are handed on.
     Taken,
@@ -89,9 +89,9 @@ impl From<ListenerReport> for DoormanMsg {
 pub(crate) enum DoorReport {
     /// We listen at these addresses.
     Open { addresses: Vec<SocketAddr> },
-    /// This process may open no more sockets. Those inside notice that as well, and count it.
+    /// This process may open no more sockets. The receiver of the connections notices that as well, and counts it.
     NoDescriptors { cause: UntrustedText },
-    /// A connection has said who it is; from then on nothing was read.
+    /// A connection has greeted; nothing behind its greeting was read.
     Arrived { greeting: Greeting, connection: Connection, ticket: Ticket },
 }
 
@@ -120,7 +120,7 @@ impl Drop for Ticket {
 pub struct DoormanAddress(Address<DoormanMsg>);
 
 impl DoormanAddress {
-    /// Closes the door, for those as well who have not said yet who they are. The parent is told when nothing is left.
+    /// Closes the ports, and the connections that have not greeted yet. The parent is told when nothing is left.
     pub fn stop(&self) {
         let _ = self.0.tell(DoormanMsg::Stop);
     }

@@ -1,4 +1,4 @@
-//! [`NetworkEvent`]: everything the network tells its user, but for the frames that come.
+//! [`NetworkEvent`]: everything the network reports to its user, except the frames that arrive.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ pub enum NetworkEvent {
     },
     /// We listen wherever we can, and dial from now on.
     Started,
-    /// An own address is none of this machine, or of a family that it does not have. We listen at the others.
+    /// This machine does not have one of our addresses, or not its whole family. We listen at the others.
     NotHere {
         /// What leads there.
         endpoint: Endpoint,

@@ -1,9 +1,9 @@
 //! The actor kit: everything an actor of this workspace stands on, small enough to read in one sitting.
 //!
-//! An [`Actor`] owns its state and reads one [`Mailbox`]. Whoever may talk to it holds an [`Address`]; dropping
+//! An [`Actor`] owns its state and reads one [`Mailbox`]. What may talk to it holds an [`Address`]; dropping
 //! the last one asks it to end. [`spawn`] starts it, and when it ends (its work is done, it failed, it panicked) its
-//! parent is told so, in the parent's own words: supervision is a message like any other, and nothing is ever
-//! restarted behind anybody's back. An actor that works towards one result ends with it, and knows nobody.
+//! parent gets a message of the parent's own type: supervision is a message like any other, and nothing is ever
+//! restarted silently. An actor that works towards one result ends with it, and has no address of its parent.
 //! One that reports again and again holds the address of its parent and is generic in it: `P: From<Report>`.
 //!
 //! This is also the only place that reads a clock, sleeps, or starts a task.

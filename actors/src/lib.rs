@@ -1,13 +1,13 @@
 //! The election network: actors that carry frames of bytes between server ids, and know nothing of votes.
 //!
-//! [`start`] gives a server its network; from then on it says with [`NetworkAddress::send`] what peers should hear, and
-//! learns what they say ([`Heard`]) and which links come and go ([`NetworkEvent`]).
+//! [`start`] gives a server its network. From then on the server sends frames with [`NetworkAddress::send`], and
+//! receives those of its peers ([`Heard`]) and the news of links that come and go ([`NetworkEvent`]).
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`kit`] | actors, mailboxes, timers: the ground everything stands on |
+//! | [`kit`] | actors, mailboxes, timers: everything else is built on them |
 //! | [`socket`] | connections, and the actors that make, accept, read and write them: `Dialer`, `Listener`, `Sender`, `Receiver` |
-//! | `doorman` | everybody who comes in: `Doorman`, which owns the `Listener` and a `Greeter` per incoming connection |
+//! | `doorman` | incoming connections: `Doorman`, which owns the `Listener` and a `Greeter` per incoming connection |
 //! | `mesh` | the election port, on which every two servers have one link: `ConnectionManager` and what it supervises |
 
 mod config;

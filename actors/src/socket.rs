@@ -35,9 +35,9 @@ pub(crate) use self::{
 /// How soon the kernel gives up a connection whose other end has vanished.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Liveness {
-    /// Written bytes may stay unacknowledged so long (`TCP_USER_TIMEOUT`).
+    /// How long written bytes may stay unacknowledged (`TCP_USER_TIMEOUT`).
     pub unacknowledged: Duration,
-    /// An idle connection is probed after so long.
+    /// After how long an idle connection is probed.
     pub idle: Duration,
     /// Unanswered probes are repeated this often, three times.
     pub probe: Duration,

@@ -12,7 +12,7 @@ use ballotbox_core::{Endpoint, ServerId, wire::Frame};
 
 use crate::{Rounds, body, number_of};
 
-/// So many frames may wait for their user, as for the elector.
+/// At most this many frames wait for their user, as for the elector.
 const FRAMES_WAITING_MAX: usize = 64;
 
 /// What the network tells a node.
@@ -65,7 +65,7 @@ impl Node {
         Self { me: id(me), doorman, network, told, exits }
     }
 
-    /// Waits until there are so many links.
+    /// Waits until there is this number of links.
     pub async fn linked(&mut self, links: usize) {
         let mut up = 0;
         while up < links {

@@ -11,7 +11,7 @@ pub struct Backoff {
     pub min: Duration,
     /// No wait is longer than this.
     pub max: Duration,
-    /// After so many failures in a row, give up; `None` never does.
+    /// Give up after this many failures in a row; `None` never does.
     pub attempts_max: Option<u32>,
 }
 

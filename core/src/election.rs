@@ -19,26 +19,26 @@
 //! | | the settle timer, or nobody is left who could bring a better vote | decided |
 //! | | the settle timer, and the candidate cannot be reached | next round: looking |
 //! | looking or settling | a quorum follows one leader, and that one says it leads | decided, in their round |
-//! | decided | one who looks | answer with the decision |
+//! | decided | a vote of a server that looks | answer with the decision |
 //! | | as observer: silence | ask the leader, after a wait that doubles; once it has said that it leads, after the longest |
 //! | | the leader, or as leader the quorum, is gone | next round: looking |
-//! | | it, or they, turned to a better candidate of this round | adopt it, go on: looking |
+//! | | the leader, or as leader the quorum, turned to a better candidate of this round | adopt it, go on: looking |
 //!
 //! What differs from ZooKeeper, and stays compatible with it:
 //!
-//! - The settle timer is armed once, when the quorum is reached. There, every arrival starts it over, so a chatty peer can
-//!   hold up an election. It is not waited for at all once every other voter votes alike or cannot be reached.
-//! - Whatever arrives while settling is counted, not thrown away. What is heard once settled is kept, too, for when
+//! - The settle timer is armed once, when the quorum is reached. ZooKeeper restarts it per arrival: a chatty peer can
+//!   hold up an election. Here nobody waits for the timer once every other voter votes alike or cannot be reached.
+//! - Whatever arrives while settling is counted, not thrown away. Votes heard after the decision are kept too, for when
 //!   the election goes on or the next one begins.
 //! - The newest word of each voter counts, and no older one: a voter that looks again supports nobody by what it said
 //!   before, and a candidate that follows another is not elected.
 //! - A voter that joins a leader, having voted otherwise, says so to all voters. So nobody goes on counting on its
 //!   vote, and the leader knows its followers.
-//! - One that was still settled when it heard our vote is told it again once it looks.
-//! - Observers ask, and do not answer. One that has decided asks its leader whether it leads: a real server that looks tells
-//!   outsiders its last decision as if it were a vote in the new round, and tells them nothing unasked. A leader that looks again tells its observers, and in the end whom it follows.
+//! - A voter that was still settled when our vote arrived gets it again when it starts looking.
+//! - Observers ask, and do not answer. A decided observer asks its leader whether it leads: real servers say nothing
+//!   unasked, and their last decision while they look. A leader that looks again says so, and the result, to observers.
 //!
-//! Once decided, links and words are watched: until there are heartbeats, that is how a lost leader is noticed.
+//! There are no heartbeats yet: after its decision a server notices a lost leader by its links and by what peers say.
 //!
 //! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
 //! [`invariants`] says what always holds.

@@ -12,16 +12,16 @@
 //! | a lower id (a knock) | down | we dial it, at once but not more than twice between two waits |
 //! | | up | the link is in doubt; if it does not answer, it is closed and the peer dialled |
 //! | a higher id | down | the connection becomes the link |
-//! | | up | the connection waits as *candidate*, and is heard out |
-//! | an id we do not know | | it is a *guest*: it may ask for a few seconds, a few at a time |
+//! | | up | the connection waits as a *candidate*, and its first frame is read |
+//! | an id we do not know | | it is a *guest*: it may ask for a few seconds; only a few guests may at a time |
 //! | our own id, or none | | it is refused |
 //!
 //! A candidate that says something valid puts the link in doubt. A link in doubt is asked for a sign of life; what answers
 //! within the time keeps its place, and the candidate is dropped; otherwise the candidate becomes the link. Silent
 //! candidates are dropped after a moment, and when there are too many, they push out each other only. A link over which its
-//! peer never says anything is closed, too; until then a higher id is knocked at as if there were none: the other end may be
-//! a stranger, and the peer may not know that it is missed. As a real server that is knocked at gives up the link it has, the
-//! first link that comes up puts the next knock off.
+//! peer never says anything is closed, too; until then we knock at a higher id as if without a link: its end may be
+//! a stranger, and the peer may not know that we wait for it. A real server that is knocked at drops its link, so the
+//! first link that comes up delays the next knock.
 //!
 //! A broken link is never revived: the next one has a higher [`Generation`], and what is reported about an older one
 //! is ignored. Per peer one frame is being written and at most one waits, the newest. To a peer without a link nothing is

@@ -2,7 +2,7 @@
 
 /// A state machine: told what happened, it says what is to be done. It knows no time, no sockets, and draws no numbers.
 ///
-/// Whoever drives it carries out the actions in their order, and reports back with events.
+/// Its driver carries out the actions in their order, and reports back with events.
 pub trait Core: Sized {
     /// What can happen.
     type Event;

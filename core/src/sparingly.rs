@@ -1,15 +1,15 @@
-//! [`Sparingly`] and [`RateLimit`]: how to tell of something that others can make happen without end.
+//! [`Sparingly`] and [`RateLimit`]: how to report something that others can cause without end.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Counts occurrences of one kind and picks those that are told: the first, second, fourth, eighth …
+/// Counts occurrences of one kind and picks those to report: the first, second, fourth, eighth …
 ///
 /// An hour at a thousand a second is twenty-two lines, and the number in the last one says how much it was.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Sparingly(u64);
 
 impl Sparingly {
-    /// Counts one more. Returns how many there were, if this one is to be told.
+    /// Counts one more. Returns how many there were, if this one is to be reported.
     pub fn count(&mut self) -> Option<u64> {
         self.0 = self.0.saturating_add(1);
         self.0.is_power_of_two().then_some(self.0)

@@ -36,7 +36,7 @@ pub(super) struct ElectArgs {
     /// Prints one JSON object at the end instead of the story and the table
     #[structopt(long)]
     json: bool,
-    /// Gives up after so long, as in 500ms, 30s or 2m; if left out, 30s after the last time in the file
+    /// Gives up after this time, as in 500ms, 30s or 2m; if left out, 30s after the last time in the file
     #[structopt(long, value_name = "TIME", parse(try_from_str = duration::parse))]
     deadline: Option<Duration>,
     /// Draws what happened into this file, as SVG

@@ -120,7 +120,7 @@ impl Failure {
             | Self::NodeConfig { .. }
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
             Self::Elect(error) if error.is_usage_error() => ExitCode::Usage,
-            // Whoever reads our output has seen enough: `ballotbox … | head` is a success.
+            // The reader of our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Elect(_)
             | Self::Node(_)

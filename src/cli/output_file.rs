@@ -14,7 +14,7 @@ use super::Failure;
 /// At most this many bytes of a message that names a file.
 const MESSAGE_SHOWN_MAX: usize = 2 * UntrustedText::PATH_SHOWN_MAX;
 
-/// A file that can be written. If nothing is written and it was not there before, it is taken away again.
+/// A file that can be written. If nothing is written and the file was not there before, it is removed again.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,

@@ -148,7 +148,7 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// So many seeds from the first on.
+/// This many seeds, from the first one on.
 fn range(first: u64, count: NonZeroU64) -> Result<RangeInclusive<u64>, Failure> {
     let last = first.checked_add(count.get() - 1).ok_or_else(|| {
         let max = u64::MAX;

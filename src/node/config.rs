@@ -132,7 +132,7 @@ impl NodeConfig {
         waits::check(self)
     }
 
-    /// How many descriptors a node needs that everybody is connected to, and as many strangers as it admits.
+    /// How many descriptors a node needs when all members and as many strangers as it admits are connected to it.
     pub fn descriptors_needed(&self) -> u64 {
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let peers = count(self.ensemble().peers_of(self.me).count());

@@ -1,7 +1,7 @@
 //! [`Elector`]: the actor around the [`Election`].
 //!
 //! It turns what the network reports into events of the core and the core's actions into frames, timers and events for
-//! the herald. It also keeps to the present link of each peer: what an older one still had to say is not heard any more.
+//! the herald. It also listens only to the present link of each peer: frames of an older link are ignored.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// After so many messages in one go the elector speaks, though more of them wait.
+/// After at most this many messages in one go the elector speaks, though more of them wait.
 const BURST_MAX: usize = 256;
 
 /// What an [`Elector`] can be told.

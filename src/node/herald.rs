@@ -1,6 +1,6 @@
 //! [`Herald`]: knows what there is to know of a node, and tells all who ask.
 //!
-//! The elector tells it what has happened, and how things stand after that; watches ask it, and nobody else. So however
+//! The elector tells it what has happened, and the new state. Watches ask the herald, never the elector. So however
 //! many ask, and however often, an election is not held up: what happened goes before all questions, and the number of
 //! answers in any time is limited.
 

@@ -1,6 +1,6 @@
 //! [`MemberLists`]: whether the others mean the same ensemble as we do.
 //!
-//! Two ensembles by accident, because one file on one machine differs, is a failure nobody notices. Every notification
+//! If one file on one machine differs, there may be two ensembles by accident, and nobody notices. Every notification
 //! carries its sender's member list, so we can compare; we never take a list over.
 
 use std::{
@@ -23,7 +23,7 @@ pub(super) struct MemberLists {
 /// A list that was heard, without the list.
 #[derive(Debug)]
 struct Heard {
-    /// Tells the same text from another one. A sender that makes two texts with one digest hides its own list only.
+    /// Shows whether a text equals the last one. A sender that makes two texts with one digest hides its own list only.
     digest: u64,
     told: Option<MemberListProblem>,
 }

@@ -50,7 +50,7 @@ pub enum NodeEvent {
 
 impl NodeEvent {
     /// Whether others can make this happen without end, members or not, by what they do to our ports. These events are
-    /// kept apart from the others, and whoever prints events should print only a limited number of them.
+    /// kept apart from the others, and a program that prints events should print only a limited number of them.
     pub fn is_from_outside(&self) -> bool {
         match self {
             Self::Looking { .. } | Self::Voted { .. } | Self::Elected { .. } => false,

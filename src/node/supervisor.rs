@@ -13,7 +13,7 @@ use super::{
     herald::Herald,
 };
 
-/// Frames may wait for the elector, so many of them; then receivers wait.
+/// At most this many frames wait for the elector; then receivers wait.
 const FRAMES_WAITING_MAX: usize = 64;
 
 /// At most this many questions of watches wait for the herald; then the watches wait.

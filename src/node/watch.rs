@@ -1,6 +1,6 @@
 //! [`Watch`]: how to learn what a node has come to know.
 //!
-//! Whoever wants to know asks: "tell me as soon as you know more than I". The answer holds the present status and the
+//! A watcher asks: "tell me as soon as you know more than I". The answer holds the present status and the
 //! events since the last answer. So nobody is told faster than they can listen, and nothing piles up for a slow reader
 //! but the last events, of which a fixed number is kept.
 
@@ -13,7 +13,7 @@ use super::{News, Status, herald::HeraldMsg};
 #[error("the node has ended")]
 pub struct Ended;
 
-/// A view of what a node knows. A clone sees everything for itself, from where this one stood.
+/// A view of what a node knows. A clone reads all later news for itself, from the position of this one on.
 #[derive(Clone, Debug)]
 pub struct Watch {
     herald: Inlet<HeraldMsg>,

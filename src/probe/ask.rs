@@ -19,13 +19,13 @@ use crate::{
     election::{Format, Notification, PeerState},
 };
 
-/// More than this a server has not said unasked; one that never ends is not to keep us here.
+/// A server has sent at most this many frames unasked; a server that never stops sending must not keep us here.
 const LEFTOVERS_MAX: usize = 64;
 
-/// No member list is longer than this, in bytes: a longer one is passed over, and asked for no more.
+/// No member list is longer than this, in bytes: a longer one is treated as if none was sent.
 const LIST_LEN_MAX: usize = 128 * 1024;
 
-/// Another probe at the same moment takes our place at the server: so often we come again.
+/// Another probe at the same moment takes our place at the server: at most this often we come again.
 const ATTEMPTS: usize = 3;
 
 /// Asks all of these at the same time, each no longer than `limit`. The results are in the order of the targets.

@@ -5,7 +5,7 @@ use ballotbox_core::{UntrustedText, wire::FrameBuffer};
 use super::NoAnswer;
 use crate::election::Notification;
 
-/// So much of an unknown answer is shown.
+/// At most this many bytes of an unknown answer are shown.
 const SHOWN_MAX: usize = 24;
 
 /// The first bytes of a TLS record that a server sends to someone who does not speak it: an alert or a hello, 3.x.
@@ -25,7 +25,7 @@ impl Classifier {
         self.frames.room()
     }
 
-    /// So many bytes were put into the room.
+    /// This many bytes were put into the room.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ pub struct Reading {
 pub struct ProbeReport {
     /// The servers, in the order they were asked.
     pub servers: Vec<Reading>,
-    /// Who leads: a quorum says so, and it does itself.
+    /// Who leads: a quorum says so, and so does the leader.
     pub leader: Option<ServerId>,
     /// Whether everybody who answered has settled on the same one.
     pub agreement: bool,
@@ -46,8 +46,8 @@ impl Reading {
 }
 
 impl ProbeReport {
-    /// Judges these answers. Without a member list to go by, the one counts whose voters most of the servers asked name,
-    /// so that none of several servers alone says who votes; and without such a list, every server that was asked is taken
+    /// Judges these answers. Without a `list`, a list counts if more than half of the servers asked name its voters,
+    /// so that one of several servers alone cannot say who votes. Without such a list, every server asked is taken
     /// for a voter, unless it says that it observes.
     pub fn new(
         targets: &[Target],
@@ -86,8 +86,8 @@ fn sent_list(answer: &Result<Answer, NoAnswer>) -> Option<ConfigText> {
     ConfigText::parse(answer.as_ref().ok()?.notification.format.config()?).ok()
 }
 
-/// A list whose voters, with their weights and groups, more than half of the servers asked name: of those the one that
-/// most send alike, and the newest if that is not one.
+/// A list with the voters, weights and groups that more than half of the servers asked name: of several the one that
+/// most servers send alike, and of those the newest.
 fn list_of_most(sent: &[Option<ConfigText>]) -> Option<&ConfigText> {
     let named: Vec<_> = sent.iter().flatten().map(|list| (list, list.ensemble().ok())).collect();
     let is_of_most = |voters: &Option<Ensemble>| {
@@ -149,7 +149,7 @@ fn leader(servers: &[Reading], ensemble: Option<&Ensemble>) -> (Option<ServerId>
         let stands_by = match state {
             PeerState::Looking | PeerState::Observing => false,
             PeerState::Following => true,
-            // Whoever leads names itself; another server does not count, nor does one whose name is taken.
+            // A leader names itself; a server that names another does not count, nor does one whose name is taken.
             PeerState::Leading => match ensemble {
                 Some(_) => reading.id == Some(leader),
                 None => reading.id.is_none_or(|id| id == leader),

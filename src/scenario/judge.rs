@@ -1,9 +1,9 @@
 //! [`Judge`]: which expectations have come true. Both worlds ask it.
 //!
-//! An expectation has to be true at its time, and from then on until the next step. What no step follows depends on the
+//! An expectation has to be true at its time, and from then on until the next step. If none follows, it depends on the
 //! [world](AfterLastStep): in virtual time it has to stay true to the end. Over sockets it is enough that it becomes true, so
-//! that nobody has to wait. Then what was true already when the last step came has to be waited for, as the step may yet
-//! change it; and so has what speaks of something that stays away (nobody leads, somebody looks), as it is true before
+//! that nobody has to wait. But one that was true already when the last step came is judged at its time: the step may
+//! yet change it; and so is one about something that stays away (nobody leads, somebody looks), as that is true before
 //! anything has happened.
 //!
 //! A pure value: moments and states come with each call.
@@ -35,7 +35,7 @@ pub enum Verdict {
     },
 }
 
-/// How long an expectation has to stay true that no step follows.
+/// How long an expectation has to stay true if no step follows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum AfterLastStep {
     /// It is met as soon as it is true.

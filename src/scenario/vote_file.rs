@@ -39,15 +39,15 @@ pub use outcome::Outcome;
 
 use crate::{ElectionTiming, Ensemble, History, Member, Membership};
 
-/// A vote file may have so many bytes: room for every member and step allowed, and nothing to read for ever.
+/// Largest vote file, in bytes: room for every member and step allowed.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
-/// So many members: `elect` starts them all in one process, and no ensemble has more.
+/// At most this many members: `elect` starts them all in one process, and no ensemble has more.
 pub const MEMBERS_MAX: usize = 255;
-/// So many steps, and as many expectations.
+/// At most this many steps, and as many expectations.
 pub const STEPS_MAX: usize = 5000;
 /// No time in a file is longer than an hour.
 pub const TIME_MAX: Duration = Duration::from_secs(3600);
-/// A title has so many characters at most: it is one line.
+/// A title has at most this many characters: it is one line.
 pub const TITLE_CHARS_MAX: usize = 200;
 
 /// How a text in UTF-16 begins, in both orders of its bytes.

@@ -1,4 +1,4 @@
-//! Where clients are to come: none of our business, but a real server refuses the file if it is told two things.
+//! Where clients connect: it has no effect here, but a real server refuses a file that says two different things of it.
 
 use super::{
     Findings, Place, Problem, Settings,

@@ -29,7 +29,7 @@ pub(super) enum Kind {
 
 use Kind::{Address, Class, Dir, Flag, Int, LateInt, Long, Port, Property, Switch, Text};
 
-/// All keys but those with a number or a name of one's own in them: those of `QuorumPeerConfig`, then the properties
+/// All keys except those that contain a number or a free name: those of `QuorumPeerConfig`, then the properties
 /// that a server reads with `zookeeper.` in front, in 3.8 and 3.9.
 const KEYS: &[(&str, Kind)] = &[
     ("autopurge.purgeInterval", Int),
@@ -254,7 +254,7 @@ const TLS: &[(&str, Kind)] = &[
     ("trustStore.type", Text),
 ];
 
-/// Keys that go on with a name or number of one's own.
+/// Keys that continue with a free name or number.
 const FAMILIES: [&str; 2] = ["authProvider.", "metricsProvider."];
 
 /// Waits in milliseconds that are never short.
@@ -291,7 +291,7 @@ pub(super) fn is_wait(key: &str) -> bool {
     WAITS.contains(&key)
 }
 
-/// Whether values behind this key are nobody's business.
+/// Whether values behind this key must not be shown.
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["password", "secret", "digest"].into_iter().any(|word| key.contains(word))

@@ -12,7 +12,7 @@ fn run_with_descriptors(soft: u32, hard: u32, args: &[&str]) -> Output {
     shell.output().unwrap()
 }
 
-/// A vote file with so many members, at which one is elected.
+/// A vote file with this many members, of which one is elected.
 fn ensemble(name: &str, members: u32) -> String {
     let members: Vec<_> = (1..=members).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
     let path = file(name, &format!(r#"{{"members":[{}]}}"#, members.join(",")));

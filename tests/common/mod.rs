@@ -10,7 +10,7 @@ use ballotbox::{
 };
 use futures::future::select_all;
 
-/// Whoever waits so long waits for ever: the test fails instead.
+/// At most this long is waited for anything: then the test fails, instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An ensemble whose members start when the test wants it.

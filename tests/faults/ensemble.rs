@@ -24,7 +24,7 @@ use super::{
 /// An agreement counts that has lasted this long.
 const STABLE: Duration = Duration::from_secs(2);
 
-/// So many lines of history are shown when something is wrong.
+/// At most this many lines of history are shown when something is wrong.
 const HISTORY_LINES: usize = 300;
 
 /// One line that one life of one member has printed; `None` when its output has ended.

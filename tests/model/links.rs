@@ -1,6 +1,6 @@
 //! Two link tables, and the connections between them.
 //!
-//! Each side starts when it likes, though it may be greeted before. Of an attempt nothing may come for ever: whoever
+//! Each side starts when it likes, though it may be greeted before. Of an attempt nothing may come for ever: the side that
 //! waits for it must get its link all the same. A write may be reported as done when its link has ended.
 //!
 //! Strangers greet one side as the other, and are silent, speak rubbish, speak as the other would, or hang up. An instance
@@ -282,7 +282,7 @@ fn the_newest_word_is_heard_whenever_it_is_said_and_the_link_is_cut() {
 }
 
 #[test]
-fn a_cut_link_is_replaced_whoever_notices_first() {
+fn a_cut_link_is_replaced_no_matter_which_side_notices_first() {
     check(Pair::apart(Left { dials: 2, failures: 1, cuts: 1, ..Left::default() }), 70_000);
 }
 

@@ -185,7 +185,7 @@ impl State {
         let before = Arc::clone(running);
         let running = Arc::make_mut(running);
         let Voter { election, armed, .. } = running;
-        // It speaks after each event: with so few links nothing is held back, and nothing of it has to be remembered.
+        // It speaks after each event: with two links nothing is held back, and nothing of it has to be remembered.
         let (mut asked, mut outgoing) = (BTreeMap::new(), Outgoing::default());
         let told = event.clone();
         let actions = election.actions_on(event);

@@ -79,7 +79,7 @@ impl Server {
         let start = lines.iter().rposition(|line| line.contains("New election")).unwrap_or(0);
         let heard = lines[start..].iter().filter_map(|line| Heard::parse(line));
         let heard: Vec<_> = heard.filter(|heard| heard.leader == leader).collect();
-        // Whoever joins takes the round over from the leader; else it is that of the own vote.
+        // A server that joins takes the round over from the leader; else it is that of the own vote.
         let by_leader = heard.iter().rev().find(|h| h.from == leader && h.state == "LEADING");
         let own = || heard.iter().rev().find(|heard| heard.from == me);
         let vote = by_leader.or_else(own).unwrap_or_else(|| {

@@ -1,7 +1,7 @@
 //! [`AcceptCredit`]: how many more connections the listener may accept.
 //!
-//! It is given a few to begin with, and another one for each that has come in. Only while those inside are behind with what
-//! was handed on to them, it is not: then the rest waits with the system, as it would if we were busy ourselves.
+//! The listener may accept a few at first, and one more for each that has come in. While too many connections that were
+//! handed on are not dealt with, it may accept no more: the rest waits in the system's backlog, as if we were busy.
 
 /// The credit of one listener.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ impl AcceptCredit {
     /// At most this many connections are accepted before the doorman has dealt with the first of them.
     pub(super) const AHEAD_MAX: usize = 16;
 
-    /// When this many that were handed on are not dealt with, no more are let in.
+    /// While this many connections were handed on and not dealt with, no more are accepted.
     pub(super) const UNTAKEN_MAX: usize = 64;
 
     /// How many connections were handed on, and are not dealt with.

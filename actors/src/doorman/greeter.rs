@@ -19,7 +19,7 @@ pub(crate) struct Greeter {
     pub(crate) limit: Duration,
 }
 
-/// A connection that has said who it is, and from which nothing behind that was read.
+/// A connection that has greeted, and from which nothing behind the greeting was read.
 #[derive(Debug)]
 pub(crate) struct Greeted {
     pub(crate) connection: Connection,

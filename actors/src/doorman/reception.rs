@@ -1,9 +1,9 @@
 //! [`Reception`]: how many connections may wait with their greeting, and which has to go when there are too many.
 //!
 //! A stranger can open connections and say nothing. Each costs one socket, until its deadline; there is room for a fixed
-//! number, and for half of it from one address. Whoever comes when there is no room takes the place of the one that
-//! has been silent longest, of the same address if that is the one with too many. So a flood pushes out itself,
-//! while a genuine peer, which greets in the same breath as it connects, is through before it could be pushed.
+//! number, and for half of it from one address. A connection that comes when there is no room takes the place of the one that
+//! has been silent longest, from the same address if that one has too many. So a flood pushes out only itself,
+//! while a genuine peer, which greets as soon as it connects, has greeted before it could be pushed out.
 
 use std::{collections::VecDeque, net::IpAddr};
 

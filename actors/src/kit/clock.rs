@@ -41,7 +41,7 @@ pub struct Late(pub Duration);
 /// [`Late`] when the time was up first.
 pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Late> {
     let mut work = pin!(work);
-    // What is done at once needs no timer: arming one wakes whoever polls for all of them.
+    // What is done at once needs no timer: arming one wakes the thread that polls for all of them.
     match poll!(work.as_mut()) {
         Poll::Ready(output) => Ok(output),
         Poll::Pending => async_std::future::timeout(limit, work).await.map_err(|_| Late(limit)),

@@ -1,8 +1,8 @@
 //! [`Mailbox`] and its two kinds of sending half: [`Address`], which never waits, and [`Inlet`], which does.
 //!
 //! A mailbox has exactly one reader. It may have two lanes: what is told through an [`Address`] goes before
-//! what comes through an [`Inlet`]. Who tells is bounded by protocol (one report, one credit); who uses an inlet
-//! is bounded by its capacity and waits for room, so that pressure travels back to where the messages come from.
+//! what comes through an [`Inlet`]. Users of an address are bounded by protocol (one report, one credit). Users of an
+//! inlet are bounded by its capacity and wait for room, so that the source of the messages feels the back-pressure.
 
 use std::{
     fmt,
@@ -54,7 +54,7 @@ impl<M> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`Gone`] when the actor has ended. Often that may be ignored: whoever stops an actor knows.
+    /// [`Gone`] when the actor has ended. Often that may be ignored: the one that stopped the actor knows.
     pub fn tell(&self, message: M) -> Result<(), Gone<M>> {
         self.0.send(message).map_err(|flume::SendError(message)| Gone(message))
     }
@@ -235,7 +235,7 @@ impl<M> Drop for Lane<M> {
     }
 }
 
-/// One timer, kept: it is set anew only when it would ring too late, and rings in vain when it was early.
+/// One timer, kept: it is set anew only when it would fire too late; when it fires early, that is ignored.
 #[derive(Default)]
 struct Alarm {
     timer: Option<Timer>,

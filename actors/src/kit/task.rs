@@ -11,7 +11,7 @@ use ballotbox_core::UntrustedText;
 pub trait Actor: Send + Sized + 'static {
     /// Everything this actor can be told; [`std::convert::Infallible`] if it only listens for its end.
     type Msg: Send + 'static;
-    /// What its work comes to. One that may be asked to end before it is done has an `Option`.
+    /// The result of its work. An actor that may be asked to end before it has a result uses an `Option`.
     type Output: Send + 'static;
     /// Why it had to give up.
     type Error: std::error::Error + Send + 'static;
@@ -26,7 +26,7 @@ pub trait Actor: Send + Sized + 'static {
 /// How an actor ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Exit<T, E> {
-    /// It ended by itself, with what its work came to, or was asked to end.
+    /// It ended by itself, with the result of its work, or was asked to end.
     Done(T),
     /// It could not go on.
     Failed(E),
@@ -47,7 +47,7 @@ impl<T, E: fmt::Display> fmt::Display for Exit<T, E> {
 /// Starts an actor. When it ends, for whatever reason, the parent is told `report(exit)`.
 ///
 /// The actor and all it owns is dropped before the report is sent: a parent that hears of the end may count on
-/// sockets being closed. A parent that has ended itself is not missed.
+/// sockets being closed. If the parent has ended, the report is dropped.
 pub fn spawn<A: Actor, P: Send + 'static>(
     actor: A,
     mailbox: Mailbox<A::Msg>,
@@ -64,7 +64,7 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     });
 }
 
-/// Lets others run first. An actor that has much to do at once is fair by it to those that must be quick.
+/// Lets other tasks run first. An actor that has much to do at once calls this, so that urgent tasks do not wait.
 pub async fn yield_now() {
     async_std::task::yield_now().await;
 }

@@ -3,13 +3,13 @@
 //! ```text
 //!                 ConnectionManager ── LinkTable, the connections that wait for a decision
 //!   Dialer            │   one per attempt to reach a peer
-//!   Candidate         │   one per connection that would replace a link, until it has, or not
+//!   Candidate         │   one per connection that would replace a link, until that is decided
 //!   Sender, Receiver  │   one pair per link
 //! ```
 //!
 //! Incoming connections are handed on by the doorman, with their greeting read. Every child reports its own end as a
 //! message; the core decides what follows. Closing is dropping an address. The manager ends only when all its children
-//! have: whoever waits for its end knows that no task and no socket is left.
+//! have: after its end no task and no socket is left.
 
 mod children;
 mod message;

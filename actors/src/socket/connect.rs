@@ -56,7 +56,7 @@ pub enum ConnectError {
         /// How long all attempts together were given.
         limit: Duration,
     },
-    /// Ours is the fault: this process may open no more sockets.
+    /// The fault is ours: this process may open no more sockets.
     #[error(
         "this process may open no more files and sockets ({text}): raise its limit (ulimit -n)"
     )]
@@ -232,7 +232,7 @@ mod tests {
 
     use super::*;
 
-    /// Whoever waits so long waits for ever.
+    /// At most this long is waited for anything.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     fn endpoint(text: &str) -> Endpoint {

@@ -66,7 +66,7 @@ impl Connection {
     /// Whether this leads to a socket of this machine that listens at `listening`.
     pub(super) fn leads_to(&self, listening: SocketAddr) -> bool {
         let Ok((here, there)) = self.ends() else { return false };
-        // Who listens at all addresses of the machine does so at those it connects from.
+        // A server that listens at all addresses of the machine also listens at those it connects from.
         let is_local = there.ip().is_loopback() || there.ip() == here.ip();
         let same_host =
             there.ip() == listening.ip() || (listening.ip().is_unspecified() && is_local);

@@ -13,7 +13,7 @@ pub(crate) struct Dialer {
     pub(crate) greeting: Vec<u8>,
     /// Where we listen ourselves.
     pub(crate) listening: Vec<SocketAddr>,
-    /// To look up names and connect; and again to write the greeting, which no system holds up that is there.
+    /// Time to look up names and connect; and again to write the greeting, which a live system takes at once.
     pub(crate) limit: Duration,
 }
 

@@ -39,7 +39,7 @@ impl From<Endpoint> for Listen {
 /// What a [`Listener`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ListenerMsg {
-    /// So many more connections may be accepted; to begin with it is none.
+    /// This many more connections may be accepted; at first none may.
     Accept(usize),
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Listener<P> {
 /// What a [`Listener`] has to say.
 #[derive(Debug)]
 pub(crate) enum ListenerReport {
-    /// All is bound that can be; nothing is accepted before that is allowed.
+    /// All addresses that can be bound are bound; nothing is accepted before the parent allows it.
     Listening { addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere> },
     /// An endpoint cannot be listened on yet.
     BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
@@ -150,7 +150,7 @@ async fn accept<P: From<ListenerReport>>(
                     return;
                 }
             }
-            // Whoever hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
+            // A client that hung up while it waited is no failure of ours, but nothing tells the two apart for sure.
             Raced::Done(Err(error)) => {
                 if is_out_of_descriptors(&error) {
                     let cause = error.into();

@@ -17,7 +17,7 @@ use ballotbox_core::{
     wire::{Frame, FrameBuffer, Greeting, GreetingForm},
 };
 
-/// Whoever waits so long waits for ever: the test fails instead.
+/// At most this long is waited for anything: then the test fails, instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A network that has not started.

@@ -87,7 +87,7 @@ pub enum Action {
 /// The timers of an election.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Timer {
-    /// Since the beginning of our life, others that were started with us have had time to be there, too.
+    /// Servers that were started together with us have had time to be there, too.
     Startup,
     /// In silence: say the vote again.
     Resend,

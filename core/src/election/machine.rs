@@ -24,7 +24,7 @@ use crate::{
 
 /// One server's part in the elections of its ensemble: told what happened, it answers with what is to be done.
 ///
-/// It knows no time and no sockets. Whoever runs it carries out the [actions](Action) in their order, and reports
+/// It knows no time and no sockets. Its driver carries out the [actions](Action) in their order, and reports
 /// back with [events](Event).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Election {
@@ -43,10 +43,10 @@ pub struct Election {
     pub(super) tally: Tally,
     /// The tally of those who settled, in whatever round.
     pub(super) established: Tally,
-    /// Once settled: the votes of those who look again already, in a newer round. Should we have to look as well, we begin
-    /// with them: they were said once, and would otherwise be said again only after a silence.
+    /// After we settled: the votes of servers that look again already, in a newer round. If we look again too, we begin
+    /// with these votes: their senders said them once, and will say them again only after a silence.
     pub(super) early: Tally,
-    /// Who has no vote and knows that we look: they are told how it ends.
+    /// Servers without a vote that know that we look: we say to them how the election ends.
     pub(super) askers: BTreeSet<ServerId>,
     /// How the other members can be reached, as far as we were told.
     pub(super) links: BTreeMap<ServerId, Reach>,
@@ -246,7 +246,7 @@ impl Election {
         let Some(ours) = self.ballot() else { return };
         let candidate = ours.vote.leader;
         let settled = self.established.get(candidate);
-        // A candidate that follows another does not lead, whoever votes for it still.
+        // A candidate that follows another does not lead, though others may still vote for it.
         let withdrawn = settled.is_some_and(|ballot| ballot.vote.leader != candidate);
         if withdrawn || !self.ensemble.is_quorum(&self.backers(&ours)) {
             return self.unsettle(out);
@@ -263,7 +263,7 @@ impl Election {
         }
     }
 
-    /// Who votes as we do. Those who cannot be reached are of no use to us as leader, whatever they said before.
+    /// The voters that vote as we do. If we would lead, those that cannot be reached do not count, whatever they said.
     fn backers(&self, ours: &Ballot) -> BTreeSet<ServerId> {
         let mut backers = self.tally.supporters(ours);
         if ours.vote.leader == self.me {
@@ -272,7 +272,7 @@ impl Election {
         backers
     }
 
-    /// Whether this server was not tried in vain since it was last heard.
+    /// Whether no attempt to reach this server has failed since it was last heard.
     pub(super) fn may_be_there(&self, server: ServerId) -> bool {
         server == self.me || self.reach(server) != Some(Reach::Away)
     }
@@ -423,7 +423,7 @@ impl Election {
         out.extend(self.other_voters().map(|voter| self.say(voter)));
     }
 
-    /// Tells the observers of one who led: from nobody else do they hear that it no longer does.
+    /// If we led, says to our observers that we no longer do: no other server says that to them.
     pub(super) fn say_to_former_observers(&mut self, ended: Decision, out: &mut Vec<Action>) {
         if ended.standing != Standing::Leading {
             return;

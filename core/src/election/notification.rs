@@ -13,7 +13,7 @@
 //! | 40 | 4 | the length of the config text | 3.5 |
 //! | 44 | n | the config text, UTF-8 | 3.5 |
 //!
-//! The sender is not among the fields: it is whoever is at the other end of the link.
+//! The sender is not among the fields: it is the server at the other end of the link.
 
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ impl Notification {
     /// The version of the format this crate writes.
     pub const VERSION: i32 = 2;
 
-    /// Whether this only asks for a sign of life. Whoever hears it answers with its present state, and makes nothing else of
+    /// Whether this only asks for a sign of life. A server that hears it answers with its present state, and makes nothing else of
     /// it.
     ///
     /// It looks like the vote of a server that is rounds behind: a real server answers that at once, in whatever state

@@ -67,7 +67,7 @@ impl<M: Copy + Ord + Add<Duration, Output = M>> Outgoing<M> {
 /// How long a server with this number of links waits between two words to its peers.
 ///
 /// In a large ensemble that begins at once everybody hears of ever better candidates, and every change of mind goes to
-/// everybody: votes in the square of the voters, most of them out of date on arrival. So the wait grows just so.
+/// everybody: the votes grow with the square of the voters, most out of date on arrival. So the wait grows likewise.
 fn pace(links: usize) -> Option<Duration> {
     let squared = u32::try_from(links.saturating_mul(links)).unwrap_or(u32::MAX);
     let wait = Duration::from_micros(10).saturating_mul(squared);

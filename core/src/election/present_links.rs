@@ -8,7 +8,7 @@ use crate::{
     links::{Generation, LinkId, Notice},
 };
 
-/// The present link to each peer. What an older one still had to say is not heard any more.
+/// The present link to each peer. Frames of an older link are ignored.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct PresentLinks(BTreeMap<ServerId, PresentLink>);
 

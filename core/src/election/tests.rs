@@ -124,7 +124,7 @@ fn settled(me: u64) -> Election {
     settled_among(me, 3, 3)
 }
 
-/// Server `me` of so many voters, linked to the others, after all elected `leader` in round 1.
+/// Server `me` of `count` voters, linked to the others, after all elected `leader` in round 1.
 fn settled_among(me: u64, voters: u64, leader: u64) -> Election {
     let mut core = core_of(me, members(voters, 1));
     link_up(&mut core, (1..=voters).filter(|peer| *peer != me));

@@ -23,7 +23,7 @@ impl fmt::Display for LinkId {
     }
 }
 
-/// A connection that was greeted and waits for a decision; whoever runs the core holds the socket under this number.
+/// A connection that was greeted and waits for a decision; the driver of the core holds the socket under this number.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SocketId(pub u64);
 

@@ -39,7 +39,7 @@ pub struct LinkTiming {
     /// first.
     pub steady: Duration,
     /// A link in doubt because a candidate has spoken is given at least this long to deliver an answer, and at most twice as
-    /// long. One that has answered is not asked again for as long.
+    /// long. A link that has answered is not asked again for the same time.
     pub answer: Duration,
     /// The same for a link in doubt because its peer has knocked. Any stranger can knock, and the way to a peer may be long.
     pub answer_to_knock: Duration,

@@ -198,7 +198,7 @@ impl ConfigText {
     ///
     /// Ids, roles, ports, weights, groups and versions are compared strictly. Hosts are not: a name may stand for an
     /// address, and only a resolver could tell. So hosts differ only if both are address literals, neither of them
-    /// a wildcard. Client addresses are nobody's business here.
+    /// a wildcard. Client addresses are not compared.
     pub fn difference(&self, theirs: &Self) -> Option<Difference> {
         Difference::between(self, theirs)
     }
@@ -349,7 +349,7 @@ fn key_number(key: &str, kind: &'static str, odd: &mut Vec<Oddity>) -> Result<i6
     Ok(number)
 }
 
-/// What a key said before must be nothing.
+/// A key must not have been set before.
 fn once<T>(key: &str, before: Option<T>) -> Result<(), LineError> {
     before.map_or(Ok(()), |_| Err(LineError::Repeated { key: key.into() }))
 }

@@ -139,7 +139,7 @@ impl Ensemble {
         self.is_voter(id) && self.weight(id) > 0
     }
 
-    /// What the vote of this id weighs: 0 for whoever is no voter.
+    /// What the vote of this id weighs: 0 for all that are no voters.
     pub fn weight(&self, id: ServerId) -> u64 {
         match &self.quorums {
             Quorums::Majority { .. } => u64::from(self.is_voter(id)),

@@ -25,7 +25,7 @@ pub struct Entry {
     pub line: usize,
     /// Whether it is all ASCII as written, so that the character set does not matter.
     pub ascii: bool,
-    /// Whether a backslash took itself away, or made another character of a letter, where nothing needed it.
+    /// Whether a backslash disappeared, or changed a letter into another character, where no backslash was needed.
     pub backslash: bool,
     /// The first line that a backslash at the end of another joined to it, if that looks like an entry of its own.
     pub swallowed: Option<usize>,
@@ -82,7 +82,7 @@ pub fn parse(text: &str) -> (Vec<Entry>, Vec<SyntaxError>) {
     (read, errors)
 }
 
-/// The same one by one, for texts of others: no more than one of them need be kept at a time.
+/// The same entries one by one, for texts of others: only one entry has to be kept at a time.
 pub fn entries(text: &str) -> impl Iterator<Item = Result<Entry, SyntaxError>> {
     let mut lines = natural_lines(text);
     std::iter::from_fn(move || next_entry(&mut lines))

@@ -87,7 +87,7 @@ impl FrameBuffer {
         &mut self.bytes[self.end..]
     }
 
-    /// So many bytes were put into the room.
+    /// This many bytes were put into the room.
     pub fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.bytes.len());
     }
@@ -152,7 +152,7 @@ impl FrameBuffer {
         Ok((rest.len() >= len).then_some(PREFIX_LEN + len))
     }
 
-    /// One large frame does not keep its memory for the life of the link.
+    /// Frees the memory of a large frame, which would otherwise be kept for the life of the link.
     fn let_go(&mut self) {
         (self.start, self.end) = (0, 0);
         if self.bytes.len() > 16 * ROOM_MIN {

@@ -80,7 +80,7 @@ pub enum GreetingError {
 impl Greeting {
     /// How many more bytes belong to the greeting that begins with `head`: 0 when it is whole.
     ///
-    /// Reading just so many leaves the frames behind it untouched.
+    /// Reading exactly this many leaves the frames behind it untouched.
     ///
     /// # Errors
     ///

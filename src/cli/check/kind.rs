@@ -10,7 +10,7 @@ use ballotbox::UntrustedText;
 
 use crate::cli::Failure;
 
-/// At most this many bytes are looked at: whoever reads the file afterwards has limits of its own.
+/// At most this many bytes are looked at: what reads the file afterwards has limits of its own.
 const LOOK_AT_MAX: u64 = 64 * 1024;
 
 /// What a file seems to be.

@@ -182,7 +182,7 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    /// Member 1 of so many voters.
+    /// Member 1 of `count` voters.
     fn absence(voters: u64) -> Absence {
         let members = (1..=voters).map(|n| Member::voter(id(n)));
         Absence::new(id(1), Arc::new(Ensemble::new(members).unwrap()), DIAL)

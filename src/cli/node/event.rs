@@ -57,7 +57,7 @@ pub(super) enum Event {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         missing: Vec<Missing>,
     },
-    /// Events were left out. How things stand is told again behind it, beginning with the links.
+    /// Events were left out. The lines after this one tell the present state again, beginning with the links.
     Missed { events: u64, links: Vec<u64> },
     /// The node has ended in good order.
     Stopped {},

@@ -1,6 +1,6 @@
 //! [`EventFilter`]: which of its events a node prints.
 //!
-//! A plain value: a moment comes with all input, so an hour of a flood is a test of a second.
+//! A plain value: each input comes with its moment, so a test of an hour's flood takes a second.
 
 use std::{sync::Arc, time::Duration};
 

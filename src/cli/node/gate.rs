@@ -1,6 +1,6 @@
 //! [`Gate`]: which of the events that outsiders can cause are told.
 //!
-//! Whoever reaches our ports can make links come and go, and frames be turned away, thousands of times a second. What is
+//! Everybody who reaches our ports can make links come and go, and frames be turned away, thousands of times a second. What is
 //! told of that must fill no disk, and hide no election.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -17,7 +17,7 @@ const REMARKS_A_MINUTE: usize = 2;
 /// What an event tells. The first one of each kind about each member is always told.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
-    /// A link has come up. Its state matters, so the limit is the only one that holds it back.
+    /// A link has come up. Its state matters, so only the limit per minute holds it back.
     LinkUp,
     /// A link has gone down; the same.
     LinkDown,

@@ -185,7 +185,7 @@ impl Output {
         clock::now() - self.began
     }
 
-    /// What the clock on the wall showed, or would have shown as it goes now, so long after the beginning.
+    /// What the clock on the wall showed, or would have shown as it goes now, at this time after the beginning.
     fn time_of_day(&mut self, at: Duration) -> SystemTime {
         let began = clock::time_of_day() - self.now();
         let moved = began.duration_since(self.time_of_day).unwrap_or_else(|e| e.duration());

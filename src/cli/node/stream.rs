@@ -1,6 +1,6 @@
 //! [`Stream`]: lines on their way to stdout or stderr.
 //!
-//! A terminal that was stopped, a pager, a full pipe: whoever reads us can let a write wait for ever. So each stream is
+//! A terminal that was stopped, a pager, a full pipe: a reader can let a write wait for ever. So each stream is
 //! written by a thread of its own, one line at a time, and the process can end and leave that thread behind.
 
 use std::{
@@ -118,7 +118,7 @@ impl Stream {
         self.hand_over();
     }
 
-    /// Nothing can be written any more: what waits is dropped, and what comes.
+    /// Nothing can be written any more: lines that wait are dropped, and so are later ones.
     pub(super) fn end(&mut self) {
         self.writer = None;
         self.waiting.clear();
@@ -150,7 +150,7 @@ fn write(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Whoever shares the stream with us may have made it so that no write waits.
+            // Another process that shares the stream may have made it so that no write waits.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait(file, PollFlags::OUT)?;
             }
@@ -160,7 +160,7 @@ fn write(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until nobody can read any more what we write; what can always be written, as a file, never gets there.
+/// Waits until nobody can read what we write any more; for a file, which can always be written, it never returns.
 fn until_unread(file: &File) -> io::Error {
     match wait(file, PollFlags::empty()) {
         Ok(()) => io::ErrorKind::BrokenPipe.into(),

@@ -96,7 +96,7 @@ impl Lane {
     }
 }
 
-/// Plays every so many seeds, and hands the runs over until nobody takes them any more.
+/// Plays every `step`-th seed, and hands the runs over until nobody takes them any more.
 fn play_every(setup: &Arc<Setup>, first: u64, last: u64, jobs: usize, runs: &SyncSender<Vec<Run>>) {
     let mut batch = Vec::new();
     let mut begun = clock::now();

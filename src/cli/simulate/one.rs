@@ -87,7 +87,7 @@ fn summary(run: &Run) -> String {
         [] => String::new(),
         all => format!("; without a leader for {}", all.join(", ")),
     };
-    // The time is more than an election takes: whoever agrees is watched for a while.
+    // The time is more than an election takes: the members that agree are watched for a while.
     format!(
         "With seed {}, {style}{ended}{style:#}{took}; {} messages{expectations}. Watched until {} ms.",
         run.seed,

@@ -1,6 +1,6 @@
 //! [`check`]: whether every wait can be meant.
 //!
-//! Zero, where something is done again and again, is a loop without rest, and with a deadline nothing is ever done in
+//! With a wait of zero a repetition is a loop without rest, and with a deadline of zero nothing is ever done in
 //! time; a wait of centuries overflows when it is added to a moment.
 
 use std::time::Duration;

@@ -89,7 +89,7 @@ fn a_leader_that_is_another_than_was_meant_does_not_count() {
 }
 
 #[test]
-fn whoever_looks_or_follows_another_disagrees() {
+fn a_server_that_looks_or_follows_another_disagrees() {
     let looking = report(vec![
         says(11, Looking, 3, LIST),
         says(12, Following, 3, LIST),

@@ -7,7 +7,7 @@ use ballotbox_core::{ServerId, UntrustedText};
 
 use crate::NodeError;
 
-/// So many cables may be made: twenty members that are all paused or isolated at some time. Each takes a port and a
+/// At most this many cables are made: twenty members that are all paused or isolated at some time. Each takes a port and a
 /// few descriptors.
 pub(super) const CABLES_MAX: usize = 400;
 

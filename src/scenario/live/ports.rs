@@ -1,6 +1,6 @@
 //! [`ReservedPort`]: a loopback port that is ours whether or not anybody listens on it.
 //!
-//! A socket that is bound but does not listen keeps a port from everybody else, and whoever connects is refused.
+//! A socket that is bound but does not listen keeps a port from everybody else, and every connection is refused.
 //! To open the port, a second socket is bound beside the first and listens; closing that one refuses again. So a
 //! member can go down and come back without losing its address, and nobody else can answer in its place.
 

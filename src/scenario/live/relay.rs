@@ -32,9 +32,9 @@ use futures::{
 
 use super::ports::ReservedPort;
 
-/// A relay passes on so many connections at once; more wait to be accepted.
+/// A relay passes on at most this many connections at once; more wait to be accepted.
 const CONDUITS_MAX: u64 = 64;
-/// So many bytes are read before they are written: a frame of an election many times over.
+/// At most this many bytes are read before they are written: many times a frame of an election.
 const BUFFER_BYTES: usize = 4096;
 /// The target is in this process: it accepts at once or not at all.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Condition {
     /// It is cut.
     pub(super) cut: bool,
-    /// Whoever dials gets through: the member it leads to is there to accept, and not blocked.
+    /// A dialler gets through: the member it leads to is there to accept, and not blocked.
     pub(super) open: bool,
     /// What is on it stays where it is.
     pub(super) held: bool,
@@ -56,7 +56,7 @@ impl Condition {
     }
 }
 
-/// Something is under way as long as copies of this exist: whoever waits for it waits for a mailbox to close.
+/// Something is under way as long as copies of this exist: to wait for it is to wait for a mailbox to close.
 pub(super) type Token = Address<Infallible>;
 
 /// What a relay can be told.
@@ -146,7 +146,7 @@ impl Relay {
             };
             match raced {
                 Raced::Done(Ok((socket, _))) => self.accepted(socket),
-                // Whoever knocked has gone again.
+                // The server that knocked has gone again.
                 Raced::Done(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Raced::Done(Err(error)) => return Err(error),
                 Raced::Woken(Some(RelayMsg::Set { condition, done })) => {

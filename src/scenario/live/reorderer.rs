@@ -13,7 +13,7 @@ const WAIT: Duration = Duration::from_millis(25);
 /// Holds each line back for a moment, and passes all on in order.
 pub(super) struct Reorderer<'a> {
     tell: &'a mut dyn FnMut(&StoryLine),
-    /// In the order of their arrival; few, as they wait so shortly.
+    /// In the order of their arrival; few, as each waits only for a moment.
     waiting: Vec<StoryLine>,
 }
 

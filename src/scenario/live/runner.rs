@@ -36,7 +36,7 @@ use crate::{
     },
 };
 
-/// News of the members may wait for the loop, so many; then their reporters wait.
+/// At most this many news of the members wait for the loop; then their reporters wait.
 const NEWS_WAITING_MAX: usize = 256;
 /// On loopback it costs nothing to try again soon, and nobody wants to watch a long back-off.
 const REDIAL_MAX: Duration = Duration::from_millis(250);
@@ -180,8 +180,8 @@ impl Runner<'_> {
         decided && !self.is_being_elected()
     }
 
-    /// Whether a leader is just being elected: a member follows it that has not said so itself, or its word is still on
-    /// the way to us. Without this the outcome would depend on which of the two is heard first.
+    /// Whether a leader is just being elected: a member follows a server that has not said that it leads, or has, but
+    /// we have not heard it yet. Without this the outcome would depend on which of the two is heard first.
     fn is_being_elected(&self) -> bool {
         let states = self.states();
         match foremost(&states) {
@@ -277,7 +277,7 @@ impl Runner<'_> {
     async fn hear(&mut self, message: RunnerMsg) -> Result<(), PlayError> {
         match message {
             RunnerMsg::News(MemberNews { member, life, news }) => {
-                self.hear_news(member, life, news)
+                self.hear_news(member, life, news);
             }
             RunnerMsg::ReporterEnded { member, life } => {
                 let Some(seat) = self.seats.get_mut(&member) else { return Ok(()) };

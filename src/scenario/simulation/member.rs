@@ -84,7 +84,7 @@ impl Member {
         }
     }
 
-    /// The address that its name leads to: for so long after a move, the old one.
+    /// The address that its name leads to: until some time after a move, the old one.
     pub(super) fn known_address(&self, now: Moment) -> u32 {
         let stale = self.address > 0 && now < self.moved_at.after(self.names);
         if stale { self.address - 1 } else { self.address }
@@ -161,8 +161,8 @@ impl<T> Default for ArmedTimers<T> {
     }
 }
 
-/// After which events the rules are evaluated for all that a core holds: in a large ensemble, after one of as many events as
-/// there are members. After the others they are evaluated for the member that the event is about.
+/// After which events the rules are evaluated for all that a core holds: in a large ensemble of N members, after every
+/// N-th event. After the others they are evaluated for the member that the event is about.
 #[derive(Debug)]
 pub(super) struct Cadence {
     members: usize,

@@ -1,7 +1,7 @@
 //! [`Network`]: the connections between members, and what may be wrong with the paths they take.
 //!
 //! A connection behaves as TCP does: what is sent arrives in order or not at all, and one end learns that the other is
-//! gone only if that can still be told to it.
+//! gone only if that news can still reach it.
 //!
 //! | a path is | a dial | what was sent before | what is sent meanwhile |
 //! | --- | --- | --- | --- |

@@ -1,7 +1,7 @@
 //! [`Plan`]: the operations and faults of one seed.
 //!
-//! Trouble comes in company: half of all faults begin within milliseconds of another one, or of its end, while an election
-//! is still under way. Otherwise hardly any would hit one, as elections are that short.
+//! Faults come together: half of all faults begin within milliseconds of another one, or of its end, while an election
+//! is still under way. Otherwise hardly any fault would hit an election, as elections are short.
 
 mod outsiders;
 
@@ -13,9 +13,9 @@ pub(super) use self::outsiders::{Freezing, NAMES_LAG, Stranger, StrangerKind};
 use super::{Moment, Setup, random::Random};
 use crate::scenario::vote_file::{Faults, Operation, Step, VoteFile};
 
-/// A fault lasts so long at the shortest, in microseconds.
+/// A fault lasts at least this long, in microseconds.
 const SHORTEST: u64 = 1000;
-/// A fault in company comes so soon after the other, in microseconds.
+/// A fault that follows another one comes at most this long after it, in microseconds.
 const SOON: u64 = 5000;
 
 /// The operations, which a vote file can have as steps, and the faults, which it cannot.
@@ -296,14 +296,14 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
     drawn
 }
 
-/// Two different members of so many.
+/// Two different members of `count`.
 fn pair(random: &mut Random, count: usize) -> (usize, usize) {
     let one = random.index(count);
     let other = random.index(count.saturating_sub(1));
     (one, if other >= one { other + 1 } else { other })
 }
 
-/// When a fault begins: at any time, or in the company of what happens at one of these times.
+/// When a fault begins: at any time, or soon after one of these times.
 fn moment(random: &mut Random, begin: u64, until: u64, company: &[u64]) -> u64 {
     if company.is_empty() || random.chance(500) {
         return random.between(begin, until);

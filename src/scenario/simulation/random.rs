@@ -29,7 +29,7 @@ impl Random {
         min + u64::try_from(offset).unwrap_or(0)
     }
 
-    /// True in so many of a thousand cases.
+    /// True in `per_mille` of a thousand cases.
     pub(super) fn chance(&mut self, per_mille: u16) -> bool {
         per_mille > 0 && self.between(0, 999) < u64::from(per_mille)
     }

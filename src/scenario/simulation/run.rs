@@ -155,7 +155,7 @@ fn finish(world: &mut World, seed: u64, mut watch: impl FnMut(&World)) -> (Strin
     (world.take_trace(), run)
 }
 
-/// Waits until all agree, and then some more. Says how long it took them.
+/// Waits until all agree, and then some more. Returns how long it took until all agreed.
 fn settle_down(
     world: &mut World,
     schedule: &Schedule,

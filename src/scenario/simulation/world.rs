@@ -41,7 +41,7 @@ pub struct World {
     pub(super) record: RunRecord,
     pub(super) steps: Vec<Step>,
     outsiders: Outsiders,
-    /// Nothing is ever late, and nothing lost but with those who die.
+    /// No message is ever late, and messages are lost only with a member that dies.
     pub(super) timely: bool,
     /// When members were last started, and when a step was last played.
     pub(super) last_start: Moment,
@@ -53,7 +53,7 @@ pub struct World {
     /// Ends at which something has come in this instant, once for each segment: they are read when nothing is told any more,
     /// as in a mailbox.
     readable: VecDeque<End>,
-    /// Who has something to say when all that is heard.
+    /// The members that have something to say after all of that was heard.
     speakers: Vec<usize>,
     random: Random,
     trace: Trace,

@@ -11,47 +11,47 @@ use super::in_millis;
 pub struct Faults {
     /// When the faults end.
     pub until: Duration,
-    /// So many members are killed, and started again later.
+    /// How many members are killed, and started again later.
     pub kills: u16,
-    /// So many are stopped in good order, and started again.
+    /// How many are stopped in good order, and started again.
     pub stops: u16,
-    /// So many are paused, and resumed.
+    /// How many are paused, and resumed.
     pub pauses: u16,
-    /// So many pairs are cut, and healed.
+    /// How many pairs are cut, and healed.
     pub cuts: u16,
-    /// So many members are isolated, and healed.
+    /// How many members are isolated, and healed.
     pub isolations: u16,
-    /// So many times one member cannot dial another for a while.
+    /// How many times one member cannot dial another for a while.
     pub blocks: u16,
-    /// So many times nothing gets through from one member to another, without anybody being told.
+    /// How many times nothing gets through from one member to another, without anybody being told.
     pub one_way_cuts: u16,
-    /// So many times nothing gets through from a member to any other, nor back, without anybody being told.
+    /// How many times nothing gets through from a member to any other, nor back, without anybody being told.
     pub blackouts: u16,
-    /// So many connections break, and may be made again at once.
+    /// How many connections break, and may be made again at once.
     pub breaks: u16,
-    /// So many times a member hangs: it does nothing for a while, and then everything at once.
+    /// How many times a member hangs: it does nothing for a while, and then everything at once.
     pub hangs: u16,
-    /// So many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
+    /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
-    /// So many members freeze for good: their system takes what is sent to them, and nobody reads it. They are replaced at
+    /// How many members freeze for good: their system takes what is sent to them, and nobody reads it. They are replaced at
     /// another address. Some of them are killed later.
     pub frozen: u16,
-    /// So many of a hundred that are killed vanish without a trace: nobody is told.
+    /// Percentage of kills that close no connection: nobody is told.
     pub vanish_percent: u16,
-    /// So many of a hundred that start again have lost their disk: they vote with an empty history.
+    /// Percentage of restarts that have lost their disk: they vote with an empty history.
     pub wipe_percent: u16,
-    /// So many of a hundred that start again have another address: what was connected to the old one hears nothing more.
+    /// Percentage of restarts at another address: what was connected to the old one hears nothing more.
     pub move_percent: u16,
-    /// So long names lead to the old address of one that has moved, where nobody answers.
+    /// After a move, name look-ups return the old address for this long; nobody answers there.
     pub names: Duration,
     /// How long a frame takes, at least and at most.
     pub delay: (Duration, Duration),
-    /// So many frames of a hundred take longer.
+    /// Percentage of frames that take longer.
     pub slow_percent: u16,
-    /// So much longer at most.
+    /// At most this much longer.
     pub slow: Duration,
-    /// Clocks go so much too fast or too slow at most, in parts per million.
+    /// Clocks go at most this much too fast or too slow, in parts per million.
     pub drift_ppm: u32,
 }
 

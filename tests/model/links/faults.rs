@@ -95,7 +95,7 @@ impl State {
         ends.filter(speaks).collect()
     }
 
-    /// This side reads and says no more, but closes nothing, and a new instance of it begins. Whoever was dialling it
+    /// This side reads and says no more, but closes nothing, and a new instance of it begins. A side that was dialling it
     /// reaches the old one.
     pub(super) fn freeze(&mut self, side: usize) {
         for Connection { dialer, stage, ends } in &mut self.connections {

@@ -1,4 +1,4 @@
-//! Two link tables, whoever uses them, and the connections between them.
+//! Two link tables, their users, and the connections between them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,7 +20,7 @@ pub(super) struct State {
     pub(super) wrong: Option<Wrong>,
 }
 
-/// One table, and whoever uses it: what it says is a number that grows.
+/// One table, and its user: what it says is a number that grows.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Side {
     pub(super) table: LinkTable,

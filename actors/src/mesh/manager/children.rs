@@ -153,7 +153,7 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
     }
 
     fn start_sender(&mut self, link: LinkId, half: WriteHalf) -> Address<SenderMsg> {
-        // It fails for a connection that is broken already: then the first read says so.
+        // This fails only on a broken connection, which the first read reports.
         let _ = half.tune(self.config.liveness);
         let (address, frames) = mailbox();
         let sender = Sender {

@@ -50,12 +50,12 @@ impl From<Written> for ManagerMsg {
     }
 }
 
-/// Where the user of a network tells it what to do. None of this waits; after the network's end none of it has an effect.
+/// Where the user of a network tells it what to do. No call waits; after the network's end no call has an effect.
 #[derive(Clone, Debug)]
 pub struct NetworkAddress(pub(super) Address<ManagerMsg>);
 
 impl NetworkAddress {
-    /// Says this to a peer. A newer frame takes the place of one that is still waiting; without a link it is dropped,
+    /// Sends this to a peer. A newer frame replaces one that still waits; without a link the frame is dropped,
     /// and [`NetworkEvent::LinkUp`](crate::NetworkEvent::LinkUp) will ask for the present state.
     pub fn send(&self, to: ServerId, frame: Frame) {
         let _ = self.0.tell(ManagerMsg::Send { to, frame });
@@ -66,8 +66,8 @@ impl NetworkAddress {
         let _ = self.0.tell(ManagerMsg::Ask { to, frame });
     }
 
-    /// Says that a frame of this link was understood: its peer is there. The network wants to know that of the first frame of
-    /// each link, and of the first after each [`NetworkEvent::Doubted`](crate::NetworkEvent::Doubted).
+    /// Reports that a frame of this link was understood: its peer is there. The network needs that for the first one of
+    /// each link, and for the first after each [`NetworkEvent::Doubted`](crate::NetworkEvent::Doubted).
     pub fn spoke(&self, link: LinkId) {
         let _ = self.0.tell(ManagerMsg::Spoke { link });
     }

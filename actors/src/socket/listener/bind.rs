@@ -64,7 +64,7 @@ impl Binder {
         for Listen { endpoint, ready: socket } in listen {
             match socket {
                 Some(socket) => {
-                    // Whoever made it may have thought of fewer peers. If this fails, theirs is good enough.
+                    // Its maker may have thought of fewer peers. If this fails, the backlog it has is good enough.
                     let _ = SockRef::from(&socket).listen(BACKLOG);
                     handed.push((endpoint, socket));
                 }

@@ -36,7 +36,7 @@ impl Election {
             let room = self.askers.len() < ASKERS_MAX || self.ensemble.contains(from);
             let is_new = room && self.askers.insert(from);
             if state != PeerState::Looking && !is_new {
-                // A settled observer of ZooKeeper answers whoever looks: once is enough, or we go round in circles.
+                // A settled observer of ZooKeeper answers every server that looks: once is enough, or we go round in circles.
                 return;
             }
         }
@@ -113,7 +113,7 @@ impl Election {
         ballot
     }
 
-    /// The vote, if it is one for a voter. Of those who look, it must stand on a history, and so must we
+    /// The vote, if it is for a voter. If the sender looks, neither the vote's history nor ours may be erased
     /// (ZOOKEEPER-261).
     fn countable(&self, heard: &Notification) -> Option<Vote> {
         let vote = heard.vote.filter(|vote| self.ensemble.is_voter(vote.leader))?;
@@ -173,7 +173,7 @@ impl Election {
         }
     }
 
-    /// Whether this is the better vote that settling waits for, only later.
+    /// Whether this is the better vote that settling waits for, but it came after the decision.
     pub(super) fn is_better_late(&self, heard: &Notification, decision: Decision) -> bool {
         heard.state == PeerState::Looking
             && heard.round == decision.round

@@ -3,7 +3,7 @@
 //! Each rule is a function of one [`Step`]. They are evaluated as debug assertions after every
 //! event, and by whatever else drives an election: tests, simulation, model checker.
 //!
-//! That all servers agree is not among them. It takes timely messages.
+//! There is no rule that all servers agree: that needs timely messages.
 
 use super::{Election, State, hearing::ASKERS_MAX, watch::Reach};
 use crate::ServerId;
@@ -19,13 +19,13 @@ pub type Rule = fn(Step<'_>) -> bool;
 pub const RULES: [(&str, Rule); 12] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
-    ("whoever decides holds a quorum for it", decided_with_a_quorum),
-    ("whoever joins has heard the leader say that it leads", joined_only_who_says_it_leads),
+    ("a server that decides holds a quorum for it", decided_with_a_quorum),
+    ("a server that joins has heard the leader say that it leads", joined_only_who_says_it_leads),
     ("nobody votes or decides for one who may not lead", elects_only_who_may_lead),
     ("the standing fits the decision", standing_fits),
     ("nobody is elected who is known to be gone", elects_only_who_may_be_there),
     ("a link alone is nobody", counts_only_who_was_heard),
-    ("whoever has no vote is not counted", counts_only_voters),
+    ("a server without a vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
     ("observers ask their leader, and nobody else does", observers_ask),
     ("what is kept is bounded", bounded),
@@ -48,8 +48,8 @@ pub fn first_broken_about(step: Step<'_>, server: ServerId) -> Option<&'static s
     RULES.iter().find(|(_, rule)| broken(*rule)).map(|(name, _)| *name)
 }
 
-/// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest round there is
-/// cannot have a larger one: it begins anew in the same.)
+/// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest possible round
+/// cannot have a larger round: it begins again in the same one.)
 pub fn vote_never_falls(Step { before, after, .. }: Step<'_>) -> bool {
     let same_round = before.round == after.round && before.round.next() != before.round;
     !(same_round && looks(before) && looks(after)) || after.vote >= before.vote
@@ -85,7 +85,7 @@ pub fn elects_only_who_may_lead(Step { after, .. }: Step<'_>) -> bool {
     after.vote.is_none_or(|vote| after.ensemble.may_lead(vote.leader))
 }
 
-/// At the moment of a decision, the elected one is not one that was tried in vain since it was last heard.
+/// At the moment of a decision, no attempt to reach the elected server has failed since it was last heard.
 pub fn elects_only_who_may_be_there(Step { before, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| after.may_be_there(decision.vote.leader))
 }
@@ -109,7 +109,7 @@ pub fn standing_fits(Step { after, .. }: Step<'_>) -> bool {
     })
 }
 
-/// No tally holds the word of one who has no vote, nor one for such.
+/// No tally holds a vote of a server that is no voter, nor a vote for such a server.
 pub fn counts_only_voters(Step { after, .. }: Step<'_>) -> bool {
     let kept = [&after.tally, &after.established, &after.early];
     let mut ballots = kept.into_iter().flat_map(Tally::iter);
@@ -126,13 +126,13 @@ pub fn settling_has_a_quorum(Step { after, .. }: Step<'_>) -> bool {
     !settling || (own && quorum())
 }
 
-/// Who has decided and has no vote is going to ask its leader whether it leads.
+/// An observer that has decided is going to ask its leader whether it leads.
 pub fn observers_ask(Step { after, .. }: Step<'_>) -> bool {
     let observes = |decision: Decision| decision.standing == Standing::Observing;
     after.watch.questions.is_some() == after.decision().is_some_and(observes)
 }
 
-/// Only members are watched, and only so many strangers remembered.
+/// Only members are watched, and only a limited number of strangers is remembered.
 pub fn bounded(Step { after, .. }: Step<'_>) -> bool {
     let strangers = after.askers.iter().filter(|id| !after.ensemble.contains(**id));
     let mut watched = after.links.keys().chain(&after.linked).chain(&after.met);
@@ -163,7 +163,7 @@ fn settled_on(tally: &Tally, after: &Election, decision: Decision) -> bool {
     let settled = tally.iter().map(|(_, ballot)| *ballot).filter(|ballot| {
         ballot.state != PeerState::Looking && ballot.vote.leader == decision.vote.leader
     });
-    // In the tally of a round the version was forgotten: whoever was heard last may have had one.
+    // In the tally of a round the version was forgotten: the server heard last may have had one.
     let as_heard =
         settled.flat_map(|ballot| [ballot, Ballot { version: ballot.version.max(1), ..ballot }]);
     as_heard.into_iter().any(|ballot| quorum_for(tally, after, &ballot))

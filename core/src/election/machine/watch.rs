@@ -1,6 +1,6 @@
 //! Watching the leader, once an [`Election`] has ended: is it still there, and does it still lead?
 //!
-//! | we | and then | so |
+//! | we | what happens | what we do |
 //! | --- | --- | --- |
 //! | follow or watch a leader | the link to it is lost | wait for the grace, then look again |
 //! | | it cannot be reached | look again |
@@ -10,17 +10,17 @@
 //! | watch a leader | it has not said that it leads, or not over its new link | ask it, after a wait that doubles |
 //! | | it has said so | ask it again, after the longest wait |
 //! | lead | the voters heard over their links, less those who went astray, are no quorum | wait for the grace, then look again |
-//! | | even with those whose links may come back they are none | look again |
+//! | | they are no quorum even with those whose links may come back | look again |
 //!
 //! If a quorum goes astray to a better candidate of the same round, a leader goes on in that round, too.
 //!
 //! A voter goes astray when it says that it looks elsewhere or follows another. It comes back by saying that it follows
-//! us, which a joiner does: so a leader that all have left notices even while all links stand, and one that is merely
+//! us, as a joiner does. So a leader that all have left notices even while all links stand, and a leader that is only
 //! asked by a joiner stays.
 //!
-//! Voters hear of each other whatever changes. An observer beside real servers hears nothing but answers; and a server that
+//! Voters say every change to each other. An observer beside real servers hears nothing but answers; and a server that
 //! looks answers it with its last decision, as if that were a vote in the new round. So an observer may decide on one that
-//! does not lead, and nobody would tell it: it asks. Nor is it told when its leader was frozen, and was replaced meanwhile.
+//! does not lead, and nobody would say so: it asks. Nobody says either that its leader was frozen, and then replaced.
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
@@ -47,8 +47,8 @@ pub(in crate::election) enum Reach {
 pub(in crate::election) struct Watch {
     /// Whether the timer [`Timer::Grace`] runs.
     pub(super) grace_armed: bool,
-    /// Whether the link to the leader was replaced since it last said that it leads. What else it says
-    /// comes from another life of it, then, and is no old news.
+    /// Whether the link to the leader was replaced since it last said that it leads. If so, all else it says
+    /// comes from after the loss of that link, and is no old news.
     link_replaced: bool,
     /// As observer: the timer [`Timer::Confirm`] runs.
     pub(in crate::election) questions: Option<Questions>,
@@ -166,7 +166,7 @@ impl Election {
         }
     }
 
-    /// As leader: takes note of whether this voter is with us, and tells whether that leaves us without a quorum.
+    /// As leader: notes whether this voter is with us, and returns whether that leaves us without a quorum.
     pub(super) fn deserts(
         &mut self,
         from: ServerId,
@@ -206,13 +206,13 @@ impl Election {
 
     /// As follower or observer: whether this is our leader, saying that it no longer leads.
     ///
-    /// A word from an older round may be old news, which newer follows over the same link; or the leader has started
-    /// over, and does not know that it was elected. So there is a grace, until it says otherwise.
+    /// A word from an older round may be old news, with newer words behind it on the link; or the leader has started
+    /// over, and does not know that it was elected. So we wait for the grace, or until it says something else.
     ///
-    /// Not so if it says that it leads: a real server does, for a moment, while it still names the vote of the election
-    /// before, and then says no more.
+    /// There is no grace if it says that it leads: a real server says so while it still names the vote of the election
+    /// before, and after that it says no more.
     ///
-    /// Over a new link there is no old news. But a leader that still votes for itself there as it did before is no less
+    /// Over a new link there is no old news. But a leader that still votes for itself there, as it did before, remains
     /// elected: real servers wait before they lead, and may replace the link meanwhile.
     pub(super) fn abdicates(
         &mut self,
@@ -277,7 +277,7 @@ impl Election {
         }
     }
 
-    /// There is a link, and a link alone is nobody: what is known of the peer stays what it is until the peer is heard.
+    /// There is a link. A link alone shows nothing: what is known of the peer does not change until the peer is heard.
     pub(super) fn link_up(&mut self, peer: ServerId, out: &mut Vec<Action>) {
         if !self.ensemble.contains(peer) || peer == self.me {
             return;

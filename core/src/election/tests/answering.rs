@@ -37,7 +37,7 @@ fn settled_servers_are_silent_to_each_other() {
 }
 
 #[test]
-fn whoever_has_no_vote_is_answered_at_once_whatever_it_says() {
+fn a_server_without_a_vote_is_answered_at_once_whatever_it_says() {
     for (mut core, state, vote) in [
         (begun(1, members(3, 1)), Looking, plain(1)),
         (settled(1), Following, vote(9, 9, 3)),
@@ -52,7 +52,7 @@ fn whoever_has_no_vote_is_answered_at_once_whatever_it_says() {
 }
 
 #[test]
-fn whoever_asked_without_a_vote_is_told_how_the_election_ends() {
+fn a_server_without_a_vote_that_asked_is_told_how_the_election_ends() {
     let mut core = begun(1, members(3, 2));
     for asker in [4, 5, 1000] {
         hear(&mut core, asker, Looking, None, 1);
@@ -65,7 +65,7 @@ fn whoever_asked_without_a_vote_is_told_how_the_election_ends() {
 }
 
 #[test]
-fn whoever_asked_without_a_vote_is_told_the_end_though_the_voter_had_to_begin_anew() {
+fn a_server_without_a_vote_that_asked_is_told_the_end_though_the_voter_had_to_begin_anew() {
     let mut core = begun(1, members(3, 1));
     link_up(&mut core, [2, 4]);
     unreachable(&mut core, 3);

@@ -308,7 +308,7 @@ fn what_was_said_over_a_lost_link_no_longer_proves_a_leader() {
 }
 
 #[test]
-fn whoever_weighs_nothing_is_not_followed_even_if_a_quorum_says_so() {
+fn a_server_that_weighs_nothing_is_not_followed_even_if_a_quorum_says_so() {
     let mut core = begun(0, one_group_with_weight());
     for voter in [1, 2] {
         hear(&mut core, voter, Following, plain(8), 3);
@@ -327,7 +327,7 @@ fn what_the_last_election_knew_of_the_settled_is_forgotten_in_the_next() {
 }
 
 #[test]
-fn a_candidate_that_follows_another_is_not_elected_whoever_votes_for_it_still() {
+fn a_candidate_that_follows_another_is_not_elected_though_others_still_vote_for_it() {
     let mut core = begun(1, members(5, 0));
     hear(&mut core, 4, Following, plain(5), 9);
     for voter in [2, 3, 5] {

@@ -74,7 +74,7 @@ fn a_quorum_that_names_the_same_leader_for_different_reasons_is_none() {
         core.state = State::Decided(decision(Standing::Following, vote(2, 2, 3), 4));
         (core.round, core.vote) = (Round(4), Some(vote(2, 2, 3)));
     });
-    assert_eq!(found, Some("whoever decides holds a quorum for it"));
+    assert_eq!(found, Some("a server that decides holds a quorum for it"));
 }
 
 #[test]

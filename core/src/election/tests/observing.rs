@@ -97,7 +97,7 @@ fn over_a_new_link_the_leader_has_to_say_again_that_it_leads() {
 }
 
 #[test]
-fn whoever_looks_again_asks_no_leader() {
+fn a_server_that_looks_again_asks_no_leader() {
     let mut core = observer();
     link_down(&mut core, 3);
     let actions = fire(&mut core.clone(), Timer::Grace);

@@ -105,7 +105,7 @@ fn the_newest_word_of_a_voter_replaces_what_it_said_before() {
 }
 
 #[test]
-fn zookeeper_491_whoever_weighs_nothing_is_never_voted_for() {
+fn zookeeper_491_a_server_that_weighs_nothing_is_never_voted_for() {
     let mut core = begun(0, one_group_with_weight());
     hear(&mut core, 8, Looking, vote(9, 9, 8), 1);
     assert_eq!(core.vote(), Some(plain(0)));

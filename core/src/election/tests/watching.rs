@@ -231,7 +231,7 @@ fn a_leader_without_enough_settled_followers_for_a_joiner_to_join_looks_again() 
 }
 
 #[test]
-fn whoever_looks_again_forgets_what_it_knew_of_its_followers() {
+fn a_leader_that_looks_again_forgets_what_it_knew_of_its_followers() {
     let mut core = settled(3);
     hear(&mut core, 1, Looking, plain(1), 7);
     begin(&mut core, 0, 0);

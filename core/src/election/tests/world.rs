@@ -168,7 +168,7 @@ impl World {
         true
     }
 
-    /// Lets everything happen for so long, with every message arriving before any timer.
+    /// Lets everything happen for this time, with every message arriving before any timer.
     pub(super) fn pass(&mut self, span: Duration) {
         let until = self.now + span;
         self.deliver_all();

@@ -157,7 +157,7 @@ impl LinkTable {
         self.set_redial(id, at_least, out);
     }
 
-    /// A higher id has just connected, if it is that: a real server that is knocked at gives up the link it has. So the next
+    /// A connection claims to be a higher id. If that is true, the next knock makes a real server drop it. So the next
     /// knock is put off, once: strangers that come and go cannot put it off for ever.
     pub(super) fn put_off(&mut self, id: ServerId, out: &mut Vec<Action>) {
         if let Some(peer) = self.peers.get_mut(&id)

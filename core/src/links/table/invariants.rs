@@ -57,7 +57,7 @@ pub fn generations_grow(step: Step<'_>) -> bool {
         && new.last().is_none_or(|generation| *generation <= newest)
 }
 
-/// A link that is gone was said to be down, and one that is there now to be up; not more, and not less.
+/// Each link that is gone is reported as down, each new one as up, and no other link is reported.
 pub fn links_are_told(step: Step<'_>) -> bool {
     let is_told = |action: &Notice| matches!(action, Notice::LinkUp(_) | Notice::LinkDown(_));
     if !step.actions.iter().filter_map(notice).any(is_told) {
@@ -169,7 +169,7 @@ pub fn gives_way_to_who_speaks(step: Step<'_>) -> bool {
     })
 }
 
-/// Who has no link, or is a higher id that has not spoken over it, is being tried, or will be: a timer that is armed now was armed before or in this step.
+/// A peer without a link, or a higher id that has not spoken over its link, is being tried, or its timer stays armed.
 pub fn unlinked_is_tried(step: Step<'_>) -> bool {
     let cleared_for = |peer: ServerId| {
         let mut last = None;
@@ -201,7 +201,7 @@ pub fn unlinked_is_tried(step: Step<'_>) -> bool {
     })
 }
 
-/// Peers stay those of the beginning; guests, attempts and candidates are few.
+/// The set of peers never changes; guests, attempts and candidates are limited in number.
 pub fn bounded(step: Step<'_>) -> bool {
     let LinkTable { me, peers, guests, .. } = step.after;
     guests.len() <= GUESTS_MAX

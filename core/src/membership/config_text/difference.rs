@@ -20,7 +20,7 @@ const SIDE_SHOWN_MAX: usize = 80;
 /// In what two member lists do not mean the same, ours and that of somebody else. Never empty, and never large, whatever
 /// the lists hold.
 ///
-/// Two differences are equal if they say the same, so whoever reports them can stay silent until something changes.
+/// Two differences are equal if they say the same, so their reporter can stay silent until something changes.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Difference {
     shown: Vec<Disagreement>,

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Who connects is given so long to say who it is, as by default in production.
+/// How long a connection may take to say who it is, as by default in production.
 const GREETING: Duration = Duration::from_secs(5);
 
 /// An unanswered attempt to connect is repeated after this, then after twice as long, and so on.
@@ -263,7 +263,7 @@ impl World {
     pub(super) fn open_link(&mut self, member: usize, link: LinkId, end: End) {
         let Some((here, _)) = self.network.halves(end) else { return };
         here.link = Some(link);
-        // Whoever reads the link begins at once.
+        // The reader of the link begins at once.
         self.read(end);
         if let Some(running) = &mut self.members[member].running {
             running.open.insert(link, end);

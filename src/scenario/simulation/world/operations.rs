@@ -147,7 +147,7 @@ impl World {
     /// The member has another address from now on.
     fn relocate(&mut self, member: usize) {
         let names = self.faults().names;
-        // Whoever is still connected to the old address will get no answer.
+        // A peer that is still connected to the old address will get no answer.
         for other in 0..self.places() {
             self.stop_acknowledging(member, other);
         }

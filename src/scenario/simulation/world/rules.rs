@@ -10,8 +10,8 @@
 //! | [nobody leads without a quorum](NOBODY_LEADS_ALONE) | when all faults but strangers have ended, and no quorum runs |
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
 //!
-//! In an ensemble of more than sixteen, most events are judged by what they are about, as they change nothing else (a rule of
-//! its own), and one of as many as there are members by all that the core holds.
+//! In an ensemble of more than sixteen, most events are judged only by what they are about: they change nothing else (a
+//! rule of its own). With N members, every N-th event is judged by all that the core holds.
 
 use std::time::Duration;
 
@@ -45,10 +45,10 @@ pub const AGREEMENT_LASTS: &str = "an agreement lasts while nothing happens";
 pub const NOBODY_LEADS_ALONE: &str = "without a quorum nobody leads in the end";
 /// With timely messages, there are never two leaders in one round.
 pub const ONE_LEADER: &str = "timely messages elect one leader a round";
-/// With timely messages, whoever has the best vote is elected.
+/// With timely messages, the member with the best vote is elected.
 pub const BEST_VOTE: &str = "timely messages elect the best vote";
 
-/// Nobody waits so long for a link to whoever runs, if nothing is late.
+/// Upper bound for linking two running members when nothing is delayed.
 const LINKED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether messages are timely in all runs of these steps: the network is quick, and members start and end, but nothing

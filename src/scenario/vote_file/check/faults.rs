@@ -41,7 +41,7 @@ fn delay(faults: &Faults) -> Result<(), At> {
     Ok(())
 }
 
-/// Whoever asks for a fault that cannot happen would believe that it was withstood.
+/// The author of a file that asks for a fault that cannot happen would believe that it was withstood.
 fn all_have_an_effect(faults: &Faults) -> Result<(), At> {
     let needs = |field: &str, found: u128, missing: &'static str, is_there: bool| {
         if found == 0 || is_there {
