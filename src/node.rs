@@ -50,6 +50,7 @@ pub struct Node {
 
 /// Why a node could not start, or had to end.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum NodeError {
     /// The configuration does not fit together.
     #[error(transparent)]
@@ -59,12 +60,7 @@ pub enum NodeError {
     Network(#[from] NetworkError),
     /// An actor of the node has a bug.
     #[error("{actor} panicked: {message}; please report this")]
-    Panicked {
-        /// Which one.
-        actor: &'static str,
-        /// What it said.
-        message: UntrustedText,
-    },
+    Panicked { actor: &'static str, message: UntrustedText },
     /// It ended in good order, though nobody had asked it to.
     #[error("the node has ended before it was asked to")]
     Ended,

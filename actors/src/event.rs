@@ -15,15 +15,12 @@ use ballotbox_core::{
 
 /// What has happened to a network. A frame that came is [`Heard`](crate::Heard), and comes through the user's inlet.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum NetworkEvent {
     /// We listen at this address now.
-    Listening {
-        /// Where.
-        address: SocketAddr,
-    },
+    Listening { address: SocketAddr },
     /// We cannot listen there yet; the listener tries again.
     BindFailed {
-        /// Where.
         endpoint: Endpoint,
         /// What the system said.
         cause: UntrustedText,
@@ -36,7 +33,6 @@ pub enum NetworkEvent {
     NotHere {
         /// What leads there.
         endpoint: Endpoint,
-        /// The address.
         address: SocketAddr,
     },
     /// We listen at loopback addresses only, and a peer is on another machine: it cannot reach us.
@@ -54,41 +50,23 @@ pub enum NetworkEvent {
         times: u64,
     },
     /// There is a new link: what was said before may be lost, so say the present state.
-    LinkUp {
-        /// The link.
-        link: LinkId,
-    },
+    LinkUp { link: LinkId },
     /// A link is lost.
     LinkDown {
-        /// The link.
         link: LinkId,
         /// Why, in words for people.
         cause: UntrustedText,
     },
     /// The peer seems to miss its link to us: say the present state again, which shows whether the link works.
-    Doubted {
-        /// The link.
-        link: LinkId,
-    },
+    Doubted { link: LinkId },
     /// A peer cannot be reached. This is said once; attempts go on until the link is up.
-    Unreachable {
-        /// The peer.
-        peer: ServerId,
-        /// Why.
-        error: DialError,
-    },
+    Unreachable { peer: ServerId, error: DialError },
     /// A peer with a smaller id asked to be dialled, and that failed.
-    CannotDialBack {
-        /// The peer.
-        peer: ServerId,
-        /// Why.
-        error: DialError,
-    },
+    CannotDialBack { peer: ServerId, error: DialError },
     /// A connection was turned away. Said the first, second, fourth, eighth … time.
     Refused {
         /// Where it came from, as far as that is known.
         from: Option<IpAddr>,
-        /// Why.
         reason: RefusedBecause,
         /// How often this kind of reason has turned one away.
         times: u64,

@@ -18,17 +18,14 @@ pub struct Endpoint {
 
 /// Why a text is not an [`Endpoint`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum EndpointError {
     /// There is no `:port` at the end.
     #[error("`{text}` has no port: expected host:port, as in 10.0.0.1:3888 or [::1]:3888")]
-    NoPort {
-        /// What was found.
-        text: UntrustedText,
-    },
+    NoPort { text: UntrustedText },
     /// What stands behind the last colon is not a port.
     #[error("`{port}` in `{text}` is not a port: expected a number from 0 to 65535")]
     BadPort {
-        /// What was found.
         text: UntrustedText,
         /// The part that should have been the port.
         port: UntrustedText,
@@ -39,7 +36,6 @@ pub enum EndpointError {
          IPv6 address in brackets"
     )]
     BadHost {
-        /// What was found.
         text: UntrustedText,
         /// The part that should have been the host.
         host: UntrustedText,

@@ -53,7 +53,6 @@ pub(crate) enum Failure {
     /// The file says too little for a node, or does not know it.
     #[error("{file}: {error}")]
     NodeConfig {
-        /// The file.
         file: UntrustedText,
         /// What is missing.
         error: ConfigError,
@@ -70,7 +69,6 @@ pub(crate) enum Failure {
     /// A file could not be written.
     #[error("cannot write {file}: {cause}")]
     Save {
-        /// The file.
         file: UntrustedText,
         /// What the system said.
         cause: UntrustedText,

@@ -43,6 +43,7 @@ pub struct NodeConfig {
 
 /// Why a configuration is not consistent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum ConfigError {
     /// The node is not a member.
     #[error("id {me} is not a member: the members are {}", list(known))]
@@ -54,14 +55,10 @@ pub enum ConfigError {
     },
     /// A member cannot be reached.
     #[error("member {id} has no election address: a node needs one for every member, as host:port")]
-    NoAddress {
-        /// The member.
-        id: ServerId,
-    },
+    NoAddress { id: ServerId },
     /// A wait is too short or too long to be meant.
     #[error("{field} is {found:?}: expected {min:?} to {max:?}")]
     Wait {
-        /// Which one.
         field: &'static str,
         /// How long it is.
         found: Duration,

@@ -10,12 +10,10 @@ use crate::{Decision, Round, Vote};
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum NodeEvent {
     /// It looks for a leader, or has moved on to a newer round.
-    Looking {
-        /// The round.
-        round: Round,
-    },
+    Looking { round: Round },
     /// It has cast a vote, or another one.
     Voted {
         /// For whom.
@@ -23,14 +21,12 @@ pub enum NodeEvent {
     },
     /// An election has ended.
     Elected {
-        /// How.
         decision: Decision,
         /// How long it took, from looking to decided.
         took: Duration,
     },
     /// A peer sent what is no notification. Told the first, second, fourth, eighth … time.
     Malformed {
-        /// The peer.
         from: ServerId,
         /// What is wrong with it.
         error: crate::election::DecodeError,
@@ -39,7 +35,6 @@ pub enum NodeEvent {
     },
     /// A member has another idea of who the members are. Told once for each list it sends.
     MembersDiffer {
-        /// The member.
         from: ServerId,
         /// What is different.
         problem: MemberListProblem,

@@ -9,6 +9,7 @@ use crate::{
 
 /// What is wrong with the members, or should be looked at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum MemberProblem {
     /// A line about a member cannot be read.
     #[error(transparent)]
@@ -16,7 +17,6 @@ pub enum MemberProblem {
     /// A line about a member can be read, and is odd.
     #[error("{key}: {oddity}")]
     Odd {
-        /// The key.
         key: UntrustedText,
         /// What is odd.
         oddity: Oddity,
@@ -26,7 +26,6 @@ pub enum MemberProblem {
         "server {id} has {count} addresses: expected one, or multiAddress.enabled=true in this file"
     )]
     SeveralAddresses {
-        /// The server.
         id: ServerId,
         /// How many it has.
         count: usize,
@@ -37,7 +36,6 @@ pub enum MemberProblem {
          Java options; in this file alone the switch comes too late"
     )]
     SeveralAddressesHere {
-        /// The server.
         id: ServerId,
         /// How many it has.
         count: usize,
@@ -48,7 +46,6 @@ pub enum MemberProblem {
          there"
     )]
     ElectionAddressTaken {
-        /// The address.
         endpoint: Endpoint,
         /// Who has it too.
         id: ServerId,
@@ -61,7 +58,6 @@ pub enum MemberProblem {
          listens there, until one is asked while the other leads"
     )]
     QuorumAddressShared {
-        /// The address.
         endpoint: Endpoint,
         /// Who has it too.
         id: ServerId,
@@ -74,7 +70,6 @@ pub enum MemberProblem {
          that one runs"
     )]
     QuorumAddressTaken {
-        /// The address.
         endpoint: Endpoint,
         /// Whose quorum address it is.
         id: ServerId,
@@ -92,10 +87,7 @@ pub enum MemberProblem {
     },
     /// A key looks like a server line and is none.
     #[error("`{key}` looks like a server and is ignored: a server is server.N")]
-    LooksLikeServer {
-        /// The key.
-        key: UntrustedText,
-    },
+    LooksLikeServer { key: UntrustedText },
     /// Nobody votes.
     #[error("all {count} servers are observers: expected at least one participant")]
     ObserversAlone {
@@ -137,10 +129,7 @@ pub enum MemberProblem {
     #[error(
         "server {id} is the only participant: a ZooKeeper server would serve alone, here it is a quorum of one"
     )]
-    OneVoter {
-        /// The voter.
-        id: ServerId,
-    },
+    OneVoter { id: ServerId },
     /// A weight for who does not vote.
     #[error("the weight of server {id} has no effect: it is not a participant")]
     WeightOfNonVoter {

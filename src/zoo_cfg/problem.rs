@@ -6,6 +6,7 @@ use ballotbox_core::{Endpoint, ServerId, UntrustedText, membership::slip::Slip};
 
 /// What is wrong with a file, or should be looked at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Problem {
     /// There is more of it than is told.
     #[error("and {count} more")]
@@ -56,7 +57,6 @@ pub enum Problem {
         "{key} is read as `{value}`: a single backslash begins an escape, and is gone; write / or \\\\ in a path"
     )]
     Backslash {
-        /// The key.
         key: UntrustedText,
         /// What is left of the value.
         value: UntrustedText,
@@ -66,7 +66,6 @@ pub enum Problem {
         "{key} goes on in line {line}, because a backslash ends the line before: write / or \\\\ in a path"
     )]
     Swallowed {
-        /// The key.
         key: UntrustedText,
         /// The line that belongs to it now.
         line: usize,
@@ -74,7 +73,6 @@ pub enum Problem {
     /// A key is there twice.
     #[error("{key} was set in line {earlier} already: the last one counts")]
     Repeated {
-        /// The key.
         key: UntrustedText,
         /// The line that does not count.
         earlier: usize,
@@ -83,10 +81,7 @@ pub enum Problem {
     #[error(
         "the key `{key}` holds an invisible character, so it is not the key it seems to be: take it out"
     )]
-    InvisibleInKey {
-        /// The key.
-        key: UntrustedText,
-    },
+    InvisibleInKey { key: UntrustedText },
     /// A key that is unknown and looks like one that is known.
     #[error("`{key}` is not a key of ZooKeeper: did you mean {meant}?")]
     UnknownKey {
@@ -97,16 +92,11 @@ pub enum Problem {
     },
     /// A key with something of a template in it.
     #[error("the key `{key}` was not filled in: it looks like a part of a template")]
-    LeftInKey {
-        /// The key.
-        key: UntrustedText,
-    },
+    LeftInKey { key: UntrustedText },
     /// Something got into a value by mistake.
     #[error("{key} is `{value}`: {slip}")]
     Slip {
-        /// The key.
         key: UntrustedText,
-        /// The value.
         value: UntrustedText,
         /// What got into it.
         slip: Slip,
@@ -116,9 +106,7 @@ pub enum Problem {
     /// A number is none.
     #[error("{key} is `{found}`: expected a whole number up to {max}{}", because(slip.as_ref()))]
     Number {
-        /// The key.
         key: UntrustedText,
-        /// What was found.
         found: UntrustedText,
         /// The largest number that Java reads there.
         max: i64,
@@ -128,9 +116,7 @@ pub enum Problem {
     /// A number is out of range.
     #[error("{key} is {found}: expected a number from {min} to {max}")]
     Range {
-        /// The key.
         key: UntrustedText,
-        /// What was found.
         found: i64,
         /// The smallest valid number.
         min: i64,
@@ -140,9 +126,7 @@ pub enum Problem {
     /// A number that a real server does not miss, as it takes its default.
     #[error("{key} is `{found}`, which is no number, so its default counts{}", because(slip.as_ref()))]
     DefaultCounts {
-        /// The key.
         key: UntrustedText,
-        /// What was found.
         found: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
@@ -153,9 +137,7 @@ pub enum Problem {
         because(slip.as_ref())
     )]
     LateNumber {
-        /// The key.
         key: UntrustedText,
-        /// What was found.
         found: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
@@ -163,7 +145,6 @@ pub enum Problem {
     /// A number with a plus, zeros in front, or in another base.
     #[error("{key} is `{found}`, which is read as {read}")]
     OddNumber {
-        /// The key.
         key: UntrustedText,
         /// As written.
         found: UntrustedText,
@@ -173,25 +154,17 @@ pub enum Problem {
     /// A switch is neither on nor off.
     #[error("{key} is `{found}`: expected true or false{}", because(slip.as_ref()))]
     Boolean {
-        /// The key.
         key: UntrustedText,
-        /// What was found.
         found: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
     },
     /// A switch that is off because it is not exactly on.
     #[error("{key} is `{found}`, and everything but true is taken for false")]
-    Flag {
-        /// The key.
-        key: UntrustedText,
-        /// What was found.
-        found: UntrustedText,
-    },
+    Flag { key: UntrustedText, found: UntrustedText },
     /// A wait that is short for milliseconds.
     #[error("{key} is {found} ms: if seconds are meant, write {}", found * 1000)]
     Short {
-        /// The key.
         key: UntrustedText,
         /// The wait, ms.
         found: i64,
@@ -200,24 +173,13 @@ pub enum Problem {
     #[error(
         "{key} is `{found}`: a relative path has to have two characters at least, so write it absolute"
     )]
-    ShortPath {
-        /// The key.
-        key: UntrustedText,
-        /// What was found.
-        found: UntrustedText,
-    },
+    ShortPath { key: UntrustedText, found: UntrustedText },
     /// What should be the name of a class is none.
     #[error("{key} is `{found}`, which is not the name of a Java class")]
-    Class {
-        /// The key.
-        key: UntrustedText,
-        /// What was found.
-        found: UntrustedText,
-    },
+    Class { key: UntrustedText, found: UntrustedText },
     /// `peerType` is no role.
     #[error("peerType is `{found}`: expected participant or observer{}", because(slip.as_ref()))]
     PeerType {
-        /// What was found.
         found: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
@@ -225,7 +187,6 @@ pub enum Problem {
     /// A key that is needed is missing or empty.
     #[error("{key} is not set: {why}")]
     Missing {
-        /// The key.
         key: &'static str,
         /// What it is needed for.
         why: &'static str,
@@ -254,16 +215,12 @@ pub enum Problem {
     },
     /// The number of attempts to bind is negative.
     #[error("electionPortBindRetry is {found}: using 3, as ZooKeeper does; 0 means without end")]
-    NegativeBindRetry {
-        /// What was found.
-        found: i64,
-    },
+    NegativeBindRetry { found: i64 },
 
     // What we cannot do.
     /// Something that changes safety or identity, and that we cannot do.
     #[error("{key}={value} is not supported: {why}; expected {expected}")]
     Unsupported {
-        /// The key.
         key: UntrustedText,
         /// Its value.
         value: UntrustedText,
@@ -274,10 +231,7 @@ pub enum Problem {
     },
     /// Another election algorithm.
     #[error("electionAlg is {found}: expected 3, FastLeaderElection, or no such line")]
-    ElectionAlg {
-        /// What was found.
-        found: i64,
-    },
+    ElectionAlg { found: i64 },
     /// The servers speak plain text, and take TLS as well.
     #[error(
         "with portUnification=true and without sslQuorum the servers speak plain text and take TLS as well; ballotbox \
@@ -293,7 +247,6 @@ pub enum Problem {
     /// A server requires what is not switched on.
     #[error("{key}=true needs {needed}=true as well")]
     SaslIncomplete {
-        /// The key.
         key: &'static str,
         /// The key that is not true.
         needed: &'static str,
@@ -319,9 +272,7 @@ pub enum Problem {
     /// An address for clients that is none.
     #[error("{key} is `{found}`: expected an address or the name of one{}", because(slip.as_ref()))]
     ClientAddress {
-        /// The key.
         key: &'static str,
-        /// What was found.
         found: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
@@ -336,7 +287,6 @@ pub enum Problem {
         here: Endpoint,
         /// What the server line says.
         there: Endpoint,
-        /// The server.
         id: ServerId,
     },
     /// A port that has two purposes.
@@ -344,7 +294,6 @@ pub enum Problem {
         "port {port} is for clients, and {other} as well: a server that starts cannot have both"
     )]
     PortTaken {
-        /// The port.
         port: u16,
         /// The other purpose.
         other: &'static str,
@@ -359,16 +308,10 @@ pub enum Problem {
     // The dynamic file.
     /// With a dynamic file, members may not stand in the main one.
     #[error("{key} stands beside dynamicConfigFile: expected it in the dynamic file")]
-    BesideDynamicFile {
-        /// The key.
-        key: UntrustedText,
-    },
+    BesideDynamicFile { key: UntrustedText },
     /// The dynamic file holds something else than members.
     #[error("{key} stands in the dynamic file: expected only server.N, group.N and weight.N there")]
-    InDynamicFile {
-        /// The key.
-        key: UntrustedText,
-    },
+    InDynamicFile { key: UntrustedText },
     /// The dynamic file holds a version.
     #[error("version stands in the dynamic file: expected it as the suffix of the file's name")]
     VersionInDynamicFile,
@@ -403,7 +346,6 @@ pub enum Problem {
     /// `myid` holds no id.
     #[error("`{found}` is not a server id: expected one of {known}{}", because(slip.as_ref()))]
     MyIdNotANumber {
-        /// What was found.
         found: UntrustedText,
         /// The ids of the members.
         known: UntrustedText,
@@ -412,14 +354,10 @@ pub enum Problem {
     },
     /// `myid` holds blanks beside the id.
     #[error("`{found}` has a blank beside the id, which is not trimmed: take it out")]
-    MyIdBlank {
-        /// What was found.
-        found: UntrustedText,
-    },
+    MyIdBlank { found: UntrustedText },
     /// `myid` holds the id of nobody.
     #[error("server {id} is not in the member list: expected one of {known}")]
     MyIdUnknown {
-        /// What was found.
         id: ServerId,
         /// The ids of the members.
         known: UntrustedText,

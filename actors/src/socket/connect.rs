@@ -31,6 +31,7 @@ pub struct LookupError {
 
 /// Why there is no connection.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum ConnectError {
     /// There is nothing to connect to.
     #[error("no address of it is known")]
@@ -41,7 +42,6 @@ pub enum ConnectError {
     /// An address was tried, and the system said no.
     #[error("cannot connect to {address}: {text}")]
     NotConnected {
-        /// The address.
         address: SocketAddr,
         /// [`io::ErrorKind::ConnectionRefused`] when a system is there, and no server.
         kind: io::ErrorKind,
@@ -51,7 +51,6 @@ pub enum ConnectError {
     /// An address was tried, and nothing came back.
     #[error("no answer from {address} in {}", Rounded(*limit))]
     NoAnswer {
-        /// The address.
         address: SocketAddr,
         /// How long all attempts together were given.
         limit: Duration,

@@ -27,6 +27,7 @@ pub(crate) struct Dialed {
 
 /// Why a peer was not reached.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum DialError {
     /// There is no connection.
     #[error(transparent)]
@@ -42,7 +43,6 @@ pub enum DialError {
     /// The connection was made, but did not take our greeting.
     #[error("connected to {address}, but cannot say who we are: {text}")]
     NotGreeted {
-        /// The address.
         address: SocketAddr,
         /// What kind of failure that was.
         kind: io::ErrorKind,
@@ -51,10 +51,7 @@ pub enum DialError {
     },
     /// The dialler itself failed.
     #[error("the dialler panicked: {message}; please report this")]
-    Panicked {
-        /// What it said.
-        message: UntrustedText,
-    },
+    Panicked { message: UntrustedText },
 }
 
 impl DialError {

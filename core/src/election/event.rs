@@ -9,6 +9,7 @@ use super::{History, Notification, Round, Vote};
 
 /// What happened.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Event {
     /// Look for a leader, from now on and whenever the present one is lost, standing on this history.
     Begin {
@@ -16,57 +17,34 @@ pub enum Event {
         history: History,
     },
     /// A peer said something. The sender is the id of the link, which the network vouches for.
-    Heard {
-        /// Who said it.
-        from: ServerId,
-        /// What was said.
-        notification: Notification,
-    },
+    Heard { from: ServerId, notification: Notification },
     /// There is a new link to this peer: whatever was said before may be lost. The peer counts as being there only once it is
     /// heard.
-    LinkUp {
-        /// The peer.
-        peer: ServerId,
-    },
+    LinkUp { peer: ServerId },
     /// The link to this peer is lost.
-    LinkDown {
-        /// The peer.
-        peer: ServerId,
-    },
+    LinkDown { peer: ServerId },
     /// Something speaks against the link to this peer. If it is not heard soon, the link will be given up.
-    Doubted {
-        /// The peer.
-        peer: ServerId,
-    },
+    Doubted { peer: ServerId },
     /// An attempt to reach this peer failed: it was refused, or nothing answered. Until it is heard it counts as away.
-    Unreachable {
-        /// The peer.
-        peer: ServerId,
-    },
+    Unreachable { peer: ServerId },
     /// A timer that was set has run out. One that was cleared meanwhile is ignored.
     TimerFired(Timer),
 }
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Action {
     /// Say this to a peer.
-    Say {
-        /// The peer.
-        to: ServerId,
-        /// What to say.
-        notification: Notification,
-    },
+    Say { to: ServerId, notification: Notification },
     /// Ask a peer for a sign of life, beside what is said to it.
     Ask {
-        /// The peer.
         to: ServerId,
         /// The [question](Notification::is_question).
         question: Notification,
     },
     /// Arm a timer; arming it again replaces it.
     SetTimer {
-        /// Which one.
         timer: Timer,
         /// How long from now.
         after: Duration,

@@ -70,6 +70,7 @@ pub enum Format {
 
 /// Why some bytes are no notification. The message is dropped; the link is none the worse.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum DecodeError {
     /// The bytes end where they must not.
     #[error("a notification of {len} bytes: expected 28, 36, 40, or 44 and a config text")]
@@ -79,23 +80,16 @@ pub enum DecodeError {
     },
     /// The state is none of the four.
     #[error("state {found} in a notification: expected 0 (looking) to 3 (observing)")]
-    State {
-        /// What was found.
-        found: i32,
-    },
+    State { found: i32 },
     /// The candidate is neither a server id nor nobody.
     #[error(
         "candidate {found} in a notification: expected 0 to {}, or {NOT_YET} or {NOBODY} for nobody",
         ServerId::MAX
     )]
-    Leader {
-        /// What was found.
-        found: i64,
-    },
+    Leader { found: i64 },
     /// The config text is said to be longer than what follows, or to have a negative length.
     #[error("a config text of {found} bytes in a notification: expected 0 to {available}")]
     ConfigLength {
-        /// What was found.
         found: i32,
         /// How many bytes follow.
         available: usize,

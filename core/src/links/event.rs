@@ -29,85 +29,49 @@ pub struct SocketId(pub u64);
 
 /// What happened.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Event {
     /// We are listening: peers may be dialled.
     Start,
     /// This is to be said to a peer.
-    Send {
-        /// The peer.
-        to: ServerId,
-        /// What to say.
-        frame: Frame,
-    },
+    Send { to: ServerId, frame: Frame },
     /// A peer is to be asked for a sign of life. The question takes the place of no frame, and no frame takes its place.
-    Ask {
-        /// The peer.
-        to: ServerId,
-        /// The question.
-        frame: Frame,
-    },
+    Ask { to: ServerId, frame: Frame },
     /// The user has understood a frame of this link: its peer is there. It is enough to say so for the first frame of a
     /// link, and for the first after each [`Notice::Doubted`].
-    Spoke {
-        /// The link.
-        link: LinkId,
-    },
+    Spoke { link: LinkId },
     /// Peers without a link are to be tried again now.
     Reconnect,
     /// A connection came in and greeted us.
     Greeted {
         /// Who it claims to be; `None` for an observer without an id.
         from: Option<ServerId>,
-        /// The connection.
         socket: SocketId,
     },
     /// A candidate has brought a whole frame, and it is valid.
-    CandidateSpoke {
-        /// The connection.
-        socket: SocketId,
-    },
+    CandidateSpoke { socket: SocketId },
     /// A candidate is of no use: it was closed, or has brought something else.
-    CandidateEnded {
-        /// The connection.
-        socket: SocketId,
-    },
+    CandidateEnded { socket: SocketId },
     /// We dialled and greeted a peer that keeps the connection.
-    Dialed {
-        /// The attempt.
-        link: LinkId,
-        /// The connection.
-        socket: SocketId,
-    },
+    Dialed { link: LinkId, socket: SocketId },
     /// We knocked: the peer was reached, and is expected to dial back.
-    Knocked {
-        /// The attempt.
-        link: LinkId,
-    },
+    Knocked { link: LinkId },
     /// A dial or a knock came to nothing.
-    DialFailed {
-        /// The attempt.
-        link: LinkId,
-    },
+    DialFailed { link: LinkId },
     /// A frame was written: the next one may follow.
-    Written {
-        /// On this link.
-        link: LinkId,
-    },
+    Written { link: LinkId },
     /// A link broke.
-    LinkDown {
-        /// This one.
-        link: LinkId,
-    },
+    LinkDown { link: LinkId },
     /// A timer ran out. One that was cleared meanwhile is ignored.
     TimerFired(Timer),
 }
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Action {
     /// Dial a peer.
     Dial {
-        /// The attempt.
         link: LinkId,
         /// What for.
         approach: Approach,
@@ -116,29 +80,19 @@ pub enum Action {
     OpenLink {
         /// The link it becomes.
         link: LinkId,
-        /// The connection.
         socket: SocketId,
     },
     /// End this link.
-    CloseLink {
-        /// This one.
-        link: LinkId,
-    },
+    CloseLink { link: LinkId },
     /// Read the first frame of this connection, a candidate, and no more. It may become a link all the same before that
     /// frame is there.
     HearOut(SocketId),
     /// Close a connection that became nothing.
     DropSocket(SocketId),
     /// Write a frame; the link is owed a [`Event::Written`] or a [`Event::LinkDown`].
-    Write {
-        /// On this link.
-        link: LinkId,
-        /// The frame.
-        frame: Frame,
-    },
+    Write { link: LinkId, frame: Frame },
     /// Arm a timer for no longer than this: the runner spreads the wait, so that not everybody acts at once.
     SetTimer {
-        /// Which one.
         timer: Timer,
         /// At the longest.
         after: Duration,
@@ -177,6 +131,7 @@ pub enum Timer {
 
 /// What the user of the network gets to know.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Notice {
     /// There is a new link: say the present state to this peer.
     LinkUp(LinkId),
@@ -189,12 +144,7 @@ pub enum Notice {
     /// This peer knocked, but dialling it back failed.
     CannotDialBack(ServerId),
     /// A greeting was refused, and its connection will be dropped.
-    Refused {
-        /// The connection.
-        socket: SocketId,
-        /// Why.
-        refusal: Refusal,
-    },
+    Refused { socket: SocketId, refusal: Refusal },
 }
 
 /// Why a greeting was refused.

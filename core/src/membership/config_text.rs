@@ -89,6 +89,7 @@ pub enum ConfigTextError {
 
 /// Why a line is not what its key promises.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum LineError {
     /// The part behind the dot of `server.N`, `group.N` or `weight.N` is no number.
     #[error("`{key}` has no valid number: expected {kind}.N with N from 0 to {}", ServerId::MAX)]
@@ -100,14 +101,10 @@ pub enum LineError {
     },
     /// A number that real servers take, and that we have no room for.
     #[error("{number} is out of range: expected a number from 0 to {}", ServerId::MAX)]
-    Range {
-        /// The number.
-        number: i64,
-    },
+    Range { number: i64 },
     /// What is said of a server cannot be read.
     #[error("server {id}: {error}{}", because(slip.as_ref()))]
     Server {
-        /// The server.
         id: ServerId,
         /// What is wrong.
         error: ServerLineError,
@@ -125,13 +122,11 @@ pub enum LineError {
     GroupMember {
         /// The number of the group.
         group: u64,
-        /// What was found.
         found: UntrustedText,
     },
     /// Two groups claim a server.
     #[error("server {id} is in group {first} and in group {second}: expected one group")]
     TwoGroups {
-        /// The server.
         id: ServerId,
         /// The group that claimed it first.
         first: u64,
@@ -140,18 +135,10 @@ pub enum LineError {
     },
     /// A weight is no number.
     #[error("the weight of server {id} is `{found}`: expected a number from 0 to {}", i64::MAX)]
-    Weight {
-        /// The server.
-        id: ServerId,
-        /// What was found.
-        found: UntrustedText,
-    },
+    Weight { id: ServerId, found: UntrustedText },
     /// The version is no hexadecimal number.
     #[error("the version is `{found}`: expected a hexadecimal number from 0 to {:x}", i64::MAX)]
-    Version {
-        /// What was found.
-        found: UntrustedText,
-    },
+    Version { found: UntrustedText },
     /// There are too many members.
     #[error("more than {MEMBERS_MAX} servers, groups or weights: expected at most {MEMBERS_MAX}")]
     TooMany,

@@ -15,16 +15,14 @@ use crate::ServerId;
 
 /// Why some members are no ensemble.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum EnsembleError {
     /// Nobody votes.
     #[error("no member is a voter: expected at least one")]
     NoVoter,
     /// Two members share an id.
     #[error("id {id} is given to more than one member: expected every id once")]
-    DuplicateId {
-        /// The id.
-        id: ServerId,
-    },
+    DuplicateId { id: ServerId },
     /// Some voter is in a group or has a weight, this one is in no group.
     #[error(
         "voter {id} is in no group: as soon as any weight or group is given, every voter needs a group"

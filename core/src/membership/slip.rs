@@ -9,19 +9,14 @@ use self::left_in::left_in;
 
 /// What got into a value by mistake.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Slip {
     /// A character that cannot be seen; it is shown escaped.
     #[error("it holds the invisible character `{found}`: take it out")]
-    Invisible {
-        /// The character.
-        found: UntrustedText,
-    },
+    Invisible { found: UntrustedText },
     /// A variable or placeholder of a template.
     #[error("`{found}` looks like a variable of a template that was not filled in")]
-    LeftIn {
-        /// The variable.
-        found: UntrustedText,
-    },
+    LeftIn { found: UntrustedText },
     /// A comment behind the value.
     #[error(
         "`#` begins a comment only at the beginning of a line: give the comment a line of its own"

@@ -42,25 +42,17 @@ pub enum GreetingForm {
 
 /// Why bytes are not a greeting.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum GreetingError {
     /// The first eight bytes are negative and no version we know.
     #[error("greeting version {version}: expected an id, {V1} or {V2}; is this another program?")]
-    Version {
-        /// What was found.
-        version: i64,
-    },
+    Version { version: i64 },
     /// The id is negative.
     #[error("id {id} in a greeting: expected 0 to 2^63-1")]
-    Id {
-        /// What was found.
-        id: i64,
-    },
+    Id { id: i64 },
     /// The length of the address is out of bounds.
     #[error("an address of {len} bytes in a greeting: expected 1 to {ADDRESS_LEN_MAX}")]
-    Length {
-        /// What was found.
-        len: i32,
-    },
+    Length { len: i32 },
     /// The address is not text.
     #[error("the address in a greeting is not UTF-8")]
     NotUtf8,

@@ -16,25 +16,19 @@ pub(super) const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Why a file could not be played.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum PlayError {
     /// A member's address cannot be used.
     #[error("cannot listen on {address} for member {member}: {cause}")]
     Bind {
-        /// The member.
         member: ServerId,
-        /// Its address.
         address: UntrustedText,
         /// What the system said.
         cause: UntrustedText,
     },
     /// A member's address is a name that leads nowhere.
     #[error("cannot listen for member {member}: {error}")]
-    Lookup {
-        /// The member.
-        member: ServerId,
-        /// Why.
-        error: LookupError,
-    },
+    Lookup { member: ServerId, error: LookupError },
     /// There is no port for a cable between two members.
     #[error("cannot reserve a loopback port for a cable: {cause}")]
     Cable {
@@ -54,18 +48,10 @@ pub enum PlayError {
     CableEnded(UntrustedText),
     /// A node failed.
     #[error("member {member} failed: {error}")]
-    Node {
-        /// Whose.
-        member: ServerId,
-        /// Why.
-        error: NodeError,
-    },
+    Node { member: ServerId, error: NodeError },
     /// A node does not stop.
     #[error("member {member} did not stop within {}; please report this", Rounded(STOP_MAX))]
-    Stuck {
-        /// Whose.
-        member: ServerId,
-    },
+    Stuck { member: ServerId },
 }
 
 impl PlayError {

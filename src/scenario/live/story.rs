@@ -27,28 +27,25 @@ pub struct StoryLine {
 
 /// What can happen.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum What {
     /// A step of the file was played.
     Played(Operation),
     /// A member looks for a leader.
     Looking {
-        /// Who.
         member: ServerId,
         /// In which round.
         round: Round,
     },
     /// A member has cast a vote.
     Voted {
-        /// Who.
         member: ServerId,
         /// For whom, and the history that speaks for it.
         vote: Vote,
     },
     /// A member's election has ended.
     Decided {
-        /// Whose.
         member: ServerId,
-        /// How.
         decision: Decision,
         /// How long it took, from looking to decided.
         took: Duration,
@@ -57,7 +54,6 @@ pub enum What {
     },
     /// An expectation was met, or not.
     Judged {
-        /// Which.
         expectation: Expectation,
         /// What became of it.
         verdict: Verdict,

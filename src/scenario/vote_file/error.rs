@@ -9,11 +9,11 @@ use crate::EnsembleError;
 
 /// Why a vote file was refused. The text is one line.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum VoteFileError {
     /// It could not be read at all.
     #[error("{file}: {cause}{}", if_another_file_helps(*kind))]
     Unreadable {
-        /// The file.
         file: UntrustedText,
         /// What the system said.
         cause: UntrustedText,
@@ -22,22 +22,15 @@ pub enum VoteFileError {
     },
     /// It is too large to be a vote file.
     #[error("{file}: more than {FILE_BYTES_MAX} bytes: expected a smaller file")]
-    TooLarge {
-        /// The file.
-        file: UntrustedText,
-    },
+    TooLarge { file: UntrustedText },
     /// It is text in another encoding.
     #[error(
         "{file}: this is UTF-16: expected a vote file in JSON, in UTF-8; save it in that encoding"
     )]
-    Utf16 {
-        /// The file.
-        file: UntrustedText,
-    },
+    Utf16 { file: UntrustedText },
     /// It is not text.
     #[error("{file}: not UTF-8 from byte {at} on: expected a vote file in JSON")]
     NotUtf8 {
-        /// The file.
         file: UntrustedText,
         /// The first byte that is wrong, counted from 0.
         at: usize,
@@ -45,7 +38,6 @@ pub enum VoteFileError {
     /// It is not JSON, or a field has the wrong type or name.
     #[error("{file}, line {line}, column {column}{}: {what}", in_field(path))]
     Json {
-        /// The file.
         file: UntrustedText,
         /// The line, counted from 1.
         line: usize,
@@ -59,7 +51,6 @@ pub enum VoteFileError {
     /// A field has a value that cannot be.
     #[error("{file}, {path}: {error}")]
     Field {
-        /// The file.
         file: UntrustedText,
         /// The field, as in `steps[0].kill[1]`.
         path: UntrustedText,
@@ -70,6 +61,7 @@ pub enum VoteFileError {
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum FieldError {
     /// The members are no ensemble.
     #[error(transparent)]
@@ -83,7 +75,6 @@ pub enum FieldError {
     /// Two members, or two purposes, share an address.
     #[error("{address} is also {other}: expected every address once")]
     SharedAddress {
-        /// The address.
         address: UntrustedText,
         /// The other field.
         other: UntrustedText,
@@ -127,7 +118,6 @@ pub enum FieldError {
     /// A fault is asked for that cannot happen.
     #[error("{found} has no effect while {missing} is missing or 0: expected {missing}, too")]
     NoEffect {
-        /// The value.
         found: u128,
         /// The field it needs.
         missing: &'static str,
@@ -149,17 +139,13 @@ pub enum FieldError {
     /// An id is no member's.
     #[error("no member has id {id}: expected one of {known}")]
     UnknownId {
-        /// The id.
         id: ServerId,
         /// The ids there are.
         known: UntrustedText,
     },
     /// A list names a member twice.
     #[error("{id} stands here twice: expected every member once")]
-    Repeated {
-        /// The member.
-        id: ServerId,
-    },
+    Repeated { id: ServerId },
     /// A step says when, but not what.
     #[error(
         "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate, block or heal"
@@ -185,34 +171,19 @@ pub enum FieldError {
     #[error(
         "{id} runs already: expected a member that was never started, or was stopped or killed"
     )]
-    Running {
-        /// The member.
-        id: ServerId,
-    },
+    Running { id: ServerId },
     /// Something happens to a member that does not run.
     #[error("{id} does not run at this point: expected a member that an earlier step has started")]
-    NotRunning {
-        /// The member.
-        id: ServerId,
-    },
+    NotRunning { id: ServerId },
     /// A member is paused that is paused.
     #[error("{id} is paused already: expected a member that runs freely")]
-    Paused {
-        /// The member.
-        id: ServerId,
-    },
+    Paused { id: ServerId },
     /// A member is resumed that is not paused.
     #[error("{id} is not paused at this point: expected a member that an earlier step has paused")]
-    NotPaused {
-        /// The member.
-        id: ServerId,
-    },
+    NotPaused { id: ServerId },
     /// A member is paired with itself.
     #[error("{id} is paired with itself: expected two different members")]
-    PairedWithItself {
-        /// The member.
-        id: ServerId,
-    },
+    PairedWithItself { id: ServerId },
     /// `heal` is false.
     #[error("false: expected true, or no heal at all")]
     HealFalse,
@@ -225,7 +196,6 @@ pub enum FieldError {
     /// A member cannot get into this state.
     #[error("{id} is {found}: expected {expected}")]
     CannotBe {
-        /// The member.
         id: ServerId,
         /// What it is.
         found: &'static str,
@@ -235,19 +205,13 @@ pub enum FieldError {
     /// A member is expected in two states at once.
     #[error("{id} is also expected as {other}: expected every member in one state")]
     TwoStates {
-        /// The member.
         id: ServerId,
         /// The other state.
         other: &'static str,
     },
     /// A state is expected although nobody should lead.
     #[error("{id} cannot be {state} while leader is null: expected no such list beside it")]
-    NobodyToFollow {
-        /// The member.
-        id: ServerId,
-        /// The state.
-        state: &'static str,
-    },
+    NobodyToFollow { id: ServerId, state: &'static str },
 }
 
 /// A field and what is wrong with it, before the file's name is known.

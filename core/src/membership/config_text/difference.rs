@@ -29,64 +29,32 @@ pub struct Difference {
 
 /// One point in which two member lists do not mean the same.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Disagreement {
     /// The versions differ.
-    Version {
-        /// Ours.
-        ours: ConfigVersion,
-        /// Theirs.
-        theirs: ConfigVersion,
-    },
+    Version { ours: ConfigVersion, theirs: ConfigVersion },
     /// Only we know this server.
-    OnlyOurs {
-        /// The server.
-        id: ServerId,
-    },
+    OnlyOurs { id: ServerId },
     /// Only they know this server.
     OnlyTheirs {
-        /// The server.
         id: ServerId,
         /// What they say of it.
         line: UntrustedText,
     },
     /// The role of a server differs.
-    Role {
-        /// The server.
-        id: ServerId,
-        /// Ours.
-        ours: Role,
-        /// Theirs.
-        theirs: Role,
-    },
+    Role { id: ServerId, ours: Role, theirs: Role },
     /// The addresses of a server differ.
     Addresses {
-        /// The server.
         id: ServerId,
         /// Which of its ports.
         port: PortKind,
-        /// Ours.
         ours: UntrustedText,
-        /// Theirs.
         theirs: UntrustedText,
     },
     /// The group of a voter differs.
-    Group {
-        /// The voter.
-        id: ServerId,
-        /// Ours.
-        ours: Option<GroupId>,
-        /// Theirs.
-        theirs: Option<GroupId>,
-    },
+    Group { id: ServerId, ours: Option<GroupId>, theirs: Option<GroupId> },
     /// The weight of a voter differs.
-    Weight {
-        /// The voter.
-        id: ServerId,
-        /// Ours.
-        ours: u64,
-        /// Theirs.
-        theirs: u64,
-    },
+    Weight { id: ServerId, ours: u64, theirs: u64 },
 }
 
 /// The two ports servers use among themselves.

@@ -4,6 +4,7 @@ use crate::{Endpoint, UntrustedText, membership::slip::Slip};
 
 /// Something in a line about a member that can be read, but seldom means what its author wanted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum Oddity {
     /// Blanks around a number.
     #[error(
@@ -38,7 +39,6 @@ pub enum Oddity {
         "`{host}` is neither an address nor can it be a name, so it will be looked up in vain{}", because(slip.as_ref())
     )]
     NotAHost {
-        /// The host.
         host: UntrustedText,
         /// What got into it, if that is clear.
         slip: Option<Slip>,
@@ -65,16 +65,12 @@ pub enum Oddity {
     PortZero,
     /// The same address again.
     #[error("{endpoint} stands there twice")]
-    Twice {
-        /// The address.
-        endpoint: Endpoint,
-    },
+    Twice { endpoint: Endpoint },
     /// A key that begins like one about groups or weights.
     #[error("it is taken for {kind}.{number}: write it so")]
     Key {
         /// `group` or `weight`.
         kind: &'static str,
-        /// Its number.
         number: i64,
     },
 }

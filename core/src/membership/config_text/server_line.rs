@@ -38,60 +38,38 @@ pub struct ServerLine {
 
 /// Why a text is no [`ServerLine`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum ServerLineError {
     /// There is no port at all.
     #[error("`{address}` has no ports: expected host:quorumPort:electionPort")]
-    NoPorts {
-        /// What was found.
-        address: UntrustedText,
-    },
+    NoPorts { address: UntrustedText },
     /// There is only one port.
     #[error("`{address}` has no election port: expected host:quorumPort:electionPort")]
-    NoElectionPort {
-        /// What was found.
-        address: UntrustedText,
-    },
+    NoElectionPort { address: UntrustedText },
     /// There are too many colons.
     #[error(
         "`{address}` has too many parts: expected host:quorumPort:electionPort[:role], an IPv6 address in brackets"
     )]
-    TooManyParts {
-        /// What was found.
-        address: UntrustedText,
-    },
+    TooManyParts { address: UntrustedText },
     /// It ends as the lists of Bitnami's image do.
     #[error(
         "`{address}` ends in an id, as in ZOO_SERVERS of Bitnami's image: in this file the id belongs into the key, \
          server.{id}=host:quorumPort:electionPort"
     )]
-    IdBehind {
-        /// What was found.
-        address: UntrustedText,
-        /// The id.
-        id: UntrustedText,
-    },
+    IdBehind { address: UntrustedText, id: UntrustedText },
     /// There is more than one server in it.
     #[error(
         "`{text}` holds several servers: expected one line for each, as server.N=host:quorumPort:electionPort"
     )]
-    SeveralServers {
-        /// What was found.
-        text: UntrustedText,
-    },
+    SeveralServers { text: UntrustedText },
     /// A bracket is opened and not closed.
     #[error("`{address}` has no closing bracket: expected [address]:quorumPort:electionPort")]
-    OpenBracket {
-        /// What was found.
-        address: UntrustedText,
-    },
+    OpenBracket { address: UntrustedText },
     /// A host holds what no host can hold, and what cannot even be shown, or is too long.
     #[error(
         "`{host}` is not a host: expected a name, an IPv4 address, or an IPv6 address in brackets"
     )]
-    Host {
-        /// What was found.
-        host: UntrustedText,
-    },
+    Host { host: UntrustedText },
     /// A port is none.
     #[error("`{port}` in `{text}` is not a port: expected a number from 0 to 65535")]
     Port {
@@ -102,18 +80,10 @@ pub enum ServerLineError {
     },
     /// Quorum and election port are the same.
     #[error("`{address}` has quorum and election port {port}: expected two different ports")]
-    EqualPorts {
-        /// The address.
-        address: UntrustedText,
-        /// The port.
-        port: u16,
-    },
+    EqualPorts { address: UntrustedText, port: u16 },
     /// The role is none.
     #[error("`{found}` is not a role: expected participant or observer")]
-    Role {
-        /// What was found.
-        found: UntrustedText,
-    },
+    Role { found: UntrustedText },
     /// There are too many addresses.
     #[error("more than {ADDRESSES_MAX} addresses: expected at most {ADDRESSES_MAX}")]
     TooManyAddresses,
@@ -127,10 +97,7 @@ pub enum ServerLineError {
     #[error(
         "`{text}` has too many parts behind a semicolon: expected at most ;clientPort;securePort"
     )]
-    TooManyClientParts {
-        /// What was found.
-        text: UntrustedText,
-    },
+    TooManyClientParts { text: UntrustedText },
 }
 
 impl ServerLineError {
