@@ -70,3 +70,7 @@ pub use ballotbox_core::{
     membership::{self, Ensemble, EnsembleError, GroupId, Member, Membership, QuorumCount, Role},
 };
 pub use node::{Node, NodeConfig, NodeError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeIsTrue;

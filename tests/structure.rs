@@ -59,6 +59,20 @@ fn no_arrow_points_where_none_may() {
 }
 
 #[test]
+fn the_picture_is_the_folder_listing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    for package in ["core/src", "actors/src", "src"] {
+        for entry in fs::read_dir(root.join(package)).unwrap() {
+            let entry = entry.unwrap();
+            let row = format!("| `{package}/{}/` |", entry.file_name().to_string_lossy());
+            let is_listed = page.contains(&row);
+            assert_eq!(is_listed, entry.path().is_dir(), "{row} in ARCHITECTURE.md");
+        }
+    }
+}
+
+#[test]
 fn a_circle_is_found() {
     let arrows = |pairs: &[(&str, &str)]| {
         let mut siblings = Siblings::default();

@@ -13,8 +13,9 @@ use crate::{
 
 /// Starts the network of one server: its mesh, and the doorman that hands connections on to it.
 ///
-/// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. Each of the two parts ends when it is
-/// [stopped](NetworkAddress::stop), the doorman also when it gives up; the parent is told, and has to stop the other one.
+/// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. The mesh ends when it is
+/// [stopped](NetworkAddress::stop), the doorman when it is [stopped](DoormanAddress::stop) or gives up. The parent is told of
+/// each end, and has to stop the other part.
 pub fn start<U, P>(
     mut config: NetworkConfig,
     user: Address<U>,

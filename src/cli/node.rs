@@ -21,7 +21,7 @@ use self::{
 };
 use super::{ExitCode, Failure, descriptors};
 
-/// Runs one member of an ensemble, until SIGINT or SIGTERM
+/// Runs one member of an ensemble, until SIGINT, SIGTERM or SIGHUP
 #[derive(Debug, StructOpt)]
 pub(super) struct NodeArgs {
     /// Which member this is; with --config it may be left out, as the file `myid` says it, too
