@@ -1,6 +1,6 @@
 //! Ours: networks with all their actors, used through `send` and `Heard` as the elector does.
 
-use std::net::TcpListener;
+use std::{collections::BTreeSet, net::TcpListener};
 
 use async_std::task;
 use ballotbox_actors::{
@@ -8,7 +8,7 @@ use ballotbox_actors::{
     kit::{Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
-use ballotbox_core::{Endpoint, ServerId, wire::Frame};
+use ballotbox_core::{Endpoint, ServerId, links::LinkId, wire::Frame};
 
 use crate::{Rounds, body, number_of};
 
@@ -46,6 +46,8 @@ pub struct Node {
     network: NetworkAddress,
     told: Mailbox<Told>,
     exits: Mailbox<Ended>,
+    /// The links over which something was heard.
+    spoken: BTreeSet<LinkId>,
 }
 
 impl Node {
@@ -62,7 +64,7 @@ impl Node {
         let (user, inlet, told) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (parent, exits) = mailbox();
         let (doorman, network) = start(config, user, inlet, parent, |_| Ended, |_| Ended);
-        Self { me: id(me), doorman, network, told, exits }
+        Self { me: id(me), doorman, network, told, exits, spoken: BTreeSet::new() }
     }
 
     /// Waits until there is this number of links.
@@ -91,7 +93,13 @@ impl Node {
     pub async fn heard(&mut self) -> Option<(ServerId, Frame)> {
         loop {
             match self.told.next().await {
-                Some(Told::Heard(Heard { link, frame })) => return Some((link.peer, frame)),
+                Some(Told::Heard(Heard { link, frame })) => {
+                    if self.spoken.insert(link) {
+                        // As the elector does; a link over which nobody is known to have spoken is closed.
+                        self.network.spoke(link);
+                    }
+                    return Some((link.peer, frame));
+                }
                 // Knocks that were under way while links came up.
                 Some(Told::Event(NetworkEvent::Doubted { .. })) => {}
                 Some(_) | None => return None,
