@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`links`] | which connections to open, keep and close: the core behind the election network |
 //! | [`election`] | whom to vote for, when that is decided, when to look again |
+//! | [`leadership`] | when an elected voter leads, in which epoch, and when that is over |
 //! | [`membership`] | who is a member, what makes a quorum, and the text that says so |
 //! | [`wire`] | the bytes of the election port: greetings and frames |
 //!
@@ -14,6 +15,7 @@
 mod backoff;
 pub mod election;
 mod endpoint;
+pub mod leadership;
 pub mod links;
 mod machine;
 pub mod membership;

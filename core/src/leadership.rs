@@ -1,0 +1,22 @@
+//! Leadership: an elected voter becomes a leader once a quorum has given its word for a new epoch.
+//!
+//! An election is an oracle. What makes a leader is discovery and synchronisation on the quorum port, as ZooKeeper has them:
+//!
+//! ```text
+//! learner                              leader
+//! FOLLOWERINFO accepted  ───────────▶  a quorum: e = 1 + the largest accepted epoch
+//!                        ◀───────────  LEADERINFO e
+//! ACKEPOCH               ───────────▶  a quorum that counts
+//!                        ◀───────────  DIFF, NEWLEADER e
+//! e is on disk, then ACK ───────────▶  a quorum that counts, our own disk among it: the epoch has begun
+//!                        ◀───────────  UPTODATE
+//! PING                   ◀──────────▶  PING
+//! ```
+//!
+//! A [`LearnerWord`] and a [`LeaderWord`] are what the two sides say to each other, a [`Record`] is what a member keeps on disk.
+
+mod record;
+mod word;
+
+pub use record::{DirectoryId, EnsembleId, Incarnation, Record};
+pub use word::{Info, LeaderBlock, LeaderWord, LearnerBlock, LearnerWord, SessionId};

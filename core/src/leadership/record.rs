@@ -1,0 +1,52 @@
+//! [`Record`]: what a member keeps on disk of the epochs, and the ids that tell directories and ensembles apart.
+
+use std::fmt;
+
+use crate::election::Epoch;
+
+/// What a member has on disk of the epochs.
+///
+/// Accepted and current never fall, and accepted is at least current.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Record {
+    /// The newest epoch it has promised to (ZooKeeper's `acceptedEpoch`): it follows nobody with an older one.
+    pub accepted: Epoch,
+    /// The newest epoch whose leader it has acknowledged (ZooKeeper's `currentEpoch`). Its vote carries it.
+    pub current: Epoch,
+    /// Whether the ensemble knows that this directory remembers all its words. A member without this mark is an amnesiac: its
+    /// directory is new, or was wiped, and nobody can tell which.
+    pub recorded: bool,
+    /// The ensemble it belongs to, once it has acknowledged a leader of ours.
+    pub ensemble: Option<EnsembleId>,
+}
+
+/// Which ensemble a directory belongs to: a number that the leader of its first epoch has drawn.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EnsembleId(pub u64);
+
+/// Which directory a member runs on: a number drawn when the directory was made. A wiped directory has another one, a copied
+/// one has the same.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DirectoryId(pub u64);
+
+/// How often a member was started on its directory.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Incarnation(pub u64);
+
+impl fmt::Display for EnsembleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Display for DirectoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
