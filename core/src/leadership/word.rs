@@ -57,7 +57,7 @@ pub struct Info {
     pub block: Option<LearnerBlock>,
 }
 
-/// What a learner of ours adds to its LearnerInfo. A real leader reads past it.
+/// What a learner of ours adds to its `LearnerInfo`. A real leader reads past it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct LearnerBlock {
     /// The directory it runs on.
