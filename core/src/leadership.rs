@@ -14,9 +14,15 @@
 //! ```
 //!
 //! A [`LearnerWord`] and a [`LeaderWord`] are what the two sides say to each other, a [`Record`] is what a member keeps on disk.
+//! [`Epochs`] decides what is said and stored, and when an epoch has begun.
 
+mod epochs;
 mod record;
 mod word;
 
+pub use epochs::{
+    EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Stage, Ticket,
+    invariants as epochs_invariants,
+};
 pub use record::{DirectoryId, EnsembleId, Incarnation, Record};
 pub use word::{Info, LeaderBlock, LeaderWord, LearnerBlock, LearnerWord, SessionId};

@@ -18,6 +18,8 @@ pub struct Record {
     pub recorded: bool,
     /// The ensemble it belongs to, once it has acknowledged a leader of ours.
     pub ensemble: Option<EnsembleId>,
+    /// Whether an epoch of that ensemble has begun. Before that, another leader may still give it another id.
+    pub confirmed: bool,
 }
 
 /// Which ensemble a directory belongs to: a number that the leader of its first epoch has drawn.

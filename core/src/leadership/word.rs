@@ -70,8 +70,12 @@ pub struct LearnerBlock {
     pub new_ensemble: bool,
     /// The epoch above which a new ensemble is to begin (`--epoch-floor`); 0 for none.
     pub epoch_floor: Epoch,
-    /// The ensemble it belongs to, if it has belonged to one.
+    /// The newest epoch whose leader it has acknowledged.
+    pub current: Epoch,
+    /// The ensemble it belongs to, if it has acknowledged a leader of one.
     pub ensemble: Option<EnsembleId>,
+    /// Whether an epoch of that ensemble has begun.
+    pub confirmed: bool,
     /// The name of its ensemble (`"ensemble"` of a vote file); empty for none.
     pub ensemble_name: Arc<str>,
     /// Its member list.
@@ -120,6 +124,11 @@ pub enum LeaderWord {
         number: u64,
         /// Who is missing.
         missing: BTreeSet<ServerId>,
+    },
+    /// The leader gives this epoch up: nobody need wait for it. Said only between ours.
+    Released {
+        /// The epoch.
+        epoch: Epoch,
     },
     /// The learner is turned away. Said only between ours.
     Refused {

@@ -1,0 +1,442 @@
+//! [`Epochs`]: which epoch a member promises to, and when an epoch has begun. There is no time in it.
+//!
+//! What it rests on: a voter gives its word for an epoch at most once, on one session, and the word that counts is on its disk
+//! before it is said. Any two quorums share a voter. So no epoch begins twice, and one whose discovery starts after another has
+//! begun is larger.
+//!
+//! | state | on | then |
+//! | --- | --- | --- |
+//! | looking | elected ourselves | discovering, with the learners that have come already |
+//! | | elected another | joining: its word is waited for |
+//! | discovering | a quorum that remembers has introduced itself, or every voter has | e = 1 + the largest accepted epoch; it is said to all: announcing |
+//! | announcing | a quorum that remembers has taken note of e, or every voter has | our own record goes to disk while NEWLEADER is said: synchronising |
+//! | synchronising | a quorum has it on disk, ourselves among it (in a founding: every voter) | the epoch has begun: leading |
+//! | leading | an amnesiac has come, and a quorum has answered a later ping | it is recorded |
+//! | joining | LEADERINFO with a newer epoch than we accepted | it is accepted: our word counts |
+//! | | with another one | we follow without counting, or leave |
+//! | | NEWLEADER | our record goes to disk, then our word is said |
+//! | | UPTODATE | following |
+//!
+//! **Amnesiacs.** A member whose directory is new, or was wiped, may have forgotten its words, so it counts nowhere until an
+//! established leader has heard, after its arrival, from a quorum that remembers no newer epoch. Only an epoch in which *every*
+//! voter gives both words needs no memory: so a new ensemble begins, and so one member grows to three. That is a founding.
+
+mod candidate;
+pub mod invariants;
+mod learner;
+mod served;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use self::{candidate::Candidacy, learner::Learning};
+use super::{
+    DirectoryId, EnsembleId, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord, Record,
+    SessionId,
+};
+use crate::{
+    Core, ServerId, Step, UntrustedText,
+    election::{Epoch, Zxid},
+    membership::{Ensemble, Role},
+};
+
+/// The largest epoch there can be: the one after it would turn negative for real servers, which keep 32 bits of it.
+pub const EPOCH_MAX: Epoch = Epoch(i32::MAX as i64 - 1);
+
+/// Who we are at the quorum port.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Identity {
+    /// The directory we run on.
+    pub directory: DirectoryId,
+    /// How often we were started there.
+    pub incarnation: Incarnation,
+    /// Whether our operator says that our directory has no past.
+    pub new_ensemble: bool,
+    /// The epoch above which a new ensemble is to begin; 0 for none.
+    pub epoch_floor: Epoch,
+    /// The name of our ensemble; empty for none.
+    pub ensemble_name: Arc<str>,
+    /// Our member list.
+    pub members: Arc<str>,
+    /// The id that an ensemble gets if we found it: a number drawn at random.
+    pub drawn: EnsembleId,
+}
+
+/// Which store is meant.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Ticket(pub u64);
+
+/// What has happened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum EpochsEvent {
+    /// The election has ended. What went on before is over.
+    Elected { leader: ServerId },
+    /// The election goes on.
+    Unelected,
+    /// A learner that may be served has introduced itself.
+    Arrived { session: SessionId, peer: ServerId, info: Info },
+    /// A learner has said something else.
+    LearnerSaid { session: SessionId, word: LearnerWord },
+    /// We introduce ourselves to our leader on this session: what was said on another one is void.
+    Introduced { session: SessionId },
+    /// Our leader has said something.
+    LeaderSaid { session: SessionId, word: LeaderWord },
+    /// A session is over.
+    Ended { session: SessionId },
+    /// The record is on disk.
+    Stored { ticket: Ticket },
+    /// The record could not be written. That may be different the next time.
+    StoreFailed { ticket: Ticket },
+    /// The record that could not be written is to be tried again.
+    StoreAgain,
+    /// The learners are to be asked for a sign of life.
+    PingDue,
+    /// Whether work of an earlier epoch of ours still goes on: no other one begins before its end.
+    WorkGoesOn(bool),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum EpochsAction {
+    /// Say this to a learner.
+    Tell { session: SessionId, word: LeaderWord },
+    /// Say this to our leader.
+    Say { session: SessionId, word: LearnerWord },
+    /// End a session.
+    Close { session: SessionId },
+    /// Put this on disk.
+    Store { ticket: Ticket, record: Record },
+    /// We lead in this epoch.
+    Began { epoch: Epoch },
+    /// We follow an established leader.
+    Follows {
+        leader: ServerId,
+        epoch: Epoch,
+        /// Whether our word counts there.
+        counts: bool,
+    },
+    /// Nothing can come of this result of the election.
+    GiveUp(GiveUp),
+    /// The ensemble knows us from now on.
+    Recorded,
+}
+
+/// Why nothing can come of the result of an election.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum GiveUp {
+    /// All voters that are here have answered, and some have promised to a newer epoch: with a larger one it can be had.
+    Overtaken { epoch: Epoch },
+    /// There is no larger epoch.
+    NoEpochLeft,
+    /// Our record could not be written.
+    Disk,
+    /// The leader proposes an epoch before one that we have followed.
+    OldLeader { epoch: Epoch, ours: Epoch },
+    /// The leader belongs to another ensemble, or those who have come belong to two.
+    OtherEnsemble { theirs: EnsembleId, ours: EnsembleId },
+    /// The leader is a real server, whose followers keep a history. We are a voter and keep none.
+    RealLeader,
+    /// The leader has turned us away.
+    Refused { reason: UntrustedText },
+    /// The leader has said something that does not fit.
+    Misfit,
+    /// The leader has given its epoch up.
+    Released { epoch: Epoch },
+}
+
+/// One member's part in the epochs of its ensemble.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Epochs {
+    me: ServerId,
+    ensemble: Arc<Ensemble>,
+    identity: Arc<Identity>,
+    /// What we stand on, for real leaders.
+    zxid: Zxid,
+    /// What is on disk.
+    record: Record,
+    /// The newest epoch we have promised to. The promise ends with the session, and with us: only a record makes it last.
+    accepted: Epoch,
+    /// What is on its way to the disk, or could not be written.
+    store: Option<Store>,
+    last_ticket: Ticket,
+    /// Work of an earlier epoch of ours goes on.
+    work_goes_on: bool,
+    part: Part,
+}
+
+/// A record that is not on disk yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Store {
+    ticket: Ticket,
+    record: Record,
+    /// It could not be written.
+    failed: bool,
+}
+
+/// What a member does.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Part {
+    /// Nobody is elected. Those who expect us to lead wait, at most one session for each member.
+    Looking { early: BTreeMap<ServerId, (SessionId, Info)> },
+    /// We are elected.
+    Candidate(Candidacy),
+    /// Another one is.
+    Learner(Learning),
+}
+
+/// How far a member has come.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum Stage {
+    /// Nobody is elected.
+    Looking,
+    /// We are elected, and hear who is here.
+    Discovering,
+    /// We have proposed an epoch.
+    Announcing { epoch: Epoch },
+    /// A quorum has taken note of it, and puts it on disk.
+    Synchronising { epoch: Epoch },
+    /// It has begun.
+    Leading { epoch: Epoch },
+    /// Another one is elected, and has not begun an epoch with us yet.
+    Joining { leader: ServerId },
+    /// We follow it.
+    Following { leader: ServerId, epoch: Epoch },
+}
+
+impl Core for Epochs {
+    type Event = EpochsEvent;
+    type Action = EpochsAction;
+
+    fn handle(&mut self, event: EpochsEvent, out: &mut Vec<EpochsAction>) {
+        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
+        self.decide_on(event, out);
+        if let Some((before, event, already)) = before {
+            let step =
+                Step { before: &before, event: &event, actions: &out[already..], after: self };
+            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
+        }
+    }
+}
+
+impl Epochs {
+    /// A member that has this record on disk.
+    pub fn new(
+        me: ServerId,
+        ensemble: Arc<Ensemble>,
+        identity: Arc<Identity>,
+        zxid: Zxid,
+        record: Record,
+    ) -> Self {
+        Self {
+            me,
+            ensemble,
+            identity,
+            zxid,
+            record,
+            accepted: record.accepted,
+            store: None,
+            last_ticket: Ticket::default(),
+            work_goes_on: false,
+            part: Part::Looking { early: BTreeMap::new() },
+        }
+    }
+
+    fn decide_on(&mut self, event: EpochsEvent, out: &mut Vec<EpochsAction>) {
+        match event {
+            EpochsEvent::Elected { leader } => self.elected(leader, out),
+            EpochsEvent::Unelected => self.look(out),
+            EpochsEvent::Arrived { session, peer, info } => self.arrived(session, peer, info, out),
+            EpochsEvent::LearnerSaid { session, word } => self.learner_said(session, &word, out),
+            EpochsEvent::Introduced { session } => self.introduced(session, out),
+            EpochsEvent::LeaderSaid { session, word } => self.leader_said(session, word, out),
+            EpochsEvent::Ended { session } => self.ended(session, out),
+            EpochsEvent::Stored { ticket } => self.stored(ticket, out),
+            EpochsEvent::StoreFailed { ticket } => self.store_failed(ticket, out),
+            EpochsEvent::StoreAgain => self.store_again(out),
+            EpochsEvent::PingDue => self.ping(out),
+            EpochsEvent::WorkGoesOn(goes_on) => {
+                self.work_goes_on = goes_on;
+                self.advance(out);
+            }
+        }
+    }
+
+    /// What is on disk.
+    pub const fn record(&self) -> Record {
+        self.record
+    }
+
+    /// The newest epoch we have promised to.
+    pub const fn accepted(&self) -> Epoch {
+        self.accepted
+    }
+
+    /// Whether a record could not be written, and is still wanted.
+    pub fn is_unable_to_store(&self) -> bool {
+        self.store.is_some_and(|store| store.failed)
+    }
+
+    /// How far we have come.
+    pub fn stage(&self) -> Stage {
+        match &self.part {
+            Part::Looking { .. } => Stage::Looking,
+            Part::Candidate(candidacy) => candidacy.stage(),
+            Part::Learner(learning) => learning.stage(),
+        }
+    }
+
+    /// How we introduce ourselves to a leader.
+    pub fn info(&self) -> Info {
+        let role = if self.i_am_voter() { Role::Voter } else { Role::Observer };
+        let block = Some(self.own_block());
+        Info { id: Some(self.me), role, accepted: self.accepted, block }
+    }
+
+    fn own_block(&self) -> LearnerBlock {
+        let identity = &self.identity;
+        LearnerBlock {
+            directory: identity.directory,
+            incarnation: identity.incarnation,
+            recorded: self.record.recorded,
+            new_ensemble: identity.new_ensemble,
+            epoch_floor: identity.epoch_floor,
+            current: self.record.current,
+            ensemble: self.record.ensemble,
+            confirmed: self.record.confirmed,
+            ensemble_name: Arc::clone(&identity.ensemble_name),
+            members: Arc::clone(&identity.members),
+        }
+    }
+
+    fn elected(&mut self, leader: ServerId, out: &mut Vec<EpochsAction>) {
+        self.look(out);
+        let Part::Looking { early } = &mut self.part else { return };
+        let early = std::mem::take(early);
+        if leader == self.me {
+            self.stand(early, out);
+        } else {
+            // Whoever waits for us to lead is mistaken.
+            out.extend(early.into_values().map(|(session, _)| EpochsAction::Close { session }));
+            self.part = Part::Learner(Learning::new(leader));
+        }
+    }
+
+    /// Ends whatever goes on, and every session with it. Those who wait for us to lead go on waiting.
+    fn look(&mut self, out: &mut Vec<EpochsAction>) {
+        if matches!(self.part, Part::Looking { .. }) {
+            return;
+        }
+        let looking = Part::Looking { early: BTreeMap::new() };
+        let sessions: Vec<_> = match std::mem::replace(&mut self.part, looking) {
+            Part::Looking { .. } => return,
+            Part::Candidate(candidacy) => candidacy.sessions().collect(),
+            Part::Learner(learning) => learning.session().into_iter().collect(),
+        };
+        out.extend(sessions.into_iter().map(|session| EpochsAction::Close { session }));
+        self.drop_failed_store();
+    }
+
+    fn arrived(
+        &mut self,
+        session: SessionId,
+        peer: ServerId,
+        info: Info,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        match &mut self.part {
+            Part::Looking { early } => {
+                if let Some((session, _)) = early.insert(peer, (session, info)) {
+                    out.push(EpochsAction::Close { session });
+                }
+            }
+            Part::Candidate(_) => self.serve(session, peer, &info, out),
+            Part::Learner(_) => out.push(EpochsAction::Close { session }),
+        }
+    }
+
+    fn ended(&mut self, session: SessionId, out: &mut Vec<EpochsAction>) {
+        match &mut self.part {
+            Part::Looking { early } => early.retain(|_, (waiting, _)| *waiting != session),
+            Part::Candidate(_) => self.learner_left(session, out),
+            Part::Learner(learning) => {
+                if learning.leave(session) {
+                    self.drop_failed_store();
+                }
+            }
+        }
+    }
+
+    /// Puts a record on its way. One that is on its way already is overtaken: its ticket no longer means anything.
+    fn store(&mut self, record: Record, out: &mut Vec<EpochsAction>) {
+        self.last_ticket = Ticket(self.last_ticket.0 + 1);
+        let ticket = self.last_ticket;
+        self.store = Some(Store { ticket, record, failed: false });
+        out.push(EpochsAction::Store { ticket, record });
+    }
+
+    fn store_again(&mut self, out: &mut Vec<EpochsAction>) {
+        let Some(Store { ticket: failed, record, failed: true }) = self.store else { return };
+        self.store(record, out);
+        let again = self.last_ticket;
+        if let Part::Learner(learning) = &mut self.part {
+            learning.wait_for(failed, again);
+        }
+    }
+
+    fn stored(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
+        let Some(store) = self.store.take_if(|store| store.ticket == ticket) else { return };
+        let was_recorded = std::mem::replace(&mut self.record, store.record).recorded;
+        if store.record.recorded && !was_recorded {
+            out.push(EpochsAction::Recorded);
+        }
+        match &self.part {
+            // The session that had asked for it is over.
+            Part::Looking { .. } => {}
+            Part::Candidate(_) => self.own_stored(ticket, out),
+            Part::Learner(_) => self.acknowledge_stored(ticket, out),
+        }
+    }
+
+    fn store_failed(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
+        let Some(store) = self.store.as_mut().filter(|store| store.ticket == ticket) else {
+            return;
+        };
+        store.failed = true;
+        match &self.part {
+            Part::Candidate(candidacy) if candidacy.waits_for(ticket) => {
+                self.give_up(GiveUp::Disk, out);
+            }
+            // It is tried again: the leader waits for it, or nobody.
+            Part::Candidate(_) | Part::Learner(_) => {}
+            Part::Looking { .. } => self.store = None,
+        }
+    }
+
+    /// An epoch has begun: puts on disk that the ensemble has its id for good.
+    fn confirm_ensemble(&mut self, out: &mut Vec<EpochsAction>) {
+        let record = self.record;
+        if self.i_am_voter() && record.recorded && record.ensemble.is_some() && !record.confirmed {
+            self.store(Record { confirmed: true, ..record }, out);
+        }
+    }
+
+    /// What could not be written for a session that is over is not wanted any more.
+    fn drop_failed_store(&mut self) {
+        self.store.take_if(|store| store.failed);
+    }
+
+    /// The result of the election is void.
+    fn give_up(&mut self, why: GiveUp, out: &mut Vec<EpochsAction>) {
+        self.look(out);
+        out.push(EpochsAction::GiveUp(why));
+    }
+
+    fn i_am_voter(&self) -> bool {
+        self.ensemble.is_voter(self.me)
+    }
+}

@@ -1,0 +1,442 @@
+//! The leader's side: from the learners that introduce themselves to an epoch that has begun.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Stage, Ticket,
+    served::{Claim, Learner, Memory, Synced},
+};
+use crate::{
+    ServerId,
+    election::Epoch,
+    leadership::{EnsembleId, Info, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
+};
+
+/// What an elected voter knows.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Candidacy {
+    phase: Phase,
+    /// The learners it serves, at most one session for each member.
+    learners: BTreeMap<SessionId, Learner>,
+    /// The ensemble it leads, once it has proposed an epoch.
+    leads: EnsembleId,
+    /// Whether our own word counts in this epoch.
+    remembers: bool,
+    /// The number of the last ping.
+    pings: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Phase {
+    Discovering,
+    Announcing {
+        epoch: Epoch,
+    },
+    Synchronising {
+        epoch: Epoch,
+        /// Every voter has to give its word.
+        founding: bool,
+        /// What our own record waits for; `None` when it is on disk.
+        own: Option<Ticket>,
+    },
+    Leading {
+        epoch: Epoch,
+    },
+}
+
+impl Candidacy {
+    pub(super) fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Discovering => Stage::Discovering,
+            Phase::Announcing { epoch } => Stage::Announcing { epoch },
+            Phase::Synchronising { epoch, .. } => Stage::Synchronising { epoch },
+            Phase::Leading { epoch } => Stage::Leading { epoch },
+        }
+    }
+
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.learners.keys().copied()
+    }
+
+    fn peers_where(&self, is_meant: impl Fn(&Learner) -> bool) -> BTreeSet<ServerId> {
+        self.learners.values().filter(|one| is_meant(one)).map(|one| one.peer).collect()
+    }
+}
+
+impl Epochs {
+    /// We are elected: serves those who have come already.
+    pub(super) fn stand(
+        &mut self,
+        early: BTreeMap<ServerId, (SessionId, Info)>,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let learner = |(peer, (session, info))| (session, Learner::new(peer, &info));
+        self.part = Part::Candidate(Candidacy {
+            phase: Phase::Discovering,
+            learners: early.into_iter().map(learner).collect(),
+            leads: self.identity.drawn,
+            remembers: self.record.recorded,
+            pings: 0,
+        });
+        self.advance(out);
+    }
+
+    /// A learner has come. Of two sessions of one member the newer one counts.
+    pub(super) fn serve(
+        &mut self,
+        session: SessionId,
+        peer: ServerId,
+        info: &Info,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let older = candidacy.learners.iter().find(|(_, learner)| learner.peer == peer);
+        if let Some(older) = older.map(|(session, _)| *session) {
+            candidacy.learners.remove(&older);
+            out.push(EpochsAction::Close { session: older });
+        }
+        candidacy.learners.insert(session, Learner::new(peer, info));
+        match candidacy.phase {
+            Phase::Discovering => self.advance(out),
+            Phase::Announcing { epoch }
+            | Phase::Synchronising { epoch, .. }
+            | Phase::Leading { epoch } => self.announce(session, epoch, out),
+        }
+    }
+
+    pub(super) fn learner_left(&mut self, session: SessionId, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        candidacy.learners.remove(&session);
+        self.advance(out);
+    }
+
+    pub(super) fn learner_said(
+        &mut self,
+        session: SessionId,
+        word: &LearnerWord,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let epoch = candidacy.epoch();
+        let pings = candidacy.pings;
+        let Some(learner) = candidacy.learners.get_mut(&session) else { return };
+        match word {
+            LearnerWord::AckEpoch { current, .. } if learner.noted.is_none() && epoch.is_some() => {
+                learner.noted = Some(current.is_some());
+                self.welcome(session, out);
+            }
+            LearnerWord::Ack { epoch: named } if Some(*named) == epoch => {
+                if learner.told_recorded {
+                    learner.memory = Memory::Recorded;
+                }
+                if learner.synced.is_some() && learner.acknowledged.is_none() {
+                    learner.acknowledged = Some(pings);
+                    if let Phase::Leading { .. } = candidacy.phase {
+                        out.push(EpochsAction::Tell { session, word: LeaderWord::UpToDate });
+                    }
+                }
+            }
+            LearnerWord::Pong { number: Some(number) } if *number <= pings => {
+                learner.answered = learner.answered.max(*number);
+            }
+            // A second introduction, a word for another epoch, or a sign of life.
+            LearnerWord::Info(_)
+            | LearnerWord::AckEpoch { .. }
+            | LearnerWord::Ack { .. }
+            | LearnerWord::Pong { .. }
+            | LearnerWord::Other => return,
+        }
+        self.advance(out);
+    }
+
+    /// Goes as far as the words that were given reach.
+    pub(super) fn advance(&mut self, out: &mut Vec<EpochsAction>) {
+        if let Some(epoch) = self.epoch_to_propose(out) {
+            self.propose(epoch, out);
+        }
+        if let Some((epoch, founding)) = self.epoch_to_synchronise() {
+            self.synchronise(epoch, founding, out);
+        }
+        if let Some(epoch) = self.epoch_to_begin() {
+            self.begin(epoch, out);
+        }
+        self.record_amnesiacs(out);
+        self.look_for_overtaking(out);
+    }
+
+    /// The epoch that those who are here allow, if they are enough.
+    fn epoch_to_propose(&mut self, out: &mut Vec<EpochsAction>) -> Option<Epoch> {
+        let Part::Candidate(candidacy) = &self.part else { return None };
+        if candidacy.phase != Phase::Discovering {
+            return None;
+        }
+        let is_voter = |learner: &&Learner| self.ensemble.is_voter(learner.peer);
+        let voters = || candidacy.learners.values().filter(is_voter);
+        let nothing_yet =
+            self.accepted == Epoch(0) && voters().all(|voter| voter.accepted == Epoch(0));
+        let remembers = |voter: &Learner| voter.memory.counts(nothing_yet);
+        let own = Memory::of(self.record.recorded, self.identity.new_ensemble);
+        let i_remember = own.counts(nothing_yet);
+        let mut remembering = candidacy.peers_where(remembers);
+        if i_remember {
+            remembering.insert(self.me);
+        }
+        let by_quorum = i_remember && self.ensemble.is_quorum(&remembering);
+        if !by_quorum && !self.are_all_voters(&candidacy.peers_where(|_| true)) {
+            return None;
+        }
+        let mut largest = voters().map(|voter| voter.accepted).max().max(Some(self.accepted));
+        if nothing_yet {
+            let told = voters().filter(|voter| voter.memory == Memory::NoPast);
+            let own = (own == Memory::NoPast).then_some(self.identity.epoch_floor);
+            largest = told.map(|voter| voter.epoch_floor).chain(own).max().max(largest);
+        }
+        let epoch = Epoch(largest.unwrap_or_default().0 + 1);
+        if epoch > EPOCH_MAX {
+            self.give_up(GiveUp::NoEpochLeft, out);
+            return None;
+        }
+        let Part::Candidate(candidacy) = &mut self.part else { return None };
+        candidacy.remembers = i_remember;
+        for learner in candidacy.learners.values_mut() {
+            learner.remembers = remembers(learner);
+        }
+        Some(epoch)
+    }
+
+    fn propose(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
+        let own = Claim::of(&self.own_block());
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let claims = || candidacy.learners.values().map(|learner| learner.ensemble).chain([own]);
+        if let Some(best) = claims().max().and_then(|best| best.id) {
+            let other = claims().find(|claim| claim.confirmed && claim.id != Some(best));
+            if let Some(theirs) = other.and_then(|claim| claim.id) {
+                let why = GiveUp::OtherEnsemble { theirs, ours: best };
+                return self.give_up(why, out);
+            }
+            candidacy.leads = best;
+        }
+        self.accepted = epoch;
+        candidacy.phase = Phase::Announcing { epoch };
+        let sessions: Vec<_> = candidacy.sessions().collect();
+        for session in sessions {
+            self.announce(session, epoch, out);
+        }
+    }
+
+    fn announce(&self, session: SessionId, epoch: Epoch, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        let (directory, incarnation) = (self.identity.directory, self.identity.incarnation);
+        let block = Some(LeaderBlock { directory, incarnation, ensemble: candidacy.leads });
+        out.push(EpochsAction::Tell { session, word: LeaderWord::Info { epoch, block } });
+    }
+
+    /// Whether enough have taken note of the epoch: a quorum that remembers, or every voter.
+    fn epoch_to_synchronise(&self) -> Option<(Epoch, bool)> {
+        let Part::Candidate(candidacy) = &self.part else { return None };
+        let Phase::Announcing { epoch } = candidacy.phase else { return None };
+        let noted = |learner: &Learner| learner.noted == Some(true);
+        let mut counting = candidacy.peers_where(|learner| noted(learner) && learner.remembers);
+        counting.insert(self.me);
+        if candidacy.remembers && self.ensemble.is_quorum(&counting) {
+            return Some((epoch, false));
+        }
+        self.are_all_voters(&candidacy.peers_where(noted)).then_some((epoch, true))
+    }
+
+    fn synchronise(&mut self, epoch: Epoch, founding: bool, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let (ensemble, confirmed) = (Some(candidacy.leads), self.record.confirmed);
+        let record =
+            Record { accepted: epoch, current: epoch, recorded: true, ensemble, confirmed };
+        self.store(record, out);
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let own = Some(self.last_ticket);
+        candidacy.phase = Phase::Synchronising { epoch, founding, own };
+        let noted = candidacy.learners.iter().filter(|(_, learner)| learner.noted.is_some());
+        let sessions: Vec<_> = noted.map(|(session, _)| *session).collect();
+        for session in sessions {
+            self.welcome(session, out);
+        }
+    }
+
+    /// Says to a learner that has taken note of the epoch that it has our whole history, once it is time to.
+    fn welcome(&mut self, session: SessionId, out: &mut Vec<EpochsAction>) {
+        let zxid = self.zxid;
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let (epoch, founding) = match candidacy.phase {
+            Phase::Discovering | Phase::Announcing { .. } => return,
+            Phase::Synchronising { epoch, founding, .. } => (epoch, founding),
+            Phase::Leading { epoch } => (epoch, false),
+        };
+        let Some(learner) = candidacy.learners.get_mut(&session) else { return };
+        if learner.synced.is_some() {
+            return;
+        }
+        let new_here = learner.remembers && learner.memory == Memory::NoPast;
+        let founding = learner.noted == Some(true) && (founding || new_here);
+        learner.synced = Some(if founding { Synced::Founding } else { Synced::Ordinary });
+        out.push(EpochsAction::Tell { session, word: LeaderWord::Sync { zxid } });
+        out.push(EpochsAction::Tell { session, word: LeaderWord::NewLeader { epoch, founding } });
+    }
+
+    pub(super) fn own_stored(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        if let Phase::Synchronising { own, .. } = &mut candidacy.phase {
+            own.take_if(|waited| *waited == ticket);
+        }
+        self.advance(out);
+    }
+
+    /// Whether enough have the epoch on disk, ourselves among them.
+    fn epoch_to_begin(&self) -> Option<Epoch> {
+        let Part::Candidate(candidacy) = &self.part else { return None };
+        let Phase::Synchronising { epoch, founding, own: None } = candidacy.phase else {
+            return None;
+        };
+        if self.work_goes_on {
+            return None;
+        }
+        let mut given = candidacy.peers_where(Learner::has_given_its_word);
+        if founding {
+            return self.are_all_voters(&given).then_some(epoch);
+        }
+        given.insert(self.me);
+        self.ensemble.is_quorum(&given).then_some(epoch)
+    }
+
+    fn begin(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        candidacy.phase = Phase::Leading { epoch };
+        out.push(EpochsAction::Began { epoch });
+        let follow = candidacy.learners.iter().filter(|(_, one)| one.acknowledged.is_some());
+        out.extend(follow.map(|(session, _)| EpochsAction::Tell {
+            session: *session,
+            word: LeaderWord::UpToDate,
+        }));
+        self.confirm_ensemble(out);
+    }
+
+    /// Asks all learners of ours for a sign of life. A new ensemble that waits for a voter says so.
+    pub(super) fn ping(&mut self, out: &mut Vec<EpochsAction>) {
+        let missing = self.missing();
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        candidacy.pings += 1;
+        let number = candidacy.pings;
+        for (session, learner) in &candidacy.learners {
+            let word = match candidacy.phase {
+                Phase::Discovering => LeaderWord::Waiting { number, missing: missing.clone() },
+                Phase::Announcing { .. } => continue,
+                Phase::Synchronising { epoch, .. } | Phase::Leading { epoch } => {
+                    if learner.synced.is_none() {
+                        continue;
+                    }
+                    LeaderWord::Ping { epoch, number: Some(number) }
+                }
+            };
+            out.push(EpochsAction::Tell { session: *session, word });
+        }
+        self.record_amnesiacs(out);
+    }
+
+    /// Those among our learners that are amnesiacs are recorded once a quorum that remembers has answered a later ping.
+    fn record_amnesiacs(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        let Phase::Leading { epoch } = candidacy.phase else { return };
+        let is_forgetful = |learner: &Learner| {
+            let waits = self.ensemble.is_voter(learner.peer) && !learner.told_recorded;
+            waits && !learner.supports(epoch) && learner.accepted <= epoch
+        };
+        let mut confirmed = Vec::new();
+        for (session, learner) in &candidacy.learners {
+            if let Some(since) = learner.acknowledged.filter(|_| is_forgetful(learner)) {
+                let answered = |one: &Learner| one.supports(epoch) && one.answered > since;
+                let mut quorum = candidacy.peers_where(answered);
+                quorum.insert(self.me);
+                if self.ensemble.is_quorum(&quorum) {
+                    confirmed.push(*session);
+                }
+            }
+        }
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        for session in confirmed {
+            if let Some(learner) = candidacy.learners.get_mut(&session) {
+                learner.told_recorded = true;
+                out.push(EpochsAction::Tell { session, word: LeaderWord::Recorded { epoch } });
+            }
+        }
+    }
+
+    /// If all voters that are here have answered, and can never be enough, a larger epoch may be had.
+    fn look_for_overtaking(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        let Phase::Announcing { epoch } = candidacy.phase else { return };
+        let voters = candidacy.learners.values().filter(|one| self.ensemble.is_voter(one.peer));
+        let answers: Vec<_> = voters.map(|voter| voter.noted).collect();
+        if answers.contains(&Some(false)) && !answers.contains(&None) {
+            self.give_up(GiveUp::Overtaken { epoch }, out);
+        }
+    }
+
+    /// Whether these and we are all voters whose vote weighs something.
+    fn are_all_voters(&self, peers: &BTreeSet<ServerId>) -> bool {
+        let mut weighty = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
+        weighty.all(|voter| voter == self.me || peers.contains(&voter))
+    }
+
+    /// While we discover: the voters that have not introduced themselves.
+    pub fn missing(&self) -> BTreeSet<ServerId> {
+        let Part::Candidate(candidacy) = &self.part else { return BTreeSet::new() };
+        if candidacy.phase != Phase::Discovering {
+            return BTreeSet::new();
+        }
+        let here = candidacy.peers_where(|_| true);
+        let missing = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
+        missing.filter(|voter| *voter != self.me && !here.contains(voter)).collect()
+    }
+
+    /// Whether a quorum is here, so that only a founding still waits for others.
+    pub fn is_quorum_here(&self) -> bool {
+        let Part::Candidate(candidacy) = &self.part else { return false };
+        let mut here = candidacy.peers_where(|_| true);
+        here.insert(self.me);
+        self.ensemble.is_quorum(&here)
+    }
+
+    /// The number of the last ping, and of the newest that a quorum of those who support us has answered.
+    pub fn pings(&self) -> (u64, u64) {
+        let Part::Candidate(candidacy) = &self.part else { return (0, 0) };
+        let is_with_us = |learner: &&Learner| match candidacy.phase {
+            Phase::Leading { epoch } => learner.supports(epoch),
+            Phase::Discovering | Phase::Announcing { .. } | Phase::Synchronising { .. } => true,
+        };
+        let mut numbers: Vec<_> = candidacy.learners.values().map(|one| one.answered).collect();
+        numbers.push(candidacy.pings);
+        numbers.sort_unstable();
+        let answered = numbers.into_iter().rev().find(|number| {
+            let with_us = candidacy.learners.values().filter(is_with_us);
+            let mut quorum: BTreeSet<_> =
+                with_us.filter(|one| one.answered >= *number).map(|one| one.peer).collect();
+            quorum.insert(self.me);
+            self.ensemble.is_quorum(&quorum)
+        });
+        (candidacy.pings, answered.unwrap_or(0))
+    }
+}
+
+impl Candidacy {
+    /// Whether our own word waits for this store.
+    pub(super) fn waits_for(&self, ticket: Ticket) -> bool {
+        matches!(self.phase, Phase::Synchronising { own: Some(own), .. } if own == ticket)
+    }
+
+    /// The epoch it has proposed.
+    fn epoch(&self) -> Option<Epoch> {
+        match self.phase {
+            Phase::Discovering => None,
+            Phase::Announcing { epoch }
+            | Phase::Synchronising { epoch, .. }
+            | Phase::Leading { epoch } => Some(epoch),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What every step of [`Epochs`] keeps to. Debug builds, the simulator and the model checker evaluate it.
+
+use super::{Epochs, EpochsAction, Part, Stage};
+use crate::{
+    Step,
+    leadership::{LearnerWord, Record, SessionId},
+};
+
+/// A rule, by the sentence that it keeps.
+type Rule = (&'static str, fn(Step<'_, Epochs>) -> bool);
+
+const RULES: [Rule; 7] = [
+    (
+        "no promise and no record ever falls, and nothing is acknowledged that was not accepted",
+        nothing_falls,
+    ),
+    ("what is put on disk is newer than what is there, and recorded", a_record_only_grows),
+    ("the word of a voter that counts is on disk before it is said", a_word_is_on_disk),
+    (
+        "an epoch begins once, is on our disk by then, and only while no earlier work goes on",
+        a_beginning_is_durable,
+    ),
+    ("an epoch is proposed once, and is newer than all that we had accepted", a_proposal_is_new),
+    ("whoever follows was told that the epoch has begun", following_is_told),
+    ("nothing is said on a session that is not open", only_open_sessions),
+];
+
+/// The first rule that this step breaks, if it breaks any.
+pub fn first_broken(step: Step<'_, Epochs>) -> Option<&'static str> {
+    RULES.iter().find(|(_, keeps)| !keeps(step)).map(|(rule, _)| *rule)
+}
+
+fn nothing_falls(Step { before, after, .. }: Step<'_, Epochs>) -> bool {
+    let (old, new) = (before.record, after.record);
+    let kept = !old.confirmed || new.confirmed && old.ensemble == new.ensemble;
+    after.accepted >= before.accepted
+        && new.accepted >= old.accepted
+        && new.current >= old.current
+        && new.recorded >= old.recorded
+        && new.accepted >= new.current
+        && after.accepted >= new.accepted
+        && kept
+}
+
+fn a_record_only_grows(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
+    let records = actions.iter().filter_map(|action| {
+        if let EpochsAction::Store { record, .. } = action { Some(record) } else { None }
+    });
+    let on_disk = after.record;
+    let grows = |record: &Record| {
+        record.recorded
+            && record.accepted >= on_disk.accepted
+            && record.current >= on_disk.current
+            && record.accepted >= record.current
+            && record.accepted <= after.accepted
+    };
+    records.into_iter().all(grows)
+}
+
+fn a_word_is_on_disk(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {
+    if !after.ensemble.is_voter(after.me) {
+        return true;
+    }
+    said(actions).all(|(_, word)| match word {
+        // One that does not count needs no disk: its voter has accepted a newer epoch, or is an amnesiac.
+        LearnerWord::Ack { epoch } => {
+            let counts = after.record.recorded && after.accepted == *epoch;
+            !counts || after.record.current == *epoch
+        }
+        LearnerWord::AckEpoch { current, .. } => {
+            current.is_none() || after.accepted > before.accepted
+        }
+        LearnerWord::Info(_) | LearnerWord::Pong { .. } | LearnerWord::Other => true,
+    })
+}
+
+fn a_beginning_is_durable(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {
+    let began = actions.iter().filter_map(|action| {
+        if let EpochsAction::Began { epoch } = action { Some(*epoch) } else { None }
+    });
+    let began: Vec<_> = began.collect();
+    let [epoch] = began[..] else { return began.is_empty() };
+    let was_leading = matches!(before.stage(), Stage::Leading { .. });
+    let on_disk = after.record;
+    !was_leading && on_disk.current == epoch && on_disk.recorded && !after.work_goes_on
+}
+
+fn a_proposal_is_new(Step { before, after, .. }: Step<'_, Epochs>) -> bool {
+    let proposed = |epochs: &Epochs| match epochs.stage() {
+        Stage::Announcing { epoch } | Stage::Synchronising { epoch } | Stage::Leading { epoch } => {
+            Some(epoch)
+        }
+        Stage::Looking | Stage::Discovering | Stage::Joining { .. } | Stage::Following { .. } => {
+            None
+        }
+    };
+    match (proposed(before), proposed(after)) {
+        (_, None) => true,
+        (None, Some(new)) => new > before.accepted && after.accepted == new,
+        // It stays the same, unless we were elected anew meanwhile.
+        (Some(old), Some(new)) => new >= old,
+    }
+}
+
+fn following_is_told(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {
+    let follows = |epochs: &Epochs| matches!(epochs.stage(), Stage::Following { .. });
+    let told = actions.iter().any(|action| matches!(action, EpochsAction::Follows { .. }));
+    told == (follows(after) && !follows(before))
+}
+
+fn only_open_sessions(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
+    let is_open = |session| match &after.part {
+        Part::Looking { .. } => false,
+        Part::Candidate(candidacy) => candidacy.sessions().any(|served| served == session),
+        Part::Learner(learning) => learning.session() == Some(session),
+    };
+    let told = actions.iter().filter_map(|action| {
+        if let EpochsAction::Tell { session, .. } = action { Some(*session) } else { None }
+    });
+    // Who gives up closes what it has said something on.
+    let closed = |session| actions.contains(&EpochsAction::Close { session });
+    let said = said(actions).map(|(session, _)| session);
+    told.chain(said).all(|session| is_open(session) || closed(session))
+}
+
+/// What we said to our leader.
+fn said(actions: &[EpochsAction]) -> impl Iterator<Item = (SessionId, &LearnerWord)> {
+    actions.iter().filter_map(|action| {
+        if let EpochsAction::Say { session, word } = action { Some((*session, word)) } else { None }
+    })
+}

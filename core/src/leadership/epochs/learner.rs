@@ -1,0 +1,285 @@
+//! The learner's side: from a leader that was elected to one that is followed.
+
+use super::{Epochs, EpochsAction, GiveUp, Part, Stage, Ticket};
+use crate::{
+    ServerId,
+    election::Epoch,
+    leadership::{EnsembleId, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
+};
+
+/// What a member knows of the leader that was elected.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Learning {
+    leader: ServerId,
+    /// Where we have introduced ourselves.
+    session: Option<SessionId>,
+    step: LearnerStep,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum LearnerStep {
+    /// Its epoch is awaited.
+    Introduced,
+    /// We have taken note of its epoch.
+    Noted(Noted),
+    /// Our record is on its way to the disk; then our word is said.
+    Storing(Noted, Ticket),
+    /// Our word is said.
+    Acknowledged(Noted),
+    /// The epoch has begun.
+    Following(Noted),
+    /// The same, and the record that ends our amnesia is on its way to the disk.
+    Recording(Noted, Ticket),
+}
+
+/// The epoch of a leader, and what we said to it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Noted {
+    epoch: Epoch,
+    /// We had accepted none as new before.
+    counts: bool,
+    /// The ensemble, if the leader is one of ours.
+    ensemble: Option<EnsembleId>,
+}
+
+impl LearnerStep {
+    const fn noted(self) -> Option<Noted> {
+        match self {
+            Self::Introduced => None,
+            Self::Noted(noted)
+            | Self::Storing(noted, _)
+            | Self::Acknowledged(noted)
+            | Self::Following(noted)
+            | Self::Recording(noted, _) => Some(noted),
+        }
+    }
+}
+
+impl Learning {
+    pub(super) const fn new(leader: ServerId) -> Self {
+        Self { leader, session: None, step: LearnerStep::Introduced }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        let leader = self.leader;
+        match self.step {
+            LearnerStep::Introduced
+            | LearnerStep::Noted(_)
+            | LearnerStep::Storing(..)
+            | LearnerStep::Acknowledged(_) => Stage::Joining { leader },
+            LearnerStep::Following(noted) | LearnerStep::Recording(noted, _) => {
+                Stage::Following { leader, epoch: noted.epoch }
+            }
+        }
+    }
+
+    pub(super) const fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// What was to be stored with one ticket is stored with another.
+    pub(super) fn wait_for(&mut self, failed: Ticket, again: Ticket) {
+        match &mut self.step {
+            LearnerStep::Storing(_, ticket) | LearnerStep::Recording(_, ticket) => {
+                if *ticket == failed {
+                    *ticket = again;
+                }
+            }
+            LearnerStep::Introduced
+            | LearnerStep::Noted(_)
+            | LearnerStep::Acknowledged(_)
+            | LearnerStep::Following(_) => {}
+        }
+    }
+
+    /// The session is over. Returns whether it is the one on which we have introduced ourselves.
+    pub(super) fn leave(&mut self, session: SessionId) -> bool {
+        let is_over = self.session == Some(session);
+        if is_over {
+            self.session = None;
+            self.step = LearnerStep::Introduced;
+        }
+        is_over
+    }
+}
+
+impl Epochs {
+    pub(super) fn introduced(&mut self, session: SessionId, out: &mut Vec<EpochsAction>) {
+        let Part::Learner(learning) = &mut self.part else {
+            return out.push(EpochsAction::Close { session });
+        };
+        if let Some(session) = learning.session.replace(session) {
+            out.push(EpochsAction::Close { session });
+        }
+        learning.step = LearnerStep::Introduced;
+        self.drop_failed_store();
+    }
+
+    pub(super) fn leader_said(
+        &mut self,
+        session: SessionId,
+        word: LeaderWord,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let Part::Learner(learning) = &self.part else { return };
+        if learning.session != Some(session) {
+            return;
+        }
+        let step = learning.step;
+        match (word, step) {
+            (LeaderWord::Info { epoch, block }, LearnerStep::Introduced) => {
+                self.take_note(session, epoch, block, out);
+            }
+            (LeaderWord::NewLeader { epoch, founding }, LearnerStep::Noted(noted)) => {
+                if epoch == noted.epoch {
+                    self.take_in(session, noted, founding, out);
+                } else {
+                    self.give_up(GiveUp::Misfit, out);
+                }
+            }
+            (LeaderWord::UpToDate, LearnerStep::Acknowledged(noted)) => {
+                self.step(LearnerStep::Following(noted));
+                let word = LearnerWord::Ack { epoch: noted.epoch };
+                out.push(EpochsAction::Say { session, word });
+                let Part::Learner(Learning { leader, .. }) = self.part else { return };
+                let counts = self.record.recorded && self.record.current == noted.epoch;
+                out.push(EpochsAction::Follows { leader, epoch: noted.epoch, counts });
+                if self.record.current == noted.epoch {
+                    self.confirm_ensemble(out);
+                }
+            }
+            (LeaderWord::Recorded { epoch }, LearnerStep::Following(noted)) => {
+                if epoch == noted.epoch && self.accepted <= epoch && self.i_am_voter() {
+                    self.put_on_disk(noted, out);
+                    self.step(LearnerStep::Recording(noted, self.last_ticket));
+                }
+            }
+            (
+                LeaderWord::Ping { number, .. },
+                LearnerStep::Following(_) | LearnerStep::Recording(..),
+            ) => {
+                out.push(EpochsAction::Say { session, word: LearnerWord::Pong { number } });
+            }
+            // A real server answers no ping before UPTODATE.
+            (
+                LeaderWord::Ping { number: Some(number), .. } | LeaderWord::Waiting { number, .. },
+                _,
+            ) => {
+                let word = LearnerWord::Pong { number: Some(number) };
+                out.push(EpochsAction::Say { session, word });
+            }
+            (LeaderWord::Refused { reason }, _) => self.give_up(GiveUp::Refused { reason }, out),
+            (LeaderWord::Released { epoch }, _) => {
+                if step.noted().is_none_or(|noted| noted.epoch <= epoch) {
+                    self.give_up(GiveUp::Released { epoch }, out);
+                }
+            }
+            (LeaderWord::Info { .. }, _)
+            | (LeaderWord::NewLeader { .. }, LearnerStep::Introduced) => {
+                self.give_up(GiveUp::Misfit, out);
+            }
+            // Real followers pass over what comes twice or late.
+            (
+                LeaderWord::Sync { .. }
+                | LeaderWord::NewLeader { .. }
+                | LeaderWord::UpToDate
+                | LeaderWord::Ping { .. }
+                | LeaderWord::Recorded { .. }
+                | LeaderWord::Other,
+                _,
+            ) => {}
+        }
+    }
+
+    /// The leader proposes this epoch.
+    fn take_note(
+        &mut self,
+        session: SessionId,
+        epoch: Epoch,
+        block: Option<LeaderBlock>,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let theirs = block.map(|block| block.ensemble);
+        if theirs.is_none() && self.i_am_voter() {
+            return self.give_up(GiveUp::RealLeader, out);
+        }
+        if let (Some(theirs), Some(ours)) = (theirs, self.record.ensemble)
+            && theirs != ours
+            && self.record.confirmed
+        {
+            return self.give_up(GiveUp::OtherEnsemble { theirs, ours }, out);
+        }
+        // One that real servers would leave as well; a voter of ours stays beside one with an epoch that it has promised past.
+        let oldest = if self.i_am_voter() { self.record.current } else { self.accepted };
+        if epoch < oldest {
+            return self.give_up(GiveUp::OldLeader { epoch, ours: oldest }, out);
+        }
+        let counts = epoch > self.accepted;
+        self.accepted = self.accepted.max(epoch);
+        // Who has no vote has nothing on disk, and nothing to withhold.
+        let is_counted = counts || !self.i_am_voter();
+        let current = is_counted.then_some(self.record.current);
+        let word = LearnerWord::AckEpoch { current, zxid: self.zxid };
+        out.push(EpochsAction::Say { session, word });
+        self.step(LearnerStep::Noted(Noted { epoch, counts, ensemble: theirs }));
+    }
+
+    /// The leader's history is complete: puts our word on disk, if it counts, and says it.
+    fn take_in(
+        &mut self,
+        session: SessionId,
+        noted: Noted,
+        founding: bool,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let remembers = self.record.recorded || (noted.counts && founding);
+        let is_newest = noted.epoch == self.accepted;
+        let is_new = self.record.current < noted.epoch || !self.record.recorded;
+        if self.i_am_voter() && remembers && is_newest && is_new {
+            self.put_on_disk(noted, out);
+            self.step(LearnerStep::Storing(noted, self.last_ticket));
+        } else {
+            self.acknowledge(session, noted, out);
+        }
+    }
+
+    fn put_on_disk(&mut self, noted: Noted, out: &mut Vec<EpochsAction>) {
+        let Noted { epoch, ensemble, .. } = noted;
+        self.accepted = self.accepted.max(epoch);
+        let (accepted, confirmed) = (self.accepted, self.record.confirmed);
+        let ensemble = if confirmed { self.record.ensemble } else { ensemble };
+        self.store(Record { accepted, current: epoch, recorded: true, ensemble, confirmed }, out);
+    }
+
+    pub(super) fn acknowledge_stored(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
+        let Part::Learner(learning) = &mut self.part else { return };
+        let Some(session) = learning.session else { return };
+        match learning.step {
+            LearnerStep::Storing(noted, waited) if waited == ticket => {
+                self.acknowledge(session, noted, out);
+            }
+            LearnerStep::Recording(noted, waited) if waited == ticket => {
+                learning.step = LearnerStep::Following(noted);
+                let word = LearnerWord::Ack { epoch: noted.epoch };
+                out.push(EpochsAction::Say { session, word });
+            }
+            LearnerStep::Introduced
+            | LearnerStep::Noted(_)
+            | LearnerStep::Storing(..)
+            | LearnerStep::Acknowledged(_)
+            | LearnerStep::Following(_)
+            | LearnerStep::Recording(..) => {}
+        }
+    }
+
+    fn acknowledge(&mut self, session: SessionId, noted: Noted, out: &mut Vec<EpochsAction>) {
+        self.step(LearnerStep::Acknowledged(noted));
+        out.push(EpochsAction::Say { session, word: LearnerWord::Ack { epoch: noted.epoch } });
+    }
+
+    fn step(&mut self, step: LearnerStep) {
+        if let Part::Learner(learning) = &mut self.part {
+            learning.step = step;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! [`Learner`]: what a leader knows of a learner that it serves.
+
+use crate::{
+    ServerId,
+    election::Epoch,
+    leadership::{EnsembleId, Info, LearnerBlock},
+};
+
+/// What a leader knows of a learner, on one session.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Learner {
+    pub(super) peer: ServerId,
+    /// What it had accepted when it came.
+    pub(super) accepted: Epoch,
+    pub(super) memory: Memory,
+    /// The epoch above which a new ensemble is to begin.
+    pub(super) epoch_floor: Epoch,
+    pub(super) ensemble: Claim,
+    /// Its words count in this epoch: it remembers all it has said, or is known to have said nothing.
+    pub(super) remembers: bool,
+    /// Its answer to the epoch: whether it counts.
+    pub(super) noted: Option<bool>,
+    /// NEWLEADER was said.
+    pub(super) synced: Option<Synced>,
+    /// It has answered NEWLEADER. From the ping after this number on it can be confirmed.
+    pub(super) acknowledged: Option<u64>,
+    /// The newest ping it has answered.
+    pub(super) answered: u64,
+    /// It was told that it is recorded, and writes that down.
+    pub(super) told_recorded: bool,
+}
+
+/// What a member remembers of its words.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Memory {
+    /// All of them.
+    Recorded,
+    /// Its operator says that there were none.
+    NoPast,
+    /// Nobody can tell.
+    Amnesiac,
+}
+
+/// How NEWLEADER was said.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Synced {
+    /// A learner that remembers may give its word.
+    Ordinary,
+    /// This learner is recorded with it.
+    Founding,
+}
+
+/// What a member knows of the id of its ensemble. The larger claim is the one to believe: as any two quorums meet, the id of an
+/// epoch that has begun is claimed with that epoch, or with a newer one, in every quorum.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Claim {
+    pub(super) confirmed: bool,
+    current: Epoch,
+    pub(super) id: Option<EnsembleId>,
+}
+
+impl Claim {
+    pub(super) fn of(block: &LearnerBlock) -> Self {
+        let current = if block.ensemble.is_some() { block.current } else { Epoch(0) };
+        Self { confirmed: block.confirmed, current, id: block.ensemble }
+    }
+}
+
+impl Memory {
+    pub(super) const fn of(recorded: bool, new_ensemble: bool) -> Self {
+        match (recorded, new_ensemble) {
+            (true, _) => Self::Recorded,
+            (false, true) => Self::NoPast,
+            (false, false) => Self::Amnesiac,
+        }
+    }
+
+    /// Whether its words count, as far as an ensemble goes that has no epoch yet, or has one.
+    pub(super) const fn counts(self, nothing_yet: bool) -> bool {
+        match self {
+            Self::Recorded => true,
+            // "My directory has no past" is believed only where nobody remembers anything.
+            Self::NoPast => nothing_yet,
+            Self::Amnesiac => false,
+        }
+    }
+}
+
+impl Learner {
+    pub(super) fn new(peer: ServerId, info: &Info) -> Self {
+        let block = info.block.as_ref();
+        let memory = block.map(|block| Memory::of(block.recorded, block.new_ensemble));
+        let memory = memory.unwrap_or(Memory::Amnesiac);
+        Self {
+            peer,
+            accepted: info.accepted,
+            memory,
+            epoch_floor: block.map(|block| block.epoch_floor).unwrap_or_default(),
+            ensemble: block.map(Claim::of).unwrap_or_default(),
+            remembers: memory == Memory::Recorded,
+            noted: None,
+            synced: None,
+            acknowledged: None,
+            answered: 0,
+            told_recorded: false,
+        }
+    }
+
+    /// Whether its word for the epoch counts towards its beginning.
+    pub(super) fn has_given_its_word(&self) -> bool {
+        let founding = self.synced == Some(Synced::Founding);
+        self.noted == Some(true) && self.acknowledged.is_some() && (self.remembers || founding)
+    }
+
+    /// Whether it supports the leader of an epoch that has begun: it follows, and remembers no newer epoch.
+    pub(super) fn supports(&self, epoch: Epoch) -> bool {
+        let recorded = self.memory == Memory::Recorded || self.has_given_its_word();
+        self.acknowledged.is_some() && recorded && self.accepted <= epoch
+    }
+}

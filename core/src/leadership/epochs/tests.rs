@@ -1,0 +1,502 @@
+//! Ensembles of [`Epochs`] whose words are carried by hand.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::*;
+use crate::membership::Member;
+
+/// Something on its way.
+#[derive(Clone, Debug)]
+enum Mail {
+    ToLeader { session: SessionId, word: LearnerWord },
+    ToLearner { session: SessionId, word: LeaderWord },
+}
+
+/// One member of a test.
+struct Seat {
+    core: Epochs,
+    began: Vec<Epoch>,
+    follows: Vec<(ServerId, Epoch, bool)>,
+    gave_up: Vec<GiveUp>,
+    /// Stores that were asked for and are not reported.
+    stores: VecDeque<Ticket>,
+    recorded: bool,
+}
+
+/// An ensemble: sessions are pairs of a learner and a leader.
+struct Table {
+    ensemble: Arc<Ensemble>,
+    seats: BTreeMap<ServerId, Seat>,
+    mail: VecDeque<(ServerId, Mail)>,
+    /// Leader's session to learner.
+    sessions: BTreeMap<SessionId, (ServerId, ServerId)>,
+    last_session: u64,
+    /// Stores are done at once.
+    fast_disks: bool,
+}
+
+fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+fn identity(number: u64) -> Identity {
+    Identity {
+        directory: DirectoryId(number),
+        incarnation: Incarnation(1),
+        new_ensemble: false,
+        epoch_floor: Epoch(0),
+        ensemble_name: "".into(),
+        members: "".into(),
+        drawn: EnsembleId(100 + number),
+    }
+}
+
+fn record(epoch: i64) -> Record {
+    let (accepted, current) = (Epoch(epoch), Epoch(epoch));
+    Record { accepted, current, recorded: true, ensemble: None, confirmed: false }
+}
+
+impl Table {
+    /// Voters 1 to `count`, with these records.
+    fn of(records: &[Record]) -> Self {
+        let count = records.len() as u64;
+        let members = (1..=count).map(|number| Member::voter(id(number)));
+        let ensemble = Arc::new(Ensemble::new(members).unwrap());
+        let mut table = Self {
+            ensemble,
+            seats: BTreeMap::new(),
+            mail: VecDeque::new(),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            fast_disks: true,
+        };
+        for (number, record) in (1..).zip(records) {
+            table.seat(number, identity(number), *record);
+        }
+        table
+    }
+
+    fn seat(&mut self, number: u64, identity: Identity, record: Record) {
+        let core = Epochs::new(id(number), self.ensemble.clone(), identity.into(), Zxid(0), record);
+        let seat = Seat {
+            core,
+            began: vec![],
+            follows: vec![],
+            gave_up: vec![],
+            stores: VecDeque::new(),
+            recorded: false,
+        };
+        self.seats.insert(id(number), seat);
+    }
+
+    fn tell(&mut self, number: u64, event: EpochsEvent) {
+        let me = id(number);
+        let actions = self.seats.get_mut(&me).unwrap().core.actions_on(event);
+        for action in actions {
+            self.perform(me, action);
+        }
+    }
+
+    fn perform(&mut self, me: ServerId, action: EpochsAction) {
+        let seat = self.seats.get_mut(&me).unwrap();
+        match action {
+            EpochsAction::Tell { session, word } => {
+                if let Some((learner, _)) = self.sessions.get(&session) {
+                    self.mail.push_back((*learner, Mail::ToLearner { session, word }));
+                }
+            }
+            EpochsAction::Say { session, word } => {
+                if let Some((_, leader)) = self.sessions.get(&session) {
+                    self.mail.push_back((*leader, Mail::ToLeader { session, word }));
+                }
+            }
+            EpochsAction::Close { session } => {
+                if let Some((learner, leader)) = self.sessions.remove(&session) {
+                    let other = if me == learner { leader } else { learner };
+                    self.tell_id(other, EpochsEvent::Ended { session });
+                }
+            }
+            EpochsAction::Store { ticket, .. } => seat.stores.push_back(ticket),
+            EpochsAction::Began { epoch } => seat.began.push(epoch),
+            EpochsAction::Follows { leader, epoch, counts } => {
+                seat.follows.push((leader, epoch, counts));
+            }
+            EpochsAction::GiveUp(why) => seat.gave_up.push(why),
+            EpochsAction::Recorded => seat.recorded = true,
+        }
+    }
+
+    fn tell_id(&mut self, me: ServerId, event: EpochsEvent) {
+        self.tell(me.number(), event);
+    }
+
+    /// This member is told that the leader is elected, and introduces itself.
+    fn join(&mut self, number: u64, leader: u64) {
+        self.tell(number, EpochsEvent::Elected { leader: id(leader) });
+        self.introduce(number, leader);
+    }
+
+    fn introduce(&mut self, number: u64, leader: u64) {
+        self.last_session += 1;
+        let session = SessionId::Accepted(self.last_session);
+        self.sessions.insert(session, (id(number), id(leader)));
+        let info = self.seats[&id(number)].core.info();
+        self.tell(number, EpochsEvent::Introduced { session });
+        self.tell(leader, EpochsEvent::Arrived { session, peer: id(number), info });
+    }
+
+    fn lead(&mut self, number: u64) {
+        self.tell(number, EpochsEvent::Elected { leader: id(number) });
+    }
+
+    /// Carries words and serves disks until nothing is left to do.
+    fn settle(&mut self) {
+        loop {
+            if self.fast_disks {
+                let waiting = self
+                    .seats
+                    .iter_mut()
+                    .find_map(|(me, seat)| seat.stores.pop_front().map(|ticket| (*me, ticket)));
+                if let Some((me, ticket)) = waiting {
+                    self.tell_id(me, EpochsEvent::Stored { ticket });
+                    continue;
+                }
+            }
+            let Some((to, mail)) = self.mail.pop_front() else { return };
+            let (session, event) = match mail {
+                Mail::ToLeader { session, word } => {
+                    (session, EpochsEvent::LearnerSaid { session, word })
+                }
+                Mail::ToLearner { session, word } => {
+                    (session, EpochsEvent::LeaderSaid { session, word })
+                }
+            };
+            if self.sessions.contains_key(&session) {
+                self.tell_id(to, event);
+            }
+        }
+    }
+
+    /// The member's process dies; it begins again with what is on its disk.
+    fn crash(&mut self, number: u64) {
+        let record = self.seats[&id(number)].core.record();
+        self.begin_again(number, record);
+    }
+
+    fn begin_again(&mut self, number: u64, record: Record) {
+        let me = id(number);
+        let broken: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, (learner, leader))| *learner == me || *leader == me)
+            .map(|(session, ends)| (*session, *ends))
+            .collect();
+        self.seat(number, identity(number), record);
+        for (session, (learner, leader)) in broken {
+            self.sessions.remove(&session);
+            let other = if learner == me { leader } else { learner };
+            self.tell_id(other, EpochsEvent::Ended { session });
+        }
+    }
+
+    fn began(&self, number: u64) -> &[Epoch] {
+        &self.seats[&id(number)].began
+    }
+
+    fn stage(&self, number: u64) -> Stage {
+        self.seats[&id(number)].core.stage()
+    }
+
+    fn follows(&self, number: u64) -> Option<(u64, i64, bool)> {
+        let last = self.seats[&id(number)].follows.last();
+        last.map(|(leader, epoch, counts)| (leader.number(), epoch.0, *counts))
+    }
+}
+
+const NEW: Record = Record {
+    accepted: Epoch(0),
+    current: Epoch(0),
+    recorded: false,
+    ensemble: None,
+    confirmed: false,
+};
+
+#[test]
+fn a_quorum_that_remembers_begins_the_next_epoch_and_those_who_come_late_follow() {
+    let mut table = Table::of(&[record(4), record(6), record(5)]);
+    table.lead(3);
+    table.settle();
+    assert_eq!(table.stage(3), Stage::Discovering);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(7)]);
+    assert_eq!(table.follows(2), Some((3, 7, true)));
+    table.join(1, 3);
+    table.settle();
+    assert_eq!(table.follows(1), Some((3, 7, true)));
+    for number in 1..=3 {
+        let on_disk = table.seats[&id(number)].core.record();
+        assert_eq!((on_disk.accepted, on_disk.current), (Epoch(7), Epoch(7)), "{number}");
+        let id = (on_disk.ensemble, on_disk.confirmed);
+        assert_eq!(id, (Some(EnsembleId(103)), true), "{number}");
+    }
+}
+
+#[test]
+fn those_who_came_before_we_were_elected_are_served_at_once() {
+    let mut table = Table::of(&[record(0); 3]);
+    table.join(1, 3);
+    table.join(2, 3);
+    table.settle();
+    table.lead(3);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(1)]);
+    assert!(table.follows(1).is_some() && table.follows(2).is_some());
+}
+
+#[test]
+fn a_lone_voter_begins_by_itself_though_its_directory_is_new() {
+    let mut table = Table::of(&[NEW]);
+    table.lead(1);
+    table.settle();
+    assert_eq!(table.began(1), [Epoch(1)]);
+    assert!(table.seats[&id(1)].core.record().recorded);
+}
+
+#[test]
+fn a_new_ensemble_begins_when_all_its_voters_are_there_and_says_who_is_missing() {
+    let mut table = Table::of(&[NEW; 3]);
+    table.lead(2);
+    table.join(1, 2);
+    table.settle();
+    assert_eq!(table.stage(2), Stage::Discovering);
+    assert_eq!(table.seats[&id(2)].core.missing(), [id(3)].into());
+    table.join(3, 2);
+    table.settle();
+    assert_eq!(table.began(2), [Epoch(1)]);
+    assert!((1..=3).all(|number| table.seats[&id(number)].core.record().recorded));
+}
+
+#[test]
+fn a_founding_that_loses_a_voter_half_way_begins_again() {
+    let mut table = Table::of(&[NEW; 3]);
+    table.fast_disks = false;
+    table.lead(2);
+    table.join(1, 2);
+    table.join(3, 2);
+    table.settle();
+    // 2 has it on disk and stops: one voter is recorded, two are not.
+    let ticket = table.seats.get_mut(&id(2)).unwrap().stores.pop_front().unwrap();
+    table.tell(2, EpochsEvent::Stored { ticket });
+    table.crash(2);
+    table.fast_disks = true;
+    for number in [1, 3] {
+        table.seats.get_mut(&id(number)).unwrap().stores.clear();
+        table.crash(number);
+    }
+    table.lead(3);
+    table.join(1, 3);
+    table.settle();
+    assert_eq!(table.stage(3), Stage::Discovering, "no quorum remembers");
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(2)]);
+}
+
+#[test]
+fn a_quorum_that_was_told_to_have_no_past_founds_without_the_rest_but_not_beside_memory() {
+    let told = |number| Identity { new_ensemble: true, epoch_floor: Epoch(40), ..identity(number) };
+    let mut table = Table::of(&[NEW; 3]);
+    table.seat(1, told(1), NEW);
+    table.seat(2, told(2), NEW);
+    table.lead(2);
+    table.join(1, 2);
+    table.settle();
+    assert_eq!(table.began(2), [Epoch(41)], "above the floor");
+    assert_eq!(table.follows(1), Some((2, 41, true)));
+
+    let mut table = Table::of(&[record(3), NEW, NEW]);
+    table.seat(2, told(2), NEW);
+    table.lead(2);
+    table.join(1, 2);
+    table.settle();
+    assert_eq!(table.stage(2), Stage::Discovering, "1 remembers epochs: this ensemble has a past");
+}
+
+#[test]
+fn a_wiped_voter_counts_only_after_a_quorum_has_answered_a_later_ping() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.join(1, 3);
+    table.settle();
+    table.begin_again(1, NEW);
+    table.join(1, 3);
+    table.settle();
+    assert_eq!(table.follows(1), Some((3, 2, false)));
+    assert!(!table.seats[&id(1)].core.record().recorded);
+    table.tell(3, EpochsEvent::PingDue);
+    table.settle();
+    assert!(table.seats[&id(1)].recorded);
+    let on_disk = table.seats[&id(1)].core.record();
+    assert_eq!((on_disk.accepted, on_disk.current), (Epoch(2), Epoch(2)));
+    // From now on it counts: with it alone the leader has a quorum.
+    table.crash(2);
+    table.tell(3, EpochsEvent::PingDue);
+    table.settle();
+    let (pings, answered) = table.seats[&id(3)].core.pings();
+    assert_eq!(pings, answered);
+}
+
+#[test]
+fn an_amnesiac_supports_nobody_and_a_leader_does_not_hear_a_quorum_from_it() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    table.begin_again(1, NEW);
+    table.join(1, 3);
+    table.settle();
+    table.crash(2);
+    for _ in 0..3 {
+        table.tell(3, EpochsEvent::PingDue);
+        table.settle();
+    }
+    let (pings, answered) = table.seats[&id(3)].core.pings();
+    assert!(answered < pings, "{answered} of {pings}");
+    assert!(!table.seats[&id(1)].core.record().recorded);
+}
+
+#[test]
+fn a_voter_that_has_promised_past_the_leader_follows_without_counting() {
+    let above = Record { accepted: Epoch(9), ..record(1) };
+    let mut table = Table::of(&[record(1), record(1), above]);
+    table.lead(1);
+    table.join(2, 1);
+    table.settle();
+    assert_eq!(table.began(1), [Epoch(2)]);
+    table.join(3, 1);
+    table.settle();
+    assert_eq!(table.follows(3), Some((1, 2, false)));
+    assert_eq!(table.seats[&id(3)].core.accepted(), Epoch(9));
+    table.crash(2);
+    table.tell(1, EpochsEvent::PingDue);
+    table.settle();
+    let (pings, answered) = table.seats[&id(1)].core.pings();
+    assert!(answered < pings);
+}
+
+#[test]
+fn one_epoch_gets_the_word_of_a_voter_once_whoever_else_proposes_it() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.fast_disks = false;
+    table.lead(1);
+    table.join(3, 1);
+    table.settle();
+    // 3 has accepted 2 from 1, and leaves it for 2, which proposes 3, as 3 says what it has accepted.
+    table.lead(2);
+    table.join(3, 2);
+    table.fast_disks = true;
+    table.settle();
+    assert_eq!(table.began(1), []);
+    assert_eq!(table.began(2), [Epoch(3)]);
+}
+
+#[test]
+fn a_link_that_breaks_and_returns_costs_a_leader_nothing() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    let session = *table.sessions.keys().next().unwrap();
+    table.sessions.remove(&session);
+    table.tell(2, EpochsEvent::Ended { session });
+    assert_eq!(table.stage(2), Stage::Joining { leader: id(3) });
+    table.introduce(2, 3);
+    table.settle();
+    assert_eq!(table.follows(2), Some((3, 2, true)));
+    table.tell(3, EpochsEvent::PingDue);
+    table.settle();
+    assert_eq!(table.seats[&id(3)].core.pings(), (1, 1));
+    assert_eq!(table.began(3), [Epoch(2)]);
+}
+
+#[test]
+fn no_epoch_begins_while_work_of_an_earlier_one_goes_on() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.tell(3, EpochsEvent::WorkGoesOn(true));
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.stage(3), Stage::Synchronising { epoch: Epoch(2) });
+    table.tell(3, EpochsEvent::WorkGoesOn(false));
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(2)]);
+}
+
+#[test]
+fn a_candidate_that_cannot_write_gives_up_and_a_learner_tries_again() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.fast_disks = false;
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    let failed = |table: &mut Table, number| {
+        let ticket = table.seats.get_mut(&id(number)).unwrap().stores.pop_front().unwrap();
+        table.tell(number, EpochsEvent::StoreFailed { ticket });
+    };
+    failed(&mut table, 2);
+    table.settle();
+    assert!(table.seats[&id(2)].core.is_unable_to_store());
+    table.tell(2, EpochsEvent::StoreAgain);
+    table.fast_disks = true;
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(2)]);
+
+    table.fast_disks = false;
+    table.tell(3, EpochsEvent::Unelected);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    failed(&mut table, 3);
+    assert_eq!(table.seats[&id(3)].gave_up, [GiveUp::Disk]);
+    assert_eq!(table.stage(3), Stage::Looking);
+}
+
+#[test]
+fn members_of_two_ensembles_do_not_mix() {
+    let of = |ensemble, epoch| Record {
+        ensemble: Some(EnsembleId(ensemble)),
+        confirmed: true,
+        ..record(epoch)
+    };
+    let mut table = Table::of(&[of(7, 2), of(8, 3), of(8, 3)]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(4)]);
+    table.join(1, 3);
+    table.settle();
+    let other = GiveUp::OtherEnsemble { theirs: EnsembleId(8), ours: EnsembleId(7) };
+    assert_eq!(table.seats[&id(1)].gave_up, [other]);
+}
+
+#[test]
+fn the_last_epoch_there_can_be_is_followed_by_none() {
+    let mut table = Table::of(&[record(EPOCH_MAX.0); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.seats[&id(3)].gave_up, [GiveUp::NoEpochLeft]);
+}
+
+#[test]
+fn who_expects_the_wrong_one_to_lead_is_sent_away() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.join(1, 2);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.sessions.len(), 1, "the session of 1 with 2 is over");
+    table.introduce(1, 2);
+    assert_eq!(table.sessions.len(), 1);
+}
