@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ServerId;
 
-use super::{History, Notification, Round, Vote};
+use super::{Epoch, History, Notification, Round, Vote};
 
 /// What happened.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -29,6 +29,23 @@ pub enum Event {
     Unreachable { peer: ServerId },
     /// A timer that was set has run out. One that was cleared meanwhile is ignored.
     TimerFired(Timer),
+    /// What followed the decision for this leader in this round is a leadership: a quorum keeps its epoch. From now on its
+    /// heartbeats show whether it lasts. Ignored unless that decision still stands.
+    Established {
+        leader: ServerId,
+        round: Round,
+        /// Which epoch it is.
+        epoch: Epoch,
+    },
+    /// What followed the decision for this leader in this round is over, or came to nothing: look again. Ignored unless that
+    /// decision still stands.
+    LookAgain { leader: ServerId, round: Round },
+    /// We have this epoch on disk as the last that we took part in: our votes for ourselves carry it.
+    EpochStored(Epoch),
+    /// Do not propose ourselves any more: vote for the best of the others.
+    Withdraw,
+    /// Propose ourselves again.
+    Stand,
 }
 
 /// What is to be done, in this order.
@@ -86,6 +103,13 @@ pub struct Decision {
     pub vote: Vote,
     /// The round in which it won.
     pub round: Round,
+}
+
+impl Decision {
+    /// Whether this is the decision for that leader in that round. Its vote may since have taken on the epoch of the leadership.
+    pub fn is_for(&self, leader: ServerId, round: Round) -> bool {
+        self.vote.leader == leader && self.round == round
+    }
 }
 
 /// What an election makes of a server. An election result is a candidacy, not yet leadership.

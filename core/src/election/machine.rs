@@ -3,6 +3,7 @@
 mod excerpt;
 mod hearing;
 pub mod invariants;
+mod leadership;
 pub(super) mod watch;
 
 use std::{
@@ -35,6 +36,8 @@ pub struct Election {
     pub(super) config_text: Arc<str>,
     /// What we stand on.
     pub(super) history: History,
+    /// We do not propose ourselves.
+    pub(super) withdrawn: bool,
     pub(super) state: State,
     pub(super) round: Round,
     /// What we vote for in this round, and once settled what we settled on.
@@ -105,6 +108,7 @@ impl Election {
             timing,
             config_text,
             history: History::default(),
+            withdrawn: false,
             state: State::Idle,
             round: Round::default(),
             vote: None,
@@ -130,6 +134,13 @@ impl Election {
             Event::Doubted { peer } => self.doubted(peer, out),
             Event::Unreachable { peer } => self.unreachable(peer, out),
             Event::TimerFired(timer) => self.timer_fired(timer, out),
+            Event::Established { leader, round, epoch } => {
+                self.establish(leader, round, epoch, out);
+            }
+            Event::LookAgain { leader, round } => self.look_again(leader, round, out),
+            Event::EpochStored(epoch) => self.stand_on(epoch, out),
+            Event::Withdraw => self.withdrawn = true,
+            Event::Stand => self.stand(out),
         }
     }
 
@@ -210,7 +221,7 @@ impl Election {
         let mut best = None;
         for (voter, ballot) in early.iter().filter(|(_, ballot)| ballot.round == self.round) {
             self.tally.record(voter, *ballot);
-            best = best.max(Some(ballot.vote).filter(|vote| self.ensemble.may_lead(vote.leader)));
+            best = best.max(self.candidacy(ballot.vote));
         }
         best
     }
@@ -285,6 +296,9 @@ impl Election {
     /// Ends the election.
     pub(super) fn decide(&mut self, vote: Vote, round: Round, out: &mut Vec<Action>) {
         debug_assert!(self.decision().is_none(), "an election ends once");
+        if self.withdrawn && vote.leader == self.me {
+            return self.decline(out);
+        }
         let standing = if vote.leader == self.me {
             Standing::Leading
         } else if self.i_am_voter() {
@@ -349,7 +363,8 @@ impl Election {
             },
         };
         let format = self.format();
-        let notification = Notification { state, vote: self.vote, round: self.round, format };
+        let vote = self.vote.or_else(|| self.stand_in());
+        let notification = Notification { state, vote, round: self.round, format };
         Action::Say { to, notification }
     }
 
@@ -357,7 +372,7 @@ impl Election {
     /// to settle looks for a better vote without regard to its round, and would put that off until it next hears one.
     pub(super) fn ask(&self, to: ServerId) -> Action {
         let (state, round) = (PeerState::Looking, Round::OF_A_QUESTION);
-        let vote = self.vote.map(|vote| Vote { epoch: Epoch(-1), ..vote });
+        let vote = self.vote.map(|vote| Vote { epoch: Epoch::OF_NO_CANDIDATE, ..vote });
         let question = Notification { state, vote, round, format: self.format() };
         Action::Ask { to, question }
     }
@@ -396,9 +411,10 @@ impl Election {
         Some(Ballot { state, vote, round: self.round, version: 0 })
     }
 
-    /// What we begin every round with: ourselves, if we may lead; otherwise nobody.
-    fn initial_vote(&self) -> Option<Vote> {
-        self.ensemble.may_lead(self.me).then_some(Vote::new(self.history, self.me))
+    /// What we begin every round with: ourselves, if we may lead and propose ourselves; otherwise nobody.
+    pub(super) fn initial_vote(&self) -> Option<Vote> {
+        let stands = self.ensemble.may_lead(self.me) && !self.withdrawn;
+        stands.then_some(Vote::new(self.history, self.me))
     }
 
     /// Makes this our vote, and counts it if we have one.
@@ -412,7 +428,7 @@ impl Election {
     }
 
     /// Gives up a quorum that a better vote, or a voter's newer word, has overtaken.
-    fn unsettle(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn unsettle(&mut self, out: &mut Vec<Action>) {
         if self.state == State::Settling {
             self.state = State::Looking;
             out.push(Action::ClearTimer(Timer::Settle));

@@ -32,15 +32,28 @@ pub struct Ballot {
 impl Ballot {
     /// Whether two ballots elect the same leader.
     ///
-    /// While one of the two is looking, everything must be equal. Settled servers may remember different zxids and
-    /// rounds for the leader they share (ZOOKEEPER-1805): there leader and epoch decide, and the leader alone if
-    /// just one of the two has a version (ZOOKEEPER-1732).
+    /// Where both look, everything must be equal. A settled server restates its vote with the epoch of the leadership: that
+    /// agrees with the vote that others elected the leader by, in the same round, with an older epoch.
+    ///
+    /// Settled servers may remember different zxids and rounds for the leader they share (ZOOKEEPER-1805): there leader and
+    /// epoch decide. The leader alone does if just one of the two has a version (ZOOKEEPER-1732), and in the same round, as one
+    /// of the two may have restated its vote already.
     pub fn agrees_with(&self, other: &Self) -> bool {
-        if self.state == PeerState::Looking || other.state == PeerState::Looking {
-            return self.vote == other.vote && self.round == other.round;
+        let same_round = self.round == other.round;
+        match (self.looks(), other.looks()) {
+            (true, true) => same_round && self.vote == other.vote,
+            (true, false) => same_round && self.vote.is_or_was(&other.vote),
+            (false, true) => same_round && other.vote.is_or_was(&self.vote),
+            (false, false) => {
+                let same_epoch = self.vote.epoch == other.vote.epoch;
+                let same_era = (self.version > 0) == (other.version > 0);
+                self.vote.leader == other.vote.leader && (same_epoch || same_round || !same_era)
+            }
         }
-        let same_era = (self.version > 0) == (other.version > 0);
-        self.vote.leader == other.vote.leader && (!same_era || self.vote.epoch == other.vote.epoch)
+    }
+
+    fn looks(&self) -> bool {
+        self.state == PeerState::Looking
     }
 }
 
@@ -105,10 +118,23 @@ mod tests {
     }
 
     #[test]
-    fn a_ballot_of_one_who_looks_must_be_equal_in_everything() {
+    fn ballots_of_those_who_look_must_be_equal_in_everything() {
         let looking = ballot(PeerState::Looking, 1, 5, 2, 0);
-        assert!(looking.agrees_with(&ballot(PeerState::Following, 1, 5, 2, 2)));
-        for other in [(2, 5, 2), (1, 6, 2), (1, 5, 3)] {
+        assert!(looking.agrees_with(&looking));
+        for other in [(2, 5, 2), (0, 5, 2), (1, 6, 2), (1, 5, 3)] {
+            let other = ballot(PeerState::Looking, other.0, other.1, other.2, 0);
+            assert!(!looking.agrees_with(&other) && !other.agrees_with(&looking), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn who_looks_agrees_with_the_same_vote_restated_in_a_newer_epoch() {
+        let looking = ballot(PeerState::Looking, 1, 5, 2, 0);
+        for epoch in [1, 2, 9] {
+            let settled = ballot(PeerState::Following, epoch, 5, 2, 2);
+            assert!(looking.agrees_with(&settled) && settled.agrees_with(&looking), "{epoch}");
+        }
+        for other in [(0, 5, 2), (1, 6, 2), (1, 5, 3), (2, 6, 2), (2, 5, 1)] {
             let settled = ballot(PeerState::Following, other.0, other.1, other.2, 2);
             assert!(!looking.agrees_with(&settled) && !settled.agrees_with(&looking), "{other:?}");
         }
@@ -118,14 +144,23 @@ mod tests {
     fn settled_servers_agree_by_leader_and_epoch_whatever_zxid_and_round_they_remember() {
         let follower = ballot(PeerState::Following, 1, 5, 2, 2);
         assert!(follower.agrees_with(&ballot(PeerState::Leading, 1, 9, 7, 2)));
-        assert!(!follower.agrees_with(&ballot(PeerState::Leading, 2, 5, 2, 2)));
+        assert!(!follower.agrees_with(&ballot(PeerState::Leading, 2, 5, 3, 2)));
+    }
+
+    #[test]
+    fn settled_servers_of_one_round_agree_though_one_of_them_has_restated_its_vote() {
+        let follower = ballot(PeerState::Following, 1, 5, 2, 2);
+        let leader = ballot(PeerState::Leading, 4, 5, 2, 2);
+        assert!(follower.agrees_with(&leader) && leader.agrees_with(&follower));
+        let vote = Vote { leader: ServerId::new(4).unwrap(), ..leader.vote };
+        assert!(!follower.agrees_with(&Ballot { vote, ..leader }), "not for another leader");
     }
 
     #[test]
     fn the_epoch_is_left_out_when_just_one_of_two_settled_servers_has_a_version() {
         let old = ballot(PeerState::Following, 1, 5, 2, 0);
-        let new = ballot(PeerState::Leading, 2, 5, 2, 2);
+        let new = ballot(PeerState::Leading, 2, 5, 3, 2);
         assert!(old.agrees_with(&new) && new.agrees_with(&old));
-        assert!(!old.agrees_with(&ballot(PeerState::Leading, 2, 5, 2, 0)));
+        assert!(!old.agrees_with(&ballot(PeerState::Leading, 2, 5, 3, 0)));
     }
 }

@@ -4,10 +4,12 @@ mod agreement;
 mod answering;
 mod deciding;
 mod invariants;
+mod leadership;
 mod observing;
 mod presence;
 mod voting;
 mod watching;
+mod withdrawing;
 mod world;
 
 use std::{sync::Arc, time::Duration};
@@ -135,6 +137,13 @@ fn settled_among(me: u64, voters: u64, leader: u64) -> Election {
     let decision = core.decision().expect("all vote alike");
     assert_eq!((decision.vote.leader, decision.round), (id(leader), Round(1)));
     core
+}
+
+/// Tells that the decision has become a leadership, if there is one.
+fn establish(core: &mut Election, epoch: i64) -> Vec<Action> {
+    let decision = core.decision().expect("there is a decision");
+    let (leader, round) = (decision.vote.leader, decision.round);
+    core.actions_on(Event::Established { leader, round, epoch: Epoch(epoch) })
 }
 
 /// What was said: to whom, in which state, for whom, in which round.

@@ -35,6 +35,11 @@ impl fmt::Display for Zxid {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Epoch(pub i64);
 
+impl Epoch {
+    /// What stands where the epoch would be in a vote that is not meant to win: less than all epochs there are.
+    pub const OF_NO_CANDIDATE: Self = Self(-1);
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -105,6 +110,17 @@ impl Vote {
     /// A vote for this candidate, which stands on this history.
     pub const fn new(History { epoch, zxid }: History, leader: ServerId) -> Self {
         Self { epoch, zxid, leader }
+    }
+
+    /// What a voter says that votes for nobody as yet, though it might lead: a vote for itself that loses against all others. A
+    /// vote for nobody would not be heard: real servers ignore it, and the round that it is said in.
+    pub const fn of_no_candidate(voter: ServerId) -> Self {
+        Self { epoch: Epoch::OF_NO_CANDIDATE, zxid: Zxid(0), leader: voter }
+    }
+
+    /// Whether this is the other vote, or was, before that took on the epoch of the leadership.
+    pub fn is_or_was(&self, settled: &Self) -> bool {
+        self.epoch <= settled.epoch && *settled == Self { epoch: settled.epoch, ..*self }
     }
 
     /// The candidate's history.

@@ -19,7 +19,13 @@ impl Event {
             | Self::LinkDown { peer }
             | Self::Doubted { peer }
             | Self::Unreachable { peer } => Some(*peer),
-            Self::Begin { .. } | Self::TimerFired(_) => None,
+            Self::Begin { .. }
+            | Self::TimerFired(_)
+            | Self::Established { .. }
+            | Self::LookAgain { .. }
+            | Self::EpochStored(_)
+            | Self::Withdraw
+            | Self::Stand => None,
         }
     }
 }
@@ -30,7 +36,7 @@ impl Election {
     pub fn excerpt(&self, server: ServerId) -> Self {
         let config_text = Arc::clone(&self.config_text);
         let mut excerpt = Self::new(self.me, Arc::clone(&self.ensemble), self.timing, config_text);
-        excerpt.history = self.history;
+        (excerpt.history, excerpt.withdrawn) = (self.history, self.withdrawn);
         (excerpt.state, excerpt.round, excerpt.vote) = (self.state, self.round, self.vote);
         (excerpt.starting, excerpt.resend) = (self.starting, self.resend);
         excerpt.askers.clone_from(&self.askers);

@@ -61,7 +61,7 @@ impl Election {
                 out.push(self.say(from));
             }
         } else if let Some(vote) = self.countable(heard) {
-            let candidate = self.ensemble.may_lead(vote.leader).then_some(vote);
+            let candidate = self.candidacy(vote);
             if heard.round > self.round {
                 self.join_round(heard.round, candidate, out);
             } else if candidate > self.vote {
@@ -85,7 +85,8 @@ impl Election {
         let Some((vote, round)) = won else { return self.count(out) };
         let last_said = (self.vote, self.round);
         self.decide(vote, round, out);
-        if self.i_am_voter() && last_said != (Some(vote), round) {
+        let joins = self.decision().is_some() && last_said != (Some(vote), round);
+        if joins && self.i_am_voter() {
             // Our last vote was another: nobody shall go on counting on it, and the leader may count on us.
             self.say_to_voters(out);
         }
@@ -131,9 +132,10 @@ impl Election {
         } else {
             settled.claim_of(leader)
         }?;
-        let supporters = settled.supporters(ballot);
         let may_lead = self.ensemble.may_lead(leader) && self.may_be_there(leader);
-        let wins = may_lead && self.ensemble.is_quorum(&supporters);
+        // Where some have restated their votes, two may both agree with the leader and not with each other.
+        let supported = |by: &Ballot| self.ensemble.is_quorum(&settled.supporters(by));
+        let wins = may_lead && (supported(ballot) || supported(claim));
         wins.then_some((claim.vote, claim.round))
     }
 
@@ -149,10 +151,13 @@ impl Election {
             return;
         }
         self.record(from, heard);
-        let lost = match decision.standing {
-            Standing::Leading => self.deserts(from, heard, decision, out),
-            Standing::Following | Standing::Observing => self.abdicates(from, heard, decision, out),
-        };
+        let lost = !self.watch.is_over()
+            && match decision.standing {
+                Standing::Leading => self.deserts(from, heard, decision, out),
+                Standing::Following | Standing::Observing => {
+                    self.abdicates(from, heard, decision, out)
+                }
+            };
         if lost {
             if self.is_better_late(heard, decision) {
                 self.resume(out);
@@ -177,6 +182,6 @@ impl Election {
     pub(super) fn is_better_late(&self, heard: &Notification, decision: Decision) -> bool {
         heard.state == PeerState::Looking
             && heard.round == decision.round
-            && heard.vote.filter(|vote| self.ensemble.may_lead(vote.leader)) > Some(decision.vote)
+            && heard.vote.and_then(|vote| self.candidacy(vote)) > Some(decision.vote)
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{Election, State, hearing::ASKERS_MAX, watch::Reach};
 use crate::ServerId;
-use crate::election::{Ballot, Decision, PeerState, Standing, tally::Tally};
+use crate::election::{Ballot, Decision, Event, PeerState, Standing, tally::Tally};
 
 /// What one event did to an election.
 pub type Step<'a> = crate::Step<'a, Election>;
@@ -16,7 +16,7 @@ pub type Step<'a> = crate::Step<'a, Election>;
 pub type Rule = fn(Step<'_>) -> bool;
 
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 12] = [
+pub const RULES: [(&str, Rule); 15] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
     ("a server that decides holds a quorum for it", decided_with_a_quorum),
@@ -28,6 +28,9 @@ pub const RULES: [(&str, Rule); 12] = [
     ("a server without a vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
     ("observers ask their leader, and nobody else does", observers_ask),
+    ("nobody decides to lead after it has withdrawn", withdrawn_do_not_lead),
+    ("a leadership ends by what is heard of it", leadership_ends_when_told),
+    ("beside the heartbeats of a leadership nothing is watched", heartbeats_are_enough),
     ("what is kept is bounded", bounded),
 ];
 
@@ -126,10 +129,41 @@ pub fn settling_has_a_quorum(Step { after, .. }: Step<'_>) -> bool {
     !settling || (own && quorum())
 }
 
-/// An observer that has decided is going to ask its leader whether it leads.
+/// An observer that has decided is going to ask its leader whether it leads, until that is a leadership.
 pub fn observers_ask(Step { after, .. }: Step<'_>) -> bool {
-    let observes = |decision: Decision| decision.standing == Standing::Observing;
+    let observes =
+        |decision: Decision| decision.standing == Standing::Observing && !after.watch.is_over();
     after.watch.questions.is_some() == after.decision().is_some_and(observes)
+}
+
+/// A server that has withdrawn does not propose itself in a new round, and elects itself in none.
+pub fn withdrawn_do_not_lead(Step { before, after, .. }: Step<'_>) -> bool {
+    let new =
+        fresh_decision(before, after).is_some() || (looks(after) && after.round > before.round);
+    let own = after.vote.is_some_and(|vote| vote.leader == after.me);
+    !(after.withdrawn && own && new)
+}
+
+/// Neither links nor the words of others end a decision that has become a leadership, or change it.
+pub fn leadership_ends_when_told(Step { before, event, after, .. }: Step<'_>) -> bool {
+    let told = match event {
+        Event::Begin { .. } | Event::LookAgain { .. } | Event::Established { .. } => true,
+        Event::Heard { .. }
+        | Event::LinkUp { .. }
+        | Event::LinkDown { .. }
+        | Event::Doubted { .. }
+        | Event::Unreachable { .. }
+        | Event::TimerFired(_)
+        | Event::EpochStored(_)
+        | Event::Withdraw
+        | Event::Stand => false,
+    };
+    told || !before.watch.is_over() || (after.watch.is_over() && after.state == before.state)
+}
+
+/// A decision that has become a leadership is no longer watched, and only a decision becomes one.
+pub fn heartbeats_are_enough(Step { after, .. }: Step<'_>) -> bool {
+    !after.watch.is_over() || (after.decision().is_some() && after.watch.is_idle())
 }
 
 /// Only members are watched, and only a limited number of strangers is remembered.
@@ -145,7 +179,10 @@ fn looks(election: &Election) -> bool {
 
 /// The decision, if this step took it.
 fn fresh_decision(before: &Election, after: &Election) -> Option<Decision> {
-    after.decision().filter(|decision| before.decision() != Some(*decision))
+    after.decision().filter(|decision| {
+        let same = |old: Decision| old.is_for(decision.vote.leader, decision.round);
+        !before.decision().is_some_and(same)
+    })
 }
 
 fn voted_for(after: &Election, decision: Decision) -> bool {

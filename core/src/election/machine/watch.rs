@@ -21,6 +21,8 @@
 //! Voters say every change to each other. An observer beside real servers hears nothing but answers; and a server that
 //! looks answers it with its last decision, as if that were a vote in the new round. So an observer may decide on one that
 //! does not lead, and nobody would say so: it asks. Nobody says either that its leader was frozen, and then replaced.
+//!
+//! All this ends when the decision has become a leadership: from then on its heartbeats decide, on links of their own.
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
@@ -54,6 +56,8 @@ pub(in crate::election) struct Watch {
     pub(in crate::election) questions: Option<Questions>,
     /// As leader: the voters whose newest word is that they are not with us.
     astray: BTreeSet<ServerId>,
+    /// The decision has become a leadership: nothing is watched here.
+    over: bool,
 }
 
 /// How an observer asks its leader whether it leads.
@@ -101,6 +105,21 @@ impl Watch {
             out.push(Action::ClearTimer(Timer::Confirm));
         }
         *self = Self::default();
+    }
+
+    /// The decision has become a leadership.
+    pub(in crate::election) fn leave_to_heartbeats(&mut self, out: &mut Vec<Action>) {
+        self.end(out);
+        self.over = true;
+    }
+
+    pub(in crate::election) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether nothing is known here and no timer runs.
+    pub(super) fn is_idle(&self) -> bool {
+        *self == Self { over: self.over, ..Self::default() }
     }
 
     /// As observer: asks the leader after this wait.
@@ -303,7 +322,7 @@ impl Election {
             // A real server that is settled has no reason to speak, unless it is asked.
             State::Decided(decision) => {
                 out.push(self.ask(peer));
-                if decision.standing == Standing::Observing && peer == decision.vote.leader {
+                if self.watch.questions.is_some() && peer == decision.vote.leader {
                     self.watch.ask_after(self.timing.resend_min, None, out);
                 }
             }
@@ -340,7 +359,7 @@ impl Election {
         match self.state {
             State::Idle | State::Looking | State::Settling => {}
             State::Decided(decision) => {
-                self.watch.link_replaced |= peer == decision.vote.leader;
+                self.watch.link_replaced |= !self.watch.over && peer == decision.vote.leader;
                 self.check_links(peer, decision, out);
             }
         }
@@ -361,6 +380,7 @@ impl Election {
     /// Looks whether our decision still stands, now that the link to this peer has changed.
     fn check_links(&mut self, peer: ServerId, decision: Decision, out: &mut Vec<Action>) {
         match decision.standing {
+            _ if self.watch.over => {}
             Standing::Leading => self.uphold(decision, out),
             Standing::Following | Standing::Observing => {
                 if peer == decision.vote.leader {

@@ -269,10 +269,10 @@ fn zookeeper_1732_the_settled_may_remember_different_zxids_and_rounds_for_their_
 #[test]
 fn zookeeper_1732_different_epochs_are_different_leaderships_unless_one_side_has_no_version() {
     let mut core = begun(1, members(3, 0));
-    hear(&mut core, 2, Following, vote(3, 7, 3), 4);
+    hear(&mut core, 2, Following, vote(3, 7, 3), 3);
     hear(&mut core, 3, Leading, vote(4, 7, 3), 4);
     assert_eq!(core.state(), State::Looking);
-    let mut old = notification(Following, vote(3, 7, 3), 4);
+    let mut old = notification(Following, vote(3, 7, 3), 3);
     old.format = Format::WithoutConfig { version: 1 };
     let actions = core.actions_on(Event::Heard { from: id(2), notification: old });
     assert_eq!(decided(&actions), Some(decision(Standing::Following, vote(4, 7, 3), 4)));

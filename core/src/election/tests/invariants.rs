@@ -3,7 +3,7 @@
 use super::{
     super::{
         invariants::{RULES, Step, first_broken},
-        machine::watch::{Questions, Reach},
+        machine::watch::{Questions, Reach, Watch},
     },
     *,
 };
@@ -25,6 +25,11 @@ fn broken(before: &Election, tamper: impl FnOnce(&mut Election)) -> Option<&'sta
 fn every_rule_finds_the_core_that_breaks_it() {
     let looking = begun(2, members(3, 1));
     let settled = settled(1);
+    let established = {
+        let mut core = settled.clone();
+        establish(&mut core, 10);
+        core
+    };
     let joined = {
         let mut core = begun(1, members(3, 0));
         hear(&mut core, 2, Following, plain(3), 4);
@@ -59,6 +64,9 @@ fn every_rule_finds_the_core_that_breaks_it() {
         }),
         broken(&looking, |core| core.state = State::Settling),
         broken(&settled, |core| core.watch.questions = Some(Questions::default())),
+        broken(&looking, |core| (core.withdrawn, core.round) = (true, Round(2))),
+        broken(&established, |core| core.watch = Watch::default()),
+        broken(&looking, |core| core.watch.leave_to_heartbeats(&mut Vec::new())),
         broken(&looking, |core| core.askers = (1000..2000).map(id).collect()),
     ];
     assert_eq!(found, RULES.map(|(name, _)| Some(name)));

@@ -1,0 +1,91 @@
+//! What an [`Election`] makes of the leadership that follows its decision, and of our own wish to lead or not.
+//!
+//! | event | what we do |
+//! | --- | --- |
+//! | a leadership stands | restate the settled vote with its epoch; the [watch](super::watch) ends |
+//! | it is over, or came to nothing | look again, in the next round |
+//! | we have a newer epoch on disk | vote for ourselves with it, at once if we look and that is the best vote |
+//! | we withdraw | from the next round on propose ourselves no more, and lead not even if we are elected |
+//! | we stand again | propose ourselves, at once if we look and that is the best vote |
+//!
+//! Nobody is told of a restated vote unasked, as among real servers: whoever looks, asks. A voter of ours that looks counts
+//! restated votes and others together; one of a real server may have to ask a second time.
+//!
+//! A voter that has withdrawn begins with no vote, and takes up the best that it hears. Until then it says what
+//! [loses against every vote](Vote::of_no_candidate), so that others hear of its round.
+
+use crate::{
+    ServerId,
+    election::{Action, Decision, Epoch, Round, Vote},
+};
+
+use super::{Election, State};
+
+impl Election {
+    pub(super) fn establish(
+        &mut self,
+        leader: ServerId,
+        round: Round,
+        epoch: Epoch,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(decision) = self.decision().filter(|one| one.is_for(leader, round)) else {
+            return;
+        };
+        let vote = Vote { epoch, ..decision.vote };
+        self.vote = Some(vote);
+        self.state = State::Decided(Decision { vote, ..decision });
+        self.watch.leave_to_heartbeats(out);
+    }
+
+    pub(super) fn look_again(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
+        if self.decision().is_some_and(|decision| decision.is_for(leader, round)) {
+            self.look(out);
+        }
+    }
+
+    pub(super) fn stand_on(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        self.history.epoch = epoch;
+        self.propose_ourselves(out);
+    }
+
+    pub(super) fn stand(&mut self, out: &mut Vec<Action>) {
+        self.withdrawn = false;
+        self.propose_ourselves(out);
+    }
+
+    /// If we look and are better than whom we vote for, we vote for ourselves.
+    fn propose_ourselves(&mut self, out: &mut Vec<Action>) {
+        match self.state {
+            State::Idle | State::Decided(_) => {}
+            State::Looking | State::Settling => {
+                if let Some(own) = self.initial_vote().filter(|own| Some(*own) > self.vote) {
+                    self.adopt(own, out);
+                }
+                self.count(out);
+            }
+        }
+    }
+
+    /// We are elected, by what we or others said before we withdrew: the others hear of a newer round, and vote anew. (In the
+    /// largest there is they find out when they are not led.)
+    pub(super) fn decline(&mut self, out: &mut Vec<Action>) {
+        if self.round.next() > self.round {
+            self.look(out);
+        } else {
+            self.unsettle(out);
+        }
+    }
+
+    /// What we say while we have no vote, if our vote counts.
+    pub(super) fn stand_in(&self) -> Option<Vote> {
+        self.ensemble.may_lead(self.me).then(|| Vote::of_no_candidate(self.me))
+    }
+
+    /// This vote, if we may vote likewise: for one who may lead and wants to.
+    pub(super) fn candidacy(&self, vote: Vote) -> Option<Vote> {
+        let wants_to =
+            vote.epoch != Epoch::OF_NO_CANDIDATE && !(self.withdrawn && vote.leader == self.me);
+        Some(vote).filter(|vote| wants_to && self.ensemble.may_lead(vote.leader))
+    }
+}

@@ -1,0 +1,162 @@
+//! The leadership that follows a decision, and who wants to lead.
+
+use super::*;
+
+fn look_again(core: &mut Election, leader: u64, round: i64) -> Vec<Action> {
+    core.actions_on(Event::LookAgain { leader: id(leader), round: Round(round) })
+}
+
+/// Server `me` of voters 1 to 3 and observer 4, after 3 has become the leader of epoch 10.
+fn led(me: u64) -> Election {
+    let mut core = settled(me);
+    assert_eq!(establish(&mut core, 10), []);
+    core
+}
+
+#[test]
+fn a_leadership_restates_the_settled_vote_with_its_epoch() {
+    for (me, standing) in [(1, Standing::Following), (3, Standing::Leading)] {
+        let mut core = settled(me);
+        assert_eq!(establish(&mut core, 10), [], "whoever wants to know, asks");
+        assert_eq!(core.decision(), Some(decision(standing, vote(10, 9, 3), 1)));
+        assert_eq!(core.vote(), Some(vote(10, 9, 3)));
+        let state = if me == 3 { Leading } else { Following };
+        let actions = hear(&mut core, 2, Looking, plain(2), 1);
+        assert_eq!(said(&actions), [(2, state, Some(vote(10, 9, 3)), 1)]);
+        assert_eq!(hear(&mut core, 2, Following, vote(10, 9, 3), 1), []);
+        let actions = hear(&mut core, 4, Looking, None, 1);
+        assert_eq!(said(&actions), [(4, state, Some(vote(10, 9, 3)), 1)], "observers as well");
+    }
+}
+
+#[test]
+fn a_member_that_only_follows_keeps_its_own_epoch_for_later_votes() {
+    let mut core = led(1);
+    assert_eq!(said(&look_again(&mut core, 3, 1))[0], (2, Looking, Some(plain(1)), 2));
+}
+
+#[test]
+fn the_epoch_on_disk_is_what_later_votes_carry() {
+    let mut core = settled(1);
+    assert_eq!(core.actions_on(Event::EpochStored(Epoch(10))), []);
+    assert_eq!(core.vote(), Some(vote(9, 9, 3)), "the decision is what it was");
+    establish(&mut core, 10);
+    let actions = look_again(&mut core, 3, 1);
+    assert_eq!(said(&actions), [2, 3].map(|to| (to, Looking, Some(vote(10, 0, 1)), 2)));
+}
+
+#[test]
+fn an_epoch_that_is_stored_while_we_look_makes_our_vote_better_at_once() {
+    let mut core = begun(1, members(3, 0));
+    hear(&mut core, 2, Looking, vote(3, 3, 2), 1);
+    assert_eq!(core.actions_on(Event::EpochStored(Epoch(2))), [], "2 is better still");
+    let actions = core.actions_on(Event::EpochStored(Epoch(4)));
+    assert_eq!(said(&actions), [2, 3].map(|to| (to, Looking, Some(vote(4, 0, 1)), 1)));
+}
+
+#[test]
+fn what_comes_too_late_for_its_decision_is_ignored() {
+    let mut core = settled(1);
+    for (leader, round) in [(3, 0), (3, 2), (2, 1)] {
+        let before = core.clone();
+        let (leader, round) = (id(leader), Round(round));
+        let established = Event::Established { leader, round, epoch: Epoch(10) };
+        assert_eq!(core.actions_on(established), []);
+        assert_eq!(core.actions_on(Event::LookAgain { leader, round }), []);
+        assert_eq!(core, before);
+    }
+}
+
+#[test]
+fn a_server_that_looks_or_settles_is_told_nothing_by_the_end_of_an_older_leadership() {
+    let mut core = led(3);
+    assert!(looking_in(&look_again(&mut core, 3, 1), 2));
+    for state in [State::Looking, State::Settling] {
+        assert_eq!(core.state(), state);
+        for round in [1, 2] {
+            let before = core.clone();
+            assert_eq!(look_again(&mut core, 3, round), []);
+            let (leader, round) = (id(3), Round(round));
+            let established = Event::Established { leader, round, epoch: Epoch(10) };
+            assert_eq!(core.actions_on(established), []);
+            assert_eq!(core, before);
+        }
+        hear(&mut core, 1, Looking, plain(3), 2);
+    }
+}
+
+#[test]
+fn links_make_no_difference_to_a_leadership() {
+    for me in [1, 3] {
+        let mut core = led(me);
+        let decision = core.decision();
+        for peer in [2, 4 - me] {
+            assert_eq!(link_down(&mut core, peer), []);
+            assert_eq!(unreachable(&mut core, peer), []);
+            let (actions, state) =
+                (link_up(&mut core, [peer]), if me == 3 { Leading } else { Following });
+            assert_eq!((said(&actions).len(), asked(&actions), actions.len()), (1, vec![peer], 2));
+            assert_eq!(said(&actions)[0].1, state);
+            assert_eq!(said(&meet(&mut core, [peer])).len(), 2, "the question is answered");
+            assert_eq!(link_down(&mut core, peer), []);
+        }
+        assert_eq!(fire(&mut core, Timer::Grace), []);
+        assert_eq!(core.decision(), decision);
+    }
+}
+
+#[test]
+fn before_it_is_a_leadership_a_decision_is_watched_and_a_grace_that_runs_ends_with_that() {
+    let mut core = settled(1);
+    assert!(armed(&link_down(&mut core, 3), Timer::Grace).is_some());
+    assert_eq!(establish(&mut core, 10), [Action::ClearTimer(Timer::Grace)]);
+    assert_eq!(establish(&mut core, 10), [], "once is enough");
+    assert_eq!(fire(&mut core, Timer::Grace), []);
+}
+
+#[test]
+fn what_voters_say_makes_no_difference_to_a_leadership_and_is_kept_for_the_next_election() {
+    // A follower hears its leader look, and follow another; a leader is deserted by all.
+    for (me, words) in [(1, [(3, 2), (2, 2)]), (3, [(1, 2), (2, 2)])] {
+        let mut core = led(me);
+        for (from, round) in words {
+            let actions = hear(&mut core, from, Looking, vote(10, 0, from), round);
+            assert_eq!((said(&actions).len(), actions.len()), (1, 1), "an answer");
+        }
+        let actions = look_again(&mut core, 3, 1);
+        assert!(looking_in(&actions, 2));
+        assert_eq!(core.ballots().count(), 3);
+        assert_eq!(core.vote(), words.iter().map(|(from, _)| vote(10, 0, *from)).max());
+
+        let mut core = led(me);
+        for (from, _) in words {
+            assert_eq!(hear(&mut core, from, Following, plain(2), 1), []);
+        }
+        assert!(core.decision().is_some());
+    }
+}
+
+#[test]
+fn a_leader_that_looks_again_says_so_to_observers() {
+    let mut core = led(3);
+    link_up(&mut core, [4]);
+    assert!(said(&look_again(&mut core, 3, 1)).contains(&(4, Looking, Some(plain(3)), 2)));
+}
+
+#[test]
+fn an_observer_of_a_leadership_asks_no_more() {
+    let mut core = core_of(4, members(3, 1));
+    link_up(&mut core, [1, 2, 3]);
+    begin(&mut core, 0, 0);
+    for peer in [1, 2, 3] {
+        hear(&mut core, peer, Looking, vote(9, 9, 3), 1);
+    }
+    assert_eq!(establish(&mut core, 10), [Action::ClearTimer(Timer::Confirm)]);
+    assert_eq!(core.decision(), Some(decision(Standing::Observing, vote(10, 9, 3), 1)));
+    assert_eq!(hear(&mut core, 3, Leading, vote(10, 9, 3), 1), []);
+    assert_eq!(fire(&mut core, Timer::Confirm), []);
+    link_down(&mut core, 3);
+    assert_eq!(armed(&link_up(&mut core, [3]), Timer::Confirm), None);
+    let actions = look_again(&mut core, 3, 1);
+    assert_eq!(said(&actions), [1, 2, 3].map(|to| (to, Looking, None, 2)));
+}
