@@ -8,7 +8,7 @@
 //! | [`election`] | whom to vote for, when that is decided, when to look again |
 //! | [`leadership`] | when an elected voter leads, in which epoch, and when that is over |
 //! | [`membership`] | who is a member, what makes a quorum, and the text that says so |
-//! | [`wire`] | the bytes of the election port: greetings and frames |
+//! | [`wire`] | the bytes of both ports: greetings and frames, packets and snapshots |
 //!
 //! Everything that decides is a [`Core`]. The rest are small values that all of them share: ids, addresses, text from outside, waits.
 

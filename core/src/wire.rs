@@ -1,10 +1,27 @@
-//! The two formats of the election port: the greeting that opens a connection, and the frames that follow.
+//! The formats of the two ports. All integers are big endian, and nothing is allocated before its length was checked.
 //!
-//! The dialler speaks first: one [`Greeting`] says who it is. Then both sides send [`Frame`]s: four bytes of length
-//! and a body, which is opaque here. All integers are big endian. Nothing is allocated before its length was checked.
+//! On the election port the dialler speaks first: one [`Greeting`] says who it is. Then both sides send [`Frame`]s: four bytes
+//! of length and a body, which is opaque here.
+//!
+//! On the quorum port both sides send [`QuorumPacket`]s, the learner first. They have no length before them; a [`PacketStream`]
+//! cuts a connection into them, and reads past the snapshot that a leader may send between two of them.
+//!
+//! An [`Opening`] tells the two apart, where one port serves for both.
 
+mod buffer;
 mod frame;
 mod greeting;
+mod jute;
+mod packet;
+mod packet_kind;
+mod snapshot;
+mod stream;
 
 pub use frame::{Frame, FrameBuffer, FrameError};
 pub use greeting::{Greeting, GreetingError, GreetingForm};
+pub use jute::JuteError;
+
+pub use packet::{Opening, PacketError, PacketPart, QuorumPacket};
+pub use packet_kind::PacketKind;
+pub use snapshot::{SnapshotError, SnapshotPart, SnapshotReader};
+pub use stream::{PacketStream, StreamError};

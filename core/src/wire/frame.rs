@@ -2,10 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-const PREFIX_LEN: usize = 4;
+use super::buffer::Buffer;
 
-/// How much room there is for what comes next, at least; most frames of an election are far smaller.
-const ROOM_MIN: usize = 1024;
+const PREFIX_LEN: usize = 4;
 
 /// A frame ready to be written: the length, then the body. Cloning it is cheap.
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -66,30 +65,17 @@ fn check_len(len: i32) -> Result<usize, FrameError> {
 ///
 /// It grows with what has arrived, not with what was announced: a length alone costs nothing.
 #[derive(Debug, Default)]
-pub struct FrameBuffer {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
+pub struct FrameBuffer(Buffer);
 
 impl FrameBuffer {
     /// Where the next bytes of the stream are to be put.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.start > 0 {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if self.bytes.len() < self.end + ROOM_MIN {
-            // Doubling keeps the copying linear; what was read so far bounds it.
-            self.bytes.resize(self.end * 2 + ROOM_MIN, 0);
-        }
-        &mut self.bytes[self.end..]
+        self.0.room()
     }
 
     /// This many bytes were put into the room.
     pub fn filled(&mut self, count: usize) {
-        self.end = (self.end + count).min(self.bytes.len());
+        self.0.filled(count);
     }
 
     /// Takes out the next whole frame, if there is one.
@@ -100,22 +86,19 @@ impl FrameBuffer {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let frame = self.first_frame()?;
         if let Some(frame) = &frame {
-            self.start += frame.as_bytes().len();
-            if self.start == self.end {
-                self.let_go();
-            }
+            self.0.take_out(frame.as_bytes().len());
         }
         Ok(frame)
     }
 
     /// How many bytes are held that were not taken out.
     pub fn len(&self) -> usize {
-        self.end - self.start
+        self.0.held().len()
     }
 
     /// Whether all that was put in was taken out.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.0.held().is_empty()
     }
 
     /// The next whole frame, if there is one. It is not taken out.
@@ -124,8 +107,7 @@ impl FrameBuffer {
     ///
     /// As [`FrameBuffer::next_frame`].
     pub fn first_frame(&self) -> Result<Option<Frame>, FrameError> {
-        let held = &self.bytes[self.start..self.end];
-        Ok(self.whole_frame()?.map(|len| Frame(held[..len].into())))
+        Ok(self.whole_frame()?.map(|len| Frame(self.0.held()[..len].into())))
     }
 
     /// Whether the next frame is there as a whole.
@@ -144,20 +126,11 @@ impl FrameBuffer {
 
     /// The size of the next frame with its length, if all of it is there.
     fn whole_frame(&self) -> Result<Option<usize>, FrameError> {
-        let held = &self.bytes[self.start..self.end];
-        let Some((prefix, rest)) = held.split_first_chunk::<PREFIX_LEN>() else {
+        let Some((prefix, rest)) = self.0.held().split_first_chunk::<PREFIX_LEN>() else {
             return Ok(None);
         };
         let len = check_len(i32::from_be_bytes(*prefix))?;
         Ok((rest.len() >= len).then_some(PREFIX_LEN + len))
-    }
-
-    /// Frees the memory of a large frame, which would otherwise be kept for the life of the link.
-    fn let_go(&mut self) {
-        (self.start, self.end) = (0, 0);
-        if self.bytes.len() > 16 * ROOM_MIN {
-            self.bytes = Vec::new();
-        }
     }
 }
 
@@ -193,7 +166,7 @@ mod tests {
         let mut buffer = FrameBuffer::default();
         feed(&mut buffer, &i32::to_be_bytes(512 * 1024));
         assert_eq!(buffer.next_frame(), Ok(None));
-        assert!(buffer.bytes.capacity() <= 2 * ROOM_MIN);
+        assert!(buffer.0.capacity() <= 2 * Buffer::ROOM_MIN);
     }
 
     #[test]
@@ -202,7 +175,7 @@ mod tests {
         let mut buffer = FrameBuffer::default();
         feed(&mut buffer, frame.as_bytes());
         assert_eq!(buffer.next_frame(), Ok(Some(frame)));
-        assert_eq!(buffer.bytes.capacity(), 0);
+        assert_eq!(buffer.0.capacity(), 0);
     }
 
     proptest! {
