@@ -23,6 +23,11 @@
 //! | | as observer: silence | ask the leader, after a wait that doubles; once it has said that it leads, after the longest |
 //! | | the leader, or as leader the quorum, is gone | next round: looking |
 //! | | the leader, or as leader the quorum, turned to a better candidate of this round | adopt it, go on: looking |
+//! | | it has become a leadership with an epoch | restate the vote with that epoch; watch links and words no more |
+//! | | that leadership is over, or came to nothing | next round: looking |
+//! | looking or settling | we withdraw, and vote for ourselves | next round, voting for nobody: looking |
+//! | | we have withdrawn, and another votes for us | the round after that one, voting for nobody: looking |
+//! | | we stand again, or have a newer epoch on disk, and are better than our vote | vote for ourselves, say so |
 //!
 //! What differs from ZooKeeper, and stays compatible with it:
 //!
@@ -38,7 +43,12 @@
 //! - Observers ask, and do not answer. A decided observer asks its leader whether it leads: real servers say nothing
 //!   unasked, and their last decision while they look. A leader that looks again says so, and the result, to observers.
 //!
-//! There are no heartbeats yet: after its decision a server notices a lost leader by its links and by what peers say.
+//! - A voter may withdraw: it elects others, and does not lead. It says its rounds by a vote that loses against all others, as a
+//!   vote for nobody is not heard.
+//! - Votes of settled servers agree within a round though some were restated with the epoch of the leadership and others not yet.
+//!
+//! After its decision a server notices a lost leader by its links and by what peers say, until the decision has become a
+//! leadership: that has heartbeats.
 //!
 //! An election is an oracle, not consensus: with messages late or lost, two servers may both be elected for a while.
 //! [`invariants`] says what always holds.

@@ -139,7 +139,7 @@ impl Election {
             }
             Event::LookAgain { leader, round } => self.look_again(leader, round, out),
             Event::EpochStored(epoch) => self.stand_on(epoch, out),
-            Event::Withdraw => self.withdrawn = true,
+            Event::Withdraw => self.withdraw(out),
             Event::Stand => self.stand(out),
         }
     }
@@ -218,6 +218,10 @@ impl Election {
         let early = std::mem::take(&mut self.early);
         let newest = early.iter().map(|(_, ballot)| ballot.round).max();
         self.round = newest.map_or(self.round, |newest| newest.max(self.round));
+        let mut votes = early.iter().filter(|(_, ballot)| ballot.round == self.round);
+        if votes.any(|(_, ballot)| self.is_unwanted(ballot.vote)) {
+            self.round = self.round.next();
+        }
         let mut best = None;
         for (voter, ballot) in early.iter().filter(|(_, ballot)| ballot.round == self.round) {
             self.tally.record(voter, *ballot);
@@ -296,8 +300,9 @@ impl Election {
     /// Ends the election.
     pub(super) fn decide(&mut self, vote: Vote, round: Round, out: &mut Vec<Action>) {
         debug_assert!(self.decision().is_none(), "an election ends once");
-        if self.withdrawn && vote.leader == self.me {
-            return self.decline(out);
+        if self.is_unwanted(vote) {
+            self.decline(round, out);
+            return;
         }
         let standing = if vote.leader == self.me {
             Standing::Leading

@@ -61,6 +61,9 @@ impl Election {
                 out.push(self.say(from));
             }
         } else if let Some(vote) = self.countable(heard) {
+            if self.is_unwanted(vote) && self.decline(heard.round, out) {
+                return;
+            }
             let candidate = self.candidacy(vote);
             if heard.round > self.round {
                 self.join_round(heard.round, candidate, out);

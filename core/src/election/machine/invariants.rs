@@ -28,7 +28,7 @@ pub const RULES: [(&str, Rule); 15] = [
     ("a server without a vote is not counted", counts_only_voters),
     ("who settles has a quorum, and counts its own vote", settling_has_a_quorum),
     ("observers ask their leader, and nobody else does", observers_ask),
-    ("nobody decides to lead after it has withdrawn", withdrawn_do_not_lead),
+    ("nobody votes for itself or leads after it has withdrawn", withdrawn_do_not_lead),
     ("a leadership ends by what is heard of it", leadership_ends_when_told),
     ("beside the heartbeats of a leadership nothing is watched", heartbeats_are_enough),
     ("what is kept is bounded", bounded),
@@ -136,12 +136,12 @@ pub fn observers_ask(Step { after, .. }: Step<'_>) -> bool {
     after.watch.questions.is_some() == after.decision().is_some_and(observes)
 }
 
-/// A server that has withdrawn does not propose itself in a new round, and elects itself in none.
+/// A server that has withdrawn neither votes for itself nor elects itself. (In the largest round there is, it may have a vote for
+/// itself from before.)
 pub fn withdrawn_do_not_lead(Step { before, after, .. }: Step<'_>) -> bool {
-    let new =
-        fresh_decision(before, after).is_some() || (looks(after) && after.round > before.round);
+    let votes = looks(after) && after.round.next() > after.round;
     let own = after.vote.is_some_and(|vote| vote.leader == after.me);
-    !(after.withdrawn && own && new)
+    !(after.withdrawn && own && (votes || fresh_decision(before, after).is_some()))
 }
 
 /// Neither links nor the words of others end a decision that has become a leadership, or change it.

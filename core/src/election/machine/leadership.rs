@@ -5,7 +5,8 @@
 //! | a leadership stands | restate the settled vote with its epoch; the [watch](super::watch) ends |
 //! | it is over, or came to nothing | look again, in the next round |
 //! | we have a newer epoch on disk | vote for ourselves with it, at once if we look and that is the best vote |
-//! | we withdraw | from the next round on propose ourselves no more, and lead not even if we are elected |
+//! | we withdraw | propose ourselves no more; if we look with a vote for ourselves, go on to the next round |
+//! | we have withdrawn, and others vote for us or follow us, who look | go on to the next round |
 //! | we stand again | propose ourselves, at once if we look and that is the best vote |
 //!
 //! Nobody is told of a restated vote unasked, as among real servers: whoever looks, asks. A voter of ours that looks counts
@@ -49,6 +50,18 @@ impl Election {
         self.propose_ourselves(out);
     }
 
+    pub(super) fn withdraw(&mut self, out: &mut Vec<Action>) {
+        self.withdrawn = true;
+        match self.state {
+            State::Idle | State::Decided(_) => {}
+            State::Looking | State::Settling => {
+                if self.vote.is_some_and(|vote| vote.leader == self.me) {
+                    self.decline(self.round, out);
+                }
+            }
+        }
+    }
+
     pub(super) fn stand(&mut self, out: &mut Vec<Action>) {
         self.withdrawn = false;
         self.propose_ourselves(out);
@@ -67,14 +80,22 @@ impl Election {
         }
     }
 
-    /// We are elected, by what we or others said before we withdrew: the others hear of a newer round, and vote anew. (In the
-    /// largest there is they find out when they are not led.)
-    pub(super) fn decline(&mut self, out: &mut Vec<Action>) {
-        if self.round.next() > self.round {
+    /// In this round there are votes for us, though we have withdrawn: nobody will take them back in it, so we go on to the next
+    /// one, if there is one, and all others vote anew.
+    pub(super) fn decline(&mut self, round: Round, out: &mut Vec<Action>) -> bool {
+        let goes_on = round.next() > round;
+        if goes_on {
+            self.round = round;
             self.look(out);
         } else {
             self.unsettle(out);
         }
+        goes_on
+    }
+
+    /// Whether this is a vote for us though we have withdrawn.
+    pub(super) fn is_unwanted(&self, vote: Vote) -> bool {
+        self.withdrawn && vote.leader == self.me && vote.epoch != Epoch::OF_NO_CANDIDATE
     }
 
     /// What we say while we have no vote, if our vote counts.
@@ -84,8 +105,7 @@ impl Election {
 
     /// This vote, if we may vote likewise: for one who may lead and wants to.
     pub(super) fn candidacy(&self, vote: Vote) -> Option<Vote> {
-        let wants_to =
-            vote.epoch != Epoch::OF_NO_CANDIDATE && !(self.withdrawn && vote.leader == self.me);
+        let wants_to = vote.epoch != Epoch::OF_NO_CANDIDATE && !self.is_unwanted(vote);
         Some(vote).filter(|vote| wants_to && self.ensemble.may_lead(vote.leader))
     }
 }

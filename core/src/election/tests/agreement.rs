@@ -260,6 +260,38 @@ proptest! {
     }
 
     #[test]
+    fn after_any_faults_and_leaderships_all_follow_one_that_wants_to_lead(
+        seed in any::<u64>(),
+        ensemble in any_ensemble(),
+    ) {
+        let ids: Vec<u64> = ensemble.members().map(|(id, _)| id.number()).collect();
+        let mut world = World::new(ensemble, seed);
+        world.start_together(ids.iter().map(|number| (*number, 0, 0)));
+        for _ in 0..400 {
+            disturb(&mut world, &ids);
+            disturb_leaderships(&mut world, &ids);
+        }
+        world.heal();
+        for number in &ids {
+            if !world.cores.contains_key(&id(*number)) {
+                world.restart(*number);
+            }
+        }
+        for _ in 0..8 {
+            world.pass(SECOND);
+            world.give_up_lost();
+        }
+        world.pass(SECOND);
+        let candidates = world.candidates();
+        if candidates.is_empty() {
+            prop_assert!(world.agreed().is_none() || world.all_are_led(), "{}", world.summary());
+        } else {
+            prop_assert!(world.all_are_led(), "{}", world.summary());
+            prop_assert!(world.agreed().is_some(), "{}", world.summary());
+        }
+    }
+
+    #[test]
     fn followers_that_come_and_go_never_move_the_leader(seed in any::<u64>(), voters in 3..8_u64) {
         let mut world = World::new(members(voters, 2), seed);
         world.start_together((1..=voters + 2).map(|number| (number, 0, 0)));
@@ -303,6 +335,17 @@ fn any_ensemble() -> impl Strategy<Value = Ensemble> {
     });
     let flat = (1..7_u64, 0..3_u64).prop_map(|(voters, observers)| members(voters, observers));
     prop_oneof![3 => flat, 1 => grouped]
+}
+
+fn disturb_leaderships(world: &mut World, ids: &[u64]) {
+    let one = world.one_of(ids);
+    match world.any(60) {
+        0 | 1 => world.establish_some(),
+        2 => world.give_up_lost(),
+        3 => world.withdraw(one),
+        4 => world.stand(one),
+        _ => {}
+    }
 }
 
 /// One step of a run in which messages are slow, timers do not wait for them, and links and servers fail.

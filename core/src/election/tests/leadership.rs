@@ -160,3 +160,99 @@ fn an_observer_of_a_leadership_asks_no_more() {
     let actions = look_again(&mut core, 3, 1);
     assert_eq!(said(&actions), [1, 2, 3].map(|to| (to, Looking, None, 2)));
 }
+
+/// All orders of three things.
+fn orders<T: Copy>([a, b, c]: [T; 3]) -> [[T; 3]; 6] {
+    [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]]
+}
+
+/// The settled vote for 5, as elected and as restated.
+const FORMS: [fn() -> Vote; 2] = [|| vote(9, 9, 5), || vote(10, 9, 5)];
+
+#[test]
+fn a_joiner_follows_a_leader_of_whose_quorum_some_have_restated_their_votes() {
+    for forms in 0..8 {
+        let form = |bit: usize| FORMS[(forms >> bit) & 1]();
+        let words = [(5, Leading, form(0)), (4, Following, form(1)), (3, Following, form(2))];
+        for order in orders(words) {
+            let mut core = begun(1, members(5, 0));
+            let [first, second, third] =
+                order.map(|(from, state, vote)| hear(&mut core, from, state, vote, 4));
+            assert_eq!((decided(&first), decided(&second)), (None, None));
+            let expected = Some(decision(Standing::Following, form(0), 4));
+            assert_eq!(decided(&third), expected, "the leader's own word is taken over");
+        }
+    }
+}
+
+#[test]
+fn a_voter_of_the_same_round_follows_as_soon_as_its_vote_and_restated_ones_are_a_quorum() {
+    for forms in 0..4 {
+        let form = |bit: usize| FORMS[(forms >> bit) & 1]();
+        let words = [(5, Leading, form(0)), (4, Following, form(1))];
+        for order in [words, [words[1], words[0]]] {
+            let mut core = begun(1, members(5, 0));
+            hear(&mut core, 2, Looking, vote(9, 9, 5), 1);
+            hear(&mut core, 2, Looking, vote(8, 8, 2), 0);
+            let [first, second] =
+                order.map(|(from, state, vote)| hear(&mut core, from, state, vote, 1));
+            let expected = Some(decision(Standing::Following, form(0), 1));
+            assert_eq!((decided(&first), decided(&second)), (None, expected));
+        }
+    }
+}
+
+#[test]
+fn those_who_agree_with_the_leader_count_though_they_do_not_agree_with_each_other() {
+    // 4 has joined by the word of a server that remembers another round; 3 has not restated its vote.
+    let words = [
+        (5, Leading, vote(10, 9, 5), 4),
+        (4, Following, vote(10, 9, 5), 2),
+        (3, Following, vote(9, 9, 5), 4),
+    ];
+    for order in orders(words) {
+        let mut core = begun(1, members(5, 0));
+        let [.., third] =
+            order.map(|(from, state, vote, round)| hear(&mut core, from, state, vote, round));
+        let expected = Some(decision(Standing::Following, vote(10, 9, 5), 4));
+        assert_eq!(decided(&third), expected);
+    }
+}
+
+#[test]
+fn one_that_decided_on_the_vote_as_elected_follows_on_when_the_others_restate_it() {
+    let mut core = settled(1);
+    assert_eq!(hear(&mut core, 3, Leading, vote(10, 9, 3), 1), []);
+    assert_eq!(hear(&mut core, 2, Following, vote(10, 9, 3), 1), []);
+    assert_eq!(core.decision(), Some(decision(Standing::Following, vote(9, 9, 3), 1)));
+    // Nor does its leader mind, before its own leadership stands.
+    let mut core = settled(3);
+    for follower in [1, 2] {
+        assert_eq!(hear(&mut core, follower, Following, vote(10, 9, 3), 1), []);
+    }
+    assert!(core.decision().is_some());
+}
+
+#[test]
+fn an_observer_takes_a_restated_vote_for_the_word_that_its_leader_leads() {
+    let mut core = core_of(4, members(3, 1));
+    link_up(&mut core, [1, 2, 3]);
+    begin(&mut core, 0, 0);
+    for peer in [1, 2, 3] {
+        hear(&mut core, peer, Looking, vote(9, 9, 3), 1);
+    }
+    let actions = hear(&mut core, 3, Leading, vote(10, 9, 3), 1);
+    assert_eq!(armed(&actions, Timer::Confirm), Some(ElectionTiming::default().resend_max));
+    assert!(core.decision().is_some());
+}
+
+#[test]
+fn one_that_joined_by_a_restated_vote_finds_out_when_its_leader_starts_over() {
+    let mut core = begun(1, members(3, 0));
+    link_up(&mut core, [2, 3]);
+    hear(&mut core, 3, Leading, vote(10, 9, 3), 1);
+    hear(&mut core, 2, Following, vote(9, 9, 3), 1);
+    assert_eq!(core.vote(), Some(vote(10, 9, 3)));
+    link_up(&mut core, [3]);
+    assert!(looking_in(&hear(&mut core, 3, Looking, vote(9, 9, 3), 1), 2));
+}

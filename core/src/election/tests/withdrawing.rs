@@ -61,31 +61,48 @@ fn one_whose_round_is_behind_is_told_the_round_by_one_who_has_withdrawn() {
 #[test]
 fn it_joins_a_newer_round_without_a_vote_for_itself() {
     let mut core = withdrawn(3);
-    let actions = hear(&mut core, 1, Looking, vote(9, 9, 3), 5);
-    assert!(looking_in(&actions, 5));
-    assert_eq!(core.vote(), None, "though another votes for it");
     hear(&mut core, 1, Looking, plain(1), 6);
     assert_eq!((core.vote(), core.round()), (Some(plain(1)), Round(6)));
 }
 
 #[test]
-fn one_that_withdraws_while_it_looks_may_still_vote_for_itself_but_if_elected_goes_on() {
-    let mut core = begun(3, members(3, 0));
-    assert_eq!(core.actions_on(Event::Withdraw), []);
-    assert_eq!(core.vote(), Some(plain(3)), "a vote never falls within a round");
-    hear(&mut core, 1, Looking, plain(3), 1);
-    let mut impatient = core.clone();
-    for actions in [hear(&mut core, 2, Looking, plain(3), 1), fire(&mut impatient, Timer::Settle)] {
-        assert!(looking_in(&actions, 2) && decided(&actions).is_none());
-        assert_eq!(said(&actions), [1, 2].map(|to| (to, Looking, Some(stand_in(3)), 2)));
+fn votes_for_one_that_has_withdrawn_make_it_go_on_to_the_next_round() {
+    for round in [1, 5] {
+        let mut core = withdrawn(3);
+        hear(&mut core, 2, Looking, plain(2), 1);
+        let actions = hear(&mut core, 1, Looking, vote(9, 9, 3), round);
+        let expected = [1, 2].map(|to| (to, Looking, Some(stand_in(3)), round + 1));
+        assert_eq!((said(&actions), core.vote()), (expected.to_vec(), None));
     }
+    let mut core = withdrawn(3);
+    begin(&mut core, 9, 9);
+    let actions = hear(&mut core, 1, Looking, vote(9, 9, 3), 1);
+    assert_eq!(said(&actions), [(1, Looking, Some(stand_in(3)), 2)], "of an older one it tells");
+}
+
+#[test]
+fn one_that_withdraws_while_it_looks_takes_a_vote_for_itself_back_by_a_new_round() {
+    let mut core = begun(3, members(3, 0));
+    let mut settling = core.clone();
+    hear(&mut settling, 1, Looking, plain(3), 1);
+    assert_eq!(settling.state(), State::Settling);
+    for mut core in [core.clone(), settling] {
+        let actions = core.actions_on(Event::Withdraw);
+        assert!(looking_in(&actions, 2));
+        assert_eq!(said(&actions), [1, 2].map(|to| (to, Looking, Some(stand_in(3)), 2)));
+        assert_eq!((core.state(), core.vote()), (State::Looking, None));
+    }
+    hear(&mut core, 1, Looking, vote(9, 9, 1), 1);
+    assert_eq!(core.actions_on(Event::Withdraw), [], "it votes for another");
 }
 
 #[test]
 fn one_that_is_followed_by_what_it_said_before_it_withdrew_goes_on_to_the_next_round() {
-    let mut core = begun(3, members(3, 0));
+    let mut core = core_of(3, members(3, 0));
     core.actions_on(Event::Withdraw);
-    let actions = hear(&mut core, 1, Following, plain(3), 1);
+    begin(&mut core, 0, 0);
+    assert_eq!(said(&hear(&mut core, 1, Following, plain(3), 1)), []);
+    let actions = hear(&mut core, 2, Following, plain(3), 1);
     assert_eq!(said(&actions), [1, 2].map(|to| (to, Looking, Some(stand_in(3)), 2)), "once");
     for voter in [1, 2] {
         assert_eq!(said(&hear(&mut core, voter, Following, plain(3), 1)), []);
@@ -106,10 +123,12 @@ fn a_decision_stands_when_one_withdraws_and_the_next_round_is_without_it() {
     let mut core = settled(3);
     assert_eq!(core.actions_on(Event::Withdraw), []);
     assert_eq!(core.decision().unwrap().standing, Standing::Leading);
-    hear(&mut core, 1, Looking, vote(9, 9, 3), 2);
     let again = Event::LookAgain { leader: id(3), round: Round(1) };
-    assert!(looking_in(&core.actions_on(again), 2));
-    assert_eq!(core.vote(), None, "1 votes for it, by what it said before");
+    assert!(looking_in(&core.clone().actions_on(again.clone()), 2));
+    // 1 looks already, and votes for it.
+    hear(&mut core, 1, Looking, vote(9, 9, 3), 2);
+    assert!(looking_in(&core.actions_on(again), 3));
+    assert_eq!((core.vote(), core.ballots().count()), (None, 0));
 }
 
 #[test]

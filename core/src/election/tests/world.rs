@@ -3,6 +3,8 @@
 //! News of a link takes its time, too: a server hears that it is there before it hears anything over it, but may hear
 //! what was received over the last one after it heard that it is lost.
 
+mod leaderships;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
@@ -26,6 +28,8 @@ pub(super) struct World {
     timers: BTreeMap<(ServerId, Timer), Duration>,
     pub(super) now: Duration,
     chance: fastrand::Rng,
+    /// The newest epoch that there was.
+    epoch: i64,
     /// How many notifications were delivered.
     pub(super) delivered: usize,
 }
@@ -45,6 +49,7 @@ impl World {
             timers: BTreeMap::new(),
             now: Duration::ZERO,
             chance: fastrand::Rng::with_seed(seed),
+            epoch: 0,
             delivered: 0,
         }
     }
