@@ -14,15 +14,24 @@
 //! ```
 //!
 //! A [`LearnerWord`] and a [`LeaderWord`] are what the two sides say to each other, a [`Record`] is what a member keeps on disk.
-//! [`Epochs`] decides what is said and stored, and when an epoch has begun.
+//! [`Epochs`] decides what is said and stored, and when an epoch has begun; there is no time in it. [`Leadership`] is what a
+//! member runs: it adds the time, and decides when it is over.
 
+mod admission;
 mod epochs;
+mod event;
+mod machine;
 mod record;
+mod timing;
 mod word;
 
+pub use admission::Refusal;
 pub use epochs::{
     EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Stage, Ticket,
     invariants as epochs_invariants,
 };
+pub use event::{Action, Event, LostBecause, Report, Timed};
+pub use machine::{Leadership, invariants};
 pub use record::{DirectoryId, EnsembleId, Incarnation, Record};
+pub use timing::{LeadershipTiming, Moment};
 pub use word::{Info, LeaderBlock, LeaderWord, LearnerBlock, LearnerWord, SessionId};

@@ -93,6 +93,8 @@ pub enum EpochsEvent {
     StoreAgain,
     /// The learners are to be asked for a sign of life.
     PingDue,
+    /// We give our epoch up: the learners need not wait for us. What goes on is over.
+    Release,
     /// Whether work of an earlier epoch of ours still goes on: no other one begins before its end.
     WorkGoesOn(bool),
 }
@@ -160,6 +162,8 @@ pub struct Epochs {
     record: Record,
     /// The newest epoch we have promised to. The promise ends with the session, and with us: only a record makes it last.
     accepted: Epoch,
+    /// The newest epoch in which we have led, or followed a leader: we go back to none before it.
+    followed: Epoch,
     /// What is on its way to the disk, or could not be written.
     store: Option<Store>,
     last_ticket: Ticket,
@@ -239,6 +243,7 @@ impl Epochs {
             zxid,
             record,
             accepted: record.accepted,
+            followed: record.current,
             store: None,
             last_ticket: Ticket::default(),
             work_goes_on: false,
@@ -259,6 +264,10 @@ impl Epochs {
             EpochsEvent::StoreFailed { ticket } => self.store_failed(ticket, out),
             EpochsEvent::StoreAgain => self.store_again(out),
             EpochsEvent::PingDue => self.ping(out),
+            EpochsEvent::Release => {
+                self.release(out);
+                self.look(out);
+            }
             EpochsEvent::WorkGoesOn(goes_on) => {
                 self.work_goes_on = goes_on;
                 self.advance(out);

@@ -308,6 +308,7 @@ impl Epochs {
     fn begin(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
         candidacy.phase = Phase::Leading { epoch };
+        self.followed = epoch;
         out.push(EpochsAction::Began { epoch });
         let follow = candidacy.learners.iter().filter(|(_, one)| one.acknowledged.is_some());
         out.extend(follow.map(|(session, _)| EpochsAction::Tell {
@@ -337,6 +338,19 @@ impl Epochs {
             out.push(EpochsAction::Tell { session: *session, word });
         }
         self.record_amnesiacs(out);
+    }
+
+    /// Says to all learners that the epoch is given up.
+    pub(super) fn release(&self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        if let Phase::Leading { epoch } = candidacy.phase {
+            let word = LeaderWord::Released { epoch };
+            out.extend(
+                candidacy
+                    .sessions()
+                    .map(|session| EpochsAction::Tell { session, word: word.clone() }),
+            );
+        }
     }
 
     /// Those among our learners that are amnesiacs are recorded once a quorum that remembers has answered a later ping.

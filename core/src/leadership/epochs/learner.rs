@@ -139,6 +139,7 @@ impl Epochs {
             }
             (LeaderWord::UpToDate, LearnerStep::Acknowledged(noted)) => {
                 self.step(LearnerStep::Following(noted));
+                self.followed = noted.epoch;
                 let word = LearnerWord::Ack { epoch: noted.epoch };
                 out.push(EpochsAction::Say { session, word });
                 let Part::Learner(Learning { leader, .. }) = self.part else { return };
@@ -209,10 +210,9 @@ impl Epochs {
         {
             return self.give_up(GiveUp::OtherEnsemble { theirs, ours }, out);
         }
-        // One that real servers would leave as well; a voter of ours stays beside one with an epoch that it has promised past.
-        let oldest = if self.i_am_voter() { self.record.current } else { self.accepted };
-        if epoch < oldest {
-            return self.give_up(GiveUp::OldLeader { epoch, ours: oldest }, out);
+        let ours = self.followed.max(self.record.current);
+        if epoch < ours {
+            return self.give_up(GiveUp::OldLeader { epoch, ours }, out);
         }
         let counts = epoch > self.accepted;
         self.accepted = self.accepted.max(epoch);

@@ -1,0 +1,171 @@
+//! Everything that [`Leadership`](super::Leadership) can hear of, and everything that it can ask for.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use crate::{
+    ServerId,
+    election::{Epoch, Round},
+    membership::Role,
+};
+
+use super::{GiveUp, Info, LeaderWord, LearnerWord, Moment, Record, Refusal, SessionId, Ticket};
+
+/// What has happened, and when it was looked at.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Timed {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub event: Event,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum Event {
+    /// The election has ended in this round.
+    Elected { leader: ServerId, round: Round },
+    /// The election goes on.
+    Unelected,
+    /// A connection has begun with this introduction.
+    Arrived { session: SessionId, info: Info },
+    /// A learner has said something else.
+    LearnerSaid { session: SessionId, word: LearnerWord },
+    /// The leader has said something.
+    LeaderSaid { session: SessionId, word: LeaderWord },
+    /// Bytes have come that are no whole word yet.
+    Alive { session: SessionId },
+    /// The leader was not reached.
+    DialFailed {
+        session: SessionId,
+        /// Nobody listens there: its process is gone.
+        refused: bool,
+    },
+    /// A session is over.
+    Ended { session: SessionId },
+    /// A record is on disk.
+    Stored { ticket: Ticket },
+    /// A record could not be written. That may be different the next time.
+    StoreFailed { ticket: Ticket },
+    /// Work has begun that goes on only while we lead, or has ended.
+    WorkGoesOn(bool),
+    /// We are to give our epoch up, as soon as the work has ended, and within this time in any case.
+    Resign { within: Duration },
+    /// We are to end in good order, within this time.
+    Stop { within: Duration },
+    /// It is [time](super::Leadership::next_deadline) to look at the clock.
+    Tick,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum Action {
+    /// Dial the leader, and introduce us.
+    Dial { session: SessionId, leader: ServerId, info: Info },
+    /// Say this to a learner.
+    Tell { session: SessionId, word: LeaderWord },
+    /// Say this to the leader.
+    Say { session: SessionId, word: LearnerWord },
+    /// End a session, once what was said on it is written.
+    Close { session: SessionId },
+    /// Put this on disk.
+    Store { ticket: Ticket, record: Record },
+    /// To the election: what was decided in this round is established.
+    Established { epoch: Epoch, round: Round },
+    /// To the election: what was decided in this round is over.
+    LookAgain {
+        round: Round,
+        /// The leader, if it is known to be gone.
+        gone: Option<ServerId>,
+    },
+    /// To the election: whether we stand for it.
+    Stand(bool),
+    /// Tell whom it concerns.
+    Report(Report),
+    /// We have ended in good order.
+    Stopped,
+}
+
+/// What people and programs are told.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum Report {
+    /// We lead.
+    Leading { epoch: Epoch },
+    /// We follow an established leader.
+    Following {
+        leader: ServerId,
+        epoch: Epoch,
+        /// Whether our word counts there.
+        counts: bool,
+    },
+    /// We have begun to give our epoch up.
+    Retiring { epoch: Epoch },
+    /// We lead or follow no more. Said once for each [`Leading`](Self::Leading) and each [`Following`](Self::Following).
+    Lost { epoch: Epoch, cause: LostBecause },
+    /// A new ensemble begins when these voters were seen once.
+    Waiting { leader: ServerId, missing: BTreeSet<ServerId> },
+    /// A learner was turned away.
+    TurnedAway { peer: Option<ServerId>, refusal: Refusal },
+    /// Nothing has come of the election of this leader.
+    GaveUp { leader: ServerId, why: GiveUp },
+    /// It was not established in time.
+    NotEstablished { leader: ServerId },
+    /// This member is a real server: from now on we do not stand for election, and our voters stay off the quorum port.
+    BesideRealServer { peer: ServerId },
+    /// Our directory is recorded from now on.
+    Recorded,
+}
+
+/// Why a leadership is over, for its leader or for a follower.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LostBecause {
+    /// As leader: it has resigned.
+    Resigned,
+    /// As leader: no quorum has answered for too long.
+    QuorumLost,
+    /// Another leader, or another epoch, has taken its place.
+    Superseded,
+    /// The member was stopped.
+    Stopped,
+    /// As follower: the leader has given its epoch up, or its process is gone.
+    LeaderLost,
+    /// As follower: nothing was heard of the leader for too long.
+    Silence,
+}
+
+impl LostBecause {
+    /// The word for it, in output.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Resigned => "resigned",
+            Self::QuorumLost => "quorum-lost",
+            Self::Superseded => "superseded",
+            Self::Stopped => "stopped",
+            Self::LeaderLost => "leader-lost",
+            Self::Silence => "silence",
+        }
+    }
+}
+
+impl fmt::Display for LostBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resigned => "it has resigned",
+            Self::QuorumLost => "no quorum has answered",
+            Self::Superseded => "another leader or epoch has taken its place",
+            Self::Stopped => "it was stopped",
+            Self::LeaderLost => "the leader is gone",
+            Self::Silence => "nothing was heard of the leader",
+        })
+    }
+}
+
+/// What a role is called where a message names it.
+pub(super) const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Voter => "a voter",
+        Role::Observer => "an observer",
+    }
+}

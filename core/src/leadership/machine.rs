@@ -1,0 +1,445 @@
+//! [`Leadership`]: [`Epochs`], and time: heartbeats, deadlines, and when it is over.
+
+mod following;
+pub mod invariants;
+mod leading;
+mod result;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    Action, Epochs, EpochsAction, EpochsEvent, Event, GiveUp, Identity, Info, LeaderWord,
+    LeadershipTiming, LearnerWord, LostBecause, Moment, Record, Refusal, Report, SessionId, Stage,
+    Timed, admission::Doorkeeper,
+};
+use crate::{
+    Core, ServerId, Step,
+    election::{Epoch, Round, Zxid},
+    membership::Ensemble,
+};
+
+/// One member's part in the leadership of its ensemble: told what happened and when, it answers with what is to be done.
+///
+/// It knows no clock: a moment comes with every event, and [`next_deadline`](Self::next_deadline) says when the next
+/// [`Tick`](Event::Tick) is due at the latest. A deadline is a comparison, the tick only a reason to look.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Leadership {
+    me: ServerId,
+    ensemble: Arc<Ensemble>,
+    timing: LeadershipTiming,
+    epochs: Epochs,
+    door: Doorkeeper,
+    /// When it was last looked at.
+    now: Moment,
+    result: Option<ElectionResult>,
+    reign: Reign,
+    /// As learner: the session with the leader, and when it is dialled next.
+    dial: Dial,
+    /// As candidate and leader.
+    beat: Beat,
+    /// When what could not be written is tried again.
+    store_again_at: Option<Moment>,
+    /// Members that are known to be ours, and not real servers.
+    ours: BTreeSet<ServerId>,
+    /// A real server was met: we do not lead, and our voters stay off the quorum port.
+    beside_real_server: bool,
+    /// Until then we do not stand for election.
+    held_off_until: Option<Moment>,
+    /// Whether work goes on that goes on only while we lead.
+    work_goes_on: bool,
+    /// The voters that were last said to be missing.
+    told_missing: BTreeSet<ServerId>,
+    /// The newest epoch that we have led in or followed.
+    newest_reported: Epoch,
+    stopped: bool,
+}
+
+/// What the election has decided.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct ElectionResult {
+    leader: ServerId,
+    round: Round,
+    /// By then it has to be established.
+    until: Moment,
+    /// The election is held again at this moment.
+    again_at: Option<Moment>,
+}
+
+/// Which epoch people and programs believe in.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+enum Reign {
+    #[default]
+    None,
+    Leading {
+        epoch: Epoch,
+        retiring: Option<Retiring>,
+    },
+    Following {
+        leader: ServerId,
+        epoch: Epoch,
+    },
+}
+
+/// A leader that gives its epoch up.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Retiring {
+    /// When it is over at the latest.
+    by: Moment,
+    /// Whether we end with it.
+    stopping: bool,
+}
+
+/// The session of a learner with its leader.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Dial {
+    session: Option<SessionId>,
+    last: u64,
+    failures: u32,
+    again_at: Option<Moment>,
+    /// When something was last heard of the leader.
+    heard: Moment,
+    /// After a time in which we did not run ourselves: the leader is not given up before.
+    patience: Moment,
+    /// When the leader last said that it waits for others.
+    waiting: Option<Moment>,
+}
+
+/// The heartbeats of a leader.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+struct Beat {
+    next: Option<Moment>,
+    /// When the pings were sent that no quorum has answered yet.
+    sent: BTreeMap<u64, Moment>,
+    /// The sending of the newest ping that a quorum has answered.
+    quorum_heard: Moment,
+}
+
+impl Core for Leadership {
+    type Event = Timed;
+    type Action = Action;
+
+    fn handle(&mut self, event: Timed, out: &mut Vec<Action>) {
+        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
+        self.decide_on(event, out);
+        if let Some((before, event, already)) = before {
+            let step =
+                Step { before: &before, event: &event, actions: &out[already..], after: self };
+            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
+        }
+    }
+}
+
+impl Leadership {
+    /// A member that has this record on disk.
+    pub fn new(
+        me: ServerId,
+        ensemble: Arc<Ensemble>,
+        identity: Arc<Identity>,
+        timing: LeadershipTiming,
+        zxid: Zxid,
+        record: Record,
+    ) -> Self {
+        let door = Doorkeeper::new(me, Arc::clone(&ensemble), Arc::clone(&identity));
+        let epochs = Epochs::new(me, Arc::clone(&ensemble), identity, zxid, record);
+        Self {
+            me,
+            ensemble,
+            timing,
+            epochs,
+            door,
+            now: Moment::default(),
+            result: None,
+            reign: Reign::None,
+            dial: Dial::default(),
+            beat: Beat::default(),
+            store_again_at: None,
+            ours: BTreeSet::new(),
+            beside_real_server: false,
+            held_off_until: None,
+            work_goes_on: false,
+            told_missing: BTreeSet::new(),
+            newest_reported: Epoch::default(),
+            stopped: false,
+        }
+    }
+
+    fn decide_on(&mut self, Timed { at, event }: Timed, out: &mut Vec<Action>) {
+        if self.stopped {
+            return;
+        }
+        self.note_the_time(at, out);
+        match event {
+            Event::Elected { leader, round } => self.elected(leader, round, out),
+            Event::Unelected => self.unelected(out),
+            Event::Arrived { session, info } => self.arrived(session, info, out),
+            Event::LearnerSaid { session, word } => self.learner_said(session, word, out),
+            Event::LeaderSaid { session, word } => self.leader_said(session, word, out),
+            Event::Alive { session } => self.alive(session),
+            Event::DialFailed { session, refused } => self.dial_failed(session, refused, out),
+            Event::Ended { session } => self.ended(session, out),
+            Event::Stored { ticket } => self.pass(EpochsEvent::Stored { ticket }, out),
+            Event::StoreFailed { ticket } => self.pass(EpochsEvent::StoreFailed { ticket }, out),
+            Event::WorkGoesOn(goes_on) => self.work(goes_on, out),
+            Event::Resign { within } => self.retire(within, false, out),
+            Event::Stop { within } => self.stop(within, out),
+            Event::Tick => {}
+        }
+        self.look_at_the_clock(out);
+    }
+
+    /// When it has to look at the clock next.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        if self.stopped {
+            return None;
+        }
+        let result =
+            self.result.and_then(|result| result.again_at.or_else(|| self.establish_by(result)));
+        let of_learner = [self.dial.again_at, self.looks_after_leader_at()];
+        let of_leader = [self.beat.next, self.quorum_silent_at(), self.retires_by()];
+        let others = [result, self.store_again_at, self.held_off_until];
+        of_learner.into_iter().chain(of_leader).chain(others).flatten().min()
+    }
+
+    /// How far we have come.
+    pub fn stage(&self) -> Stage {
+        self.epochs.stage()
+    }
+
+    /// What is on disk, and the newest epoch that we have promised to.
+    pub const fn promises(&self) -> (Record, Epoch) {
+        (self.epochs.record(), self.epochs.accepted())
+    }
+
+    /// The epochs, for the rules that are about them.
+    pub const fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// The epoch that we lead in or follow, and its leader: what we have reported, and not yet taken back.
+    pub fn established(&self) -> Option<(ServerId, Epoch)> {
+        match self.reign {
+            Reign::None => None,
+            Reign::Leading { epoch, .. } => Some((self.me, epoch)),
+            Reign::Following { leader, epoch } => Some((leader, epoch)),
+        }
+    }
+
+    /// Whether we lead, and have begun to give that up.
+    pub const fn is_retiring(&self) -> bool {
+        matches!(self.reign, Reign::Leading { retiring: Some(_), .. })
+    }
+
+    /// Whether a record could not be written, and is still wanted.
+    pub fn is_unable_to_store(&self) -> bool {
+        self.epochs.is_unable_to_store()
+    }
+
+    /// Whether a real server was met.
+    pub const fn is_beside_real_server(&self) -> bool {
+        self.beside_real_server
+    }
+
+    /// Time has passed. A leader that was held up for too long has lost its epoch, whatever it hears now.
+    fn note_the_time(&mut self, at: Moment, out: &mut Vec<Action>) {
+        let was = self.now;
+        self.now = was.max(at);
+        // We did not run for so long that what the leader said may not have been read.
+        if self.now.since(was) > self.timing.silence / 2 {
+            self.dial.patience = self.now.plus(self.timing.ping);
+        }
+        if self.quorum_silent_at().is_some_and(|silent| silent <= self.now) {
+            self.lose(LostBecause::QuorumLost, out);
+            self.look_again(None, out);
+        }
+    }
+
+    fn look_at_the_clock(&mut self, out: &mut Vec<Action>) {
+        let due = |deadline: Option<Moment>| deadline.is_some_and(|at| at <= self.now);
+        let (hold_off, retires) = (due(self.held_off_until), due(self.retires_by()));
+        let (redial, silent) = (due(self.dial.again_at), due(self.leader_silent_at()));
+        let (beat, store) = (due(self.beat.next), due(self.store_again_at));
+        if hold_off {
+            self.held_off_until = None;
+            out.push(Action::Stand(!self.beside_real_server));
+        }
+        if retires {
+            self.finish_retiring(out);
+        }
+        if silent {
+            let gone = self.result.map(|result| result.leader);
+            self.lose(LostBecause::Silence, out);
+            self.look_again(gone, out);
+        } else if redial {
+            self.dial_leader(out);
+        }
+        if beat {
+            self.beat(out);
+        }
+        if store {
+            self.store_again_at = None;
+            self.pass(EpochsEvent::StoreAgain, out);
+        }
+        self.check_result(out);
+    }
+
+    /// Takes back what was reported, if anything was.
+    fn lose(&mut self, cause: LostBecause, out: &mut Vec<Action>) {
+        if let Some((_, epoch)) = self.established() {
+            self.reign = Reign::None;
+            out.push(Action::Report(Report::Lost { epoch, cause }));
+        }
+    }
+
+    fn hold_off(&mut self, out: &mut Vec<Action>) {
+        self.held_off_until = Some(self.now.plus(self.timing.holdoff));
+        out.push(Action::Stand(false));
+    }
+
+    fn stop(&mut self, within: Duration, out: &mut Vec<Action>) {
+        if let Reign::Leading { .. } = self.reign {
+            return self.retire(within, true, out);
+        }
+        self.end(out);
+    }
+
+    fn end(&mut self, out: &mut Vec<Action>) {
+        self.lose(LostBecause::Stopped, out);
+        self.forget_result(out);
+        self.stopped = true;
+        out.push(Action::Stopped);
+    }
+
+    /// Lets the epochs take something in, and does what they ask for.
+    fn pass(&mut self, event: EpochsEvent, out: &mut Vec<Action>) {
+        let waited = self.epochs.stage() == Stage::Discovering;
+        let actions = self.epochs.actions_on(event);
+        if waited && self.epochs.stage() != Stage::Discovering {
+            self.begin_to_establish();
+        }
+        for action in actions {
+            match action {
+                EpochsAction::Tell { session, word } => out.push(Action::Tell { session, word }),
+                EpochsAction::Say { session, word } => out.push(Action::Say { session, word }),
+                EpochsAction::Close { session } => {
+                    self.door.left(session);
+                    out.push(Action::Close { session });
+                }
+                EpochsAction::Store { ticket, record } => {
+                    out.push(Action::Store { ticket, record });
+                }
+                EpochsAction::Began { epoch } => self.began(epoch, out),
+                EpochsAction::Follows { leader, epoch, counts } => {
+                    self.follows(leader, epoch, counts, out);
+                }
+                EpochsAction::GiveUp(why) => self.gave_up(why, out),
+                EpochsAction::Recorded => out.push(Action::Report(Report::Recorded)),
+            }
+        }
+        if self.epochs.is_unable_to_store() {
+            let retry = self.now.plus(self.timing.retry);
+            self.store_again_at.get_or_insert(retry);
+        }
+    }
+
+    /// Nothing has come of the result of the election.
+    fn gave_up(&mut self, why: GiveUp, out: &mut Vec<Action>) {
+        let Some(result) = self.result else { return };
+        let (at_once, cause) = match &why {
+            GiveUp::Overtaken { .. } => (true, LostBecause::Superseded),
+            GiveUp::Released { .. } => (true, LostBecause::LeaderLost),
+            GiveUp::RealLeader => {
+                return self.met_real_server(result.leader, out);
+            }
+            GiveUp::NoEpochLeft
+            | GiveUp::Disk
+            | GiveUp::OldLeader { .. }
+            | GiveUp::OtherEnsemble { .. }
+            | GiveUp::Refused { .. }
+            | GiveUp::Misfit => (false, LostBecause::LeaderLost),
+        };
+        let cannot_lead = why == GiveUp::Disk;
+        if !matches!(why, GiveUp::Released { .. }) {
+            out.push(Action::Report(Report::GaveUp { leader: result.leader, why }));
+        }
+        self.lose(cause, out);
+        if cannot_lead {
+            self.hold_off(out);
+        }
+        if at_once { self.look_again(None, out) } else { self.look_later(out) }
+    }
+
+    /// Beside real servers ours do not lead, and its voters stay off the quorum port.
+    fn met_real_server(&mut self, peer: ServerId, out: &mut Vec<Action>) {
+        if self.beside_real_server {
+            return;
+        }
+        self.beside_real_server = true;
+        self.held_off_until = None;
+        out.push(Action::Report(Report::BesideRealServer { peer }));
+        out.push(Action::Stand(false));
+        let leads = self.result.is_some_and(|result| result.leader == self.me);
+        if leads {
+            self.lose(LostBecause::Superseded, out);
+            self.look_again(None, out);
+        }
+    }
+
+    fn arrived(&mut self, session: SessionId, info: Info, out: &mut Vec<Action>) {
+        let silent_since = Moment(self.now.0.saturating_sub(self.timing.silence));
+        let record = self.epochs.record();
+        match self.door.admit(session, &info, record, silent_since, self.now) {
+            Ok(peer) => {
+                self.ours.insert(peer);
+                self.pass(EpochsEvent::Arrived { session, peer, info }, out);
+            }
+            Err(refusal) => self.turn_away(session, info.id, refusal, out),
+        }
+    }
+
+    fn turn_away(
+        &mut self,
+        session: SessionId,
+        peer: Option<ServerId>,
+        refusal: Refusal,
+        out: &mut Vec<Action>,
+    ) {
+        if let Refusal::RealServer { id } = refusal {
+            // One that was ours a moment ago is none: somebody uses its name.
+            if !self.ours.contains(&id) {
+                self.met_real_server(id, out);
+            }
+        } else {
+            let reason = crate::UntrustedText::new(&refusal);
+            out.push(Action::Tell { session, word: LeaderWord::Refused { reason } });
+        }
+        out.push(Action::Report(Report::TurnedAway { peer, refusal }));
+        out.push(Action::Close { session });
+    }
+
+    fn ended(&mut self, session: SessionId, out: &mut Vec<Action>) {
+        self.door.left(session);
+        self.pass(EpochsEvent::Ended { session }, out);
+        if self.dial.session == Some(session) {
+            self.dial_broke(out);
+        }
+    }
+
+    fn alive(&mut self, session: SessionId) {
+        if self.dial.session == Some(session) {
+            self.dial.heard = self.now;
+        }
+        self.door.heard(session, self.now);
+    }
+
+    fn learner_said(&mut self, session: SessionId, word: LearnerWord, out: &mut Vec<Action>) {
+        self.alive(session);
+        self.pass(EpochsEvent::LearnerSaid { session, word }, out);
+        self.note_answers();
+    }
+}

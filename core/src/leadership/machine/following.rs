@@ -1,0 +1,130 @@
+//! The learner's time: when the leader is dialled, and how long it may be silent.
+
+use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report};
+use crate::{
+    ServerId,
+    election::Epoch,
+    leadership::{LeaderWord, SessionId},
+};
+
+impl Leadership {
+    pub(super) fn follows(
+        &mut self,
+        leader: ServerId,
+        epoch: Epoch,
+        counts: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(result) = self.result else { return };
+        self.dial.failures = 0;
+        let now = Reign::Following { leader, epoch };
+        // After a break we are back where we were, or the leader has begun another epoch meanwhile.
+        if self.reign == now {
+            return;
+        }
+        self.lose(LostBecause::Superseded, out);
+        self.reign = now;
+        self.newest_reported = epoch;
+        out.push(Action::Established { epoch, round: result.round });
+        out.push(Action::Report(Report::Following { leader, epoch, counts }));
+    }
+
+    /// When nothing will have been heard of the leader that we follow for too long.
+    pub(super) fn leader_silent_at(&self) -> Option<Moment> {
+        match self.reign {
+            Reign::Following { .. } => {
+                Some(self.dial.heard.plus(self.timing.silence).max(self.dial.patience))
+            }
+            Reign::Leading { .. } | Reign::None => None,
+        }
+    }
+
+    /// When a follower looks at the clock at the latest: from a longer pause it sees that it did not run itself.
+    pub(super) fn looks_after_leader_at(&self) -> Option<Moment> {
+        let silent = self.leader_silent_at()?;
+        Some(silent.min(self.now.plus(self.timing.silence / 4)))
+    }
+
+    pub(super) fn dial_leader(&mut self, out: &mut Vec<Action>) {
+        self.dial.again_at = None;
+        let Some(result) = self.result else { return };
+        if self.beside_real_server && self.ensemble.is_voter(self.me) {
+            return;
+        }
+        self.dial.last += 1;
+        let session = SessionId::Dialled(self.dial.last);
+        self.dial.session = Some(session);
+        self.pass(EpochsEvent::Introduced { session }, out);
+        let info = self.epochs.info();
+        out.push(Action::Dial { session, leader: result.leader, info });
+    }
+
+    pub(super) fn dial_failed(&mut self, session: SessionId, refused: bool, out: &mut Vec<Action>) {
+        if self.dial.session != Some(session) {
+            return;
+        }
+        self.pass(EpochsEvent::Ended { session }, out);
+        if refused {
+            let gone = self.result.map(|result| result.leader);
+            self.lose(LostBecause::LeaderLost, out);
+            return self.look_again(gone, out);
+        }
+        self.dial_later();
+    }
+
+    /// The session with the leader is over. If we followed, it is dialled again at once: if its process is gone, that is refused.
+    pub(super) fn dial_broke(&mut self, out: &mut Vec<Action>) {
+        let at_once = self.dial.failures == 0 && matches!(self.reign, Reign::Following { .. });
+        self.dial_later();
+        if at_once {
+            self.dial_leader(out);
+        }
+    }
+
+    fn dial_later(&mut self) {
+        self.dial.session = None;
+        self.dial.failures = self.dial.failures.saturating_add(1);
+        let wait = self.timing.redial.delay(self.dial.failures);
+        self.dial.again_at = wait.map(|wait| self.now.plus(wait));
+    }
+
+    pub(super) fn leader_said(
+        &mut self,
+        session: SessionId,
+        word: LeaderWord,
+        out: &mut Vec<Action>,
+    ) {
+        if self.dial.session != Some(session) {
+            return;
+        }
+        self.dial.heard = self.now;
+        self.dial.waiting = None;
+        match &word {
+            LeaderWord::Waiting { missing, .. } => {
+                self.dial.waiting = Some(self.now);
+                if *missing != self.told_missing
+                    && let Some(result) = self.result
+                {
+                    self.told_missing.clone_from(missing);
+                    let (leader, missing) = (result.leader, missing.clone());
+                    out.push(Action::Report(Report::Waiting { leader, missing }));
+                }
+            }
+            LeaderWord::Info { block, .. } => {
+                self.begin_to_establish();
+                if let Some(result) = self.result.filter(|_| block.is_some()) {
+                    self.ours.insert(result.leader);
+                }
+            }
+            LeaderWord::Sync { .. }
+            | LeaderWord::NewLeader { .. }
+            | LeaderWord::UpToDate
+            | LeaderWord::Ping { .. }
+            | LeaderWord::Recorded { .. }
+            | LeaderWord::Released { .. }
+            | LeaderWord::Refused { .. }
+            | LeaderWord::Other => {}
+        }
+        self.pass(EpochsEvent::LeaderSaid { session, word }, out);
+    }
+}

@@ -1,0 +1,110 @@
+//! What every step of [`Leadership`] keeps to. Debug builds and the simulator evaluate it.
+
+use super::{Leadership, Reign};
+use crate::{
+    Step,
+    leadership::{Action, Report, Stage},
+};
+
+/// A rule: whether it holds over this step.
+type Rule = fn(Step<'_, Leadership>) -> bool;
+
+/// All rules, by name.
+pub const RULES: [(&str, Rule); 6] = [
+    ("each beginning is reported once, and its end once", reports_pair_up),
+    ("the end is told before the others are released", ended_before_released),
+    ("who leads has begun the epoch, who follows was told of it", reports_are_true),
+    ("epochs that are reported never fall", epochs_never_fall),
+    ("nothing is due that was looked at", nothing_stays_due),
+    ("who does not follow an election leads and follows nobody", no_reign_without_a_result),
+];
+
+/// The name of the first rule that this step breaks.
+pub fn first_broken(step: Step<'_, Leadership>) -> Option<&'static str> {
+    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
+}
+
+fn reports(actions: &[Action]) -> impl Iterator<Item = &Report> {
+    actions.iter().filter_map(
+        |action| {
+            if let Action::Report(report) = action { Some(report) } else { None }
+        },
+    )
+}
+
+fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+    let mut open = before.established();
+    for report in reports(actions) {
+        match report {
+            Report::Leading { epoch } => {
+                if open.replace((before.me, *epoch)).is_some() {
+                    return false;
+                }
+            }
+            Report::Following { leader, epoch, .. } => {
+                if open.replace((*leader, *epoch)).is_some() {
+                    return false;
+                }
+            }
+            Report::Lost { epoch, .. } => {
+                if open.take().is_none_or(|(_, begun)| begun != *epoch) {
+                    return false;
+                }
+            }
+            Report::Retiring { .. }
+            | Report::Waiting { .. }
+            | Report::TurnedAway { .. }
+            | Report::GaveUp { .. }
+            | Report::NotEstablished { .. }
+            | Report::BesideRealServer { .. }
+            | Report::Recorded => {}
+        }
+    }
+    open == after.established()
+}
+
+fn ended_before_released(Step { before, actions, .. }: Step<'_, Leadership>) -> bool {
+    let place = |is_meant: fn(&Action) -> bool| actions.iter().position(is_meant);
+    let released = place(|action| {
+        let Action::Tell { word, .. } = action else { return false };
+        matches!(word, super::LeaderWord::Released { .. })
+    });
+    let ended = place(|action| matches!(action, Action::Report(Report::Lost { .. })));
+    let led = matches!(before.reign, Reign::Leading { .. });
+    released.is_none_or(|released| led && ended.is_some_and(|ended| ended < released))
+}
+
+fn reports_are_true(Step { after, .. }: Step<'_, Leadership>) -> bool {
+    match (after.reign, after.stage()) {
+        (Reign::None, _) => true,
+        (Reign::Leading { epoch, .. }, stage) => stage == Stage::Leading { epoch },
+        // It may have lost its session, and be on its way back.
+        (Reign::Following { leader, .. }, Stage::Joining { leader: again }) => leader == again,
+        (Reign::Following { leader, epoch }, stage) => stage == Stage::Following { leader, epoch },
+    }
+}
+
+fn epochs_never_fall(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+    let newest = before.newest_reported;
+    let told = reports(actions).filter_map(|report| match report {
+        Report::Leading { epoch } | Report::Following { epoch, .. } => Some(*epoch),
+        Report::Retiring { .. }
+        | Report::Lost { .. }
+        | Report::Waiting { .. }
+        | Report::TurnedAway { .. }
+        | Report::GaveUp { .. }
+        | Report::NotEstablished { .. }
+        | Report::BesideRealServer { .. }
+        | Report::Recorded => None,
+    });
+    let told: Vec<_> = [newest].into_iter().chain(told).collect();
+    told.is_sorted() && told.last() == Some(&after.newest_reported)
+}
+
+fn nothing_stays_due(Step { after, .. }: Step<'_, Leadership>) -> bool {
+    after.next_deadline().is_none_or(|deadline| deadline > after.now)
+}
+
+fn no_reign_without_a_result(Step { after, .. }: Step<'_, Leadership>) -> bool {
+    after.reign == Reign::None || after.result.is_some_and(|result| result.again_at.is_none())
+}

@@ -1,0 +1,108 @@
+//! The leader's time: pings, and how long a quorum may be silent.
+
+use std::time::Duration;
+
+use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report, Retiring};
+use crate::{election::Epoch, leadership::Stage};
+
+impl Leadership {
+    pub(super) fn began(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        let Some(result) = self.result else { return };
+        self.reign = Reign::Leading { epoch, retiring: None };
+        self.newest_reported = epoch;
+        self.beat.quorum_heard = self.now;
+        // The first ping goes out at once.
+        self.beat.next = Some(self.now);
+        out.push(Action::Established { epoch, round: result.round });
+        out.push(Action::Report(Report::Leading { epoch }));
+    }
+
+    /// When a quorum will have been silent for too long.
+    pub(super) fn quorum_silent_at(&self) -> Option<Moment> {
+        match self.reign {
+            Reign::Leading { .. } if !self.ensemble.is_quorum(&[self.me].into()) => {
+                Some(self.beat.quorum_heard.plus(self.timing.silence))
+            }
+            Reign::Leading { .. } | Reign::Following { .. } | Reign::None => None,
+        }
+    }
+
+    pub(super) fn retires_by(&self) -> Option<Moment> {
+        match self.reign {
+            Reign::Leading { retiring, .. } => retiring.map(|retiring| retiring.by),
+            Reign::Following { .. } | Reign::None => None,
+        }
+    }
+
+    /// Asks the learners for a sign of life, and parts with those that have given none for too long.
+    pub(super) fn beat(&mut self, out: &mut Vec<Action>) {
+        self.beat.next = Some(self.now.plus(self.timing.ping));
+        let silent_since = self.now.0.checked_sub(self.timing.silence).map(Moment);
+        for session in silent_since.map(|then| self.door.silent_since(then)).unwrap_or_default() {
+            out.push(Action::Close { session });
+            self.ended(session, out);
+        }
+        self.pass(EpochsEvent::PingDue, out);
+        let (pings, _) = self.epochs.pings();
+        self.beat.sent.insert(pings, self.now);
+        self.note_answers();
+        self.tell_missing(out);
+    }
+
+    /// A quorum has answered a ping: it was with us when that was sent.
+    pub(super) fn note_answers(&mut self) {
+        let (_, answered) = self.epochs.pings();
+        if let Some(sent) = self.beat.sent.get(&answered) {
+            self.beat.quorum_heard = self.beat.quorum_heard.max(*sent);
+        }
+        self.beat.sent = self.beat.sent.split_off(&(answered + 1));
+    }
+
+    /// A quorum is here, and a new ensemble waits for the rest of its voters.
+    fn tell_missing(&mut self, out: &mut Vec<Action>) {
+        let waits = self.epochs.stage() == Stage::Discovering && self.epochs.is_quorum_here();
+        let missing = if waits { self.epochs.missing() } else { return };
+        if missing != self.told_missing {
+            self.told_missing.clone_from(&missing);
+            out.push(Action::Report(Report::Waiting { leader: self.me, missing }));
+        }
+    }
+
+    pub(super) fn work(&mut self, goes_on: bool, out: &mut Vec<Action>) {
+        self.work_goes_on = goes_on;
+        self.pass(EpochsEvent::WorkGoesOn(goes_on), out);
+        if !goes_on && self.is_retiring() {
+            self.finish_retiring(out);
+        }
+    }
+
+    /// Begins to give the epoch up: it is over when the work has ended.
+    pub(super) fn retire(&mut self, within: Duration, stopping: bool, out: &mut Vec<Action>) {
+        let by = self.now.plus(within);
+        let Reign::Leading { epoch, retiring } = &mut self.reign else { return };
+        let already = retiring.is_some();
+        let old = retiring.unwrap_or(Retiring { by, stopping });
+        *retiring = Some(Retiring { by: old.by.min(by), stopping: old.stopping || stopping });
+        if !already {
+            out.push(Action::Report(Report::Retiring { epoch: *epoch }));
+        }
+        if !self.work_goes_on {
+            self.finish_retiring(out);
+        }
+    }
+
+    pub(super) fn finish_retiring(&mut self, out: &mut Vec<Action>) {
+        let Reign::Leading { retiring: Some(Retiring { stopping, .. }), .. } = self.reign else {
+            return;
+        };
+        // First it is over, then the others are told.
+        let cause = if stopping { LostBecause::Stopped } else { LostBecause::Resigned };
+        self.lose(cause, out);
+        self.pass(EpochsEvent::Release, out);
+        if stopping {
+            return self.end(out);
+        }
+        self.hold_off(out);
+        self.look_again(None, out);
+    }
+}

@@ -1,0 +1,112 @@
+//! What becomes of the result of an election: it is established in time, or the election is held again.
+
+use super::{
+    Action, Beat, Dial, ElectionResult, EpochsEvent, Leadership, LostBecause, Moment, Reign,
+    Report, Stage,
+};
+use crate::{ServerId, election::Round};
+
+impl Leadership {
+    /// Holds the election again if it is time to.
+    pub(super) fn check_result(&mut self, out: &mut Vec<Action>) {
+        let Some(result) = self.result else { return };
+        match result.again_at {
+            Some(at) if at <= self.now => self.look_again(None, out),
+            Some(_) => {}
+            None => {
+                if self.establish_by(result).is_some_and(|by| by <= self.now) {
+                    self.not_established(result, out);
+                }
+            }
+        }
+    }
+
+    /// Until when the result has to be established, unless it is.
+    pub(super) fn establish_by(&self, result: ElectionResult) -> Option<Moment> {
+        let is_off = self.beside_real_server && self.ensemble.is_voter(self.me);
+        if is_off || self.reign != Reign::None {
+            return None;
+        }
+        let longer = match self.epochs.stage() {
+            // A quorum is here and answers: a new ensemble waits for the rest.
+            Stage::Discovering if self.epochs.is_quorum_here() => {
+                Some(self.beat.quorum_heard.plus(self.timing.silence))
+            }
+            Stage::Joining { .. } => {
+                self.dial.waiting.map(|waiting| waiting.plus(self.timing.silence))
+            }
+            Stage::Looking
+            | Stage::Discovering
+            | Stage::Announcing { .. }
+            | Stage::Synchronising { .. }
+            | Stage::Leading { .. }
+            | Stage::Following { .. } => None,
+        };
+        Some(longer.map_or(result.until, |longer| longer.max(result.until)))
+    }
+
+    /// However long others were waited for, there is time to establish from now on.
+    pub(super) fn begin_to_establish(&mut self) {
+        if let Some(result) = &mut self.result {
+            result.until = self.now.plus(self.timing.establish);
+        }
+    }
+
+    pub(super) fn not_established(&mut self, result: ElectionResult, out: &mut Vec<Action>) {
+        let leader = result.leader;
+        out.push(Action::Report(Report::NotEstablished { leader }));
+        if leader == self.me && !self.epochs.record().recorded {
+            // Somebody who remembers may be able to lead.
+            self.hold_off(out);
+        }
+        self.look_again(None, out);
+    }
+
+    pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
+        self.lose(LostBecause::Superseded, out);
+        let until = self.now.plus(self.timing.establish);
+        self.result = Some(ElectionResult { leader, round, until, again_at: None });
+        self.told_missing.clear();
+        self.dial = Dial { last: self.dial.last, heard: self.now, ..Dial::default() };
+        self.beat = Beat { quorum_heard: self.now, ..Beat::default() };
+        if leader == self.me {
+            if self.beside_real_server {
+                return self.look_later(out);
+            }
+            self.beat.next = Some(self.now.plus(self.timing.ping));
+        }
+        self.pass(EpochsEvent::Elected { leader }, out);
+        if leader != self.me {
+            self.dial_leader(out);
+        }
+    }
+
+    pub(super) fn unelected(&mut self, out: &mut Vec<Action>) {
+        self.lose(LostBecause::Superseded, out);
+        self.forget_result(out);
+    }
+
+    /// Gives the result of the election up, and has the election held again.
+    pub(super) fn look_again(&mut self, gone: Option<ServerId>, out: &mut Vec<Action>) {
+        let Some(ElectionResult { round, .. }) = self.result else { return };
+        self.forget_result(out);
+        out.push(Action::LookAgain { round, gone });
+    }
+
+    /// Has the election held again after a pause: nothing would be different at once.
+    pub(super) fn look_later(&mut self, out: &mut Vec<Action>) {
+        self.pass(EpochsEvent::Unelected, out);
+        self.dial = Dial { last: self.dial.last, ..Dial::default() };
+        self.beat = Beat::default();
+        if let Some(result) = &mut self.result {
+            result.again_at = Some(self.now.plus(self.timing.retry));
+        }
+    }
+
+    pub(super) fn forget_result(&mut self, out: &mut Vec<Action>) {
+        self.result = None;
+        self.dial = Dial { last: self.dial.last, ..Dial::default() };
+        self.beat = Beat::default();
+        self.pass(EpochsEvent::Unelected, out);
+    }
+}

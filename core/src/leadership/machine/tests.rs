@@ -1,0 +1,326 @@
+//! What [`Leadership`] does in time.
+
+mod world;
+
+use self::world::{Wire, World, id, identity, ms, record};
+use super::*;
+use crate::{
+    election::Epoch,
+    leadership::{DirectoryId, Ticket},
+    membership::Role,
+};
+
+#[test]
+fn an_elected_voter_leads_after_four_trips_and_a_disk_and_the_elections_learn_the_epoch() {
+    let world = World::with_a_leader();
+    for number in 1..=3 {
+        assert_eq!(world.seats[&id(number)].established, [(Epoch(2), Round(1))]);
+    }
+    let (at, report) = &world.seats[&id(3)].reports[0];
+    assert_eq!((*at, report), (ms(6), &Report::Leading { epoch: Epoch(2) }));
+}
+
+#[test]
+fn nothing_changes_for_an_hour() {
+    let mut world = World::with_a_leader();
+    world.run_until(ms(3_600_000));
+    assert!((1..=3).all(|number| world.lost(number).is_empty()));
+    assert_eq!(world.wires.len(), 2);
+}
+
+#[test]
+fn a_frozen_leader_is_left_after_the_silence_and_knows_it_first_when_it_wakes() {
+    let mut world = World::with_a_leader();
+    world.run_until(ms(1010));
+    world.pause(3);
+    world.run_until(ms(3000));
+    for number in [1, 2] {
+        let [(at, LostBecause::Silence)] = world.lost(number)[..] else { panic!() };
+        assert!(at > ms(1900) && at <= ms(2010), "{at:?}");
+        assert_eq!(world.looks_again(number), Some((at, 1, Some(3))));
+    }
+    world.resume(3);
+    world.run_until(ms(3001));
+    assert_eq!(world.lost(3), [(ms(3000), LostBecause::QuorumLost)]);
+}
+
+#[test]
+fn a_leader_that_is_cut_off_ends_after_the_silence() {
+    let mut world = World::with_a_leader();
+    world.run_until(ms(1000));
+    world.wires.iter_mut().for_each(|wire| wire.cut = true);
+    world.run_until(ms(2100));
+    let [(at, LostBecause::QuorumLost)] = world.lost(3)[..] else { panic!() };
+    assert!(at > ms(1790) && at <= ms(2006), "{at:?}");
+}
+
+#[test]
+fn one_follower_is_enough_for_a_leader_of_three() {
+    let mut world = World::with_a_leader();
+    world.kill(1);
+    world.run_until(ms(5000));
+    assert_eq!(world.lost(3), []);
+    world.kill(2);
+    world.run_until(ms(7000));
+    assert_eq!(world.lost(3).len(), 1);
+}
+
+#[test]
+fn a_leader_whose_process_is_gone_is_left_at_once() {
+    let mut world = World::with_a_leader();
+    world.kill(3);
+    world.run_until(ms(25));
+    for number in [1, 2] {
+        assert_eq!(world.lost(number), [(ms(22), LostBecause::LeaderLost)]);
+        assert_eq!(world.looks_again(number), Some((ms(22), 1, Some(3))));
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_is_made_again_and_nobody_notices() {
+    let mut world = World::with_a_leader();
+    let Wire { learner: (learner, session), .. } = world.wires[0];
+    let Wire { leader, .. } = world.wires.remove(0);
+    world.later(learner, Event::Ended { session });
+    world.later(leader.0, Event::Ended { session: leader.1 });
+    world.run_until(ms(5000));
+    assert!((1..=3).all(|number| world.lost(number).is_empty()));
+    assert_eq!(world.wires.len(), 2);
+}
+
+#[test]
+fn a_leader_that_resigns_waits_for_the_work_then_tells_and_does_not_stand_for_a_while() {
+    let mut world = World::with_a_leader();
+    world.tell(3, Event::WorkGoesOn(true));
+    world.tell(3, Event::Resign { within: Duration::from_secs(5) });
+    world.run_until(ms(900));
+    assert_eq!(world.established(3), Some((3, 2)));
+    assert!(world.seats[&id(3)].core.is_retiring());
+    world.tell(3, Event::WorkGoesOn(false));
+    assert_eq!(world.lost(3), [(ms(900), LostBecause::Resigned)]);
+    assert!(!world.seats[&id(3)].stands);
+    world.run_until(ms(910));
+    for number in [1, 2] {
+        assert_eq!(world.lost(number), [(ms(901), LostBecause::LeaderLost)]);
+        assert_eq!(world.looks_again(number), Some((ms(901), 1, None)));
+    }
+    world.run_until(ms(3000));
+    assert!(world.seats[&id(3)].stands);
+}
+
+#[test]
+fn work_that_does_not_end_holds_a_resignation_up_for_as_long_as_was_said() {
+    let mut world = World::with_a_leader();
+    world.tell(3, Event::WorkGoesOn(true));
+    world.tell(3, Event::Resign { within: Duration::from_secs(5) });
+    world.run_until(ms(10_000));
+    assert_eq!(world.lost(3), [(ms(5020), LostBecause::Resigned)]);
+    // And no other epoch begins before it ends.
+    world.tell(3, Event::Unelected);
+    world.elect(3, 2, &[1, 2, 3]);
+    world.run_until(ms(10_100));
+    assert_eq!(world.established(3), None);
+    world.tell(3, Event::WorkGoesOn(false));
+    assert_eq!(world.established(3), Some((3, 3)));
+}
+
+#[test]
+fn an_orderly_stop_is_told_and_nothing_happens_after_it() {
+    let mut world = World::with_a_leader();
+    world.tell(1, Event::Stop { within: Duration::from_secs(5) });
+    world.tell(3, Event::Stop { within: Duration::from_secs(5) });
+    assert!(world.seats[&id(1)].stopped && world.seats[&id(3)].stopped);
+    assert_eq!(world.lost(1), [(ms(20), LostBecause::Stopped)]);
+    assert_eq!(world.lost(3), [(ms(20), LostBecause::Stopped)]);
+    world.run_until(ms(30));
+    assert_eq!(world.lost(2), [(ms(21), LostBecause::LeaderLost)]);
+    assert_eq!(world.seats[&id(3)].core.next_deadline(), None);
+}
+
+#[test]
+fn a_new_ensemble_waits_for_its_last_voter_for_as_long_as_it_takes() {
+    let new = Record { recorded: false, ..record(0) };
+    let mut world = World::of(&[new; 3]);
+    world.elect(2, 1, &[1, 2]);
+    world.run_until(ms(600_000));
+    let missing = || [id(3)].into();
+    for number in [1, 2] {
+        let told = Report::Waiting { leader: id(2), missing: missing() };
+        assert_eq!(world.reports(number), [&told], "{number}");
+        assert_eq!(world.looks_again(number), None);
+    }
+    world.elect(2, 1, &[3]);
+    world.run_until(ms(600_020));
+    assert!((1..=3).all(|number| world.established(number) == Some((2, 1))));
+}
+
+#[test]
+fn what_is_not_established_in_time_is_elected_again() {
+    let mut world = World::of(&[record(1); 3]);
+    world.elect(3, 4, &[3]);
+    world.kill(2);
+    world.run_until(ms(2000));
+    assert_eq!(world.looks_again(3), Some((ms(2000), 4, None)));
+    assert_eq!(world.reports(3), [&Report::NotEstablished { leader: id(3) }]);
+    // A leader that never answers.
+    world.pause(3);
+    world.elect(3, 5, &[1]);
+    world.run_until(ms(5000));
+    assert_eq!(world.looks_again(1), Some((ms(4000), 5, None)));
+}
+
+#[test]
+fn a_follower_that_was_held_up_itself_gives_its_leader_one_more_ping() {
+    let mut world = World::with_a_leader();
+    world.run_until(ms(1000));
+    world.pause(1);
+    world.run_until(ms(1900));
+    // Nothing was lost on the way, but the clock is looked at first.
+    world.resume(1);
+    world.now = ms(2100);
+    world.tell(1, Event::Tick);
+    assert_eq!(world.lost(1), []);
+    world.run_until(ms(9000));
+    assert!((1..=3).all(|number| world.lost(number).is_empty()));
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_keeps_a_voter_silent_for_a_while() {
+    let mut world = World::of(&[record(1); 3]);
+    world.seats.get_mut(&id(1)).unwrap().disk_works = false;
+    world.elect(3, 1, &[1, 2, 3]);
+    world.run_until(ms(20));
+    assert_eq!(world.established(3), Some((3, 2)));
+    assert_eq!(world.established(1), None);
+    assert!(world.seats[&id(1)].core.is_unable_to_store());
+    world.seats.get_mut(&id(1)).unwrap().disk_works = true;
+    world.run_until(ms(1100));
+    assert_eq!(world.established(1), Some((3, 2)));
+    assert!(!world.seats[&id(1)].core.is_unable_to_store());
+}
+
+#[test]
+fn a_leader_that_cannot_write_lets_others_stand() {
+    let mut world = World::of(&[record(1); 3]);
+    world.seats.get_mut(&id(3)).unwrap().disk_works = false;
+    world.elect(3, 1, &[1, 2, 3]);
+    world.run_until(ms(20));
+    assert!(!world.seats[&id(3)].stands);
+    assert_eq!(world.established(3), None);
+    world.run_until(ms(1100));
+    assert!(world.looks_again(3).is_some());
+}
+
+#[test]
+fn a_leader_without_our_block_is_left_alone_by_voters_and_followed_by_observers() {
+    let mut world = World::of(&[record(1); 3]);
+    world.seat(9, identity(9), Record::default());
+    for number in [1, 9] {
+        world.elect(3, 1, &[number]);
+        let session = SessionId::Dialled(1);
+        let info = LeaderWord::Info { epoch: Epoch(7), block: None };
+        world.tell(number, Event::LeaderSaid { session, word: info });
+    }
+    let met = Report::BesideRealServer { peer: id(3) };
+    assert_eq!(world.reports(1), [&met]);
+    assert!(!world.seats[&id(1)].stands);
+    let session = SessionId::Dialled(1);
+    for word in [
+        LeaderWord::Sync { zxid: Zxid(0) },
+        LeaderWord::NewLeader { epoch: Epoch(7), founding: false },
+        LeaderWord::UpToDate,
+    ] {
+        world.tell(9, Event::LeaderSaid { session, word });
+    }
+    assert_eq!(world.established(9), Some((3, 7)));
+}
+
+/// Somebody introduces itself to 3, which leads.
+fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal> {
+    let mut info = world.seats[&id(1)].last_info.clone().unwrap();
+    change(&mut info);
+    let session = SessionId::Accepted(1000);
+    let already = world.reports(3).len();
+    world.tell(3, Event::Arrived { session, info });
+    world.reports(3)[already..].iter().find_map(|report| {
+        if let Report::TurnedAway { refusal, .. } = report { Some(refusal.clone()) } else { None }
+    })
+}
+
+#[test]
+fn who_does_not_belong_here_is_turned_away_with_the_reason() {
+    type Change = fn(&mut Info);
+    let cases: [(Change, &str); 7] = [
+        (|info| info.id = None, "a learner without an id"),
+        (|info| info.id = Some(id(77)), "77 is not in the member list here"),
+        (|info| info.id = Some(id(3)), "3 is the id of the leader itself: two processes have it"),
+        (
+            |info| info.role = Role::Observer,
+            "1 is a voter in the member list here, and says that it is an observer",
+        ),
+        (
+            |info| info.accepted = Epoch(i64::from(i32::MAX) - 1),
+            "accepted epoch 2147483646 is above the largest there can be, 2147483646",
+        ),
+        (
+            |info| info.block.as_mut().unwrap().ensemble_name = "other".into(),
+            "the ensemble is called \"\" here, and \"other\" there",
+        ),
+        (
+            |info| info.block.as_mut().unwrap().directory = DirectoryId(5),
+            "1 is connected with data directory 0000000000000001, and this one has 0000000000000005: two processes have the same id",
+        ),
+    ];
+    for (change, told) in cases {
+        let mut world = World::with_a_leader();
+        let refusal = arrives(&mut world, change);
+        assert_eq!(refusal.map(|refusal| refusal.to_string()).as_deref(), Some(told));
+        assert!(world.seats[&id(3)].stands);
+    }
+}
+
+#[test]
+fn a_newer_session_of_the_same_directory_takes_the_place_of_the_older_one() {
+    let mut world = World::with_a_leader();
+    assert_eq!(arrives(&mut world, |_| {}), None);
+    world.run_until(ms(30));
+    assert_eq!(world.wires.len(), 2, "the older one was closed, and dialled again");
+}
+
+#[test]
+fn another_directory_takes_the_place_of_one_that_does_not_answer() {
+    let mut world = World::with_a_leader();
+    world.pause(1);
+    world.run_until(ms(1500));
+    let other = |info: &mut Info| info.block.as_mut().unwrap().directory = DirectoryId(5);
+    assert_eq!(arrives(&mut world, other), None);
+}
+
+#[test]
+fn a_real_server_that_comes_ends_the_leadership_unless_its_name_is_one_of_ours() {
+    let mut world = World::with_a_leader();
+    let real = |info: &mut Info| info.block = None;
+    assert!(arrives(&mut world, real).is_some());
+    assert_eq!(world.established(3), Some((3, 2)), "1 is one of ours: somebody uses its name");
+
+    let mut world = World::with_a_leader();
+    let unknown = |info: &mut Info| {
+        (info.id, info.role, info.block) = (Some(id(9)), Role::Observer, None);
+    };
+    assert!(arrives(&mut world, unknown).is_some());
+    assert_eq!(world.established(3), None);
+    assert!(!world.seats[&id(3)].stands);
+}
+
+#[test]
+fn a_stale_ticket_and_a_stale_session_mean_nothing() {
+    let mut world = World::with_a_leader();
+    world.tell(3, Event::Tick);
+    let before = world.seats[&id(3)].core.clone();
+    world.tell(3, Event::Stored { ticket: Ticket(99) });
+    world.tell(3, Event::Ended { session: SessionId::Accepted(999) });
+    let session = SessionId::Dialled(7);
+    world.tell(3, Event::LeaderSaid { session, word: LeaderWord::UpToDate });
+    world.tell(3, Event::DialFailed { session, refused: true });
+    assert_eq!(world.seats[&id(3)].core, before);
+}

@@ -1,0 +1,278 @@
+//! Ensembles of [`Leadership`] in a small virtual time: words take a millisecond, and so do disks.
+
+use std::collections::BTreeMap;
+
+use super::super::*;
+use crate::{
+    election::Epoch,
+    leadership::{DirectoryId, EnsembleId, Incarnation},
+    membership::Member,
+};
+
+pub(super) const MS: Duration = Duration::from_millis(1);
+
+pub(super) fn ms(millis: u64) -> Moment {
+    Moment(Duration::from_millis(millis))
+}
+
+pub(super) fn id(number: u64) -> ServerId {
+    ServerId::new(number).unwrap()
+}
+
+pub(super) fn identity(number: u64) -> Identity {
+    Identity {
+        directory: DirectoryId(number),
+        incarnation: Incarnation(1),
+        new_ensemble: false,
+        epoch_floor: Epoch(0),
+        ensemble_name: "".into(),
+        members: "".into(),
+        drawn: EnsembleId(100 + number),
+    }
+}
+
+pub(super) fn record(epoch: i64) -> Record {
+    let (accepted, current) = (Epoch(epoch), Epoch(epoch));
+    Record { accepted, current, recorded: true, ensemble: None, confirmed: false }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of a test")]
+pub(super) struct Seat {
+    pub(super) core: Leadership,
+    pub(super) running: bool,
+    pub(super) disk_works: bool,
+    pub(super) reports: Vec<(Moment, Report)>,
+    pub(super) stands: bool,
+    pub(super) look_again: Vec<(Moment, Round, Option<ServerId>)>,
+    pub(super) established: Vec<(Epoch, Round)>,
+    pub(super) stopped: bool,
+    pub(super) last_info: Option<Info>,
+}
+
+/// A connection: what the learner calls it, and what the leader calls it.
+#[derive(Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) learner: (ServerId, SessionId),
+    pub(super) leader: (ServerId, SessionId),
+    pub(super) cut: bool,
+}
+
+pub(super) struct World {
+    pub(super) now: Moment,
+    pub(super) ensemble: Arc<Ensemble>,
+    pub(super) seats: BTreeMap<ServerId, Seat>,
+    pub(super) wires: Vec<Wire>,
+    pub(super) last_accepted: u64,
+    /// What happens, in the order of time and of being added.
+    pub(super) queue: BTreeMap<(Moment, u64), (ServerId, Event)>,
+    pub(super) added: u64,
+}
+
+impl World {
+    pub(super) fn of(records: &[Record]) -> Self {
+        let count = records.len() as u64;
+        let members = (1..=count).map(|number| Member::voter(id(number)));
+        let members = members.chain([Member::observer(id(9))]);
+        let ensemble = Arc::new(Ensemble::new(members).unwrap());
+        let mut world = Self {
+            now: Moment::default(),
+            ensemble,
+            seats: BTreeMap::new(),
+            wires: vec![],
+            last_accepted: 0,
+            queue: BTreeMap::new(),
+            added: 0,
+        };
+        for (number, record) in (1..).zip(records) {
+            world.seat(number, identity(number), *record);
+        }
+        world
+    }
+
+    pub(super) fn seat(&mut self, number: u64, identity: Identity, record: Record) {
+        let timing = LeadershipTiming::default();
+        let ensemble = Arc::clone(&self.ensemble);
+        let identity = Arc::new(identity);
+        let core = Leadership::new(id(number), ensemble, identity, timing, Zxid(0), record);
+        let seat = Seat {
+            core,
+            running: true,
+            disk_works: true,
+            reports: vec![],
+            stands: true,
+            look_again: vec![],
+            established: vec![],
+            stopped: false,
+            last_info: None,
+        };
+        self.seats.insert(id(number), seat);
+    }
+
+    pub(super) fn elect(&mut self, leader: u64, round: i64, members: &[u64]) {
+        for number in members {
+            self.tell(*number, Event::Elected { leader: id(leader), round: Round(round) });
+        }
+    }
+
+    pub(super) fn tell(&mut self, number: u64, event: Event) {
+        let at = self.now;
+        let seat = self.seats.get_mut(&id(number)).unwrap();
+        let actions = seat.core.actions_on(Timed { at, event });
+        for action in actions {
+            self.perform(id(number), action);
+        }
+    }
+
+    pub(super) fn later(&mut self, to: ServerId, event: Event) {
+        self.added += 1;
+        self.queue.insert((self.now.plus(MS), self.added), (to, event));
+    }
+
+    pub(super) fn perform(&mut self, me: ServerId, action: Action) {
+        let now = self.now;
+        let seat = self.seats.get_mut(&me).unwrap();
+        match action {
+            Action::Dial { session, leader, info } => {
+                seat.last_info = Some(info.clone());
+                self.dial(me, session, leader, info);
+            }
+            Action::Tell { session, word } => {
+                if let Some(wire) = self.wires.iter().find(|wire| wire.leader == (me, session))
+                    && !wire.cut
+                {
+                    let (to, session) = wire.learner;
+                    self.later(to, Event::LeaderSaid { session, word });
+                }
+            }
+            Action::Say { session, word } => {
+                if let Some(wire) = self.wires.iter().find(|wire| wire.learner == (me, session))
+                    && !wire.cut
+                {
+                    let (to, session) = wire.leader;
+                    self.later(to, Event::LearnerSaid { session, word });
+                }
+            }
+            Action::Close { session } => self.close(me, session),
+            Action::Store { ticket, .. } => {
+                let event = if seat.disk_works {
+                    Event::Stored { ticket }
+                } else {
+                    Event::StoreFailed { ticket }
+                };
+                self.later(me, event);
+            }
+            Action::Established { epoch, round } => seat.established.push((epoch, round)),
+            Action::LookAgain { round, gone } => seat.look_again.push((now, round, gone)),
+            Action::Stand(stands) => seat.stands = stands,
+            Action::Report(report) => seat.reports.push((now, report)),
+            Action::Stopped => seat.stopped = true,
+        }
+    }
+
+    pub(super) fn dial(&mut self, me: ServerId, session: SessionId, leader: ServerId, info: Info) {
+        let Some(seat) = self.seats.get(&leader).filter(|seat| !seat.stopped) else {
+            return self.later(me, Event::DialFailed { session, refused: true });
+        };
+        let _ = seat;
+        self.last_accepted += 1;
+        let accepted = SessionId::Accepted(self.last_accepted);
+        self.wires.push(Wire { learner: (me, session), leader: (leader, accepted), cut: false });
+        self.later(leader, Event::Arrived { session: accepted, info });
+    }
+
+    pub(super) fn close(&mut self, me: ServerId, session: SessionId) {
+        let ours = |wire: &Wire| wire.learner == (me, session) || wire.leader == (me, session);
+        if let Some(at) = self.wires.iter().position(ours) {
+            let wire = self.wires.remove(at);
+            let other = if wire.learner.0 == me { wire.leader } else { wire.learner };
+            self.later(other.0, Event::Ended { session: other.1 });
+        }
+    }
+
+    /// A process dies: its sessions end, and nobody listens.
+    pub(super) fn kill(&mut self, number: u64) {
+        let me = id(number);
+        let sessions: Vec<_> = self
+            .wires
+            .iter()
+            .flat_map(|wire| [wire.learner, wire.leader])
+            .filter(|(whose, _)| *whose == me)
+            .collect();
+        for (_, session) in sessions {
+            self.close(me, session);
+        }
+        let seat = self.seats.get_mut(&me).unwrap();
+        (seat.running, seat.stopped) = (false, true);
+    }
+
+    pub(super) fn pause(&mut self, number: u64) {
+        self.seats.get_mut(&id(number)).unwrap().running = false;
+    }
+
+    pub(super) fn resume(&mut self, number: u64) {
+        self.seats.get_mut(&id(number)).unwrap().running = true;
+    }
+
+    /// Lets time pass.
+    pub(super) fn run_until(&mut self, end: Moment) {
+        loop {
+            let tick = self
+                .seats
+                .iter()
+                .filter(|(_, seat)| seat.running)
+                .filter_map(|(me, seat)| Some((seat.core.next_deadline()?.max(self.now), *me)));
+            let tick = tick.min();
+            let runs = |to: &ServerId| self.seats[to].running;
+            let next = self.queue.iter().find(|(_, (to, _))| runs(to));
+            let next = next.map(|(key, (to, _))| (*key, *to));
+            match (next, tick) {
+                (Some((key, _)), tick) if tick.is_none_or(|(at, _)| key.0 <= at) => {
+                    if key.0 > end {
+                        break;
+                    }
+                    self.now = self.now.max(key.0);
+                    let (to, event) = self.queue.remove(&key).unwrap();
+                    self.tell(to.number(), event);
+                }
+                (_, Some((at, me))) if at <= end => {
+                    self.now = at;
+                    self.tell(me.number(), Event::Tick);
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    pub(super) fn established(&self, number: u64) -> Option<(u64, i64)> {
+        let established = self.seats[&id(number)].core.established();
+        established.map(|(leader, epoch)| (leader.number(), epoch.0))
+    }
+
+    pub(super) fn lost(&self, number: u64) -> Vec<(Moment, LostBecause)> {
+        let reports = self.seats[&id(number)].reports.iter();
+        reports
+            .filter_map(|(at, report)| {
+                if let Report::Lost { cause, .. } = report { Some((*at, *cause)) } else { None }
+            })
+            .collect()
+    }
+
+    pub(super) fn looks_again(&self, number: u64) -> Option<(Moment, i64, Option<u64>)> {
+        let last = self.seats[&id(number)].look_again.last();
+        last.map(|(at, round, gone)| (*at, round.0, gone.map(ServerId::number)))
+    }
+
+    pub(super) fn reports(&self, number: u64) -> Vec<&Report> {
+        self.seats[&id(number)].reports.iter().map(|(_, report)| report).collect()
+    }
+
+    /// 3 leads 1 and 2 in epoch 2, since a moment or two.
+    pub(super) fn with_a_leader() -> Self {
+        let mut world = Self::of(&[record(1); 3]);
+        world.elect(3, 1, &[1, 2, 3]);
+        world.run_until(ms(20));
+        assert_eq!([1, 2, 3].map(|number| world.established(number)), [Some((3, 2)); 3]);
+        world
+    }
+}
