@@ -17,7 +17,7 @@ use ballotbox_core::{
 /// The two actors of a link. The receiver of one that was a candidate is that candidate.
 #[derive(Debug)]
 struct OpenLink {
-    sender: Address<SenderMsg>,
+    sender: Address<SenderMsg<Frame>>,
     receiver: LinkReader,
 }
 
@@ -152,16 +152,11 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
         self.links.insert(link, OpenLink { sender, receiver });
     }
 
-    fn start_sender(&mut self, link: LinkId, half: WriteHalf) -> Address<SenderMsg> {
+    fn start_sender(&mut self, link: LinkId, half: WriteHalf) -> Address<SenderMsg<Frame>> {
         // This fails only on a broken connection, which the first read reports.
         let _ = half.tune(self.config.liveness);
         let (address, frames) = mailbox();
-        let sender = Sender {
-            link,
-            half,
-            write_limit: self.config.timing.write,
-            parent: self.manager.clone(),
-        };
+        let sender = Sender::new(link, half, self.config.timing.write, self.manager.clone());
         spawn(sender, frames, self.manager.clone(), move |exit| ManagerMsg::SenderEnded {
             link,
             exit,

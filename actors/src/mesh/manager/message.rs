@@ -44,8 +44,8 @@ impl From<CandidateSpoke> for ManagerMsg {
     }
 }
 
-impl From<Written> for ManagerMsg {
-    fn from(Written(link): Written) -> Self {
+impl From<Written<LinkId>> for ManagerMsg {
+    fn from(Written(link): Written<LinkId>) -> Self {
         Self::Written { link }
     }
 }
