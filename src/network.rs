@@ -4,7 +4,8 @@
 //! The network itself, with its actors, is the package `ballotbox-actors`.
 
 pub use ballotbox_actors::{
-    DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, RefusedBecause,
+    DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, Ports,
+    RefusedBecause,
     socket::{ConnectError, LookupError},
 };
 pub use ballotbox_core::{

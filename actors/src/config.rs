@@ -16,10 +16,12 @@ pub struct NetworkConfig {
     pub me: ServerId,
     /// What we say when we dial.
     pub greeting: Greeting,
-    /// Where we listen. Peers are dialled once all of these do.
+    /// Where we listen, and what is spoken there. Peers are dialled once all of these do.
     pub listen: Vec<Listen>,
     /// The peers we want links to, with all their addresses: nobody is ever dialled anywhere else.
     pub peers: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// Where learners find those of the peers whose quorum port is not at their election address.
+    pub quorum_peers: BTreeMap<ServerId, Vec<Endpoint>>,
     /// Whether the body of a frame is something that a peer may say. A connection that brings anything else never takes the
     /// place of another.
     pub understands: fn(&[u8]) -> bool,
@@ -40,6 +42,7 @@ impl NetworkConfig {
             greeting: Greeting { from: Some(me), form },
             listen: vec![listen],
             peers: BTreeMap::new(),
+            quorum_peers: BTreeMap::new(),
             understands: |_| true,
             timing: NetworkTiming::default(),
             links: LinkTiming::default(),
@@ -53,11 +56,11 @@ impl NetworkConfig {
 pub struct NetworkTiming {
     /// To resolve, connect and greet (`cnxTimeout`).
     pub connect: Duration,
-    /// For an incoming greeting to be complete (`quorumCnxnTimeoutMs`).
+    /// For an incoming greeting, or a learner's first packet, to be complete (`quorumCnxnTimeoutMs`).
     pub greeting: Duration,
-    /// For a frame to be taken by the peer's system.
+    /// For a frame, or the packets that are said together, to be taken by the peer's system.
     pub write: Duration,
-    /// For a frame that has begun to be complete.
+    /// For a frame or a packet that has begun to be complete.
     pub frame: Duration,
     /// Between attempts to listen, and how many (`electionPortBindRetry`).
     pub rebind: Backoff,

@@ -1,17 +1,29 @@
 //! [`Doorman`]: every incoming connection passes through it.
 //!
-//! It listens at all addresses of a server, reads the greeting of each connection, and hands the connection on.
+//! It listens at all addresses of a server, reads the first word of each connection, and hands the connection on.
 //! Whatever strangers do to the listening ports is limited and counted here, and nowhere else:
 //!
 //! ```text
-//!   Doorman ── Reception, AcceptCredit, Refusals
+//!   Doorman ── Reception (all that wait, and those with long packets), AcceptCredit, Refusals
 //!     Listener   │   binds all our addresses; accepts, a few connections ahead
-//!     Greeter    │   one per incoming connection, until it has said who it is
+//!     Greeter    │   one per incoming connection, until it has said what it comes for
 //! ```
 //!
-//! Nothing is accepted before the server listens at all its addresses, and the receiver of the connections knows it
+//! One address may be both ports of a server, as the first bytes tell them apart:
+//!
+//! | first bytes | what it is | handed on to |
+//! | --- | --- | --- |
+//! | `0000000b`, `00000010` | FOLLOWERINFO or OBSERVERINFO, a learner's first packet | the star |
+//! | anything else | a greeting, or nothing of ours | the mesh |
+//!
+//! A greeting in the form of ZooKeeper 3.4 is only an id, and begins like such a packet if the id is one of 11·2^32 to 12·2^32
+//! or of 16·2^32 to 17·2^32: servers with such ids have to greet in a newer form. At an address that is only one
+//! port, what belongs to the other one is turned away as what it is. A node that leads nobody has no star.
+//!
+//! Nothing is accepted before the server listens at all its addresses, and the receivers of the connections know them
 //! by then. A connection goes with a [`Ticket`], by which the doorman learns that the connection was dealt with.
 
+mod arrival;
 mod credit;
 mod greeter;
 mod reception;
@@ -23,18 +35,21 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::{Backoff, UntrustedText, links::Refusal, wire::Greeting};
+use ballotbox_core::{Backoff, UntrustedText, links::Refusal};
 
+pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, Place, Ticket};
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
-    greeter::{Greeted, Greeter, GreeterError},
+    greeter::{FirstWord, Greeted, Greeter, GreeterError, LongPacket},
     reception::{GreeterId, Reception},
 };
 use crate::{
     event::{NetworkEvent, Refusals, RefusedBecause},
     kit::{Actor, Address, Exit, Mailbox, mailbox, spawn},
-    socket::{Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport},
+    socket::{
+        Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport, Ports,
+    },
 };
 
 /// What a doorman has to do.
@@ -42,20 +57,26 @@ use crate::{
 pub(crate) struct Door {
     pub(crate) listen: Vec<Listen>,
     pub(crate) rebind: Backoff,
-    /// For a greeting to be complete.
+    /// For a first word to be complete.
     pub(crate) greeting: Duration,
 }
 
 /// Owns the door of one server.
 #[derive(Debug)]
-pub(crate) struct Doorman<U, H> {
+pub(crate) struct Doorman<U, H, L> {
     door: Door,
     reception: Reception,
+    /// Those that announce a long packet, as long as that is not whole.
+    long: Reception,
+    /// How many long packets were handed on and are held.
+    long_untaken: usize,
     credit: AcceptCredit,
     refusals: Refusals,
     user: Address<U>,
-    /// Where connections are handed on to.
-    inside: Address<H>,
+    /// Where connections are handed on to that have greeted.
+    mesh: Address<H>,
+    /// Where learners are handed on to, if they are served at all.
+    star: Option<Address<L>>,
     myself: Address<DoormanMsg>,
     listener: Option<Address<ListenerMsg>>,
     greeters: BTreeMap<GreeterId, Address<Infallible>>,
@@ -72,8 +93,10 @@ pub(crate) enum DoormanMsg {
     // By those to whom connections are handed on.
     Taken,
     Refused { from: IpAddr, refusal: Refusal },
+    PlaceFree,
     // By its children.
     Listener(ListenerReport),
+    LongPacket(LongPacket),
     ListenerEnded { exit: Exit<(), ListenError> },
     GreeterEnded { greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError> },
 }
@@ -84,34 +107,9 @@ impl From<ListenerReport> for DoormanMsg {
     }
 }
 
-/// What a [`Doorman`] tells those to whom it hands connections on.
-#[derive(Debug)]
-pub(crate) enum DoorReport {
-    /// We listen at these addresses.
-    Open { addresses: Vec<SocketAddr> },
-    /// This process may open no more sockets. The receiver of the connections notices that as well, and counts it.
-    NoDescriptors { cause: UntrustedText },
-    /// A connection has greeted; nothing behind its greeting was read.
-    Arrived { greeting: Greeting, connection: Connection, ticket: Ticket },
-}
-
-/// Goes with a connection that is handed on. Dropping it says that the connection was dealt with.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    from: IpAddr,
-    doorman: Address<DoormanMsg>,
-}
-
-impl Ticket {
-    /// The connection is turned away.
-    pub(crate) fn refuse(self, refusal: Refusal) {
-        let _ = self.doorman.tell(DoormanMsg::Refused { from: self.from, refusal });
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let _ = self.doorman.tell(DoormanMsg::Taken);
+impl From<LongPacket> for DoormanMsg {
+    fn from(report: LongPacket) -> Self {
+        Self::LongPacket(report)
     }
 }
 
@@ -140,10 +138,11 @@ pub enum NetworkError {
     },
 }
 
-/// Starts a doorman that hands connections on to `inside`, and tells `user` what happens at the door.
-pub(crate) fn start<U, H, P>(
+/// Starts a doorman that hands connections on to `mesh` and `star`, and tells `user` what happens at the door.
+pub(crate) fn start<U, H, L, P>(
     door: Door,
-    inside: Address<H>,
+    mesh: Address<H>,
+    star: Option<Address<L>>,
     user: Address<U>,
     parent: Address<P>,
     report: impl FnOnce(Exit<(), NetworkError>) -> P + Send + 'static,
@@ -151,16 +150,20 @@ pub(crate) fn start<U, H, P>(
 where
     U: From<NetworkEvent> + Send + 'static,
     H: From<DoorReport> + Send + 'static,
+    L: From<LearnerReport> + Send + 'static,
     P: Send + 'static,
 {
     let (address, mailbox) = mailbox();
     let doorman = Doorman {
         door,
-        reception: Reception::default(),
+        reception: Reception::for_greetings(),
+        long: Reception::for_long_packets(),
+        long_untaken: 0,
         credit: AcceptCredit::default(),
         refusals: Refusals::default(),
         user,
-        inside,
+        mesh,
+        star,
         myself: address.clone(),
         listener: None,
         greeters: BTreeMap::new(),
@@ -171,10 +174,11 @@ where
     DoormanAddress(address)
 }
 
-impl<U, H> Actor for Doorman<U, H>
+impl<U, H, L> Actor for Doorman<U, H, L>
 where
     U: From<NetworkEvent> + Send + 'static,
     H: From<DoorReport> + Send + 'static,
+    L: From<LearnerReport> + Send + 'static,
 {
     type Msg = DoormanMsg;
     type Output = ();
@@ -204,10 +208,11 @@ where
     }
 }
 
-impl<U, H> Doorman<U, H>
+impl<U, H, L> Doorman<U, H, L>
 where
     U: From<NetworkEvent> + Send + 'static,
     H: From<DoorReport> + Send + 'static,
+    L: From<LearnerReport> + Send + 'static,
 {
     fn hear(&mut self, message: DoormanMsg) -> Result<(), NetworkError> {
         self.note_end(&message);
@@ -221,7 +226,9 @@ where
             DoormanMsg::Refused { from, refusal } => {
                 self.refuse(RefusedBecause::Id(refusal), Some(from));
             }
+            DoormanMsg::PlaceFree => self.long_untaken = self.long_untaken.saturating_sub(1),
             DoormanMsg::Listener(report) => self.hear_listener(report),
+            DoormanMsg::LongPacket(LongPacket(greeter)) => self.long_packet(greeter),
             DoormanMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
             DoormanMsg::GreeterEnded { greeter, exit } => self.greeter_ended(greeter, exit),
         }
@@ -234,50 +241,94 @@ where
             ListenerReport::BindFailed { endpoint, cause, retry_after } => {
                 self.report(NetworkEvent::BindFailed { endpoint, cause, retry_after });
             }
-            ListenerReport::Accepted { connection, from } => self.accepted(connection, from.ip()),
+            ListenerReport::Accepted { connection, from, ports } => {
+                self.accepted(connection, from, ports);
+            }
             ListenerReport::NoDescriptors { cause } => {
-                self.hand_on(DoorReport::NoDescriptors { cause });
+                self.tell_mesh(DoorReport::NoDescriptors { cause });
             }
         }
     }
 
-    fn open(&mut self, addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere>) {
+    fn open(&mut self, addresses: Vec<(SocketAddr, Ports)>, elsewhere: Vec<Elsewhere>) {
         for Elsewhere { endpoint, address } in elsewhere {
             self.report(NetworkEvent::NotHere { endpoint, address });
         }
-        for address in &addresses {
-            self.report(NetworkEvent::Listening { address: *address });
+        for (address, ports) in &addresses {
+            self.report(NetworkEvent::Listening { address: *address, ports: *ports });
         }
-        self.hand_on(DoorReport::Open { addresses });
+        let addresses: Vec<_> = addresses.into_iter().map(|(address, _)| address).collect();
+        // The star first: who hears from the mesh that we listen may dial over the star at once.
+        self.tell_star(LearnerReport::Open { addresses: addresses.clone() });
+        self.tell_mesh(DoorReport::Open { addresses });
         self.accept(AcceptCredit::AHEAD_MAX);
     }
 
-    fn accepted(&mut self, connection: Connection, from: IpAddr) {
+    fn accepted(&mut self, connection: Connection, from: SocketAddr, ports: Ports) {
         self.last_id += 1;
         let greeter = GreeterId(self.last_id);
         if let Some(silent) = self.reception.admit(greeter, from, self.credit.untaken()) {
-            self.greeters.remove(&silent);
-            self.refuse(RefusedBecause::Silence, None);
+            self.turn_out(silent);
         }
-        self.start_greeter(greeter, connection);
+        self.start_greeter(greeter, connection, ports);
         let more = self.credit.accepted();
         self.accept(more);
     }
 
+    fn long_packet(&mut self, greeter: GreeterId) {
+        let Some(from) = self.reception.address_of(greeter) else { return };
+        if let Some(slow) = self.long.admit(greeter, from, self.long_untaken) {
+            self.reception.leave(slow);
+            self.turn_out(slow);
+        }
+    }
+
+    /// One that took too long makes room.
+    fn turn_out(&mut self, slow: GreeterId) {
+        self.long.leave(slow);
+        self.greeters.remove(&slow);
+        self.refuse(RefusedBecause::Silence, None);
+    }
+
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
+        let is_long = self.long.leave(greeter).is_some();
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {
-            Exit::Done(Some(Greeted { connection, greeting })) => {
-                self.credit.handed_on();
-                let ticket = Ticket { from, doorman: self.myself.clone() };
-                return self.hand_on(DoorReport::Arrived { greeting, connection, ticket });
-            }
+            Exit::Done(Some(word)) => return self.hand_on(word, from, is_long),
             Exit::Done(None) => return,
             Exit::Failed(error) => error.into(),
             Exit::Panicked(message) => RefusedBecause::Panicked(message),
         };
-        self.refuse(reason, Some(from));
+        self.refuse(reason, Some(from.ip()));
+    }
+
+    fn hand_on(&mut self, word: Greeted, from: SocketAddr, is_long: bool) {
+        let Greeted { connection, first } = word;
+        self.credit.handed_on();
+        let ticket = Ticket::new(from.ip(), self.myself.clone());
+        match first {
+            FirstWord::Greeting(first) => {
+                self.tell_mesh(DoorReport::Arrived(Arrival {
+                    first,
+                    connection,
+                    from,
+                    ticket,
+                    place: None,
+                }));
+            }
+            FirstWord::Packet(first) => {
+                let place = is_long.then(|| Place::new(self.myself.clone()));
+                self.long_untaken += usize::from(is_long);
+                self.tell_star(LearnerReport::Arrived(Arrival {
+                    first,
+                    connection,
+                    from,
+                    ticket,
+                    place,
+                }));
+            }
+        }
     }
 
     fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
@@ -291,9 +342,15 @@ where
         let _ = self.user.tell(U::from(event));
     }
 
-    fn hand_on(&self, report: DoorReport) {
+    fn tell_mesh(&self, report: DoorReport) {
         // The same is true of those inside.
-        let _ = self.inside.tell(H::from(report));
+        let _ = self.mesh.tell(H::from(report));
+    }
+
+    fn tell_star(&self, report: LearnerReport) {
+        if let Some(star) = &self.star {
+            let _ = star.tell(L::from(report));
+        }
     }
 
     fn accept(&self, more: usize) {
@@ -316,9 +373,11 @@ where
         self.running += 1;
     }
 
-    fn start_greeter(&mut self, id: GreeterId, connection: Connection) {
+    fn start_greeter(&mut self, id: GreeterId, connection: Connection, ports: Ports) {
         let (address, mailbox) = mailbox();
-        let greeter = Greeter { connection, limit: self.door.greeting };
+        let limit = self.door.greeting;
+        let parent = self.myself.clone();
+        let greeter = Greeter { id, connection, ports, limit, parent };
         spawn(greeter, mailbox, self.myself.clone(), move |exit| DoormanMsg::GreeterEnded {
             greeter: id,
             exit,
@@ -337,7 +396,9 @@ where
             DoormanMsg::Stop
             | DoormanMsg::Taken
             | DoormanMsg::Refused { .. }
-            | DoormanMsg::Listener(_) => return,
+            | DoormanMsg::PlaceFree
+            | DoormanMsg::Listener(_)
+            | DoormanMsg::LongPacket(_) => return,
         }
         self.running -= 1;
     }
@@ -353,87 +414,4 @@ fn listener_error(exit: Exit<(), ListenError>) -> NetworkError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{io::Write, net::TcpStream};
-
-    use async_std::task::block_on;
-    use ballotbox_core::{Endpoint, ServerId, wire::GreetingForm};
-
-    use super::*;
-
-    /// A doorman at a free port, what it tells those inside, and its user.
-    struct Entrance {
-        address: SocketAddr,
-        inside: Mailbox<DoorReport>,
-        events: Mailbox<NetworkEvent>,
-        _doorman: DoormanAddress,
-    }
-
-    impl Entrance {
-        async fn open() -> Self {
-            let listen = "127.0.0.1:0".parse::<Endpoint>().unwrap().into();
-            let hour = Duration::from_secs(3600);
-            let rebind = Backoff { min: hour, max: hour, attempts_max: Some(1) };
-            let door = Door { listen: vec![listen], rebind, greeting: hour };
-            let (reports, mut inside) = mailbox();
-            let (user, events) = mailbox();
-            let (parent, _) = mailbox();
-            let doorman = start(door, reports, user, parent, |exit| exit);
-            let Some(DoorReport::Open { addresses }) = inside.next().await else {
-                panic!("the door did not open")
-            };
-            Self { address: addresses[0], inside, events, _doorman: doorman }
-        }
-
-        fn greet(&self, number: u64) -> TcpStream {
-            let form = GreetingForm::V1(self.address.into());
-            let greeting = Greeting { from: ServerId::new(number), form };
-            let mut socket = TcpStream::connect(self.address).unwrap();
-            socket.write_all(&greeting.encode()).unwrap();
-            socket
-        }
-
-        async fn arrived(&mut self) -> (Option<ServerId>, Ticket) {
-            match self.inside.next().await {
-                Some(DoorReport::Arrived { greeting, ticket, .. }) => (greeting.from, ticket),
-                other => panic!("{other:?} came first"),
-            }
-        }
-    }
-
-    #[test]
-    fn those_who_had_to_wait_while_nobody_was_taken_come_in_once_they_are() {
-        block_on(async {
-            let mut entrance = Entrance::open().await;
-            let crowd: Vec<_> = (0..100).map(|number| entrance.greet(number)).collect();
-            let mut arrived = Vec::new();
-            let mut tickets = Vec::new();
-            // As many as may come in while none is dealt with.
-            for _ in 0..AcceptCredit::UNTAKEN_MAX {
-                let (from, ticket) = entrance.arrived().await;
-                arrived.extend(from);
-                tickets.push(ticket);
-            }
-            drop(tickets);
-            while arrived.len() < crowd.len() {
-                arrived.extend(entrance.arrived().await.0);
-            }
-            arrived.sort_unstable();
-            assert!(arrived.into_iter().map(ServerId::number).eq(0..100));
-        });
-    }
-
-    #[test]
-    fn what_those_inside_refuse_is_counted_with_everything_else_that_is_turned_away() {
-        block_on(async {
-            let mut entrance = Entrance::open().await;
-            let _socket = entrance.greet(1);
-            entrance.arrived().await.1.refuse(Refusal::OwnId);
-            let listening = entrance.events.next().await;
-            assert!(matches!(listening, Some(NetworkEvent::Listening { .. })), "{listening:?}");
-            let (from, reason) = (Some(entrance.address.ip()), RefusedBecause::Id(Refusal::OwnId));
-            let refused = NetworkEvent::Refused { from, reason, times: 1 };
-            assert_eq!(entrance.events.next().await, Some(refused));
-        });
-    }
-}
+mod tests;

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::socket::DialError;
+use crate::socket::{DialError, Ports};
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
-    wire::GreetingError,
+    wire::{GreetingError, PacketError},
 };
 
 /// What has happened to a network. A frame that came is [`Heard`](crate::Heard), and comes through the user's inlet.
@@ -18,7 +18,11 @@ use ballotbox_core::{
 #[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum NetworkEvent {
     /// We listen at this address now.
-    Listening { address: SocketAddr },
+    Listening {
+        address: SocketAddr,
+        /// What is spoken there.
+        ports: Ports,
+    },
     /// We cannot listen there yet; the listener tries again.
     BindFailed {
         endpoint: Endpoint,
@@ -100,11 +104,18 @@ pub enum RefusedBecause {
     Id(Refusal),
     /// It said something that is no greeting.
     NoGreeting(GreetingError),
-    /// It ended within its greeting; in words for people.
+    /// It said something that is no learner's first packet.
+    NoPacket(PacketError),
+    /// It spoke as at the other port of a server.
+    OtherPort {
+        /// Which port this is.
+        here: Ports,
+    },
+    /// It ended within its first word; in words for people.
     Broken(UntrustedText),
     /// It said nothing in time, or had to make room for others.
     Silence,
-    /// The actor that read its greeting has a bug; this is what the panic said.
+    /// The actor that read its first word has a bug; this is what the panic said.
     Panicked(UntrustedText),
 }
 
@@ -113,6 +124,8 @@ pub enum RefusedBecause {
 enum RefusalKind {
     Id(Refusal),
     NoGreeting,
+    NoPacket,
+    OtherPort,
     Broken,
     Silence,
     Panicked,
@@ -123,6 +136,8 @@ impl RefusedBecause {
         match self {
             Self::Id(refusal) => RefusalKind::Id(*refusal),
             Self::NoGreeting(_) => RefusalKind::NoGreeting,
+            Self::NoPacket(_) => RefusalKind::NoPacket,
+            Self::OtherPort { .. } => RefusalKind::OtherPort,
             Self::Broken(_) => RefusalKind::Broken,
             Self::Silence => RefusalKind::Silence,
             Self::Panicked(_) => RefusalKind::Panicked,

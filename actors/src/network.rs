@@ -1,4 +1,4 @@
-//! [`start`]: the network of one server, from its parts.
+//! [`start`] and [`start_star`]: the network of one server, from its parts.
 
 use std::convert::Infallible;
 
@@ -8,16 +8,19 @@ use crate::{
     event::NetworkEvent,
     kit::{Address, Exit, Inlet},
     mesh::{self, NetworkAddress},
-    socket::Heard,
+    socket::{Heard, Listen, Ports},
+    star::{self, StarAddress, StarConfig, StarEvent, StarHeard},
 };
 
-/// Starts the network of one server: its mesh, and the doorman that hands connections on to it.
+/// Starts the network of one server: its mesh, and the doorman that hands connections on to it, and learners to the star, if
+/// there is one. Without a star nobody listens at a quorum port.
 ///
 /// Frames come through `inlet`, every [`NetworkEvent`] is told to `user`. The mesh ends when it is
 /// [stopped](NetworkAddress::stop), the doorman when it is [stopped](DoormanAddress::stop) or gives up. The parent is told of
-/// each end, and has to stop the other part.
+/// each end, and has to stop the other parts.
 pub fn start<U, P>(
     mut config: NetworkConfig,
+    star: Option<&StarAddress>,
     user: Address<U>,
     inlet: Inlet<U>,
     parent: Address<P>,
@@ -28,12 +31,42 @@ where
     U: From<Heard> + From<NetworkEvent> + Send + 'static,
     P: Send + 'static,
 {
-    let door = Door {
-        listen: std::mem::take(&mut config.listen),
-        rebind: config.timing.rebind,
-        greeting: config.timing.greeting,
-    };
+    let mut listen = std::mem::take(&mut config.listen);
+    if star.is_none() {
+        listen.retain_mut(has_election);
+    }
+    let (rebind, greeting) = (config.timing.rebind, config.timing.greeting);
+    let door = Door { listen, rebind, greeting };
     let network = mesh::start(config, user.clone(), inlet, parent.clone(), mesh_ended);
-    let doorman = doorman::start(door, network.inside(), user, parent, doorman_ended);
+    let star = star.map(StarAddress::inside);
+    let doorman = doorman::start(door, network.inside(), star, user, parent, doorman_ended);
     (doorman, network)
+}
+
+/// Starts the star of one server, at which learners follow a leader. It is to be given to [`start`], with the same configuration.
+///
+/// What sessions say comes through `inlet`: [`StarHeard`] and most [`StarEvent`]s. Only what becomes of attempts to dial is told
+/// to `user`. The star ends when it is [stopped](StarAddress::stop), and the parent is told of it.
+pub fn start_star<U, P>(
+    config: &NetworkConfig,
+    user: Address<U>,
+    inlet: Inlet<U>,
+    parent: Address<P>,
+    star_ended: impl FnOnce(Exit<(), Infallible>) -> P + Send + 'static,
+) -> StarAddress
+where
+    U: From<StarHeard> + From<StarEvent> + Send + 'static,
+    P: Send + 'static,
+{
+    let mut peers = config.peers.clone();
+    peers.extend(config.quorum_peers.iter().map(|(id, endpoints)| (*id, endpoints.clone())));
+    let config = StarConfig { peers, timing: config.timing, liveness: config.liveness };
+    star::start(config, user, inlet, parent, star_ended)
+}
+
+/// Leaves the election port of an address, if it is one.
+fn has_election(listen: &mut Listen) -> bool {
+    let is_one = listen.ports.has_election();
+    listen.ports = Ports::Election;
+    is_one
 }

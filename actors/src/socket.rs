@@ -21,7 +21,7 @@ pub use self::{
     connect::{ConnectError, LookupError, connect, resolve},
     connection::Connection,
     dialer::DialError,
-    listener::{Listen, ListenError},
+    listener::{Listen, ListenError, Ports},
     receiver::Heard,
 };
 pub(crate) use self::{

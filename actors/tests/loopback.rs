@@ -387,7 +387,7 @@ fn nobody_is_served_at_one_address_before_the_server_listens_at_all_of_them() {
         let what_comes = |report| match report {
             NetworkEvent::BindFailed { .. } => Some("bind failed"),
             NetworkEvent::LinkUp { .. } => Some("link up"),
-            NetworkEvent::Listening { address } if address == second => Some("listening"),
+            NetworkEvent::Listening { address, .. } if address == second => Some("listening"),
             _ => None,
         };
         for _ in 0..20 {
@@ -414,7 +414,7 @@ fn an_own_address_of_another_machine_is_told_and_the_others_are_served() {
         let mut one = setup.start();
         let what_comes = |report| match report {
             NetworkEvent::NotHere { endpoint, .. } => Some(Err(endpoint)),
-            NetworkEvent::Listening { address } => Some(Ok(address)),
+            NetworkEvent::Listening { address, .. } => Some(Ok(address)),
             _ => None,
         };
         assert_eq!(one.until(what_comes).await, Err(away));

@@ -63,7 +63,7 @@ impl Node {
         config.peers.extend(peers.into_iter().map(|(peer, endpoint)| (id(peer), vec![endpoint])));
         let (user, inlet, told) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (parent, exits) = mailbox();
-        let (doorman, network) = start(config, user, inlet, parent, |_| Ended, |_| Ended);
+        let (doorman, network) = start(config, None, user, inlet, parent, |_| Ended, |_| Ended);
         Self { me: id(me), doorman, network, told, exits, spoken: BTreeSet::new() }
     }
 

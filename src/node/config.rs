@@ -5,7 +5,7 @@ mod zoo_cfg;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming};
+use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports};
 use ballotbox_core::{
     Endpoint, ServerId,
     links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
@@ -163,7 +163,9 @@ impl NodeConfig {
         let own = self.membership.election(self.me).to_vec();
         let mut ready = self.listener.take();
         let listen = self.listen().into_iter();
-        let listen = listen.map(|endpoint| Listen { endpoint, ready: ready.take() }).collect();
+        let listen = listen
+            .map(|endpoint| Listen { endpoint, ports: Ports::Election, ready: ready.take() })
+            .collect();
         let form = match own.first() {
             Some(first) if !self.greet_with_all_addresses => GreetingForm::V1(first.clone()),
             Some(_) => GreetingForm::V2(own),
@@ -174,6 +176,7 @@ impl NodeConfig {
             greeting: Greeting { from: Some(self.me), form },
             listen,
             peers: self.peers(),
+            quorum_peers: BTreeMap::new(),
             understands: |body| Notification::decode(body).is_ok(),
             timing: self.network,
             links: self.links,

@@ -49,6 +49,7 @@ impl Supervisor {
         let (elector, inlet, mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (doorman, network) = ballotbox_actors::start(
             config.network(),
+            None,
             elector.clone(),
             inlet,
             me.clone(),

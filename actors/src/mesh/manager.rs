@@ -22,7 +22,7 @@ pub use self::message::NetworkAddress;
 use super::candidate::CandidateError;
 use crate::{
     config::NetworkConfig,
-    doorman::{DoorReport, Ticket},
+    doorman::{Arrival, DoorReport, Ticket},
     event::NetworkEvent,
     kit::{Actor, Address, Exit, Inlet, Mailbox, Timers, Wake, clock, jittered, mailbox, spawn},
     socket::{ConnectError, Connection, DialError, Dialed, Heard},
@@ -131,9 +131,11 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             ManagerMsg::Stop => {}
             ManagerMsg::Door(DoorReport::Open { addresses }) => self.begin(addresses),
             ManagerMsg::Door(DoorReport::NoDescriptors { cause }) => self.out_of_descriptors(cause),
-            ManagerMsg::Door(DoorReport::Arrived { greeting, connection, ticket }) => {
+            ManagerMsg::Door(DoorReport::Arrived(Arrival {
+                first, connection, ticket, ..
+            })) => {
                 let socket = self.park(Parked { connection, ticket: Some(ticket) });
-                self.decide(Event::Greeted { from: greeting.from, socket });
+                self.decide(Event::Greeted { from: first.from, socket });
             }
             ManagerMsg::CandidateSpoke { socket } => {
                 self.decide(Event::CandidateSpoke { socket });

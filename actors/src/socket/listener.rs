@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use async_io::Async;
 use futures::future::select_all;
 
 use self::bind::Binder;
-pub(crate) use self::bind::Elsewhere;
+pub(crate) use self::bind::{Bound, Elsewhere};
 use super::{Connection, connect::is_out_of_descriptors};
 use crate::kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered};
 use ballotbox_core::{Backoff, Endpoint, UntrustedText};
@@ -26,13 +25,45 @@ const ACCEPT_REST: Backoff =
 pub struct Listen {
     /// Where; its name is looked up at every attempt to bind.
     pub endpoint: Endpoint,
+    /// What is spoken there. Of two that lead to one address, both are spoken there.
+    pub ports: Ports,
     /// A socket that listens there already, as a service manager may hand over.
     pub ready: Option<TcpListener>,
 }
 
 impl From<Endpoint> for Listen {
+    /// An election port.
     fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint, ready: None }
+        Self { endpoint, ports: Ports::Election, ready: None }
+    }
+}
+
+/// Which of the two ports of a server an address is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Ports {
+    /// Members greet each other there, and exchange votes.
+    Election,
+    /// Learners follow a leader there.
+    Quorum,
+    /// The first bytes of a connection say which.
+    Both,
+}
+
+impl Ports {
+    /// Whether members may greet there.
+    pub const fn has_election(self) -> bool {
+        matches!(self, Self::Election | Self::Both)
+    }
+
+    /// Whether learners may come there.
+    pub const fn has_quorum(self) -> bool {
+        matches!(self, Self::Quorum | Self::Both)
+    }
+
+    /// What is spoken at an address that is each of these.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Both }
     }
 }
 
@@ -55,11 +86,11 @@ pub(crate) struct Listener<P> {
 #[derive(Debug)]
 pub(crate) enum ListenerReport {
     /// All addresses that can be bound are bound; nothing is accepted before the parent allows it.
-    Listening { addresses: Vec<SocketAddr>, elsewhere: Vec<Elsewhere> },
+    Listening { addresses: Vec<(SocketAddr, Ports)>, elsewhere: Vec<Elsewhere> },
     /// An endpoint cannot be listened on yet.
     BindFailed { endpoint: Endpoint, cause: UntrustedText, retry_after: Duration },
     /// A connection has come in.
-    Accepted { connection: Connection, from: SocketAddr },
+    Accepted { connection: Connection, from: SocketAddr, ports: Ports },
     /// There is a connection, but no descriptor for it.
     NoDescriptors { cause: UntrustedText },
 }
@@ -96,13 +127,15 @@ async fn bind_all<P: From<ListenerReport>>(
     rebind: Backoff,
     parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
-) -> Result<Option<Vec<Async<TcpListener>>>, ListenError> {
+) -> Result<Option<Vec<Bound>>, ListenError> {
     for attempts in 1.. {
         let failures = match mailbox.race(binder.attempt()).await {
             Raced::Done(Ok(elsewhere)) => {
                 let sockets: Vec<_> = binder.into_sockets();
-                let addresses =
-                    sockets.iter().filter_map(|socket| socket.get_ref().local_addr().ok());
+                let addresses = sockets.iter().filter_map(|bound| {
+                    let address = bound.socket.get_ref().local_addr().ok()?;
+                    Some((address, bound.ports))
+                });
                 let addresses = addresses.collect();
                 let listening = ListenerReport::Listening { addresses, elsewhere };
                 let told = parent.tell(listening.into());
@@ -131,7 +164,7 @@ async fn bind_all<P: From<ListenerReport>>(
 }
 
 async fn accept<P: From<ListenerReport>>(
-    mut sockets: Vec<Async<TcpListener>>,
+    mut sockets: Vec<Bound>,
     parent: &Address<P>,
     mailbox: &mut Mailbox<ListenerMsg>,
 ) {
@@ -144,9 +177,9 @@ async fn accept<P: From<ListenerReport>>(
             }
         }
         match mailbox.race(accept_any(&mut sockets)).await {
-            Raced::Done(Ok((connection, from))) => {
+            Raced::Done(Ok(accepted)) => {
                 (failures, credit) = (0, credit - 1);
-                if parent.tell(ListenerReport::Accepted { connection, from }.into()).is_err() {
+                if parent.tell(accepted.into()).is_err() {
                     return;
                 }
             }
@@ -170,15 +203,17 @@ async fn accept<P: From<ListenerReport>>(
 }
 
 /// The next connection at any of the sockets.
-async fn accept_any(sockets: &mut [Async<TcpListener>]) -> io::Result<(Connection, SocketAddr)> {
+async fn accept_any(sockets: &mut [Bound]) -> io::Result<ListenerReport> {
     if sockets.is_empty() {
         return std::future::pending().await;
     }
-    let (accepted, index, _) =
-        select_all(sockets.iter().map(|socket| Box::pin(socket.accept()))).await;
+    let accepts = sockets.iter().map(|bound| Box::pin(bound.socket.accept()));
+    let (accepted, index, _) = select_all(accepts).await;
+    let ports = sockets[index].ports;
     // Behind the others next time: a flood at one address holds up nobody at another.
     sockets[index..].rotate_left(1);
-    accepted.map(|(socket, from)| (Connection::new(socket), from))
+    let (socket, from) = accepted?;
+    Ok(ListenerReport::Accepted { connection: Connection::new(socket), from, ports })
 }
 
 /// Waits, and says how many more may be accepted; `None` when the mailbox closed meanwhile.

@@ -69,7 +69,7 @@ impl Setup {
         let (address, inlet, told) = mailbox_with_inlet(4);
         let (parent, exits) = mailbox();
         let (doorman, network) =
-            start(self.config, address, inlet, parent, Ended::Doorman, Ended::Mesh);
+            start(self.config, None, address, inlet, parent, Ended::Doorman, Ended::Mesh);
         Server { me, endpoint, peers, doorman, network, told, exits }
     }
 }

@@ -85,6 +85,11 @@ impl PacketStream {
         Ok(Some(packet))
     }
 
+    /// How many bytes are held that were not taken out.
+    pub fn held_len(&self) -> usize {
+        self.buffer.held().len()
+    }
+
     /// Whether a packet has begun, and no snapshot, which takes as long as it takes.
     pub fn is_partial(&self) -> bool {
         !self.is_in_snapshot() && !self.buffer.held().is_empty()

@@ -7,7 +7,7 @@ use std::{
 
 use ballotbox::{
     Decision, ServerId, Standing,
-    network::{ConnectError, DialError, NetworkEvent, Refusal, RefusedBecause},
+    network::{ConnectError, DialError, NetworkEvent, Ports, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
 };
 use ballotbox_actors::kit::Rounded;
@@ -214,7 +214,7 @@ const fn state_word(standing: Standing) -> &'static str {
 
 fn said_of(event: &NetworkEvent) -> Said {
     match event {
-        NetworkEvent::Listening { address } => {
+        NetworkEvent::Listening { address, ports: Ports::Election | Ports::Both } => {
             Said::Always(Event::Listening { election: address.to_string() })
         }
         NetworkEvent::LinkUp { link } => {
@@ -260,7 +260,9 @@ fn said_of(event: &NetworkEvent) -> Said {
             let text = format!("a connection{from} was turned away: {why} (time {times})");
             Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
         }
-        NetworkEvent::Started | NetworkEvent::Doubted { .. } => Said::Nothing,
+        NetworkEvent::Listening { ports: Ports::Quorum, .. }
+        | NetworkEvent::Started
+        | NetworkEvent::Doubted { .. } => Said::Nothing,
     }
 }
 
@@ -299,6 +301,15 @@ fn why_refused(reason: &RefusedBecause) -> String {
             .to_owned(),
         RefusedBecause::Id(Refusal::NoId) => "it has no id".to_owned(),
         RefusedBecause::NoGreeting(error) => format!("what it said is no greeting: {error}"),
+        RefusedBecause::NoPacket(error) => {
+            format!("what it said is no learner's first packet: {error}")
+        }
+        RefusedBecause::OtherPort { here: Ports::Election } => "it wants to follow a leader, and this \
+            is an election port: look at its list of members, where the two ports may be swapped"
+            .to_owned(),
+        RefusedBecause::OtherPort { here: Ports::Quorum | Ports::Both } => "it greets for an election, \
+            and this is a quorum port: look at its list of members, where the two ports may be swapped"
+            .to_owned(),
         RefusedBecause::Broken(text) => text.to_string(),
         RefusedBecause::Silence => "it said nothing".to_owned(),
         RefusedBecause::Panicked(message) => {

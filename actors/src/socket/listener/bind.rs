@@ -21,7 +21,7 @@ use futures::future::join_all;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::Listen;
+use super::{Listen, Ports};
 use crate::socket::{LookupError, resolve};
 use ballotbox_core::{Endpoint, UntrustedText};
 
@@ -46,32 +46,57 @@ pub(crate) struct BindFailure {
     pub(crate) cause: UntrustedText,
 }
 
+/// A socket that listens, and what is spoken there.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: Async<TcpListener>,
+    pub(crate) ports: Ports,
+}
+
 /// The sockets so far, and where they are to be.
 #[derive(Debug)]
 pub(crate) struct Binder {
-    endpoints: Vec<Endpoint>,
+    wishes: Vec<Wish>,
     /// Sockets that were handed to us, and are not known to the runtime yet.
-    handed: Vec<(Endpoint, TcpListener)>,
+    handed: Vec<(Wish, TcpListener)>,
     /// The same, once they are.
-    ready: Vec<Async<TcpListener>>,
+    ready: Vec<Bound>,
     /// By the address that was asked for: its port may be 0.
-    bound: BTreeMap<SocketAddr, Async<TcpListener>>,
+    bound: BTreeMap<SocketAddr, Bound>,
+}
+
+/// What is to be listened at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Wish {
+    endpoint: Endpoint,
+    ports: Ports,
 }
 
 impl Binder {
     pub(crate) fn new(listen: Vec<Listen>) -> Self {
-        let (mut endpoints, mut handed) = (Vec::new(), Vec::new());
-        for Listen { endpoint, ready: socket } in listen {
+        let (mut wishes, mut handed) = (Vec::new(), Vec::new());
+        for Listen { endpoint, ports, ready: socket } in listen {
+            let wish = Wish { endpoint, ports };
             match socket {
                 Some(socket) => {
                     // Its maker may have thought of fewer peers. If this fails, the backlog it has is good enough.
                     let _ = SockRef::from(&socket).listen(BACKLOG);
-                    handed.push((endpoint, socket));
+                    handed.push((wish, socket));
                 }
-                None => endpoints.push(endpoint),
+                None => wishes.push(wish),
             }
         }
-        Self { endpoints, handed, ready: Vec::new(), bound: BTreeMap::new() }
+        // One address for both ports may be given twice, and the socket once.
+        for (there, _) in &mut handed {
+            wishes.retain(|wish| {
+                let is_there = wish.endpoint == there.endpoint && wish.endpoint.port > 0;
+                if is_there {
+                    there.ports = there.ports.and(wish.ports);
+                }
+                !is_there
+            });
+        }
+        Self { wishes, handed, ready: Vec::new(), bound: BTreeMap::new() }
     }
 
     /// Binds what is not bound yet, with the names looked up now. When all is well, returns what was left out.
@@ -81,18 +106,19 @@ impl Binder {
     /// One failure for each endpoint that has one, the first in front. What was bound stays so until the next attempt.
     pub(crate) async fn attempt(&mut self) -> Result<Vec<Elsewhere>, Vec<BindFailure>> {
         self.take_over();
-        let found = self.endpoints.iter().map(|endpoint| resolve(endpoint, RESOLVE_LIMIT));
+        let found = self.wishes.iter().map(|wish| resolve(&wish.endpoint, RESOLVE_LIMIT));
         let found = join_all(found).await;
-        let (wanted, mut failures) = wanted(&self.endpoints, found);
+        let (wanted, mut failures) = wanted(&self.wishes, found);
         self.bound.retain(|address, _| wanted.contains_key(address));
         let mut elsewhere = Vec::new();
-        for (address, endpoint) in wanted {
-            if self.bound.contains_key(&address) {
+        for (address, Wish { endpoint, ports }) in wanted {
+            if let Some(bound) = self.bound.get_mut(&address) {
+                bound.ports = ports;
                 continue;
             }
             match listen_at(address) {
                 Ok(socket) => {
-                    self.bound.insert(address, socket);
+                    self.bound.insert(address, Bound { socket, ports });
                 }
                 Err(error) if is_elsewhere(&error) => {
                     elsewhere.push(Elsewhere { endpoint, address });
@@ -118,16 +144,16 @@ impl Binder {
 
     /// Makes the sockets that were handed to us known to the runtime. An address for which that fails is bound anew.
     fn take_over(&mut self) {
-        for (endpoint, socket) in std::mem::take(&mut self.handed) {
+        for (wish, socket) in std::mem::take(&mut self.handed) {
             match Async::new(socket) {
-                Ok(socket) => self.ready.push(socket),
-                Err(_) => self.endpoints.push(endpoint),
+                Ok(socket) => self.ready.push(Bound { socket, ports: wish.ports }),
+                Err(_) => self.wishes.push(wish),
             }
         }
     }
 
     /// All sockets there are.
-    pub(crate) fn into_sockets(self) -> Vec<Async<TcpListener>> {
+    pub(crate) fn into_sockets(self) -> Vec<Bound> {
         self.ready.into_iter().chain(self.bound.into_values()).collect()
     }
 }
@@ -145,27 +171,40 @@ impl From<Elsewhere> for BindFailure {
 
 /// The addresses to listen at, each once, with the endpoint that led there; and the endpoints that lead nowhere.
 fn wanted(
-    endpoints: &[Endpoint],
+    wishes: &[Wish],
     found: Vec<Result<Vec<SocketAddr>, LookupError>>,
-) -> (BTreeMap<SocketAddr, Endpoint>, Vec<BindFailure>) {
+) -> (BTreeMap<SocketAddr, Wish>, Vec<BindFailure>) {
     let (mut wanted, mut failures) = (BTreeMap::new(), Vec::new());
-    for (endpoint, found) in endpoints.iter().zip(found) {
+    for (wish, found) in wishes.iter().zip(found) {
         match found {
             Ok(addresses) => {
-                let addresses = addresses.into_iter().map(of_both_families);
-                wanted.extend(addresses.map(|address| (address, endpoint.clone())));
+                for address in addresses.into_iter().map(of_both_families) {
+                    add(&mut wanted, address, wish.clone());
+                }
             }
             Err(error) => {
                 let cause = UntrustedText::new(error);
-                failures.push(BindFailure { endpoint: endpoint.clone(), cause });
+                failures.push(BindFailure { endpoint: wish.endpoint.clone(), cause });
             }
         }
     }
     // A socket at all addresses would be in the way of another one at the same port.
-    let everywhere: Vec<_> =
-        wanted.keys().filter(|at| at.ip().is_unspecified()).map(SocketAddr::port).collect();
-    wanted.retain(|at, _| at.ip().is_unspecified() || !everywhere.contains(&at.port()));
+    let (everywhere, elsewhere): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        wanted.into_iter().partition(|(at, _)| at.ip().is_unspecified());
+    let mut wanted = everywhere;
+    for (at, wish) in elsewhere {
+        let everywhere = of_both_families((Ipv4Addr::UNSPECIFIED, at.port()).into());
+        let covered = at.port() > 0 && wanted.contains_key(&everywhere);
+        add(&mut wanted, if covered { everywhere } else { at }, wish);
+    }
     (wanted, failures)
+}
+
+/// Adds what is spoken at an address to what is spoken there already.
+fn add(wanted: &mut BTreeMap<SocketAddr, Wish>, address: SocketAddr, wish: Wish) {
+    let ports = wish.ports;
+    let there = wanted.entry(address).or_insert(wish);
+    there.ports = there.ports.and(ports);
 }
 
 /// The wildcard of either family means all addresses of both, as in Java.
@@ -211,8 +250,9 @@ mod tests {
 
     use super::*;
 
-    fn endpoints(texts: &[&str]) -> Vec<Endpoint> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
+    fn wishes(texts: &[&str]) -> Vec<Wish> {
+        let wish = |text: &&str| Wish { endpoint: text.parse().unwrap(), ports: Ports::Election };
+        texts.iter().map(wish).collect()
     }
 
     fn binder(texts: &[String]) -> Binder {
@@ -238,8 +278,8 @@ mod tests {
     #[test]
     fn a_name_of_both_families_is_listened_at_in_both_and_each_address_once() {
         let both = || Ok(["[::1]:7", "127.0.0.1:7", "[::1]:7"].map(|a| a.parse().unwrap()).into());
-        let endpoints = endpoints(&["one.test:7", "uno.test:7"]);
-        let (wanted, failures) = wanted(&endpoints, vec![both(), both()]);
+        let wishes = wishes(&["one.test:7", "uno.test:7"]);
+        let (wanted, failures) = wanted(&wishes, vec![both(), both()]);
         let addresses: Vec<_> = wanted.keys().map(ToString::to_string).collect();
         assert_eq!((addresses, failures), (vec!["127.0.0.1:7".into(), "[::1]:7".into()], vec![]));
     }
@@ -248,9 +288,34 @@ mod tests {
     fn a_wildcard_takes_in_both_families_and_every_other_address_at_its_port() {
         let found = |text: &str| Ok(vec![text.parse().unwrap()]);
         let texts = ["0.0.0.0:7", "10.0.0.1:7", "10.0.0.1:8", "[::]:7"];
-        let (wanted, _) = wanted(&endpoints(&texts), texts.map(found).into());
+        let (wanted, _) = wanted(&wishes(&texts), texts.map(found).into());
         let addresses: Vec<_> = wanted.keys().map(ToString::to_string).collect();
         assert_eq!(addresses, ["10.0.0.1:8", "[::]:7"]);
+    }
+
+    #[test]
+    fn two_ports_at_one_address_are_one_socket_at_which_both_are_spoken() {
+        let found = |text: &str| Ok(vec![text.parse().unwrap()]);
+        let mut wishes = wishes(&["one.test:7", "uno.test:7", "one.test:8", "0.0.0.0:9", "x:9"]);
+        for quorum in [1, 2, 4] {
+            wishes[quorum].ports = Ports::Quorum;
+        }
+        let texts = ["10.0.0.1:7", "10.0.0.1:7", "10.0.0.1:8", "0.0.0.0:9", "10.0.0.1:9"];
+        let (wanted, _) = wanted(&wishes, texts.map(found).into());
+        let ports: Vec<_> = wanted.iter().map(|(at, wish)| (at.to_string(), wish.ports)).collect();
+        let (both, quorum) = (Ports::Both, Ports::Quorum);
+        let expected = [("10.0.0.1:7", both), ("10.0.0.1:8", quorum), ("[::]:9", both)];
+        assert_eq!(ports, expected.map(|(at, ports)| (at.to_owned(), ports)));
+        // A socket that was handed over serves both as well.
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::from(socket.local_addr().unwrap());
+        let election =
+            Listen { endpoint: endpoint.clone(), ports: Ports::Election, ready: Some(socket) };
+        let quorum = Listen { endpoint, ports: Ports::Quorum, ready: None };
+        let mut binder = Binder::new(vec![quorum, election]);
+        assert_eq!(attempt(&mut binder), Ok(vec![]));
+        let sockets = binder.into_sockets();
+        assert_eq!(sockets.iter().map(|bound| bound.ports).collect::<Vec<_>>(), [Ports::Both]);
     }
 
     #[test]
@@ -259,7 +324,7 @@ mod tests {
             let mut binder = binder(&[wildcard.to_owned()]);
             assert_eq!(attempt(&mut binder), Ok(vec![]));
             let sockets = binder.into_sockets();
-            let port = sockets[0].get_ref().local_addr().unwrap().port();
+            let port = sockets[0].socket.get_ref().local_addr().unwrap().port();
             assert!(reaches("127.0.0.1", port), "{wildcard}");
             let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
             assert_eq!(reaches("::1", port), has_ipv6, "{wildcard}");
