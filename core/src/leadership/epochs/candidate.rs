@@ -123,6 +123,7 @@ impl Epochs {
         match word {
             LearnerWord::AckEpoch { current, .. } if learner.noted.is_none() && epoch.is_some() => {
                 learner.noted = Some(current.is_some());
+                learner.late = candidacy.phase.is_late().then_some(pings);
                 self.welcome(session, out);
             }
             LearnerWord::Ack { epoch: named } if Some(*named) == epoch => {
@@ -274,7 +275,9 @@ impl Epochs {
             return;
         }
         let new_here = learner.remembers && learner.memory == Memory::NoPast;
-        let founding = learner.noted == Some(true) && (founding || new_here);
+        // A founding needs every voter at one time: late ones may have been there before, and wiped since.
+        let in_time = learner.noted == Some(true) && learner.late.is_none();
+        let founding = in_time && (founding || new_here);
         learner.synced = Some(if founding { Synced::Founding } else { Synced::Ordinary });
         out.push(EpochsAction::Tell { session, word: LeaderWord::Sync { zxid } });
         out.push(EpochsAction::Tell { session, word: LeaderWord::NewLeader { epoch, founding } });
@@ -297,12 +300,19 @@ impl Epochs {
         if self.work_goes_on {
             return None;
         }
-        let mut given = candidacy.peers_where(Learner::has_given_its_word);
+        let given_after =
+            |latest| candidacy.peers_where(|one| one.has_given_its_word_after(latest));
         if founding {
-            return self.are_all_voters(&given).then_some(epoch);
+            return self.are_all_voters(&given_after(None)).then_some(epoch);
         }
-        given.insert(self.me);
-        self.ensemble.is_quorum(&given).then_some(epoch)
+        // Who took note early may have been wiped before the last one did: its word alone is no proof any more.
+        let latest = candidacy.learners.values().map(|one| one.late).chain([None]);
+        let mut quorums = latest.collect::<BTreeSet<_>>().into_iter().map(given_after);
+        let is_enough = |mut given: BTreeSet<_>| {
+            given.insert(self.me);
+            self.ensemble.is_quorum(&given)
+        };
+        quorums.any(is_enough).then_some(epoch)
     }
 
     fn begin(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
@@ -435,6 +445,16 @@ impl Epochs {
             self.ensemble.is_quorum(&quorum)
         });
         (candidacy.pings, answered.unwrap_or(0))
+    }
+}
+
+impl Phase {
+    /// Whether NEWLEADER has been said.
+    const fn is_late(self) -> bool {
+        match self {
+            Self::Discovering | Self::Announcing { .. } => false,
+            Self::Synchronising { .. } | Self::Leading { .. } => true,
+        }
     }
 }
 

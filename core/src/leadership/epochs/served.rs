@@ -20,6 +20,8 @@ pub(super) struct Learner {
     pub(super) remembers: bool,
     /// Its answer to the epoch: whether it counts.
     pub(super) noted: Option<bool>,
+    /// It took note of the epoch when NEWLEADER had been said to others already, after this ping.
+    pub(super) late: Option<u64>,
     /// NEWLEADER was said.
     pub(super) synced: Option<Synced>,
     /// It has answered NEWLEADER. From the ping after this number on it can be confirmed.
@@ -99,6 +101,7 @@ impl Learner {
             ensemble: block.map(Claim::of).unwrap_or_default(),
             remembers: memory == Memory::Recorded,
             noted: None,
+            late: None,
             synced: None,
             acknowledged: None,
             answered: 0,
@@ -110,6 +113,12 @@ impl Learner {
     pub(super) fn has_given_its_word(&self) -> bool {
         let founding = self.synced == Some(Synced::Founding);
         self.noted == Some(true) && self.acknowledged.is_some() && (self.remembers || founding)
+    }
+
+    /// Whether that word was given, or is confirmed by a later answer, after all had taken note who are as late as this.
+    pub(super) fn has_given_its_word_after(&self, latest: Option<u64>) -> bool {
+        let confirmed = latest.is_none_or(|ping| self.answered > ping);
+        self.has_given_its_word() && self.late <= latest && confirmed
     }
 
     /// Whether it supports the leader of an epoch that has begun: it follows, and remembers no newer epoch.

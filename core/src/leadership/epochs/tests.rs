@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::*;
 use crate::membership::Member;
 
+mod forgotten;
+
 /// Something on its way.
 #[derive(Clone, Debug)]
 enum Mail {
@@ -33,6 +35,8 @@ struct Table {
     last_session: u64,
     /// Stores are done at once.
     fast_disks: bool,
+    /// Nobody hears that the other end of a session is gone.
+    unnoticed: bool,
 }
 
 fn id(number: u64) -> ServerId {
@@ -69,6 +73,7 @@ impl Table {
             sessions: BTreeMap::new(),
             last_session: 0,
             fast_disks: true,
+            unnoticed: false,
         };
         for (number, record) in (1..).zip(records) {
             table.seat(number, identity(number), *record);
@@ -113,7 +118,7 @@ impl Table {
             EpochsAction::Close { session } => {
                 if let Some((learner, leader)) = self.sessions.remove(&session) {
                     let other = if me == learner { leader } else { learner };
-                    self.tell_id(other, EpochsEvent::Ended { session });
+                    self.notice_end(other, session);
                 }
             }
             EpochsAction::Store { ticket, .. } => seat.stores.push_back(ticket),
@@ -195,8 +200,20 @@ impl Table {
         for (session, (learner, leader)) in broken {
             self.sessions.remove(&session);
             let other = if learner == me { leader } else { learner };
-            self.tell_id(other, EpochsEvent::Ended { session });
+            self.notice_end(other, session);
         }
+    }
+
+    fn notice_end(&mut self, me: ServerId, session: SessionId) {
+        if !self.unnoticed {
+            self.tell_id(me, EpochsEvent::Ended { session });
+        }
+    }
+
+    /// The oldest record that waits at this member is on its disk.
+    fn land(&mut self, number: u64) {
+        let ticket = self.seats.get_mut(&id(number)).unwrap().stores.pop_front().unwrap();
+        self.tell(number, EpochsEvent::Stored { ticket });
     }
 
     fn began(&self, number: u64) -> &[Epoch] {
@@ -286,8 +303,7 @@ fn a_founding_that_loses_a_voter_half_way_begins_again() {
     table.join(3, 2);
     table.settle();
     // 2 has it on disk and stops: one voter is recorded, two are not.
-    let ticket = table.seats.get_mut(&id(2)).unwrap().stores.pop_front().unwrap();
-    table.tell(2, EpochsEvent::Stored { ticket });
+    table.land(2);
     table.crash(2);
     table.fast_disks = true;
     for number in [1, 3] {
