@@ -18,6 +18,7 @@
 //! member runs: it adds the time, and decides when it is over.
 
 mod admission;
+mod codec;
 mod epochs;
 mod event;
 mod machine;
@@ -26,6 +27,7 @@ mod timing;
 mod word;
 
 pub use admission::Refusal;
+pub use codec::WordError;
 pub use epochs::{
     EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Stage, Ticket,
     invariants as epochs_invariants,

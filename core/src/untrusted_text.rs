@@ -79,7 +79,8 @@ impl UntrustedText {
         self.shown.is_empty() && self.left_out == 0
     }
 
-    fn bytes_shortened(bytes: &[u8], shown_max: usize) -> Self {
+    /// What these bytes look like, with at most this many bytes shown.
+    pub fn bytes_shortened(bytes: &[u8], shown_max: usize) -> Self {
         let mut shown = Escaping::new(shown_max);
         for chunk in bytes.utf8_chunks() {
             shown.text(chunk.valid());

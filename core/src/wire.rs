@@ -20,6 +20,7 @@ mod stream;
 pub use frame::{Frame, FrameBuffer, FrameError};
 pub use greeting::{Greeting, GreetingError, GreetingForm};
 pub use jute::JuteError;
+pub(crate) use jute::{JuteReader, put_buffer};
 
 pub use packet::{Opening, PacketError, PacketPart, QuorumPacket};
 pub use packet_kind::PacketKind;

@@ -79,7 +79,6 @@ impl<'a> JuteReader<'a> {
     /// # Errors
     ///
     /// [`JuteError::Short`] and [`JuteError::Boolean`].
-    #[cfg(test)]
     pub(crate) fn boolean(&mut self) -> Result<bool, JuteError> {
         match self.array()? {
             [0] => Ok(false),
@@ -100,15 +99,23 @@ impl<'a> JuteReader<'a> {
         }
     }
 
+    /// Bytes with a length before them, which must be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`JuteReader::buffer`].
+    pub(crate) fn bytes(&mut self, max: usize) -> Result<&'a [u8], JuteError> {
+        let len = self.int()?;
+        self.take(check_length(len, 0, max)?)
+    }
+
     /// Text with a length before it, which must be there.
     ///
     /// # Errors
     ///
-    /// As [`JuteReader::buffer`], and [`JuteError::Text`].
-    #[cfg(test)]
+    /// As [`JuteReader::bytes`], and [`JuteError::Text`].
     pub(crate) fn text(&mut self, max: usize) -> Result<&'a str, JuteError> {
-        let len = self.int()?;
-        let text = self.take(check_length(len, 0, max)?)?;
+        let text = self.bytes(max)?;
         std::str::from_utf8(text).map_err(|error| JuteError::Text { at: error.valid_up_to() })
     }
 

@@ -51,6 +51,8 @@ impl PacketKind {
     pub const WAITING: Self = Self(102);
     /// Ours only: the learner is turned away.
     pub const REFUSED: Self = Self(103);
+    /// Ours only: the leader gives its epoch up.
+    pub const RELEASED: Self = Self(104);
 
     /// Whether a learner opens a connection with it.
     pub const fn opens(self) -> bool {
@@ -82,6 +84,7 @@ impl PacketKind {
             Self::RECORDED => "RECORDED",
             Self::WAITING => "WAITING",
             Self::REFUSED => "REFUSED",
+            Self::RELEASED => "RELEASED",
             Self(_) => return None,
         })
     }
