@@ -72,13 +72,16 @@ pub enum Action {
     /// Put this on disk.
     Store { ticket: Ticket, record: Record },
     /// To the election: what was decided in this round is established.
-    Established { epoch: Epoch, round: Round },
+    Established { leader: ServerId, round: Round, epoch: Epoch },
     /// To the election: what was decided in this round is over.
     LookAgain {
+        leader: ServerId,
         round: Round,
-        /// The leader, if it is known to be gone.
-        gone: Option<ServerId>,
+        /// The leader is out of reach: its process is gone, or it was silent for too long.
+        gone: bool,
     },
+    /// To the election: this is the newest epoch that our disk knows.
+    EpochStored(Epoch),
     /// To the election: whether we stand for it.
     Stand(bool),
     /// Tell whom it concerns.

@@ -255,7 +255,7 @@ impl Leadership {
         }
         if self.quorum_silent_at().is_some_and(|silent| silent <= self.now) {
             self.lose(LostBecause::QuorumLost, out);
-            self.look_again(None, out);
+            self.look_again(false, out);
         }
     }
 
@@ -272,9 +272,8 @@ impl Leadership {
             self.finish_retiring(out);
         }
         if silent {
-            let gone = self.result.map(|result| result.leader);
             self.lose(LostBecause::Silence, out);
-            self.look_again(gone, out);
+            self.look_again(true, out);
         } else if redial {
             self.dial_leader(out);
         }
@@ -318,9 +317,13 @@ impl Leadership {
     /// Lets the epochs take something in, and does what they ask for.
     fn pass(&mut self, event: EpochsEvent, out: &mut Vec<Action>) {
         let waited = self.epochs.stage() == Stage::Discovering;
+        let current = self.epochs.record().current;
         let actions = self.epochs.actions_on(event);
         if waited && self.epochs.stage() != Stage::Discovering {
             self.begin_to_establish();
+        }
+        if self.epochs.record().current > current {
+            out.push(Action::EpochStored(self.epochs.record().current));
         }
         for action in actions {
             match action {
@@ -371,7 +374,7 @@ impl Leadership {
         if cannot_lead {
             self.hold_off(out);
         }
-        if at_once { self.look_again(None, out) } else { self.look_later(out) }
+        if at_once { self.look_again(false, out) } else { self.look_later(out) }
     }
 
     /// Beside real servers ours do not lead, and its voters stay off the quorum port.
@@ -386,7 +389,7 @@ impl Leadership {
         let leads = self.result.is_some_and(|result| result.leader == self.me);
         if leads {
             self.lose(LostBecause::Superseded, out);
-            self.look_again(None, out);
+            self.look_again(false, out);
         }
     }
 

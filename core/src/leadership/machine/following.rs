@@ -25,7 +25,7 @@ impl Leadership {
         self.lose(LostBecause::Superseded, out);
         self.reign = now;
         self.newest_reported = epoch;
-        out.push(Action::Established { epoch, round: result.round });
+        out.push(Action::Established { leader: result.leader, round: result.round, epoch });
         out.push(Action::Report(Report::Following { leader, epoch, counts }));
     }
 
@@ -65,9 +65,8 @@ impl Leadership {
         }
         self.pass(EpochsEvent::Ended { session }, out);
         if refused {
-            let gone = self.result.map(|result| result.leader);
             self.lose(LostBecause::LeaderLost, out);
-            return self.look_again(gone, out);
+            return self.look_again(true, out);
         }
         self.dial_later();
     }

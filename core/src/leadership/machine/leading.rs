@@ -13,7 +13,7 @@ impl Leadership {
         self.beat.quorum_heard = self.now;
         // The first ping goes out at once.
         self.beat.next = Some(self.now);
-        out.push(Action::Established { epoch, round: result.round });
+        out.push(Action::Established { leader: result.leader, round: result.round, epoch });
         out.push(Action::Report(Report::Leading { epoch }));
     }
 
@@ -103,6 +103,6 @@ impl Leadership {
             return self.end(out);
         }
         self.hold_off(out);
-        self.look_again(None, out);
+        self.look_again(false, out);
     }
 }

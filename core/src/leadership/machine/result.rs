@@ -11,7 +11,7 @@ impl Leadership {
     pub(super) fn check_result(&mut self, out: &mut Vec<Action>) {
         let Some(result) = self.result else { return };
         match result.again_at {
-            Some(at) if at <= self.now => self.look_again(None, out),
+            Some(at) if at <= self.now => self.look_again(false, out),
             Some(_) => {}
             None => {
                 if self.establish_by(result).is_some_and(|by| by <= self.now) {
@@ -59,7 +59,7 @@ impl Leadership {
             // Somebody who remembers may be able to lead.
             self.hold_off(out);
         }
-        self.look_again(None, out);
+        self.look_again(false, out);
     }
 
     pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
@@ -87,10 +87,10 @@ impl Leadership {
     }
 
     /// Gives the result of the election up, and has the election held again.
-    pub(super) fn look_again(&mut self, gone: Option<ServerId>, out: &mut Vec<Action>) {
-        let Some(ElectionResult { round, .. }) = self.result else { return };
+    pub(super) fn look_again(&mut self, gone: bool, out: &mut Vec<Action>) {
+        let Some(ElectionResult { leader, round, .. }) = self.result else { return };
         self.forget_result(out);
-        out.push(Action::LookAgain { round, gone });
+        out.push(Action::LookAgain { leader, round, gone });
     }
 
     /// Has the election held again after a pause: nothing would be different at once.

@@ -161,8 +161,11 @@ impl World {
                 };
                 self.later(me, event);
             }
-            Action::Established { epoch, round } => seat.established.push((epoch, round)),
-            Action::LookAgain { round, gone } => seat.look_again.push((now, round, gone)),
+            Action::Established { epoch, round, .. } => seat.established.push((epoch, round)),
+            Action::LookAgain { leader, round, gone } => {
+                seat.look_again.push((now, round, gone.then_some(leader)));
+            }
+            Action::EpochStored(epoch) => assert_eq!(epoch, seat.core.promises().0.current),
             Action::Stand(stands) => seat.stands = stands,
             Action::Report(report) => seat.reports.push((now, report)),
             Action::Stopped => seat.stopped = true,
