@@ -20,6 +20,8 @@ mod journal;
 mod member_lists;
 mod news;
 mod status;
+#[allow(dead_code, reason = "the node does not store its epochs yet")]
+mod store;
 mod supervisor;
 mod watch;
 
@@ -35,6 +37,7 @@ pub use self::{
     member_lists::MemberListProblem,
     news::{News, NodeEvent, Occurrence},
     status::{ElectionStatus, NodeState, Status},
+    store::{EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError},
     watch::{Ended, Watch},
 };
 use crate::ServerId;

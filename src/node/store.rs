@@ -1,0 +1,38 @@
+//! What a member keeps on disk: the epochs it has given its word for, and which directory this is.
+//!
+//! ```text
+//! DIR/                      dataDir/                   with a zoo.cfg
+//!   acceptedEpoch             version-2/acceptedEpoch
+//!   currentEpoch              version-2/currentEpoch
+//!   identity                  ballotbox/identity
+//! ```
+//!
+//! The epochs are ZooKeeper's own files, so a real server can take the place of ours, and ours the place of one without data.
+//! Everything else is in `identity`. A word is said after its epoch was stored, and an [`EpochDirectory`] has stored it when no
+//! crash of the machine can take it back: new files, each synced, renamed to their names, and the directory synced. The renames
+//! of one directory reach the disk in their order, as ext4, xfs, btrfs and zfs have it: accepted, current, identity.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `files` | [`Files`]: the calls to a file system, and how they fail |
+//! | `memory` | [`MemoryFiles`]: a file system in memory that loses what was not synced, and fails when told to |
+//! | `epoch_text`, `identity` | the text of the files |
+//! | `directory` | [`EpochDirectory`]: opens, and stores a [`Record`](ballotbox_core::leadership::Record) |
+//! | `error` | why a directory cannot be used |
+
+#[cfg(doc)]
+use self::{directory::EpochDirectory, files::Files, memory::MemoryFiles};
+
+mod directory;
+mod epoch_text;
+mod error;
+mod files;
+mod identity;
+mod memory;
+
+pub use self::{
+    epoch_text::EpochTextError,
+    error::OpenError,
+    files::{FileCall, FileCause, FileError},
+    identity::IdentityError,
+};

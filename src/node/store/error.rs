@@ -1,0 +1,99 @@
+//! [`OpenError`] and [`StoreError`]: why a directory cannot be used, and what the user can do.
+
+use ballotbox_core::{ServerId, UntrustedText, election::Epoch};
+
+use super::{
+    epoch_text::EpochTextError,
+    files::{FileCause, FileError},
+    identity::IdentityError,
+};
+
+/// Why a member's directory cannot be opened. Nothing in it was changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum OpenError {
+    /// It is the directory of another member.
+    #[error(
+        "{path} belongs to member {found}, and this is member {expected}: \
+         expected a directory for each member; name another one with --data-dir"
+    )]
+    OtherMember { path: UntrustedText, found: ServerId, expected: ServerId },
+    /// The file `identity` cannot be read.
+    #[error(
+        "{path} cannot be used: {error}. If a copy is not at hand, make way for a new directory: the member then counts \
+         once the others have recorded it"
+    )]
+    Identity { path: UntrustedText, error: IdentityError },
+    /// A file does not hold an epoch.
+    #[error("{path} holds no epoch: {error}")]
+    Epoch { path: UntrustedText, error: EpochTextError },
+    /// The epochs contradict each other.
+    #[error(
+        "{path} holds {accepted}, and currentEpoch beside it {current}: expected at least {current}, as a member follows \
+         nobody it has not accepted. If nobody has edited these files, write {current} into it"
+    )]
+    AcceptedBelowCurrent { path: UntrustedText, accepted: Epoch, current: Epoch },
+    /// The member was here before, and its epochs are gone.
+    #[error(
+        "{path} is missing, though {beside} is there: expected both; restore the file, or make way for a new directory: \
+         the member then counts once the others have recorded it"
+    )]
+    EpochMissing { path: UntrustedText, beside: UntrustedText },
+    /// It holds the data of a real server.
+    #[error(
+        "{path} is data of a ZooKeeper server: a voter of ballotbox has no history and must not take its place; expected \
+         a directory without snapshots and logs, or the role of an observer"
+    )]
+    RealServersData { path: UntrustedText },
+    /// A call to the file system has failed.
+    #[error("{0}; another directory can be named with --data-dir")]
+    File(#[from] FileError),
+}
+
+impl OpenError {
+    /// Whether the directory itself is wrong, and not what surrounds it: the disk, the rights, another process.
+    pub const fn is_bad_input(&self) -> bool {
+        match self {
+            Self::OtherMember { .. }
+            | Self::Identity { .. }
+            | Self::Epoch { .. }
+            | Self::AcceptedBelowCurrent { .. }
+            | Self::EpochMissing { .. }
+            | Self::RealServersData { .. } => true,
+            Self::File(error) => match error.cause {
+                FileCause::Symlink | FileCause::TooLarge => true,
+                FileCause::NoSpace
+                | FileCause::ReadOnly
+                | FileCause::NotFound
+                | FileCause::PermissionDenied
+                | FileCause::NotSynced(_)
+                | FileCause::NotOwned(_)
+                | FileCause::Other(_) => false,
+            },
+        }
+    }
+}
+
+/// Why a record was not stored.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// A call to the file system has failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The record contradicts an older one, or itself: a bug.
+    #[error(
+        "cannot store accepted {accepted}, current {current} after {accepted_before}, {current_before}: this is a bug, \
+         please report it"
+    )]
+    Impossible { accepted: Epoch, current: Epoch, accepted_before: Epoch, current_before: Epoch },
+}
+
+impl StoreError {
+    /// Whether the same may succeed later.
+    pub(super) const fn may_pass(&self) -> bool {
+        match self {
+            Self::File(error) => error.may_pass(),
+            Self::Impossible { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! [`Files`]: the few calls that the store makes to a file system, and how they fail.
+
+use std::fmt;
+
+use ballotbox_core::UntrustedText;
+
+/// At most this many bytes of a file are read; a larger one is none of ours.
+pub(crate) const FILE_MAX: usize = 4096;
+
+/// A directory and the folders in it.
+///
+/// A name is that of a file in the directory itself, or `folder/file`; the directory itself is the folder with the empty name.
+pub(crate) trait Files {
+    /// Whether a call may wait for a disk: then it is made on a thread of its own.
+    const BLOCKS: bool;
+
+    /// What this name looks like to the user: a whole path.
+    fn shown(&self, name: &str) -> UntrustedText;
+    /// The content of a file; one that is larger than [`FILE_MAX`] is not read.
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, FileError>;
+    /// Makes a file with this content; the file that has the name already loses its own.
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), FileError>;
+    /// Waits until the content of a file is on disk. Its name may not be there yet.
+    fn sync(&mut self, name: &str) -> Result<(), FileError>;
+    /// Gives a file another name in its folder, in one step; the file that had that name is gone.
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), FileError>;
+    /// Waits until the names of a folder are on disk.
+    fn sync_folder(&mut self, folder: &str) -> Result<(), FileError>;
+    /// The names of the files in a folder.
+    fn list(&mut self, folder: &str) -> Result<Vec<String>, FileError>;
+    /// Fails when the directory may belong to somebody else by now.
+    fn confirm_owned(&mut self) -> Result<(), FileError>;
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("cannot {call} {path}: {cause}")]
+pub struct FileError {
+    /// What was to be done.
+    pub call: FileCall,
+    /// The file or folder.
+    pub path: UntrustedText,
+    /// Why it was not done.
+    pub cause: FileCause,
+}
+
+impl FileError {
+    /// Whether the same may succeed later: space is made, the file system is writable again.
+    ///
+    /// A failed sync is for ever: the kernel drops the pages that it could not write, and the next sync succeeds without them.
+    pub const fn may_pass(&self) -> bool {
+        match self.cause {
+            FileCause::NoSpace | FileCause::ReadOnly | FileCause::PermissionDenied => true,
+            FileCause::NotFound
+            | FileCause::Symlink
+            | FileCause::TooLarge
+            | FileCause::NotSynced(_)
+            | FileCause::NotOwned(_)
+            | FileCause::Other(_) => false,
+        }
+    }
+}
+
+/// What is done to a file or folder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FileCall {
+    Read,
+    Write,
+    Sync,
+    Rename,
+    List,
+    Create,
+    Lock,
+}
+
+impl fmt::Display for FileCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Sync => "sync",
+            Self::Rename => "rename",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Lock => "lock",
+        })
+    }
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FileCause {
+    /// The disk, or the quota, is used up.
+    #[error("no space is left: free some; then it is tried again")]
+    NoSpace,
+    /// The file system takes no writes.
+    #[error("the file system is read-only: make it writable; then it is tried again")]
+    ReadOnly,
+    /// There is no such file.
+    #[error("it is not there")]
+    NotFound,
+    /// This user may not do that.
+    #[error("this user may not: expected a directory that the node may read and write")]
+    PermissionDenied,
+    /// The name leads elsewhere.
+    #[error(
+        "it is a symbolic link: expected a plain file, as what it leads to may have another life"
+    )]
+    Symlink,
+    /// It is larger than any file of ours.
+    #[error("it is larger than {FILE_MAX} bytes: this is no file of a node")]
+    TooLarge,
+    /// What was written may be lost, and nothing tells which part of it.
+    #[error("{0}: what was written may be lost, and so this process gives no word any more")]
+    NotSynced(UntrustedText),
+    /// Another process may use the directory.
+    #[error("{0}: another process may use the directory by now")]
+    NotOwned(UntrustedText),
+    /// Anything else, as the system says it.
+    #[error("{0}")]
+    Other(UntrustedText),
+}
+
+/// For tests, which keep the files and look at them afterwards.
+impl<F: Files> Files for &mut F {
+    const BLOCKS: bool = F::BLOCKS;
+
+    fn shown(&self, name: &str) -> UntrustedText {
+        (**self).shown(name)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, FileError> {
+        (**self).read(name)
+    }
+
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), FileError> {
+        (**self).write(name, content)
+    }
+
+    fn sync(&mut self, name: &str) -> Result<(), FileError> {
+        (**self).sync(name)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), FileError> {
+        (**self).rename(from, to)
+    }
+
+    fn sync_folder(&mut self, folder: &str) -> Result<(), FileError> {
+        (**self).sync_folder(folder)
+    }
+
+    fn list(&mut self, folder: &str) -> Result<Vec<String>, FileError> {
+        (**self).list(folder)
+    }
+
+    fn confirm_owned(&mut self) -> Result<(), FileError> {
+        (**self).confirm_owned()
+    }
+}

@@ -1,0 +1,268 @@
+//! [`Identity`]: the text of the file that says which member's directory this is, and what it remembers.
+//!
+//! ```text
+//! ballotbox identity 1
+//! member 3
+//! directory 00000000deadbeef
+//! incarnation 7
+//! recorded 12
+//! ensemble 0123456789abcdef
+//! confirmed yes
+//! checksum 1f5c8a0e22b14d90
+//! ```
+//!
+//! `recorded` and `ensemble` may be `no`. What follows the checksum is from a later version, and not read.
+
+use std::fmt::{self, Write as _};
+
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    election::Epoch,
+    leadership::{DirectoryId, EnsembleId, Incarnation},
+};
+
+use super::epoch_text;
+
+const VERSION_LINE: &str = "ballotbox identity 1";
+
+/// What a member keeps beside its epochs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Identity {
+    pub(super) member: ServerId,
+    pub(super) directory: DirectoryId,
+    pub(super) incarnation: Incarnation,
+    /// The current epoch with which the ensemble has recorded it, or a newer one. With an older one beside it in `currentEpoch`,
+    /// the directory has forgotten a word.
+    pub(super) recorded: Option<Epoch>,
+    pub(super) ensemble: Option<EnsembleId>,
+    /// Whether an epoch of that ensemble has begun.
+    pub(super) confirmed: bool,
+}
+
+/// Why a text is no identity.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum IdentityError {
+    /// It begins with something else.
+    #[error("it begins with {0:?}: expected {VERSION_LINE:?}")]
+    NotAnIdentity(UntrustedText),
+    /// It was written by another version.
+    #[error("it has version {0:?}: expected 1; use the version of ballotbox that has written it")]
+    OtherVersion(UntrustedText),
+    /// It ends too early.
+    #[error("it is torn: the line {0:?} is missing")]
+    Torn(&'static str),
+    /// A line says something that was never written there.
+    #[error("it is damaged: {line:?} is no line {expected:?}")]
+    Damaged {
+        /// What was found.
+        line: UntrustedText,
+        /// The first word of the line that belongs there.
+        expected: &'static str,
+    },
+    /// Something in it was changed.
+    #[error("it is damaged: its checksum is {found}, and its text gives {computed}")]
+    Checksum {
+        /// What the file says.
+        found: UntrustedText,
+        /// What the lines above it come to.
+        computed: UntrustedText,
+    },
+}
+
+impl Identity {
+    pub(super) fn text(&self) -> Vec<u8> {
+        let mut text = String::new();
+        // Writing to a string never fails.
+        let _ = write!(text, "{self}");
+        let checksum = checksum(text.as_bytes());
+        let _ = writeln!(text, "checksum {checksum:016x}");
+        text.into_bytes()
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, IdentityError> {
+        let mut lines = Lines { bytes, at: 0 };
+        lines.version()?;
+        let identity = Self {
+            member: lines.value("member", |text| number(text).and_then(ServerId::new))?,
+            directory: lines.value("directory", |text| hex(text).map(DirectoryId))?,
+            incarnation: lines.value("incarnation", |text| number(text).map(Incarnation))?,
+            recorded: lines.value_or_no("recorded", epoch)?,
+            ensemble: lines.value_or_no("ensemble", |text| hex(text).map(EnsembleId))?,
+            confirmed: lines.value("confirmed", yes_or_no)?,
+        };
+        let computed = checksum(&bytes[..lines.at]);
+        let found = lines.value("checksum", hex)?;
+        if found != computed {
+            let shown = |sum: u64| UntrustedText::new(format_args!("{sum:016x}"));
+            return Err(IdentityError::Checksum { found: shown(found), computed: shown(computed) });
+        }
+        Ok(identity)
+    }
+}
+
+/// All lines but the checksum.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_no = |text: Option<String>| text.unwrap_or_else(|| "no".to_owned());
+        writeln!(f, "{VERSION_LINE}")?;
+        writeln!(f, "member {}", self.member)?;
+        writeln!(f, "directory {}", self.directory)?;
+        writeln!(f, "incarnation {}", self.incarnation)?;
+        writeln!(f, "recorded {}", or_no(self.recorded.map(|epoch| epoch.0.to_string())))?;
+        writeln!(f, "ensemble {}", or_no(self.ensemble.map(|id| id.to_string())))?;
+        writeln!(f, "confirmed {}", if self.confirmed { "yes" } else { "no" })
+    }
+}
+
+/// Reads line after line; each must end with a line end, as a torn one has none.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.bytes.get(self.at..)?;
+        let length = rest.iter().position(|byte| *byte == b'\n')?;
+        self.at += length + 1;
+        Some(&rest[..length])
+    }
+
+    fn version(&mut self) -> Result<(), IdentityError> {
+        let line = self.next();
+        if line == Some(VERSION_LINE.as_bytes()) {
+            return Ok(());
+        }
+        let line = line.unwrap_or(self.bytes);
+        if VERSION_LINE.as_bytes().starts_with(line) {
+            return Err(IdentityError::Torn(VERSION_LINE));
+        }
+        Err(match line.strip_prefix(b"ballotbox identity ") {
+            Some(version) => IdentityError::OtherVersion(UntrustedText::from_bytes(version)),
+            None => IdentityError::NotAnIdentity(UntrustedText::from_bytes(line)),
+        })
+    }
+
+    fn value<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, IdentityError> {
+        let line = self.next().ok_or(IdentityError::Torn(name))?;
+        let text = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(name));
+        let value = text.and_then(|text| text.strip_prefix(' ')).and_then(read);
+        value.ok_or_else(|| IdentityError::Damaged {
+            line: UntrustedText::from_bytes(line),
+            expected: name,
+        })
+    }
+
+    fn value_or_no<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, IdentityError> {
+        self.value(name, |text| if text == "no" { Some(None) } else { read(text).map(Some) })
+    }
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+fn epoch(text: &str) -> Option<Epoch> {
+    epoch_text::parse(text.as_bytes()).ok()
+}
+
+fn hex(text: &str) -> Option<u64> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_hex = text.len() == 16 && text.bytes().all(is_digit);
+    u64::from_str_radix(text, 16).ok().filter(|_| is_hex)
+}
+
+/// FNV-1a: it finds what was torn or mistyped, and is no guard against somebody who means it.
+fn checksum(bytes: &[u8]) -> u64 {
+    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            member: ServerId::new(3).unwrap(),
+            directory: DirectoryId(0xdead_beef),
+            incarnation: Incarnation(7),
+            recorded: Some(Epoch(12)),
+            ensemble: Some(EnsembleId(0x0123_4567_89ab_cdef)),
+            confirmed: true,
+        }
+    }
+
+    #[test]
+    fn an_identity_is_this_text_and_reads_back() {
+        let text = identity().text();
+        let expected = "ballotbox identity 1\nmember 3\ndirectory 00000000deadbeef\nincarnation 7\n\
+                        recorded 12\nensemble 0123456789abcdef\nconfirmed yes\nchecksum 6aeb4c68a8ffec0a\n";
+        assert_eq!(String::from_utf8(text.clone()).unwrap(), expected);
+        assert_eq!(Identity::parse(&text), Ok(identity()));
+        let new = Identity { recorded: None, ensemble: None, ..identity() };
+        assert_eq!(Identity::parse(&new.text()), Ok(new));
+    }
+
+    #[test]
+    fn what_a_later_version_has_added_behind_is_not_read() {
+        let text = [identity().text().as_slice(), b"promised 6000\n\xff"].concat();
+        assert_eq!(Identity::parse(&text), Ok(identity()));
+    }
+
+    #[test]
+    fn a_text_that_ends_early_is_torn_wherever_it_ends() {
+        let text = identity().text();
+        for length in 0..text.len() {
+            let error = Identity::parse(&text[..length]).unwrap_err();
+            assert!(matches!(error, IdentityError::Torn(_)), "{length} bytes: {error}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_wherever_it_is() {
+        let text = identity().text();
+        for at in 0..text.len() {
+            for flipped in [1, 4, 32, 128] {
+                let mut text = text.clone();
+                text[at] ^= flipped;
+                assert_ne!(Identity::parse(&text), Ok(identity()), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_files_and_versions_are_told_apart() {
+        let message = |text: &[u8]| Identity::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            message(b"ballotbox identity 2\nmember 3\n"),
+            "it has version \"2\": expected 1; use the version of ballotbox that has written it"
+        );
+        assert_eq!(message(b"3\n"), "it begins with \"3\": expected \"ballotbox identity 1\"");
+        assert_eq!(message(b""), "it is torn: the line \"ballotbox identity 1\" is missing");
+        assert_eq!(
+            message(b"ballotbox identity 1\nmember three\n"),
+            "it is damaged: \"member three\" is no line \"member\""
+        );
+        let text =
+            String::from_utf8(identity().text()).unwrap().replace("recorded 12", "recorded 2");
+        assert!(message(text.as_bytes()).starts_with("it is damaged: its checksum is "));
+    }
+}
