@@ -8,6 +8,8 @@
 //! | three voters, hasty | the order once all are linked, and some timers that run out early, or all of them | the same; two leaders in one round *are* found |
 //! | three voters, a link breaks, one crashes | that as well, and what is lost | the same; a lost leader is replaced |
 //! | three voters, silent strangers | when they come as whom, and leave | the same; nobody leads or follows for their sake |
+//! | three voters, leaderships | when one begins, who hears of it and gives up when; a crash, a broken link | the same; all may follow in one epoch |
+//! | three voters, one withdraws | who, and when | the same; it is not elected |
 //! | two link tables | when they start, dials that cross, fail or hang, cuts, timers, late reports | never two links for good, never none, no newest frame lost |
 //! | two link tables, strangers, frozen instances | that, who greets as whom and what it says, when a side freezes and begins anew | the same, though they stay; a link that works is never closed |
 //!

@@ -104,6 +104,11 @@ impl Voters {
                 !state.is_quiet() || !state.nobody_settles() || state.all_agree()
             }));
         }
+        if self.left.leads > 0 {
+            rules.push(Property::sometimes("all follow in one epoch", |_, state: &State| {
+                state.all_are_led()
+            }));
+        }
         if self.left.breaks > 0 {
             rules.push(Property::sometimes("somebody looks again", |_, state: &State| {
                 state.newest_round() > 1
@@ -115,6 +120,24 @@ impl Voters {
             }));
         }
         rules
+    }
+}
+
+fn leaderships(state: &State, steps: &mut Vec<Step>) {
+    let left = state.left;
+    for voter in (0..VOTERS).filter(|voter| state.runs(*voter)) {
+        if left.leads > 0 && state.may_lead(voter) {
+            steps.push(Step::Lead { voter });
+        }
+        if state.may_follow(voter) {
+            steps.push(Step::Follow { voter });
+        }
+        if left.retreats > 0 && state.may_give_up(voter) {
+            steps.push(Step::GiveUp { voter });
+        }
+        if left.withdrawals > 0 {
+            steps.push(Step::Withdraw { voter });
+        }
     }
 }
 
@@ -186,6 +209,7 @@ impl Model for Voters {
         for (a, b) in pairs().filter(|(a, b)| state.may_connect(*a, *b)) {
             steps.push(Step::Connect { a, b });
         }
+        leaderships(state, steps);
         faults(state, steps);
     }
 
@@ -227,6 +251,19 @@ impl Model for Voters {
                 state.claim(voter, peer);
             }
             Step::Leave { voter, peer } => state.expel(voter, peer),
+            Step::Lead { voter } => {
+                left.leads -= 1;
+                state.lead(voter);
+            }
+            Step::Follow { voter } => state.follow(voter),
+            Step::GiveUp { voter } => {
+                left.retreats -= 1;
+                state.give_up(voter);
+            }
+            Step::Withdraw { voter } => {
+                left.withdrawals -= 1;
+                state.withdraw(voter);
+            }
         }
         (state != *before).then_some(state)
     }
@@ -340,6 +377,30 @@ fn with_a_stranger_at_the_beginning_all_agree_in_the_end() {
 }
 
 #[test]
+fn with_a_leadership_that_ends_all_agree_in_the_end() {
+    let left = Left { leads: 1, ..Left::default() };
+    check(Voters { left, ..Voters::linked() }, 300);
+    let left = Left { leads: 1, retreats: 1, ..Left::default() };
+    check(Voters { left, ..Voters::settled() }, 200);
+    let left = Left { leads: 1, breaks: 1, ..Left::default() };
+    check(Voters { left, ..Voters::settled() }, 4_000);
+    let left = Left { leads: 1, crashes: 1, returns: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::settled() }, 100_000);
+}
+
+#[test]
+fn with_a_voter_that_withdraws_all_agree_in_the_end() {
+    let left = Left { withdrawals: 1, ..Left::default() };
+    check(Voters { left, ..Voters::linked() }, 50_000);
+    let left = Left { withdrawals: 1, leads: 1, retreats: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::settled() }, 1_000);
+    let left = Left { withdrawals: 1, crashes: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::linked() }, 40_000);
+    let left = Left { withdrawals: 1, crashes: 1, returns: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::settled() }, 100_000);
+}
+
+#[test]
 fn where_too_few_are_left_nobody_leads_for_a_strangers_sake() {
     let left = Left { crashes: 2, strangers: 1, ..Left::default() };
     check(Voters { left, frames: 1, ..Voters::linked() }, 30_000);
@@ -360,6 +421,30 @@ fn with_more_strangers_all_agree_in_the_end() {
     check(Voters { left, frames: 1, ..Voters::linked() }, 100_000);
     let left = Left { crashes: 1, returns: 1, strangers: 1, ..Left::default() };
     check(Voters { left, frames: 1, ..Voters::linked() }, 400_000);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn with_a_leadership_and_two_faults_all_agree_in_the_end() {
+    let left = Left { leads: 1, retreats: 1, breaks: 1, ..Left::default() };
+    check(Voters { left, ..Voters::settled() }, 100_000);
+    let left = Left { leads: 2, retreats: 2, ..Left::default() };
+    check(Voters { left, rounds: 3, ..Voters::settled() }, 10_000);
+    let left = Left { leads: 1, crashes: 1, returns: 1, retreats: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::settled() }, 0);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn with_a_voter_that_withdraws_and_two_faults_all_agree_in_the_end() {
+    let left = Left { withdrawals: 2, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::linked() }, 15_000);
+    let left = Left { withdrawals: 1, breaks: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::linked() }, 0);
+    let left = Left { withdrawals: 1, breaks: 1, leads: 1, ..Left::default() };
+    check(Voters { left, ..Voters::settled() }, 0);
+    let left = Left { withdrawals: 1, crashes: 1, returns: 1, leads: 1, ..Left::default() };
+    check(Voters { left, frames: 1, ..Voters::settled() }, 0);
 }
 
 #[test]

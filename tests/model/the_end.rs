@@ -6,6 +6,7 @@
 //! | something is under way | every end hears one thing of it, in turn |
 //! | a voter has crashed | it starts again; or, in the other ending, all hear that it is out of reach |
 //! | a link is missing | it is made |
+//! | a voter leads or follows in an epoch, without the others that takes | it gives up |
 //! | nothing is left to be heard | every timer that is armed runs out, in turn, and what follows is heard |
 //!
 //! Strangers stay where they are, until the peer they claim to be is there: a voter linked to one does not hear that the
@@ -64,6 +65,7 @@ fn is_the_end(state: &State, ending: Ending) -> bool {
     let moves = !state.is_quiet()
         || waits
         || pairs().any(|(a, b)| state.may_connect(a, b))
+        || !state.lost().is_empty()
         || (0..VOTERS).any(|voter| ending == Ending::Return && !state.runs(voter));
     !moves && state.is_right()
 }
@@ -83,6 +85,10 @@ fn go_on(state: &mut State, zxids: &[i64; VOTERS], ending: Ending) {
     } else if !unaware.is_empty() {
         for (voter, peer) in unaware {
             state.miss(voter, peer);
+        }
+    } else if !state.lost().is_empty() {
+        for voter in state.lost() {
+            state.give_up(voter);
         }
     } else {
         for (voter, timer) in state.armed() {

@@ -13,6 +13,8 @@
 //!
 //! Left out: a voter that hears several things at once and says only the last of what it would have said.
 
+mod leaderships;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     hash::{Hash, Hasher},
@@ -42,6 +44,8 @@ pub(super) struct State {
     /// `strangers[a][b]`: a stranger is linked to a as b.
     strangers: [[bool; VOTERS]; VOTERS],
     pub(super) left: Left,
+    /// The epoch that each has on disk.
+    epochs: [i64; VOTERS],
     /// How many frames each direction of a link holds: the one handed over, and the one that waits.
     frames: usize,
     broken_rule: Option<&'static str>,
@@ -62,6 +66,12 @@ pub(super) struct Left {
     pub(super) doubts: u8,
     /// A silent stranger claims to be a peer.
     pub(super) strangers: u8,
+    /// An elected leader of a quorum becomes the leader of an epoch.
+    pub(super) leads: u8,
+    /// One that leads or follows in an epoch gives up.
+    pub(super) retreats: u8,
+    /// Somebody proposes itself no more.
+    pub(super) withdrawals: u8,
     /// A timer runs out while something is under way. [`Left::FREE`]: whenever it likes.
     pub(super) hurries: u8,
 }
@@ -96,6 +106,10 @@ pub(super) enum Step {
     Doubt { voter: usize, peer: usize },
     Claim { voter: usize, peer: usize },
     Leave { voter: usize, peer: usize },
+    Lead { voter: usize },
+    Follow { voter: usize },
+    GiveUp { voter: usize },
+    Withdraw { voter: usize },
 }
 
 pub(super) fn id(place: usize) -> ServerId {
@@ -163,6 +177,7 @@ impl State {
             links: Default::default(),
             strangers: Default::default(),
             left,
+            epochs: [0; VOTERS],
             frames,
             broken_rule: None,
         };
@@ -177,7 +192,8 @@ impl State {
         let election = Election::new(id(voter), Arc::new(ensemble), timing(), Arc::from(""));
         let (armed, away) = (BTreeSet::new(), BTreeSet::new());
         self.voters[voter] = Some(Arc::new(Voter { election, armed, away, print: 0 }));
-        self.tell(voter, Event::Begin { history: History { epoch: Epoch(0), zxid: Zxid(zxid) } });
+        let history = History { epoch: Epoch(self.epochs[voter]), zxid: Zxid(zxid) };
+        self.tell(voter, Event::Begin { history });
     }
 
     fn tell(&mut self, voter: usize, event: Event) {

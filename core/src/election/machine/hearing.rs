@@ -185,6 +185,6 @@ impl Election {
     pub(super) fn is_better_late(&self, heard: &Notification, decision: Decision) -> bool {
         heard.state == PeerState::Looking
             && heard.round == decision.round
-            && heard.vote.and_then(|vote| self.candidacy(vote)) > Some(decision.vote)
+            && heard.vote.filter(|vote| self.ensemble.may_lead(vote.leader)) > Some(decision.vote)
     }
 }

@@ -23,6 +23,11 @@ use crate::{
 use super::{Election, State};
 
 impl Election {
+    /// The epoch of the leadership that the decision has become, if it has.
+    pub fn leadership(&self) -> Option<Epoch> {
+        self.decision().filter(|_| self.watch.is_over()).map(|decision| decision.vote.epoch)
+    }
+
     pub(super) fn establish(
         &mut self,
         leader: ServerId,

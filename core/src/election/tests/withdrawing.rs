@@ -119,6 +119,16 @@ fn a_follower_of_one_that_goes_on_looks_again() {
 }
 
 #[test]
+fn one_that_follows_and_has_withdrawn_goes_on_when_its_leader_turns_to_it() {
+    let mut core = settled(1);
+    core.actions_on(Event::Withdraw);
+    let actions = hear(&mut core, 3, Looking, vote(9, 10, 1), 1);
+    assert!(looking_in(&actions, 2));
+    let last = [2, 3].map(|to| (to, Looking, Some(stand_in(1)), 2));
+    assert!(said(&actions).ends_with(&last));
+}
+
+#[test]
 fn a_decision_stands_when_one_withdraws_and_the_next_round_is_without_it() {
     let mut core = settled(3);
     assert_eq!(core.actions_on(Event::Withdraw), []);

@@ -54,9 +54,11 @@ impl World {
         }
     }
 
-    /// All that have decided, and neither lead nor follow, give up.
+    /// Of the members of a leadership, those that neither lead nor follow give up.
     pub(in crate::election::tests) fn give_up_lost(&mut self) {
-        let mut lost: Vec<_> = self.cores.keys().copied().filter(|me| !self.is_led(*me)).collect();
+        let members = self.cores.iter().filter(|(_, core)| core.leadership().is_some());
+        let lost = members.map(|(me, _)| *me).filter(|me| !self.is_led(*me));
+        let mut lost: Vec<_> = lost.collect();
         self.chance.shuffle(&mut lost);
         for me in lost {
             if let Some(decision) = self.cores[&me].decision() {
