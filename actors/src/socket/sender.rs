@@ -13,7 +13,7 @@ pub(crate) enum SenderMsg<B> {
     Write(B),
 }
 
-/// Writes one thing at a time, each with one call; ends the connection when it ends itself. When it is asked to end, it
+/// Writes one thing at a time, each with one call; ends the connection when it ends itself, unless it is stuck. When it is asked to end, it
 /// first writes all that it was told before, as long as the system takes it at once.
 #[derive(Debug)]
 pub(crate) struct Sender<I, B, P> {
@@ -59,8 +59,11 @@ where
 
     async fn run(mut self, mut mailbox: Mailbox<SenderMsg<B>>) -> Result<(), SendError> {
         let outcome = self.write_all(&mut mailbox).await;
-        // The reader has the other half: this wakes it, so both halves of a connection end together.
-        self.half.shut();
+        // The reader has the other half: this wakes it, so both halves of a connection end together. When the other end is stuck,
+        // the parent ends the reader, as it alone can say why.
+        if !matches!(outcome, Err(SendError::Stuck { .. })) {
+            self.half.shut();
+        }
         outcome
     }
 }

@@ -4,8 +4,11 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::pin,
+    task::Poll,
     time::{Duration, Instant},
 };
+
+use futures::poll;
 
 use super::event::{StarEvent, StarHeard};
 use crate::{
@@ -121,6 +124,12 @@ impl<U: From<StarHeard> + From<StarEvent>> Report<U> {
 
     /// Says that the session has ended, unless it is closed before there is room for that.
     async fn end(&self, cause: UntrustedText, mailbox: &mut Mailbox<ReaderMsg>) {
+        // What we do ourselves looks to the reader like an end by the other one.
+        let cause = match poll!(pin!(mailbox.next())) {
+            Poll::Ready(None) => return,
+            Poll::Ready(Some(ReaderMsg::End(ours))) => ours,
+            Poll::Pending => cause,
+        };
         let mut ended = pin!(self.event(StarEvent::Ended { session: self.session, cause }));
         // Another reason to end comes too late.
         while let Raced::Woken(Some(ReaderMsg::End(_))) = mailbox.race(ended.as_mut()).await {}

@@ -17,6 +17,7 @@ const WORDS_WAITING_MAX: usize = 64;
 /// Dropping it asks both actors to end, and nothing is reported of the session any more.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// Dropped first: when the sender shuts the connection, the reader knows that it was us.
     reader: Address<ReaderMsg>,
     /// None once the session is ending.
     sender: Option<Address<SenderMsg<Vec<u8>>>>,
@@ -46,7 +47,8 @@ impl Session {
 
     /// Ends the session, with a report. The reader makes it, so that it comes behind all that was heard.
     pub(super) fn end(&mut self, cause: UntrustedText) {
-        if self.sender.take().is_some() {
+        // The reader knows why before the sender shuts the connection.
+        if let Some(_sender) = self.sender.take() {
             let _ = self.reader.tell(ReaderMsg::End(cause));
         }
     }

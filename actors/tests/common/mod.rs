@@ -7,7 +7,7 @@ use async_std::{
     net::{TcpListener, TcpStream},
 };
 use ballotbox_actors::{
-    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent,
+    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent, StarAddress,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
@@ -18,7 +18,7 @@ use ballotbox_core::{
 };
 
 /// At most this long is waited for anything: then the test fails, instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A network that has not started.
 #[derive(Debug)]
@@ -63,13 +63,18 @@ impl Setup {
     }
 
     pub(crate) fn start(self) -> Server {
+        self.start_beside(None)
+    }
+
+    /// Beside a star that was started with the same configuration, if there is one.
+    pub(crate) fn start_beside(self, star: Option<&StarAddress>) -> Server {
         let me = self.config.me;
         let endpoint = self.config.listen[0].endpoint.clone();
         let peers = self.config.peers.clone();
         let (address, inlet, told) = mailbox_with_inlet(4);
         let (parent, exits) = mailbox();
         let (doorman, network) =
-            start(self.config, None, address, inlet, parent, Ended::Doorman, Ended::Mesh);
+            start(self.config, star, address, inlet, parent, Ended::Doorman, Ended::Mesh);
         Server { me, endpoint, peers, doorman, network, told, exits }
     }
 }
