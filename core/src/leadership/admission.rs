@@ -5,9 +5,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{
-    DirectoryId, EPOCH_MAX, EnsembleId, Identity, Info, Moment, Record, SessionId, event::role_word,
-};
+use super::{DirectoryId, EPOCH_MAX, EnsembleId, Identity, Info, Moment, Record, SessionId};
 use crate::{
     ServerId, UntrustedText,
     election::Epoch,
@@ -54,7 +52,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{id} is the id of the leader itself: two processes have it")
             }
             Self::Role { id, ours, theirs } => {
-                let (ours, theirs) = (role_word(*ours), role_word(*theirs));
+                let (ours, theirs) = (ours.phrase(), theirs.phrase());
                 write!(f, "{id} is {ours} in the member list here, and says that it is {theirs}")
             }
             Self::EpochTooLarge { accepted } => {

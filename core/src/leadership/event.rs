@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use crate::{
     ServerId,
     election::{Epoch, Round},
-    membership::Role,
 };
 
 use super::{GiveUp, Info, LeaderWord, LearnerWord, Moment, Record, Refusal, SessionId, Ticket};
@@ -162,13 +161,5 @@ impl fmt::Display for LostBecause {
             Self::LeaderLost => "the leader is gone",
             Self::Silence => "nothing was heard of the leader",
         })
-    }
-}
-
-/// What a role is called where a message names it.
-pub(super) const fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Voter => "a voter",
-        Role::Observer => "an observer",
     }
 }

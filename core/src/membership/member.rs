@@ -24,6 +24,14 @@ impl Role {
             Self::Observer => "observer",
         }
     }
+
+    /// What a member in this role is called within a sentence.
+    pub(crate) const fn phrase(self) -> &'static str {
+        match self {
+            Self::Voter => "a voter",
+            Self::Observer => "an observer",
+        }
+    }
 }
 
 /// One member, and where it is.
