@@ -8,7 +8,10 @@ use ballotbox::{
     NodeConfig, election::Notification, membership::config_text::ConfigText,
     scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
 };
-use ballotbox_core::wire::{Frame, FrameBuffer, Greeting};
+use ballotbox_core::{
+    leadership::{LeaderWord, LearnerWord},
+    wire::{Frame, FrameBuffer, Greeting, PacketKind, PacketStream, QuorumPacket},
+};
 
 /// The first bytes of a connection.
 pub fn greeting(bytes: &[u8]) {
@@ -55,6 +58,67 @@ pub fn notification(bytes: &[u8]) {
     if let Ok(notification) = Notification::decode(bytes) {
         let written = notification.encode();
         assert_eq!(Notification::decode(&written).as_ref(), Ok(&notification));
+    }
+}
+
+/// The packets of a leader, snapshots among them, which come in pieces: the first byte says how long they are.
+pub fn packet(bytes: &[u8]) {
+    let Some((piece, stream)) = bytes.split_first() else { return };
+    let whole = packets(stream, stream.len().max(1));
+    assert_eq!(packets(stream, usize::from(*piece).max(1)), whole, "pieces of {piece} bytes");
+    for packet in whole.0 {
+        assert_eq!(QuorumPacket::decode(&packet.encode()).as_ref(), Ok(&packet));
+        word(&packet);
+    }
+}
+
+fn packets(stream: &[u8], piece: usize) -> (Vec<QuorumPacket>, bool) {
+    let mut packets = PacketStream::from_leader();
+    let mut found = Vec::new();
+    for piece in stream.chunks(piece) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let room = packets.room();
+            let count = rest.len().min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            packets.filled(count);
+            rest = &rest[count..];
+            loop {
+                match packets.next_packet() {
+                    Ok(Some(packet)) => found.push(packet),
+                    Ok(None) => break,
+                    Err(_) => return (found, true),
+                }
+            }
+        }
+    }
+    (found, false)
+}
+
+/// The first packet of a connection, and its data in packets of every kind.
+pub fn first_packet(bytes: &[u8]) {
+    let missing = QuorumPacket::missing(bytes);
+    let Ok(packet) = QuorumPacket::decode(bytes) else { return };
+    assert!(!packet.kind.opens() || missing.is_err() || missing == Ok(0), "{missing:?}");
+    for kind in (1..20).chain(100..106).map(PacketKind) {
+        word(&QuorumPacket { kind, ..packet.clone() });
+    }
+}
+
+/// What was understood is understood again.
+fn word(packet: &QuorumPacket) {
+    if let Ok(word) = LearnerWord::from_packet(packet)
+        && let Some(written) = word.to_packet()
+    {
+        assert_eq!(LearnerWord::from_packet(&written).as_ref(), Ok(&word));
+    }
+    if let Ok(word) = LeaderWord::from_packet(packet)
+        && let Some(written) = word.to_packet()
+    {
+        let read = LeaderWord::from_packet(&written);
+        // A reason full of escapes is shortened when it is read, and says so when it is written.
+        let is_reason = matches!(word, LeaderWord::Refused { .. });
+        assert!(read.as_ref() == Ok(&word) || is_reason && read.is_ok(), "{word:?}, then {read:?}");
     }
 }
 

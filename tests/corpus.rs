@@ -33,6 +33,16 @@ fn notifications_survive_their_corpus() {
 }
 
 #[test]
+fn packets_survive_their_corpus() {
+    replay("packet", targets::packet);
+}
+
+#[test]
+fn first_packets_survive_their_corpus() {
+    replay("first_packet", targets::first_packet);
+}
+
+#[test]
 fn config_texts_survive_their_corpus() {
     replay("config_text", targets::config_text);
 }

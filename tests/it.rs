@@ -8,6 +8,7 @@ mod common;
 mod config_text;
 mod corpus;
 mod golden;
+mod golden_quorum;
 mod nodes;
 mod scenarios;
 mod simulation;
