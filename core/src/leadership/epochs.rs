@@ -386,8 +386,10 @@ impl Epochs {
         }
     }
 
-    /// Puts a record on its way. One that is on its way already is overtaken: its ticket no longer means anything.
+    /// Puts a record on its way. One that is on its way already is overtaken: its ticket no longer means anything. But it may
+    /// land before this one, which takes nothing of it back.
     fn store(&mut self, record: Record, out: &mut Vec<EpochsAction>) {
+        let record = self.store.map_or(record, |store| record.after(store.record));
         self.last_ticket = Ticket(self.last_ticket.0 + 1);
         let ticket = self.last_ticket;
         self.store = Some(Store { ticket, record, failed: false });

@@ -22,6 +22,20 @@ pub struct Record {
     pub confirmed: bool,
 }
 
+impl Record {
+    /// This one, without taking back what an earlier one says.
+    pub(super) fn after(self, earlier: Self) -> Self {
+        let known = if earlier.confirmed && !self.confirmed { earlier } else { self };
+        Self {
+            accepted: self.accepted.max(earlier.accepted),
+            current: self.current.max(earlier.current),
+            recorded: self.recorded || earlier.recorded,
+            ensemble: known.ensemble,
+            confirmed: known.confirmed,
+        }
+    }
+}
+
 /// Which ensemble a directory belongs to: a number that the leader of its first epoch has drawn.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EnsembleId(pub u64);

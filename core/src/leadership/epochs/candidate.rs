@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Stage, Ticket,
-    served::{Claim, Learner, Memory, Synced},
+    served::{Claim, Late, Learner, Memory, Synced},
 };
 use crate::{
     ServerId,
@@ -117,19 +117,20 @@ impl Epochs {
         out: &mut Vec<EpochsAction>,
     ) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
-        let epoch = candidacy.epoch();
-        let pings = candidacy.pings;
+        let (epoch, pings) = (candidacy.epoch(), candidacy.pings);
+        let late = candidacy.next_late();
         let Some(learner) = candidacy.learners.get_mut(&session) else { return };
         match word {
             LearnerWord::AckEpoch { current, .. } if learner.noted.is_none() && epoch.is_some() => {
                 learner.noted = Some(current.is_some());
-                learner.late = candidacy.phase.is_late().then_some(pings);
+                learner.late = late;
                 self.welcome(session, out);
             }
             LearnerWord::Ack { epoch: named } if Some(*named) == epoch => {
                 if learner.told_recorded {
                     learner.memory = Memory::Recorded;
                 }
+                learner.follows |= learner.acknowledged.is_some();
                 if learner.synced.is_some() && learner.acknowledged.is_none() {
                     learner.acknowledged = Some(pings);
                     if let Phase::Leading { .. } = candidacy.phase {
@@ -276,8 +277,8 @@ impl Epochs {
         }
         let new_here = learner.remembers && learner.memory == Memory::NoPast;
         // A founding needs every voter at one time: late ones may have been there before, and wiped since.
-        let in_time = learner.noted == Some(true) && learner.late.is_none();
-        let founding = in_time && (founding || new_here);
+        let founding = founding && learner.late.is_none();
+        let founding = learner.noted == Some(true) && (founding || new_here);
         learner.synced = Some(if founding { Synced::Founding } else { Synced::Ordinary });
         out.push(EpochsAction::Tell { session, word: LeaderWord::Sync { zxid } });
         out.push(EpochsAction::Tell { session, word: LeaderWord::NewLeader { epoch, founding } });
@@ -300,14 +301,13 @@ impl Epochs {
         if self.work_goes_on {
             return None;
         }
-        let given_after =
-            |latest| candidacy.peers_where(|one| one.has_given_its_word_after(latest));
+        let given_after = |last| candidacy.peers_where(|one| one.has_given_its_word_after(last));
         if founding {
             return self.are_all_voters(&given_after(None)).then_some(epoch);
         }
         // Who took note early may have been wiped before the last one did: its word alone is no proof any more.
-        let latest = candidacy.learners.values().map(|one| one.late).chain([None]);
-        let mut quorums = latest.collect::<BTreeSet<_>>().into_iter().map(given_after);
+        let last = candidacy.learners.values().map(|one| one.late).chain([None]);
+        let mut quorums = last.collect::<BTreeSet<_>>().into_iter().map(given_after);
         let is_enough = |mut given: BTreeSet<_>| {
             given.insert(self.me);
             self.ensemble.is_quorum(&given)
@@ -368,7 +368,8 @@ impl Epochs {
         let Part::Candidate(candidacy) = &self.part else { return };
         let Phase::Leading { epoch } = candidacy.phase else { return };
         let is_forgetful = |learner: &Learner| {
-            let waits = self.ensemble.is_voter(learner.peer) && !learner.told_recorded;
+            let waits = self.ensemble.is_voter(learner.peer) && learner.follows;
+            let waits = waits && !learner.told_recorded;
             waits && !learner.supports(epoch) && learner.accepted <= epoch
         };
         let mut confirmed = Vec::new();
@@ -448,20 +449,21 @@ impl Epochs {
     }
 }
 
-impl Phase {
-    /// Whether NEWLEADER has been said.
-    const fn is_late(self) -> bool {
-        match self {
-            Self::Discovering | Self::Announcing { .. } => false,
-            Self::Synchronising { .. } | Self::Leading { .. } => true,
-        }
-    }
-}
-
 impl Candidacy {
     /// Whether our own word waits for this store.
     pub(super) fn waits_for(&self, ticket: Ticket) -> bool {
         matches!(self.phase, Phase::Synchronising { own: Some(own), .. } if own == ticket)
+    }
+
+    /// What is so of who takes note of the epoch now.
+    fn next_late(&self) -> Option<Late> {
+        match self.phase {
+            Phase::Discovering | Phase::Announcing { .. } => None,
+            Phase::Synchronising { .. } | Phase::Leading { .. } => {
+                let turns = self.learners.values().filter_map(|one| one.late.map(|late| late.turn));
+                Some(Late { turn: turns.max().unwrap_or(0) + 1, ping: self.pings })
+            }
+        }
     }
 
     /// The epoch it has proposed.

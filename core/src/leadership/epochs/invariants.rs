@@ -1,9 +1,9 @@
 //! What every step of [`Epochs`] keeps to. Debug builds, the simulator and the model checker evaluate it.
 
-use super::{Epochs, EpochsAction, Part, Stage};
+use super::{Epochs, EpochsAction, EpochsEvent, Part, Stage};
 use crate::{
     Step,
-    leadership::{LearnerWord, Record, SessionId},
+    leadership::{LeaderWord, LearnerWord, Record, SessionId},
 };
 
 /// A rule, by the sentence that it keeps.
@@ -57,8 +57,10 @@ fn a_record_only_grows(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
     records.into_iter().all(grows)
 }
 
-fn a_word_is_on_disk(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {
-    if !after.ensemble.is_voter(after.me) {
+fn a_word_is_on_disk(Step { before, event, actions, after }: Step<'_, Epochs>) -> bool {
+    // The answer to UPTODATE is no word: it only says that it was heard.
+    let is_begun = matches!(event, EpochsEvent::LeaderSaid { word: LeaderWord::UpToDate, .. });
+    if is_begun || !after.ensemble.is_voter(after.me) {
         return true;
     }
     said(actions).all(|(_, word)| match word {

@@ -20,12 +20,14 @@ pub(super) struct Learner {
     pub(super) remembers: bool,
     /// Its answer to the epoch: whether it counts.
     pub(super) noted: Option<bool>,
-    /// It took note of the epoch when NEWLEADER had been said to others already, after this ping.
-    pub(super) late: Option<u64>,
+    /// It took note of the epoch when NEWLEADER had been said to others already.
+    pub(super) late: Option<Late>,
     /// NEWLEADER was said.
     pub(super) synced: Option<Synced>,
     /// It has answered NEWLEADER. From the ping after this number on it can be confirmed.
     pub(super) acknowledged: Option<u64>,
+    /// It has answered UPTODATE: what it acknowledges after that is that it is recorded.
+    pub(super) follows: bool,
     /// The newest ping it has answered.
     pub(super) answered: u64,
     /// It was told that it is recorded, and writes that down.
@@ -41,6 +43,15 @@ pub(super) enum Memory {
     NoPast,
     /// Nobody can tell.
     Amnesiac,
+}
+
+/// When a learner took note of the epoch that was late.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Late {
+    /// After those with a smaller one.
+    pub(super) turn: u64,
+    /// After this ping was sent.
+    pub(super) ping: u64,
 }
 
 /// How NEWLEADER was said.
@@ -104,6 +115,7 @@ impl Learner {
             late: None,
             synced: None,
             acknowledged: None,
+            follows: false,
             answered: 0,
             told_recorded: false,
         }
@@ -115,10 +127,11 @@ impl Learner {
         self.noted == Some(true) && self.acknowledged.is_some() && (self.remembers || founding)
     }
 
-    /// Whether that word was given, or is confirmed by a later answer, after all had taken note who are as late as this.
-    pub(super) fn has_given_its_word_after(&self, latest: Option<u64>) -> bool {
-        let confirmed = latest.is_none_or(|ping| self.answered > ping);
-        self.has_given_its_word() && self.late <= latest && confirmed
+    /// Whether that word was given, or is confirmed by a later answer, after the last one that counts had taken note.
+    pub(super) fn has_given_its_word_after(&self, last: Option<Late>) -> bool {
+        let confirmed =
+            last.is_none_or(|last| self.late == Some(last) || self.answered > last.ping);
+        self.has_given_its_word() && self.late <= last && confirmed
     }
 
     /// Whether it supports the leader of an epoch that has begun: it follows, and remembers no newer epoch.

@@ -156,30 +156,33 @@ impl Table {
 
     /// Carries words and serves disks until nothing is left to do.
     fn settle(&mut self) {
-        loop {
-            if self.fast_disks {
-                let waiting = self
-                    .seats
-                    .iter_mut()
-                    .find_map(|(me, seat)| seat.stores.pop_front().map(|ticket| (*me, ticket)));
-                if let Some((me, ticket)) = waiting {
-                    self.tell_id(me, EpochsEvent::Stored { ticket });
-                    continue;
-                }
-            }
-            let Some((to, mail)) = self.mail.pop_front() else { return };
-            let (session, event) = match mail {
-                Mail::ToLeader { session, word } => {
-                    (session, EpochsEvent::LearnerSaid { session, word })
-                }
-                Mail::ToLearner { session, word } => {
-                    (session, EpochsEvent::LeaderSaid { session, word })
-                }
-            };
-            if self.sessions.contains_key(&session) {
-                self.tell_id(to, event);
+        while self.go_on() {}
+    }
+
+    /// Serves one disk, or carries one word, if there is any.
+    fn go_on(&mut self) -> bool {
+        if self.fast_disks {
+            let mut seats = self.seats.iter_mut();
+            let waiting =
+                seats.find_map(|(me, seat)| seat.stores.pop_front().map(|ticket| (*me, ticket)));
+            if let Some((me, ticket)) = waiting {
+                self.tell_id(me, EpochsEvent::Stored { ticket });
+                return true;
             }
         }
+        let Some((to, mail)) = self.mail.pop_front() else { return false };
+        let (session, event) = match mail {
+            Mail::ToLeader { session, word } => {
+                (session, EpochsEvent::LearnerSaid { session, word })
+            }
+            Mail::ToLearner { session, word } => {
+                (session, EpochsEvent::LeaderSaid { session, word })
+            }
+        };
+        if self.sessions.contains_key(&session) {
+            self.tell_id(to, event);
+        }
+        true
     }
 
     /// The member's process dies; it begins again with what is on its disk.

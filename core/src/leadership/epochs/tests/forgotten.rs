@@ -63,6 +63,39 @@ fn one_that_takes_note_late_counts_once_the_others_have_answered_a_later_ping() 
     assert_eq!(table.began(5), [Epoch(2)]);
 }
 
+/// The last one to take note need not answer a ping: NEWLEADER was said to it after all had taken note.
+#[test]
+fn the_last_one_to_take_note_counts_at_once_beside_the_leader() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.fast_disks = false;
+    table.lead(3);
+    table.join(1, 3);
+    table.join(2, 3);
+    table.settle();
+    // The disk of 1 is slow.
+    table.land(3);
+    table.land(2);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(2)]);
+}
+
+#[test]
+fn one_that_was_told_to_have_no_past_has_its_word_on_disk_though_it_takes_note_late() {
+    let told = |number| Identity { new_ensemble: true, ..identity(number) };
+    let mut table = Table::of(&[NEW; 3]);
+    (1..=3).for_each(|number| table.seat(number, told(number), NEW));
+    table.join(1, 3);
+    table.join(2, 3);
+    table.fast_disks = false;
+    table.lead(3);
+    table.settle();
+    table.land(3);
+    table.land(2);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(1)]);
+    assert!(table.seats[&id(2)].core.record().recorded);
+}
+
 #[test]
 fn a_founding_needs_every_voter_at_one_time() {
     let mut table = Table::of(&[NEW; 3]);
@@ -89,4 +122,57 @@ fn a_founding_needs_every_voter_at_one_time() {
     table.settle();
     assert_eq!(table.began(1), []);
     assert!(!table.seats[&id(3)].core.record().recorded, "3 has forgotten epoch 2");
+}
+
+/// A voter says the same in answer to UPTODATE and when it is recorded.
+#[test]
+fn an_amnesiac_is_not_taken_for_recorded_before_it_has_written_that_down() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    table.begin_again(1, NEW);
+    table.fast_disks = false;
+    table.join(1, 3);
+    let is_begun = |mail: &Mail| matches!(mail, Mail::ToLearner { word: LeaderWord::UpToDate, .. });
+    while !table.mail.iter().any(|(_, mail)| is_begun(mail)) {
+        assert!(table.go_on());
+    }
+    // 2 answers a ping before 1 has heard that the epoch has begun.
+    table.tell(3, EpochsEvent::PingDue);
+    table.mail.make_contiguous().sort_by_key(|(to, _)| *to != id(2));
+    table.settle();
+    table.crash(2);
+    table.tell(3, EpochsEvent::PingDue);
+    table.settle();
+    let (pings, answered) = table.seats[&id(3)].core.pings();
+    assert!(answered < pings, "{answered} of {pings}, and the record of 1 is not on its disk");
+    table.land(1);
+    table.settle();
+    assert_eq!(table.seats[&id(3)].core.pings(), (2, 2));
+}
+
+/// A record that was asked for on a session that is over may land before the next one does.
+#[test]
+fn no_record_takes_back_what_one_on_its_way_says() {
+    let known = Record { ensemble: Some(EnsembleId(7)), confirmed: true, ..record(1) };
+    let mut table = Table::of(&[Record { confirmed: false, ..known }, known, known]);
+    table.fast_disks = false;
+    table.lead(2);
+    table.join(1, 2);
+    table.settle();
+    (1..=2).for_each(|number| table.land(number));
+    table.settle();
+    assert_eq!(table.began(2), [Epoch(2)]);
+    // 1 follows, and its ensemble is about to be confirmed on its disk; it goes on to the next leader.
+    table.lead(3);
+    let leads = Info { accepted: Epoch(2), ..table.seats[&id(1)].core.info() };
+    assert!(!leads.block.unwrap().confirmed);
+    table.join(1, 3);
+    table.settle();
+    let written = table.seats.get_mut(&id(1)).unwrap();
+    assert_eq!(written.stores.len(), 2);
+    table.land(1);
+    table.land(1);
+    assert!(table.seats[&id(1)].core.record().confirmed);
 }
