@@ -301,8 +301,7 @@ impl Election {
     pub(super) fn decide(&mut self, vote: Vote, round: Round, out: &mut Vec<Action>) {
         debug_assert!(self.decision().is_none(), "an election ends once");
         if self.is_unwanted(vote) {
-            self.decline(round, out);
-            return;
+            return self.decline(round, out);
         }
         let standing = if vote.leader == self.me {
             Standing::Leading

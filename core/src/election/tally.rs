@@ -81,6 +81,10 @@ impl Tally {
         self.0.clear();
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn get(&self, voter: ServerId) -> Option<&Ballot> {
         self.0.get(&voter)
     }

@@ -61,8 +61,8 @@ impl Election {
                 out.push(self.say(from));
             }
         } else if let Some(vote) = self.countable(heard) {
-            if self.is_unwanted(vote) && self.decline(heard.round, out) {
-                return;
+            if self.is_unwanted(vote) {
+                self.decline(heard.round, out);
             }
             let candidate = self.candidacy(vote);
             if heard.round > self.round {
@@ -162,7 +162,8 @@ impl Election {
                 }
             };
         if lost {
-            if self.is_better_late(heard, decision) {
+            // Where others look in a newer round already, nobody goes on in this one.
+            if self.is_better_late(heard, decision) && self.early.is_empty() {
                 self.resume(out);
                 self.weigh(from, heard, out);
                 self.say_to_former_observers(decision, out);

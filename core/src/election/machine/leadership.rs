@@ -87,15 +87,13 @@ impl Election {
 
     /// In this round there are votes for us, though we have withdrawn: nobody will take them back in it, so we go on to the next
     /// one, if there is one, and all others vote anew.
-    pub(super) fn decline(&mut self, round: Round, out: &mut Vec<Action>) -> bool {
-        let goes_on = round.next() > round;
-        if goes_on {
+    pub(super) fn decline(&mut self, round: Round, out: &mut Vec<Action>) {
+        if round.next() > round {
             self.round = round;
             self.look(out);
         } else {
             self.unsettle(out);
         }
-        goes_on
     }
 
     /// Whether this is a vote for us though we have withdrawn.

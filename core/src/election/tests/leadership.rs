@@ -17,7 +17,9 @@ fn led(me: u64) -> Election {
 fn a_leadership_restates_the_settled_vote_with_its_epoch() {
     for (me, standing) in [(1, Standing::Following), (3, Standing::Leading)] {
         let mut core = settled(me);
+        assert_eq!(core.leadership(), None, "an election result is a candidacy");
         assert_eq!(establish(&mut core, 10), [], "whoever wants to know, asks");
+        assert_eq!(core.leadership(), Some(Epoch(10)));
         assert_eq!(core.decision(), Some(decision(standing, vote(10, 9, 3), 1)));
         assert_eq!(core.vote(), Some(vote(10, 9, 3)));
         let state = if me == 3 { Leading } else { Following };
@@ -52,6 +54,7 @@ fn an_epoch_that_is_stored_while_we_look_makes_our_vote_better_at_once() {
     assert_eq!(core.actions_on(Event::EpochStored(Epoch(2))), [], "2 is better still");
     let actions = core.actions_on(Event::EpochStored(Epoch(4)));
     assert_eq!(said(&actions), [2, 3].map(|to| (to, Looking, Some(vote(4, 0, 1)), 1)));
+    assert_eq!(core.actions_on(Event::EpochStored(Epoch(4))), [], "that is known");
 }
 
 #[test]

@@ -343,6 +343,16 @@ fn what_voters_say_to_one_who_settled_is_its_tally_when_it_goes_on() {
 }
 
 #[test]
+fn an_election_does_not_go_on_in_its_round_when_others_look_in_a_newer_one() {
+    let mut core = settled_among(1, 5, 4);
+    assert_eq!(said(&hear(&mut core, 2, Looking, plain(2), 2)).len(), 1);
+    let actions = hear(&mut core, 4, Looking, vote(9, 9, 5), 1);
+    assert!(looking_in(&actions, 2) && !looking_in(&actions, 1));
+    assert_eq!((core.vote(), core.ballots().count()), (Some(plain(2)), 2), "2 said it only once");
+    assert!(said(&actions).ends_with(&[(4, Looking, Some(plain(2)), 2)]), "4 will join that round");
+}
+
+#[test]
 fn observers_hear_how_an_election_ends_of_which_they_heard_that_it_began() {
     let mut core = settled(3);
     link_up(&mut core, [4]);
