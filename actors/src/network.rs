@@ -59,7 +59,8 @@ where
     P: Send + 'static,
 {
     let mut peers = config.peers.clone();
-    peers.extend(config.quorum_peers.iter().map(|(id, endpoints)| (*id, endpoints.clone())));
+    let elsewhere = config.quorum_peers.iter().filter(|(_, endpoints)| !endpoints.is_empty());
+    peers.extend(elsewhere.map(|(id, endpoints)| (*id, endpoints.clone())));
     let config = StarConfig { peers, timing: config.timing, liveness: config.liveness };
     star::start(config, user, inlet, parent, star_ended)
 }

@@ -31,6 +31,7 @@ pub(crate) use self::hub::{StarConfig, start};
 pub use self::{
     event::{StarEvent, StarHeard},
     message::StarAddress,
+    seats::LEARNERS_SPARE_MAX,
 };
 #[cfg(doc)]
 use ballotbox_core::leadership::SessionId;

@@ -13,7 +13,7 @@ use futures::poll;
 use super::event::{StarEvent, StarHeard};
 use crate::{
     doorman::Place,
-    kit::{Actor, Gone, Inlet, Mailbox, Raced, Rounded, clock},
+    kit::{Actor, Gone, Inlet, Mailbox, Raced, Rounded, clock, yield_now},
     socket::ReadHalf,
 };
 use ballotbox_core::{
@@ -177,6 +177,10 @@ impl Reading {
                 if report.event(alive).await.is_err() {
                     return Ok(());
                 }
+            }
+            if self.stream.is_in_snapshot() {
+                // It may be large, and comes as fast as it is read: elections go before it.
+                yield_now().await;
             }
             match self.time_left()? {
                 None => self.read_some().await?,

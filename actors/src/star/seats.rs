@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use ballotbox_core::leadership::SessionId;
 
-/// At most this many learners are there beside one for each member.
-const SPARE: usize = 64;
+/// At most this many learners are there beside one for each other member.
+pub const LEARNERS_SPARE_MAX: usize = 64;
 
 /// At most this many of these are from one address.
-const SPARE_PER_ADDRESS: usize = 32;
+const SPARE_PER_ADDRESS_MAX: usize = LEARNERS_SPARE_MAX / 2;
 
 /// The learners there are.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ struct Seat {
 }
 
 impl Seats {
-    /// For an ensemble with this many members.
+    /// For a server with this many other members.
     pub(super) const fn new(members: usize) -> Self {
         Self {
-            max: members + SPARE,
-            per_address_max: members + SPARE_PER_ADDRESS,
+            max: members + LEARNERS_SPARE_MAX,
+            per_address_max: members + SPARE_PER_ADDRESS_MAX,
             taken: BTreeMap::new(),
             words: 0,
         }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_flood_from_one_address_pushes_out_itself_and_no_learner_to_which_something_was_said() {
         let mut seats = Seats::new(3);
-        let room = 3 + SPARE_PER_ADDRESS;
+        let room = 3 + SPARE_PER_ADDRESS_MAX;
         assert_eq!(seats.admit(session(0), address(1)), None);
         assert_eq!(seats.admit(session(1), address(2)), None);
         seats.said(session(1));
@@ -115,7 +115,8 @@ mod tests {
         seats.said(session(0));
         for number in 1..1000 {
             let leaving = seats.admit(session(number), address(number));
-            assert_eq!(leaving, (number >= 3 + SPARE).then(|| session(number - (3 + SPARE) + 1)));
+            let room = 3 + LEARNERS_SPARE_MAX;
+            assert_eq!(leaving, (number >= room).then(|| session(number - room + 1)));
         }
     }
 
@@ -123,13 +124,13 @@ mod tests {
     fn among_learners_that_were_all_answered_the_one_to_which_nothing_was_said_longest_makes_room()
     {
         let mut seats = Seats::new(0);
-        for number in 0..SPARE {
+        for number in 0..LEARNERS_SPARE_MAX {
             assert_eq!(seats.admit(session(number), address(number)), None);
             seats.said(session(number));
         }
         seats.said(session(0));
-        assert_eq!(seats.admit(session(SPARE), address(100)), Some(session(1)));
+        assert_eq!(seats.admit(session(LEARNERS_SPARE_MAX), address(100)), Some(session(1)));
         seats.leave(session(2));
-        assert_eq!(seats.admit(session(SPARE + 1), address(101)), None);
+        assert_eq!(seats.admit(session(LEARNERS_SPARE_MAX + 1), address(101)), None);
     }
 }

@@ -46,6 +46,21 @@ fn one_address_serves_members_that_greet_and_learners_that_come() {
 }
 
 #[test]
+fn a_server_whose_id_begins_like_a_packet_is_served_at_a_shared_address_if_it_greets_with_a_version()
+ {
+    block_on(async {
+        for kind in [PacketKind::FOLLOWERINFO, PacketKind::OBSERVERINFO] {
+            let number = u64::try_from(kind.0).unwrap() << 32;
+            let (mut one, star) = start(Setup::new(1).peer_at_nowhere(number));
+            let _peer = greet(&one, number).await;
+            one.link_up(number).await;
+            one.stop().await;
+            star.stop().await;
+        }
+    });
+}
+
+#[test]
 fn a_first_packet_may_come_byte_by_byte_and_what_follows_right_behind_it() {
     block_on(async {
         let (one, mut star) = start(Setup::new(1));
