@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use ballotbox::{
-    NodeConfig, election::Notification, membership::config_text::ConfigText,
+    NodeConfig, election::Notification, membership::config_text::ConfigText, node::reopened,
     scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
 };
 use ballotbox_core::{
@@ -157,4 +157,24 @@ pub fn vote_file(bytes: &[u8]) {
         }
         Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
     }
+}
+
+/// What a member finds on disk: its accepted epoch, its current one, and its identity, with a bar between two of them.
+pub fn data_directory(bytes: &[u8]) {
+    let names = ["acceptedEpoch", "currentEpoch", "identity"];
+    match reopened(names.into_iter().zip(bytes.splitn(3, |byte| *byte == b'|'))) {
+        Ok(files) => {
+            let found = files.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+            let again = reopened(found).expect("what we write we can read");
+            assert_eq!(names_of(&again), names);
+            for (before, after) in files.iter().zip(&again).take(2) {
+                assert_eq!(before, after, "no epoch changes by a start");
+            }
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+}
+
+fn names_of(files: &[(String, Vec<u8>)]) -> Vec<&str> {
+    files.iter().map(|(name, _)| name.as_str()).collect()
 }

@@ -31,13 +31,17 @@ use ballotbox_actors::{
 };
 use ballotbox_core::UntrustedText;
 
+#[doc(hidden)]
+pub use self::store::reopened;
 use self::supervisor::{Supervisor, SupervisorMsg};
 pub use self::{
     config::{ConfigError, NodeConfig},
     member_lists::MemberListProblem,
     news::{News, NodeEvent, Occurrence},
     status::{ElectionStatus, NodeState, Status},
-    store::{EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError},
+    store::{
+        EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError, StoreRemark,
+    },
     watch::{Ended, Watch},
 };
 use crate::ServerId;

@@ -56,3 +56,8 @@ fn zoo_cfgs_survive_their_corpus() {
 fn vote_files_survive_their_corpus() {
     replay("vote_file", targets::vote_file);
 }
+
+#[test]
+fn data_directories_survive_their_corpus() {
+    replay("data_directory", targets::data_directory);
+}

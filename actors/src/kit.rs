@@ -18,6 +18,5 @@ mod timers;
 pub use jitter::jittered;
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
 pub use rounded::Rounded;
-pub(crate) use task::off_thread;
-pub use task::{Actor, Exit, spawn, yield_now};
+pub use task::{Actor, Exit, off_thread, spawn, yield_now};
 pub use timers::Timers;

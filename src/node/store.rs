@@ -18,21 +18,39 @@
 //! | `memory` | [`MemoryFiles`]: a file system in memory that loses what was not synced, and fails when told to |
 //! | `epoch_text`, `identity` | the text of the files |
 //! | `directory` | [`EpochDirectory`]: opens, and stores a [`Record`](ballotbox_core::leadership::Record) |
+//! | `real`, `lock` | [`RealFiles`]: a directory that this process has locked |
+//! | `open` | [`open`]: makes all of that, for a node |
+//! | `remark` | what to tell the user of a directory that can be used |
+//! | `epoch_store` | [`EpochStore`]: the actor that waits for the disk |
 //! | `error` | why a directory cannot be used |
 
-#[cfg(doc)]
-use self::{directory::EpochDirectory, files::Files, memory::MemoryFiles};
-
 mod directory;
+mod epoch_store;
 mod epoch_text;
 mod error;
 mod files;
 mod identity;
+mod lock;
 mod memory;
+mod open;
+mod real;
+mod remark;
 
+#[allow(unused_imports, reason = "the node does not store its epochs yet")]
+pub(crate) use self::{
+    directory::{EpochDirectory, Layout, Seed},
+    epoch_store::{EpochStore, StoreMsg, StoreReport},
+    error::StoreError,
+    files::Files,
+    memory::MemoryFiles,
+    open::{Opened, Place, open, open_in_memory},
+    real::RealFiles,
+};
 pub use self::{
     epoch_text::EpochTextError,
     error::OpenError,
     files::{FileCall, FileCause, FileError},
     identity::IdentityError,
+    open::reopened,
+    remark::StoreRemark,
 };

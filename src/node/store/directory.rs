@@ -150,21 +150,21 @@ impl<F: Files> EpochDirectory<F> {
 
     /// Stores a record; no crash takes it back when this returns. Only what has changed is written.
     ///
+    /// The epochs on disk never fall: an older record that comes after a newer one, which it has overtaken, leaves them as they are.
+    ///
     /// # Errors
     ///
     /// [`StoreError`]: then the record may be on disk or not, and so may a part of it. What was stored before is not lost.
     pub(crate) fn store(&mut self, record: Record) -> Result<(), StoreError> {
-        let before = self.record;
-        let falls = record.accepted < before.accepted || record.current < before.current;
-        let fits = epoch_text::fits(record.accepted) && epoch_text::fits(record.current);
-        if falls || !fits || record.accepted < record.current {
-            return Err(StoreError::Impossible {
-                accepted: record.accepted,
-                current: record.current,
-                accepted_before: before.accepted,
-                current_before: before.current,
-            });
+        let (accepted, current) = (record.accepted, record.current);
+        if accepted < current || !epoch_text::fits(accepted) || !epoch_text::fits(current) {
+            return Err(StoreError::Impossible { accepted, current });
         }
+        let record = Record {
+            accepted: accepted.max(self.record.accepted),
+            current: current.max(self.record.current),
+            ..record
+        };
         self.put(record)?;
         self.record = record;
         Ok(())

@@ -45,6 +45,12 @@ pub enum OpenError {
          a directory without snapshots and logs, or the role of an observer"
     )]
     RealServersData { path: UntrustedText },
+    /// Another process runs in it.
+    #[error(
+        "{path} is in use by {}: expected a directory for each node; stop that process, or name another directory with \
+         --data-dir", holder(*pid)
+    )]
+    Locked { path: UntrustedText, pid: Option<u32> },
     /// A call to the file system has failed.
     #[error("{0}; another directory can be named with --data-dir")]
     File(#[from] FileError),
@@ -60,9 +66,11 @@ impl OpenError {
             | Self::AcceptedBelowCurrent { .. }
             | Self::EpochMissing { .. }
             | Self::RealServersData { .. } => true,
+            Self::Locked { .. } => false,
             Self::File(error) => match error.cause {
                 FileCause::Symlink | FileCause::TooLarge => true,
                 FileCause::NoSpace
+                | FileCause::NoDescriptors
                 | FileCause::ReadOnly
                 | FileCause::NotFound
                 | FileCause::PermissionDenied
@@ -74,18 +82,23 @@ impl OpenError {
     }
 }
 
+fn holder(pid: Option<u32>) -> String {
+    // In a container processes have other numbers.
+    pid.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("process {pid} (if it runs in a container, that is its number there)"),
+    )
+}
+
 /// Why a record was not stored.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum StoreError {
     /// A call to the file system has failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The record contradicts an older one, or itself: a bug.
-    #[error(
-        "cannot store accepted {accepted}, current {current} after {accepted_before}, {current_before}: this is a bug, \
-         please report it"
-    )]
-    Impossible { accepted: Epoch, current: Epoch, accepted_before: Epoch, current_before: Epoch },
+    /// The record contradicts itself: a bug.
+    #[error("cannot store accepted {accepted}, current {current}: this is a bug, please report it")]
+    Impossible { accepted: Epoch, current: Epoch },
 }
 
 impl StoreError {

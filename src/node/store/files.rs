@@ -50,7 +50,10 @@ impl FileError {
     /// A failed sync is for ever: the kernel drops the pages that it could not write, and the next sync succeeds without them.
     pub const fn may_pass(&self) -> bool {
         match self.cause {
-            FileCause::NoSpace | FileCause::ReadOnly | FileCause::PermissionDenied => true,
+            FileCause::NoSpace
+            | FileCause::NoDescriptors
+            | FileCause::ReadOnly
+            | FileCause::PermissionDenied => true,
             FileCause::NotFound
             | FileCause::Symlink
             | FileCause::TooLarge
@@ -72,6 +75,7 @@ pub enum FileCall {
     List,
     Create,
     Lock,
+    Hold,
 }
 
 impl fmt::Display for FileCall {
@@ -84,6 +88,7 @@ impl fmt::Display for FileCall {
             Self::List => "list",
             Self::Create => "create",
             Self::Lock => "lock",
+            Self::Hold => "hold",
         })
     }
 }
@@ -94,6 +99,9 @@ pub enum FileCause {
     /// The disk, or the quota, is used up.
     #[error("no space is left: free some; then it is tried again")]
     NoSpace,
+    /// This process has too many files and sockets open.
+    #[error("no file descriptor is free: allow more (ulimit -n); then it is tried again")]
+    NoDescriptors,
     /// The file system takes no writes.
     #[error("the file system is read-only: make it writable; then it is tried again")]
     ReadOnly,

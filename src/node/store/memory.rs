@@ -47,6 +47,8 @@ enum NameChange {
 struct Faults {
     /// Every call that would change something fails for this reason.
     refuses: Option<FileCause>,
+    /// Syncs succeed, and nothing comes to the disk.
+    lies: bool,
     /// After this many more calls one fails for this reason, or all of them.
     next: Option<NextFault>,
 }
@@ -59,6 +61,18 @@ struct NextFault {
 }
 
 impl MemoryFiles {
+    /// These files, on disk.
+    pub(crate) fn with<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut this = Self::default();
+        for (number, (name, content)) in (0..).zip(files) {
+            let (seen, synced) = (content.to_vec(), content.to_vec());
+            this.contents.insert(FileId(number), Content { seen, synced, is_lost: false });
+            this.names.insert(name.to_owned(), FileId(number));
+        }
+        this.tidy();
+        this
+    }
+
     /// From now on there is no space for new content, or there is again.
     pub(crate) fn set_full(&mut self, is_full: bool) {
         self.faults.refuses = is_full.then_some(FileCause::NoSpace);
@@ -67,6 +81,11 @@ impl MemoryFiles {
     /// From now on nothing can be changed, or it can again.
     pub(crate) fn set_read_only(&mut self, is_read_only: bool) {
         self.faults.refuses = is_read_only.then_some(FileCause::ReadOnly);
+    }
+
+    /// From now on every sync says that all is on disk, and nothing is.
+    pub(crate) fn set_lying(&mut self) {
+        self.faults.lies = true;
     }
 
     /// This many calls will succeed, and the next one fail.
@@ -205,7 +224,9 @@ impl Files for MemoryFiles {
         let begun = self.begin(FileCall::Sync, name);
         // A process that has stopped has made no call, and so none has failed.
         let has_stopped = begun.is_err() && self.faults.next.is_some();
-        if let Some(content) = self.contents.get_mut(&id).filter(|_| !has_stopped) {
+        if let Some(content) =
+            self.contents.get_mut(&id).filter(|_| !has_stopped && !self.faults.lies)
+        {
             content.is_lost |= begun.is_err();
             if !content.is_lost {
                 content.synced.clone_from(&content.seen);
@@ -223,6 +244,9 @@ impl Files for MemoryFiles {
 
     fn sync_folder(&mut self, folder: &str) -> Result<(), FileError> {
         self.begin(FileCall::Sync, folder)?;
+        if self.faults.lies {
+            return Ok(());
+        }
         let (synced, rest) =
             self.unsynced.drain(..).partition(|change| change.is_in_folder(folder));
         self.unsynced = rest;
@@ -271,7 +295,7 @@ fn is_refused(call: FileCall, cause: &FileCause) -> bool {
     match call {
         FileCall::Read | FileCall::List | FileCall::Sync => false,
         FileCall::Write | FileCall::Create => true,
-        FileCall::Rename | FileCall::Lock => *cause != FileCause::NoSpace,
+        FileCall::Rename | FileCall::Lock | FileCall::Hold => *cause != FileCause::NoSpace,
     }
 }
 

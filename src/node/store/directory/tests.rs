@@ -2,7 +2,7 @@ use ballotbox_core::leadership::EnsembleId;
 use proptest::prelude::*;
 
 use super::*;
-use crate::node::store::{IdentityError, memory::MemoryFiles};
+use crate::node::store::{EpochTextError, IdentityError, memory::MemoryFiles};
 
 type Directory = EpochDirectory<MemoryFiles>;
 
@@ -41,17 +41,8 @@ fn refusal(mut files: MemoryFiles, layout: Layout) -> OpenError {
 
 type Disk<'a> = &'a [(&'a str, &'a [u8])];
 
-/// These files, on disk.
 fn disk(files: Disk<'_>) -> MemoryFiles {
-    let mut disk = MemoryFiles::default();
-    for (name, content) in files {
-        disk.write(name, content).unwrap();
-        disk.sync(name).unwrap();
-    }
-    for folder in ["", "version-2", "ballotbox"] {
-        disk.sync_folder(folder).unwrap();
-    }
-    disk
+    MemoryFiles::with(files.iter().copied())
 }
 
 #[test]
@@ -290,16 +281,26 @@ fn every_failed_sync_is_for_ever() {
 }
 
 #[test]
-fn what_falls_or_does_not_fit_is_a_bug() {
+fn what_contradicts_itself_or_does_not_fit_is_a_bug() {
     let mut directory = open(MemoryFiles::default(), Layout::Plain);
     directory.store(record(5, 4, true)).unwrap();
     let before = directory.clone();
     let too_large = i64::from(i32::MAX);
-    for (accepted, current) in [(4, 4), (5, 3), (5, 6), (too_large, 5)] {
+    for (accepted, current) in [(5, 6), (too_large, 5), (5, -1)] {
         let error = directory.store(record(accepted, current, true)).unwrap_err();
         assert!(matches!(error, StoreError::Impossible { .. }) && !error.may_pass());
         assert_eq!(directory, before);
     }
+}
+
+#[test]
+fn no_epoch_falls_though_an_older_record_comes_after_a_newer_one() {
+    let mut directory = open(MemoryFiles::default(), Layout::Plain);
+    directory.store(record(5, 5, false)).unwrap();
+    directory.store(record(4, 4, true)).unwrap();
+    assert_eq!(directory.record(), record(5, 5, true));
+    directory.files_mut().crash();
+    assert_eq!(open(directory.files().clone(), Layout::Plain).record(), record(5, 5, true));
 }
 
 #[test]
@@ -440,4 +441,24 @@ fn a_record_that_was_not_stored_binds_nobody() {
     directory.store(record(4, 4, true)).unwrap();
     directory.files_mut().crash();
     assert_eq!(open(directory.files().clone(), Layout::Plain).record(), record(4, 4, true));
+}
+
+#[test]
+fn a_disk_that_lies_forgets_words_and_the_tests_would_see_it() {
+    let mut directory = open(MemoryFiles::default(), Layout::Plain);
+    directory.files_mut().set_lying();
+    directory.store(record(5, 5, true)).unwrap();
+    let mut outcomes = Vec::new();
+    for kept in 0..=6 {
+        let mut files = directory.files().clone();
+        files.crash_keeping(kept);
+        let seed = seed(record(2, 2, false));
+        outcomes
+            .push(Directory::open(files, Layout::Plain, me(), seed).map(|found| found.record()));
+    }
+    assert_eq!(outcomes[0], Ok(record(2, 2, false)), "no name came to the disk");
+    let is_empty = |outcome: &Result<Record, OpenError>| {
+        matches!(outcome, Err(OpenError::Epoch { error: EpochTextError::Empty, .. }))
+    };
+    assert!(is_empty(&outcomes[4]), "the names did, and the content did not: {outcomes:?}");
 }

@@ -1,0 +1,141 @@
+//! [`EpochStore`]: the actor that stores what a member must not forget, while the member goes on with everything else.
+
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use ballotbox_actors::kit::{Actor, Address, Mailbox, Raced, clock, off_thread};
+use ballotbox_core::leadership::{Record, Ticket};
+
+use super::{
+    directory::EpochDirectory,
+    error::StoreError,
+    files::{FileError, Files},
+};
+
+/// An end that was asked for waits at most this long for a disk.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What an [`EpochStore`] can be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StoreMsg {
+    /// By its user: put this on disk, and say so. While one is being stored at most one waits: an older one that still waited
+    /// gets no answer.
+    Store { ticket: Ticket, record: Record },
+    /// By the supervisor.
+    Stop,
+}
+
+/// What an [`EpochStore`] says to its user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum StoreReport {
+    /// No crash takes it back. It took this long.
+    Stored { ticket: Ticket, took: Duration },
+    /// It may be on disk or not; another attempt may succeed.
+    Failed { ticket: Ticket, error: FileError },
+}
+
+/// Stores the records of one member. Generic in its user.
+///
+/// It ends with an error, and says nothing any more, when nobody can know what is on disk.
+#[derive(Debug)]
+pub(crate) struct EpochStore<F, U> {
+    directory: EpochDirectory<F>,
+    user: Address<U>,
+}
+
+/// Something to store.
+type Order = (Ticket, Record);
+
+/// The directory comes back from the thread that has written it.
+type Written<F> = (EpochDirectory<F>, Result<(), StoreError>);
+
+impl<F: Files, U: From<StoreReport>> EpochStore<F, U> {
+    pub(crate) const fn new(directory: EpochDirectory<F>, user: Address<U>) -> Self {
+        Self { directory, user }
+    }
+
+    /// Tells the user what came of it.
+    fn report(
+        &self,
+        ticket: Ticket,
+        began: Instant,
+        outcome: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let report = match outcome {
+            Ok(()) => StoreReport::Stored { ticket, took: clock::now() - began },
+            Err(StoreError::File(error)) if error.may_pass() => {
+                StoreReport::Failed { ticket, error }
+            }
+            Err(error) => return Err(error),
+        };
+        let _ = self.user.tell(report.into());
+        Ok(())
+    }
+}
+
+impl<F, U> Actor for EpochStore<F, U>
+where
+    F: Files + Send + 'static,
+    U: From<StoreReport> + Send + 'static,
+{
+    type Msg = StoreMsg;
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(mut self, mut mailbox: Mailbox<StoreMsg>) -> Result<(), StoreError> {
+        let mut next = None;
+        loop {
+            let (ticket, record) = match next.take() {
+                Some(order) => order,
+                None => match mailbox.next().await {
+                    Some(StoreMsg::Store { ticket, record }) => (ticket, record),
+                    Some(StoreMsg::Stop) | None => return Ok(()),
+                },
+            };
+            let began = clock::now();
+            let Self { mut directory, user } = self;
+            let (directory, outcome) = if F::BLOCKS {
+                let work = move || {
+                    let outcome = directory.store(record);
+                    (directory, outcome)
+                };
+                match written(off_thread(work), &mut mailbox, &mut next).await {
+                    Some(written) => written,
+                    None => return Ok(()),
+                }
+            } else {
+                let outcome = directory.store(record);
+                (directory, outcome)
+            };
+            self = Self { directory, user };
+            self.report(ticket, began, outcome)?;
+        }
+    }
+}
+
+/// Waits for the disk, and for an order to end meanwhile: `None` then. The newest of the other orders is the next one.
+async fn written<F>(
+    work: impl Future<Output = Written<F>>,
+    mailbox: &mut Mailbox<StoreMsg>,
+    next: &mut Option<Order>,
+) -> Option<Written<F>> {
+    let mut work = pin!(work);
+    loop {
+        match mailbox.race(work.as_mut()).await {
+            Raced::Done(written) => return Some(written),
+            Raced::Woken(Some(StoreMsg::Store { ticket, record })) => {
+                *next = Some((ticket, record));
+            }
+            Raced::Woken(Some(StoreMsg::Stop) | None) => {
+                // So that the directory is free for the next node. A disk that hangs is left to its thread.
+                let _ = clock::within(END_PATIENCE, work).await;
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
