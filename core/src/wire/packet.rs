@@ -321,15 +321,14 @@ mod tests {
         assert_eq!(Opening::of(b"GET / HTTP/1.1"), Some(Opening::Greeting));
     }
 
-    /// Reads a first packet as a doorman does. Returns it, and how much room was made for it at most.
-    fn read_first(stream: &[u8]) -> Result<(Vec<u8>, usize), PacketError> {
-        let (mut bytes, mut largest_step) = (Vec::new(), 0);
+    /// Reads a first packet as a doorman does.
+    fn read_first(stream: &[u8]) -> Result<Vec<u8>, PacketError> {
+        let mut bytes = Vec::new();
         loop {
             match QuorumPacket::missing(&bytes)? {
-                0 => return Ok((bytes, largest_step)),
+                0 => return Ok(bytes),
                 missing => {
                     assert!(missing <= bytes.len().max(Buffer::ROOM_MIN), "{missing}");
-                    largest_step = largest_step.max(missing);
                     bytes.extend(&stream[bytes.len()..][..missing]);
                 }
             }
@@ -345,7 +344,7 @@ mod tests {
                 [raw(11, len, data, -1, &[]), raw(16, len, data, 1, &[b"digest", b"me:secret"])]
             {
                 let stream = [&packet[..], b"what follows"].concat();
-                assert_eq!(read_first(&stream).unwrap().0, packet);
+                assert_eq!(read_first(&stream), Ok(packet));
             }
         }
     }
@@ -369,6 +368,7 @@ mod tests {
         let head = &raw(11, 1024 * 1024, b"", -1, &[])[..HEAD_LEN];
         assert_eq!(QuorumPacket::missing(head), Ok(Buffer::ROOM_MIN));
         assert_eq!(QuorumPacket::missing(&[]), Ok(4), "nothing else tells what it is");
+        assert_eq!(QuorumPacket::missing(&head[..4]), Ok(16), "no packet is shorter than 20 bytes");
     }
 
     #[test]

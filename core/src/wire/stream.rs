@@ -172,6 +172,7 @@ mod tests {
             assert_eq!(stream.is_partial(), (1..20).contains(&at), "{at}");
             stream.room()[0] = *byte;
             stream.filled(1);
+            assert_eq!(stream.is_partial(), at < 20, "{at}");
             let expected = (at == last).then(|| snap.clone());
             assert_eq!(stream.next_packet(), Ok(expected), "{at}");
         }
@@ -264,6 +265,8 @@ mod tests {
         ) {
             let bytes = [begin, bytes].concat();
             let (found, outcome) = packets(PacketStream::from_leader(), &bytes, &cuts);
+            let kept = found.iter().flat_map(|packet| &packet.data).map(Vec::capacity);
+            prop_assert!(kept.sum::<usize>() <= bytes.len());
             let whole = packets(PacketStream::from_leader(), &bytes, &[bytes.len().max(1)]);
             prop_assert_eq!((found, outcome), whole, "the split makes no difference");
         }
