@@ -67,6 +67,7 @@ pub use ballotbox_core::{
     election::{
         self, Decision, Election, ElectionTiming, Epoch, History, Round, Standing, Vote, Zxid,
     },
+    leadership,
     membership::{self, Ensemble, EnsembleError, GroupId, Member, Membership, QuorumCount, Role},
 };
 pub use node::{Node, NodeConfig, NodeError};

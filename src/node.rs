@@ -17,6 +17,8 @@ mod config;
 mod elector;
 mod herald;
 mod journal;
+mod leadership;
+mod leadership_driver;
 mod member_lists;
 mod news;
 mod status;
@@ -33,16 +35,25 @@ use ballotbox_core::UntrustedText;
 
 #[doc(hidden)]
 pub use self::store::reopened;
-use self::supervisor::{Supervisor, SupervisorMsg};
+use self::{
+    leadership_driver::DriverMsg,
+    supervisor::{Supervisor, SupervisorMsg},
+};
 pub use self::{
-    config::{ConfigError, NodeConfig},
+    config::{ConfigError, Keep, LeadershipConfig, NodeConfig},
+    leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,
     news::{News, NodeEvent, Occurrence},
-    status::{ElectionStatus, NodeState, Status},
+    status::{ElectionStatus, LeadershipStatus, NodeState, Status},
     store::{
-        EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError, StoreRemark,
+        EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError, StoreError,
+        StoreRemark,
     },
     watch::{Ended, Watch},
+};
+use self::{
+    leadership_driver::DriverMsg,
+    supervisor::{Supervisor, SupervisorMsg},
 };
 use crate::ServerId;
 
@@ -53,6 +64,20 @@ pub struct Node {
     supervisor: Address<SupervisorMsg>,
     outcome: Mailbox<Result<(), NodeError>>,
     watch: Watch,
+    leadership: Option<Address<DriverMsg>>,
+}
+
+/// Why this node will not lead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LeadError {
+    /// It has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// It was started without a leadership.
+    #[error(
+        "this node holds elections alone: to lead, give its configuration a data directory (NodeConfig::data_dir)"
+    )]
+    ElectionsAlone,
 }
 
 /// Why a node could not start, or had to end.
@@ -65,6 +90,12 @@ pub enum NodeError {
     /// The network gave up.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Its data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its data directory can no longer be used: what was written may be lost, so the node says no more.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An actor of the node has a bug.
     #[error("{actor} panicked: {message}; please report this")]
     Panicked { actor: &'static str, message: UntrustedText },
@@ -78,28 +109,62 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`NodeError`], when the configuration is not consistent or the election address cannot be listened on.
+    /// [`NodeError`], when the configuration is not consistent, its data directory cannot be used, or the election address
+    /// cannot be listened on.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let mut node = Self::launch(config)?;
+        let mut node = Self::launch(config).await?;
         match node.watch().until(|status| status.state() != NodeState::Starting).await {
             Ok(_) => Ok(node),
             Err(Ended) => Err(node.ended().await.err().unwrap_or(NodeError::Ended)),
         }
     }
 
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::start`].
+    pub fn start_blocking(config: NodeConfig) -> Result<Self, NodeError> {
+        futures::executor::block_on(Self::start(config))
+    }
+
     /// Starts a node without waiting until it listens: its [news](Watch::news) tell how that goes.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], when the configuration is not consistent.
-    pub fn launch(config: NodeConfig) -> Result<Self, ConfigError> {
+    /// [`NodeError`], when the configuration is not consistent, or its data directory cannot be used.
+    pub async fn launch(config: NodeConfig) -> Result<Self, NodeError> {
         config.check()?;
         let me = config.me;
+        let kept = match &config.leadership {
+            Some(leadership) => Some(leadership.open(&config).await?),
+            None => None,
+        };
         let (supervisor, orders) = mailbox();
         let (report, outcome) = mailbox();
-        let (actor, watch) = Supervisor::start(config, supervisor.clone());
-        spawn(actor, orders, report, |exit| supervisor::outcome_of(&exit));
-        Ok(Self { me, supervisor, outcome, watch })
+        let started = Supervisor::start(config, kept, supervisor.clone());
+        spawn(started.supervisor, orders, report, |exit| supervisor::outcome_of(&exit));
+        Ok(Self { me, supervisor, outcome, watch: started.watch, leadership: started.driver })
+    }
+
+    /// Waits until this node leads, and takes the leadership. Of several that wait, the one that has waited longest gets it; when
+    /// it is dropped, this node gives its epoch up, and another one leads.
+    ///
+    /// # Errors
+    ///
+    /// [`LeadError`], when the node has ended, or holds elections alone.
+    pub async fn lead(&self) -> Result<Leadership, LeadError> {
+        let driver = self.leadership.as_ref().ok_or(LeadError::ElectionsAlone)?;
+        Ok(leadership::lead(driver).await?)
+    }
+
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::lead`].
+    pub fn lead_blocking(&self) -> Result<Leadership, LeadError> {
+        futures::executor::block_on(self.lead())
     }
 
     /// Whose node this is.

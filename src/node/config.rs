@@ -1,9 +1,10 @@
 //! [`NodeConfig`]: everything a node has to be told.
 
+mod leadership;
 mod waits;
 mod zoo_cfg;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports};
 use ballotbox_core::{
@@ -12,7 +13,9 @@ use ballotbox_core::{
     wire::{Frame, Greeting, GreetingForm},
 };
 
-use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
+pub(super) use self::leadership::Kept;
+pub use self::leadership::{Keep, LeadershipConfig};
+use crate::{ElectionTiming, Ensemble, History, Member, Membership, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct NodeConfig {
     pub listen_on_all_interfaces: bool,
     /// A socket that already listens at the first of its election addresses.
     pub listener: Option<std::net::TcpListener>,
+    /// How it leads and follows; `None` to hold elections alone, whose results nothing may rely on.
+    pub leadership: Option<LeadershipConfig>,
 }
 
 /// Why a configuration is not consistent.
@@ -106,7 +111,15 @@ impl NodeConfig {
             greet_with_all_addresses: false,
             listen_on_all_interfaces: false,
             listener: None,
+            leadership: None,
         }
+    }
+
+    /// With a leadership whose epochs are kept in this directory.
+    #[must_use]
+    pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.leadership = Some(LeadershipConfig::new(Keep::InDirectory(directory.into())));
+        self
     }
 
     /// Who votes, and what counts as a quorum.
@@ -141,31 +154,36 @@ impl NodeConfig {
         OTHER_DESCRIPTORS + listeners + strangers + links
     }
 
-    /// Where this node listens.
-    pub(crate) fn listen(&self) -> Vec<Endpoint> {
-        let own = self.membership.election(self.me).iter();
-        let bound = |endpoint: &Endpoint| {
+    /// Where this node listens, and what is spoken there. A member that has no quorum port of its own is followed at its
+    /// election address.
+    pub(crate) fn listen(&self) -> Vec<Listen> {
+        let Some(member) = self.membership.get(self.me) else { return Vec::new() };
+        let election = member.election.iter().map(|endpoint| (endpoint, Ports::Election));
+        let followed_at = if member.quorum.is_empty() { &member.election } else { &member.quorum };
+        let quorum = followed_at.iter().map(|endpoint| (endpoint, Ports::Quorum));
+        let quorum = quorum.filter(|_| self.leadership.is_some());
+        let mut endpoints = BTreeMap::<Endpoint, Ports>::new();
+        for (endpoint, ports) in election.chain(quorum) {
             let host = match endpoint.host.as_str() {
                 host if !self.listen_on_all_interfaces => host,
                 // Of either family, it takes in both.
                 _ => "0.0.0.0",
             };
-            Endpoint { host: host.to_owned(), port: endpoint.port }
-        };
-        let mut endpoints: Vec<_> = own.map(bound).collect();
-        endpoints.sort();
-        endpoints.dedup();
-        endpoints
+            let endpoint = Endpoint { host: host.to_owned(), port: endpoint.port };
+            let spoken = endpoints.entry(endpoint).or_insert(ports);
+            *spoken = spoken.and(ports);
+        }
+        let listen = |(endpoint, ports)| Listen { endpoint, ports, ready: None };
+        endpoints.into_iter().map(listen).collect()
     }
 
     /// The network this node needs. Takes the ready listener out.
     pub(crate) fn network(&mut self) -> NetworkConfig {
         let own = self.membership.election(self.me).to_vec();
-        let mut ready = self.listener.take();
-        let listen = self.listen().into_iter();
-        let listen = listen
-            .map(|endpoint| Listen { endpoint, ports: Ports::Election, ready: ready.take() })
-            .collect();
+        let mut listen = self.listen();
+        if let Some(first) = listen.iter_mut().find(|listen| listen.ports.has_election()) {
+            first.ready = self.listener.take();
+        }
         let form = match own.first() {
             Some(first) if !self.greet_with_all_addresses => GreetingForm::V1(first.clone()),
             Some(_) => GreetingForm::V2(own),
@@ -176,12 +194,18 @@ impl NodeConfig {
             greeting: Greeting { from: Some(self.me), form },
             listen,
             peers: self.peers(),
-            quorum_peers: BTreeMap::new(),
+            quorum_peers: self.quorum_peers(),
             understands: |body| Notification::decode(body).is_ok(),
             timing: self.network,
             links: self.links,
             liveness: self.liveness,
         }
+    }
+
+    fn quorum_peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
+        let own_port = |member: &&Member| member.id != self.me && !member.quorum.is_empty();
+        let members = self.membership.iter().filter(own_port);
+        members.map(|member| (member.id, member.quorum.clone())).collect()
     }
 
     fn peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {

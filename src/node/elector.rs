@@ -17,10 +17,11 @@ use ballotbox_actors::{
 use ballotbox_core::{Core, ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use super::{
-    ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, member_lists::MemberLists,
+    ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg,
+    leadership_driver::DriverMsg, member_lists::MemberLists,
 };
 use crate::{
-    Ensemble, History, Vote,
+    Ensemble, Epoch, History, Round, Vote,
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
@@ -36,8 +37,16 @@ pub(super) enum ElectorMsg {
     Heard(Heard),
     /// By the network: anything else.
     Network(NetworkEvent),
+    /// By the driver of leadership: what was decided in this round is established.
+    Established { leader: ServerId, round: Round, epoch: Epoch },
+    /// By the same: it is over, and its leader may be gone.
+    LookAgain { leader: ServerId, round: Round, gone: bool },
+    /// By the same: the newest epoch that is on disk.
+    EpochStored(Epoch),
+    /// By the same: whether we stand for election.
+    Stand(bool),
     /// By a bench, through the supervisor: hold another election, though nothing is wrong with the last one.
-    LookAgain,
+    BeginAgain,
     /// By the supervisor.
     Stop,
 }
@@ -60,6 +69,8 @@ pub(super) struct Elector {
     /// The last vote that was noted.
     voted: Option<Vote>,
     herald: Address<HeraldMsg>,
+    /// Who makes a leadership of what is decided here, if that is wanted.
+    leadership: Option<Address<DriverMsg>>,
     /// What has happened and was not told to the herald yet.
     events: Vec<(Instant, NodeEvent)>,
     /// What the herald was last told of the status.
@@ -73,6 +84,7 @@ impl Elector {
         config: &NodeConfig,
         network: NetworkAddress,
         herald: Address<HeraldMsg>,
+        leadership: Option<Address<DriverMsg>>,
     ) -> Self {
         let core = Election::new(
             config.me,
@@ -93,6 +105,7 @@ impl Elector {
             is_voter: config.ensemble().is_voter(config.me),
             voted: None,
             herald,
+            leadership,
             events: Vec::new(),
             told: Arc::default(),
             looking_since: None,
@@ -114,7 +127,22 @@ impl Actor for Elector {
                     self.hear_frame(link, &frame);
                 }
                 Wake::Told(ElectorMsg::Network(event)) => self.hear(event),
-                Wake::Told(ElectorMsg::LookAgain) => self.decide(self.beginning()),
+                Wake::Told(ElectorMsg::Established { leader, round, epoch }) => {
+                    self.decide(Event::Established { leader, round, epoch });
+                }
+                Wake::Told(ElectorMsg::LookAgain { leader, round, gone }) => {
+                    if gone {
+                        self.decide(Event::Unreachable { peer: leader });
+                    }
+                    self.decide(Event::LookAgain { leader, round });
+                }
+                Wake::Told(ElectorMsg::EpochStored(epoch)) => {
+                    self.history.epoch = epoch;
+                    self.decide(Event::EpochStored(epoch));
+                }
+                Wake::Told(ElectorMsg::Stand(true)) => self.decide(Event::Stand),
+                Wake::Told(ElectorMsg::Stand(false)) => self.decide(Event::Withdraw),
+                Wake::Told(ElectorMsg::BeginAgain) => self.decide(self.beginning()),
                 Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
                 Wake::Due => {
                     while let Some(timer) = self.timers.pop_due(clock::now()) {
@@ -251,6 +279,7 @@ impl Elector {
                 self.looking_since.get_or_insert_with(clock::now);
                 self.voted = None;
                 self.note(NodeEvent::Looking { round });
+                self.tell_leadership(DriverMsg::Looking);
             }
             Action::Decided(decision) => {
                 let since = self.looking_since.take();
@@ -258,7 +287,15 @@ impl Elector {
                 self.election_took = Some(took);
                 self.note_vote();
                 self.note(NodeEvent::Elected { decision, took });
+                let (leader, round) = (decision.vote.leader, decision.round);
+                self.tell_leadership(DriverMsg::Elected { leader, round });
             }
+        }
+    }
+
+    fn tell_leadership(&self, message: DriverMsg) {
+        if let Some(leadership) = &self.leadership {
+            let _ = leadership.tell(message);
         }
     }
 

@@ -14,7 +14,9 @@ use std::{
 use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
 use ballotbox_core::{RateLimit, ServerId};
 
-use super::{ElectionStatus, News, NodeEvent, Occurrence, Status, journal::Journal};
+use super::{
+    ElectionStatus, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
+};
 
 /// At most this many readers wait for news.
 const READERS_MAX: usize = 1024;
@@ -27,6 +29,8 @@ const ANSWERS_MAX: (usize, Duration) = (128, Duration::from_millis(16));
 pub(super) enum HeraldMsg {
     /// By the elector: what has happened since it last said so, the oldest first, and how the election stands after that.
     Election { events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus> },
+    /// By the driver of leadership: the same, of its part.
+    Leadership { events: Vec<(Instant, NodeEvent)>, status: Arc<LeadershipStatus> },
     /// By a watch: answer when there are more events than this, or at once.
     Ask { beyond: Option<u64>, reply: Address<News> },
 }
@@ -64,10 +68,16 @@ impl Actor for Herald {
         while let Some(message) = mailbox.next().await {
             match message {
                 HeraldMsg::Election { events, status } => {
-                    self.note(events, status);
-                    while let Some((known, reader)) = self.next_due() {
-                        self.answer(known, &reader).await;
-                    }
+                    let changes = self.status.election != status;
+                    self.status.election = status;
+                    self.note(events, changes);
+                    self.answer_all().await;
+                }
+                HeraldMsg::Leadership { events, status } => {
+                    let changes = self.status.leadership.as_ref() != Some(&status);
+                    self.status.leadership = Some(status);
+                    self.note(events, changes);
+                    self.answer_all().await;
                 }
                 HeraldMsg::Ask { beyond: Some(known), reply } if known >= self.journal.known() => {
                     self.keep_waiting(known, reply);
@@ -83,11 +93,15 @@ impl Actor for Herald {
 }
 
 impl Herald {
-    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus>) {
-        if self.status.election != status {
-            self.status.election = status;
-            self.status.sequence += 1;
+    /// Answers all who know less than there is to know now.
+    async fn answer_all(&mut self) {
+        while let Some((known, reader)) = self.next_due() {
+            self.answer(known, &reader).await;
         }
+    }
+
+    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, changes: bool) {
+        self.status.sequence += u64::from(changes);
         for (at, event) in events {
             let at = at.saturating_duration_since(self.started);
             self.journal.note(Occurrence { at, event });

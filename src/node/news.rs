@@ -1,12 +1,15 @@
 //! What has happened to a node: [`NodeEvent`]s, and the [`News`] made of them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use ballotbox_actors::NetworkEvent;
-use ballotbox_core::ServerId;
+use ballotbox_actors::{DialError, NetworkEvent};
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    leadership::{GiveUp, LostBecause, Refusal, WordError},
+};
 
 use super::{MemberListProblem, Status};
-use crate::{Decision, Round, Vote};
+use crate::{Decision, Epoch, Round, Vote};
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,6 +27,59 @@ pub enum NodeEvent {
         decision: Decision,
         /// How long it took, from looking to decided.
         took: Duration,
+    },
+    /// It leads.
+    Leading {
+        /// In which epoch: a quorum has it on disk.
+        epoch: Epoch,
+        /// How long it took, from looking.
+        took: Duration,
+    },
+    /// It follows an established leader.
+    Following {
+        leader: ServerId,
+        epoch: Epoch,
+        /// Whether its word counts for the leader.
+        counts: bool,
+    },
+    /// It leads, and has begun to give that up.
+    Retiring { epoch: Epoch },
+    /// It leads or follows no more. Told once for each `Leading` and each `Following`.
+    Lost { epoch: Epoch, cause: LostBecause },
+    /// A new ensemble begins when these voters were seen once.
+    WaitingFor {
+        /// Who will lead.
+        leader: ServerId,
+        /// Who is missing.
+        missing: BTreeSet<ServerId>,
+    },
+    /// Nothing has come of the election of this leader.
+    GaveUp { leader: ServerId, why: GiveUp },
+    /// The elected one has not led in time.
+    NotEstablished { leader: ServerId },
+    /// The elected one was not reached at its quorum port. Told the first, second, fourth, eighth … time.
+    LeaderUnreached { leader: ServerId, error: DialError, times: u64 },
+    /// A member is a real server: this node does not lead, and as a voter follows no epoch.
+    BesideRealServer { peer: ServerId },
+    /// Its directory counts from now on.
+    Recorded,
+    /// Its record cannot be written. Told when the reason changes.
+    CannotStore { error: UntrustedText },
+    /// A learner was turned away. Told the first, second, fourth, eighth … time for each kind of reason.
+    LearnerTurnedAway {
+        /// Who it says that it is.
+        peer: Option<ServerId>,
+        /// Where it came from.
+        from: Option<SocketAddr>,
+        refusal: Refusal,
+        times: u64,
+    },
+    /// A session of the quorum port brought what nobody says there. Told the first, second, fourth, eighth … time.
+    MalformedPacket {
+        /// Whether the leader said it, or a learner.
+        from_leader: bool,
+        error: WordError,
+        times: u64,
     },
     /// A peer sent what is no notification. Told the first, second, fourth, eighth … time.
     Malformed {
@@ -48,8 +104,24 @@ impl NodeEvent {
     /// kept apart from the others, and a program that prints events should print only a limited number of them.
     pub fn is_from_outside(&self) -> bool {
         match self {
-            Self::Looking { .. } | Self::Voted { .. } | Self::Elected { .. } => false,
-            Self::Malformed { .. } | Self::MembersDiffer { .. } => true,
+            Self::Looking { .. }
+            | Self::Voted { .. }
+            | Self::Elected { .. }
+            | Self::Leading { .. }
+            | Self::Following { .. }
+            | Self::Retiring { .. }
+            | Self::Lost { .. }
+            | Self::WaitingFor { .. }
+            | Self::GaveUp { .. }
+            | Self::NotEstablished { .. }
+            | Self::BesideRealServer { .. }
+            | Self::Recorded
+            | Self::CannotStore { .. } => false,
+            Self::Malformed { .. }
+            | Self::MembersDiffer { .. }
+            | Self::LeaderUnreached { .. }
+            | Self::LearnerTurnedAway { .. }
+            | Self::MalformedPacket { .. } => true,
             Self::Network(event) => match event {
                 NetworkEvent::Listening { .. }
                 | NetworkEvent::Started

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    leadership::{Leadership, Record, Stage},
+};
 
 use crate::{Epoch, Round, Standing, Vote};
 
@@ -19,6 +22,8 @@ pub struct Status {
     pub sequence: u64,
     /// What its elections have come to.
     pub election: Arc<ElectionStatus>,
+    /// What has become of it; `None` where elections are held alone.
+    pub leadership: Option<Arc<LeadershipStatus>>,
 }
 
 /// The part of a [`Status`] that an election decides.
@@ -53,7 +58,7 @@ pub enum NodeState {
 impl Status {
     /// A node of which nothing is known yet.
     pub(super) fn new(me: ServerId) -> Self {
-        Self { me, sequence: 0, election: Arc::default() }
+        Self { me, sequence: 0, election: Arc::default(), leadership: None }
     }
 
     /// What the node is doing.
@@ -67,9 +72,47 @@ impl Status {
         self.election.elected()
     }
 
+    /// Who leads, and in which epoch: this node has led or followed it a moment ago, and nothing speaks against it. `None` while
+    /// nobody is established, and where elections are held alone.
+    pub fn leader(&self) -> Option<(ServerId, Epoch)> {
+        self.leadership.as_ref()?.established
+    }
+
     /// The epoch of the elected one's history.
     pub fn epoch(&self) -> Option<Epoch> {
         self.election.vote.map(|vote| vote.epoch)
+    }
+}
+
+/// The part of a [`Status`] that leadership decides.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LeadershipStatus {
+    /// How far it has come.
+    pub stage: Option<Stage>,
+    /// The leader and its epoch, once they are established, and as long as they are.
+    pub established: Option<(ServerId, Epoch)>,
+    /// Whether this node leads, and has begun to give that up.
+    pub retiring: bool,
+    /// What is on disk.
+    pub record: Record,
+    /// The newest epoch that was promised to.
+    pub accepted: Epoch,
+    /// Why the record cannot be written, if it cannot.
+    pub disk: Option<UntrustedText>,
+    /// Whether a real server was met: then this node does not lead, and as a voter follows no epoch.
+    pub beside_real_server: bool,
+    /// Where the record is; `None` if it is kept in memory.
+    pub directory: Option<UntrustedText>,
+}
+
+impl LeadershipStatus {
+    /// Takes over how things stand with this core.
+    pub(super) fn update(&mut self, core: &Leadership) {
+        self.stage = Some(core.stage());
+        self.established = core.established();
+        self.retiring = core.is_retiring();
+        (self.record, self.accepted) = core.promises();
+        self.beside_real_server = core.is_beside_real_server();
     }
 }
 

@@ -1,20 +1,28 @@
 //! [`Supervisor`]: starts the parts of a node, and ends them together.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use ballotbox_actors::{
-    DoormanAddress, Heard, NetworkAddress, NetworkError, NetworkEvent,
+    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent, StarAddress,
     kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
 };
 
+use ballotbox_core::leadership::Leadership;
+
 use super::{
-    NodeConfig, NodeError, Watch,
+    LeadershipConfig, LeadershipStatus, NodeConfig, NodeError, Watch,
+    config::Kept,
     elector::{Elector, ElectorMsg},
-    herald::Herald,
+    herald::{Herald, HeraldMsg},
+    leadership_driver::{DriverMsg, LeadershipDriver, Surroundings},
+    store::{StoreError, StoreMsg},
 };
 
 /// At most this many frames wait for the elector; then receivers wait.
 const FRAMES_WAITING_MAX: usize = 64;
+
+/// At most this many packets wait for the driver of leadership; then sessions wait.
+const PACKETS_WAITING_MAX: usize = 256;
 
 /// At most this many questions of watches wait for the herald; then the watches wait.
 const QUESTIONS_WAITING_MAX: usize = 64;
@@ -31,35 +39,175 @@ pub(super) enum SupervisorMsg {
     MeshEnded(Exit<(), Infallible>),
     ElectorEnded(Exit<(), Infallible>),
     HeraldEnded(Exit<(), Infallible>),
+    StarEnded(Exit<(), Infallible>),
+    DriverEnded(Exit<(), Infallible>),
+    StoreEnded(Exit<(), StoreError>),
 }
 
-/// Owns the addresses of the elector, and of the network's two parts.
+/// Owns the addresses of the parts that it ends.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     doorman: DoormanAddress,
     network: NetworkAddress,
     elector: Address<ElectorMsg>,
+    leadership: Option<LeadershipParts>,
+    running: Running,
+}
+
+/// The parts that there are only with leadership.
+#[derive(Debug)]
+struct LeadershipParts {
+    star: StarAddress,
+    store: Address<StoreMsg>,
+    driver: Address<DriverMsg>,
+}
+
+/// Which parts have not ended.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    doorman: bool,
+    mesh: bool,
+    elector: bool,
+    herald: bool,
+    star: bool,
+    store: bool,
+    driver: bool,
+}
+
+impl Running {
+    const fn any(self) -> bool {
+        let leadership = self.star || self.store || self.driver;
+        self.doorman || self.mesh || self.elector || self.herald || leadership
+    }
+}
+
+/// What the handle of a node gets.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) supervisor: Supervisor,
+    pub(super) watch: Watch,
+    pub(super) driver: Option<Address<DriverMsg>>,
 }
 
 impl Supervisor {
-    pub(super) fn start(mut config: NodeConfig, me: Address<SupervisorMsg>) -> (Self, Watch) {
-        // The elector has the only address of the herald, which so ends after it.
+    pub(super) fn start(
+        mut config: NodeConfig,
+        kept: Option<Kept>,
+        me: Address<SupervisorMsg>,
+    ) -> Started {
+        // The elector and the driver have the only addresses of the herald, which so ends after them.
         let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
         spawn(Herald::new(config.me), mailbox, me.clone(), SupervisorMsg::HeraldEnded);
-        let (elector, inlet, mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
+        let (elector, inlet, elector_mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
+        let network_config = config.network();
+        let leadership = config.leadership.take().zip(kept).map(|(leadership, kept)| {
+            let elector = elector.clone();
+            let herald = herald.clone();
+            start_leadership(&config, &leadership, kept, &network_config, elector, herald, &me)
+        });
         let (doorman, network) = ballotbox_actors::start(
-            config.network(),
-            None,
+            network_config,
+            leadership.as_ref().map(|parts| &parts.star),
             elector.clone(),
             inlet,
             me.clone(),
             SupervisorMsg::DoormanEnded,
             SupervisorMsg::MeshEnded,
         );
-        let actor = Elector::new(&config, network.clone(), herald);
-        spawn(actor, mailbox, me, SupervisorMsg::ElectorEnded);
-        (Self { doorman, network, elector }, Watch::new(questions))
+        let driver = leadership.as_ref().map(|parts| parts.driver.clone());
+        let actor = Elector::new(&config, network.clone(), herald, driver.clone());
+        spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);
+        let with = leadership.is_some();
+        let running = Running {
+            doorman: true,
+            mesh: true,
+            elector: true,
+            herald: true,
+            star: with,
+            store: with,
+            driver: with,
+        };
+        let supervisor = Self { doorman, network, elector, leadership, running };
+        Started { supervisor, watch: Watch::new(questions), driver }
     }
+
+    /// Takes note of the end of a part, and returns what it means for the node.
+    fn note(&mut self, message: SupervisorMsg) -> Result<(), NodeError> {
+        let running = &mut self.running;
+        match message {
+            SupervisorMsg::Stop | SupervisorMsg::LookAgain => Ok(()),
+            SupervisorMsg::DoormanEnded(exit) => {
+                running.doorman = false;
+                door_outcome(exit)
+            }
+            SupervisorMsg::MeshEnded(exit) => {
+                running.mesh = false;
+                panic_of("the connection manager", exit)
+            }
+            SupervisorMsg::ElectorEnded(exit) => {
+                running.elector = false;
+                panic_of("the elector", exit)
+            }
+            SupervisorMsg::HeraldEnded(exit) => {
+                running.herald = false;
+                panic_of("the herald", exit)
+            }
+            SupervisorMsg::StarEnded(exit) => {
+                running.star = false;
+                panic_of("the hub", exit)
+            }
+            SupervisorMsg::DriverEnded(exit) => {
+                running.driver = false;
+                panic_of("the driver of leadership", exit)
+            }
+            SupervisorMsg::StoreEnded(exit) => {
+                running.store = false;
+                store_outcome(exit)
+            }
+        }
+    }
+
+    /// Ends what still runs: first the driver, which tells the others that it is over, then everything else.
+    fn end_all(&self) {
+        if let Some(parts) = &self.leadership {
+            let _ = parts.driver.tell(DriverMsg::Stop);
+            if self.running.driver {
+                return;
+            }
+            parts.star.stop();
+            let _ = parts.store.tell(StoreMsg::Stop);
+        }
+        self.doorman.stop();
+        self.network.stop();
+        let _ = self.elector.tell(ElectorMsg::Stop);
+    }
+}
+
+/// Starts the parts that make a leadership of the results of elections.
+fn start_leadership(
+    config: &NodeConfig,
+    leadership: &LeadershipConfig,
+    kept: Kept,
+    network: &NetworkConfig,
+    elector: Address<ElectorMsg>,
+    herald: Address<HeraldMsg>,
+    me: &Address<SupervisorMsg>,
+) -> LeadershipParts {
+    let (driver, inlet, mailbox) = mailbox_with_inlet(PACKETS_WAITING_MAX);
+    let (user, parent) = (driver.clone(), me.clone());
+    let star = ballotbox_actors::start_star(network, user, inlet, parent, SupervisorMsg::StarEnded);
+    let identity = leadership.identity(config, &kept.opened);
+    let zxid = config.history.zxid;
+    let (ensemble, timing) = (Arc::clone(config.ensemble()), leadership.timing);
+    let core =
+        Leadership::new(config.me, ensemble, identity.into(), timing, zxid, kept.opened.record);
+    let status = LeadershipStatus { directory: kept.path(), ..LeadershipStatus::default() };
+    let store = kept.start(driver.clone(), me.clone(), SupervisorMsg::StoreEnded);
+    let surroundings = Surroundings { star: star.clone(), store: store.clone(), elector, herald };
+    let actor =
+        LeadershipDriver::new(core, leadership.stop_within, status, driver.clone(), surroundings);
+    spawn(actor, mailbox, me.clone(), SupervisorMsg::DriverEnded);
+    LeadershipParts { star, store, driver }
 }
 
 impl Actor for Supervisor {
@@ -67,38 +215,19 @@ impl Actor for Supervisor {
     type Output = ();
     type Error = NodeError;
 
-    async fn run(self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
+    async fn run(mut self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
         let mut outcome = Ok(());
-        let (mut doorman_runs, mut mesh_runs) = (true, true);
-        let (mut elector_runs, mut herald_runs) = (true, true);
-        while doorman_runs || mesh_runs || elector_runs || herald_runs {
+        while self.running.any() {
             match mailbox.next().await {
                 Some(SupervisorMsg::LookAgain) => {
-                    let _ = self.elector.tell(ElectorMsg::LookAgain);
+                    let _ = self.elector.tell(ElectorMsg::BeginAgain);
                     continue;
                 }
-                Some(SupervisorMsg::Stop) | None => {}
-                Some(SupervisorMsg::DoormanEnded(exit)) => {
-                    doorman_runs = false;
-                    outcome = outcome.and_then(|()| door_outcome(exit));
-                }
-                Some(SupervisorMsg::MeshEnded(exit)) => {
-                    mesh_runs = false;
-                    outcome = outcome.and_then(|()| panic_of("the connection manager", exit));
-                }
-                Some(SupervisorMsg::ElectorEnded(exit)) => {
-                    elector_runs = false;
-                    outcome = outcome.and_then(|()| panic_of("the elector", exit));
-                }
-                Some(SupervisorMsg::HeraldEnded(exit)) => {
-                    herald_runs = false;
-                    outcome = outcome.and_then(|()| panic_of("the herald", exit));
-                }
+                Some(message) => outcome = outcome.and(self.note(message)),
+                None => {}
             }
-            // Whatever it was that happened, the node is over: end what still runs.
-            self.doorman.stop();
-            self.network.stop();
-            let _ = self.elector.tell(ElectorMsg::Stop);
+            // Whatever it was that happened, the node is over.
+            self.end_all();
         }
         outcome
     }
@@ -109,6 +238,14 @@ fn door_outcome(exit: Exit<(), NetworkError>) -> Result<(), NodeError> {
         Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.into()),
         Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the doorman", message }),
+    }
+}
+
+fn store_outcome(exit: Exit<(), StoreError>) -> Result<(), NodeError> {
+    match exit {
+        Exit::Done(()) => Ok(()),
+        Exit::Failed(error) => Err(error.into()),
+        Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the store", message }),
     }
 }
 

@@ -43,6 +43,42 @@ pub enum Refusal {
     RealServer { id: ServerId },
 }
 
+/// What refusals are counted by.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(missing_docs, reason = "they are the kinds of `Refusal`")]
+pub enum RefusalKind {
+    NoId,
+    UnknownId,
+    OurId,
+    Role,
+    EpochTooLarge,
+    EnsembleName,
+    Ensemble,
+    Members,
+    UnreadableMembers,
+    OtherDirectory,
+    RealServer,
+}
+
+impl Refusal {
+    /// What it is counted by.
+    pub const fn kind(&self) -> RefusalKind {
+        match self {
+            Self::NoId => RefusalKind::NoId,
+            Self::UnknownId { .. } => RefusalKind::UnknownId,
+            Self::OurId { .. } => RefusalKind::OurId,
+            Self::Role { .. } => RefusalKind::Role,
+            Self::EpochTooLarge { .. } => RefusalKind::EpochTooLarge,
+            Self::EnsembleName { .. } => RefusalKind::EnsembleName,
+            Self::Ensemble { .. } => RefusalKind::Ensemble,
+            Self::Members(_) => RefusalKind::Members,
+            Self::UnreadableMembers { .. } => RefusalKind::UnreadableMembers,
+            Self::OtherDirectory { .. } => RefusalKind::OtherDirectory,
+            Self::RealServer { .. } => RefusalKind::RealServer,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

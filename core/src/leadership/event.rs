@@ -48,6 +48,8 @@ pub enum Event {
     StoreFailed { ticket: Ticket },
     /// Work has begun that goes on only while we lead, or has ended.
     WorkGoesOn(bool),
+    /// Ask for a sign of life now: somebody wants to know whether a quorum still supports us.
+    Confirm,
     /// We are to give our epoch up, as soon as the work has ended, and within this time in any case.
     Resign { within: Duration },
     /// We are to end in good order, within this time.

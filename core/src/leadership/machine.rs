@@ -188,6 +188,7 @@ impl Leadership {
             Event::WorkGoesOn(goes_on) => self.work(goes_on, out),
             Event::Resign { within } => self.retire(within, false, out),
             Event::Stop { within } => self.stop(within, out),
+            Event::Confirm => self.confirm(),
             Event::Tick => {}
         }
         self.look_at_the_clock(out);
@@ -228,6 +229,22 @@ impl Leadership {
             Reign::Leading { epoch, .. } => Some((self.me, epoch)),
             Reign::Following { leader, epoch } => Some((leader, epoch)),
         }
+    }
+
+    /// The epoch in which we lead, and until when a quorum is known to support us.
+    pub fn leads(&self) -> Option<(Epoch, Moment)> {
+        let Reign::Leading { epoch, .. } = self.reign else { return None };
+        Some((epoch, self.quorum_silent_at().unwrap_or(Moment(Duration::MAX))))
+    }
+
+    /// As leader: the number of the last ping, and of the newest that a quorum has answered.
+    pub fn pings(&self) -> (u64, u64) {
+        self.epochs.pings()
+    }
+
+    /// Whether we have ended in good order: nothing happens any more.
+    pub const fn has_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Whether we lead, and have begun to give that up.

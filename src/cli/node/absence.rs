@@ -87,6 +87,19 @@ impl Absence {
             | NodeEvent::Looking { .. }
             | NodeEvent::Voted { .. }
             | NodeEvent::Elected { .. }
+            | NodeEvent::Leading { .. }
+            | NodeEvent::Following { .. }
+            | NodeEvent::Retiring { .. }
+            | NodeEvent::Lost { .. }
+            | NodeEvent::WaitingFor { .. }
+            | NodeEvent::GaveUp { .. }
+            | NodeEvent::NotEstablished { .. }
+            | NodeEvent::LeaderUnreached { .. }
+            | NodeEvent::BesideRealServer { .. }
+            | NodeEvent::Recorded
+            | NodeEvent::CannotStore { .. }
+            | NodeEvent::LearnerTurnedAway { .. }
+            | NodeEvent::MalformedPacket { .. }
             | NodeEvent::Malformed { .. }
             | NodeEvent::MembersDiffer { .. } => {}
         }
@@ -196,7 +209,7 @@ mod tests {
             links: links.iter().map(|n| id(*n)).collect(),
             ..ElectionStatus::default()
         };
-        Status { me: id(1), sequence: 1, election: Arc::new(election) }
+        Status { me: id(1), sequence: 1, election: Arc::new(election), leadership: None }
     }
 
     fn network(event: NetworkEvent) -> Occurrence {

@@ -6,14 +6,14 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, ServerId, Standing,
+    Decision, Epoch, ServerId, Standing,
     network::{ConnectError, DialError, NetworkEvent, Ports, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
 };
 use ballotbox_actors::kit::Rounded;
 use serde::Serialize;
 
-use super::gate::Kind;
+use super::{gate::Kind, remark::remark};
 use crate::cli::screen::tenths_of_ms;
 
 /// One line of `node --json`.
@@ -48,6 +48,27 @@ pub(super) enum Event {
         #[serde(skip_serializing_if = "is_false")]
         again: bool,
     },
+    /// The node leads: a quorum has its epoch on disk.
+    Leading {
+        epoch: i64,
+        lease_ms: u64,
+        elapsed_ms: f64,
+        #[serde(skip_serializing_if = "is_false")]
+        again: bool,
+    },
+    /// It follows an established leader.
+    Following {
+        leader: u64,
+        epoch: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<&'static str>,
+        #[serde(skip_serializing_if = "is_false")]
+        again: bool,
+    },
+    /// It leads, and gives that up.
+    Retiring { epoch: i64 },
+    /// It leads or follows no more.
+    Lost { epoch: i64, cause: &'static str },
     /// A link has come up or gone down.
     Link { peer: u64, up: bool },
     /// Something seems wrong.
@@ -81,6 +102,10 @@ impl<'a> Line<'a> {
             Event::Listening { .. } => "listening",
             Event::Looking { .. } => "looking",
             Event::Elected { .. } => "elected",
+            Event::Leading { .. } => "leading",
+            Event::Following { .. } => "following",
+            Event::Retiring { .. } => "retiring",
+            Event::Lost { .. } => "lost",
             Event::Link { .. } => "link",
             Event::Warning { .. } => "warning",
             Event::Missed { .. } => "missed",
@@ -112,14 +137,28 @@ impl Event {
     }
 
     /// How things stand, as the event that brought it about; nothing before the node listens.
-    pub(super) fn present(status: &Status) -> Option<Self> {
+    pub(super) fn present(status: &Status, is_observer: bool) -> Option<Self> {
+        let looking = Self::Looking { round: status.election.round.0, again: true };
         let standing = match status.state() {
             NodeState::Starting => return None,
-            NodeState::Looking => {
-                return Some(Self::Looking { round: status.election.round.0, again: true });
-            }
+            NodeState::Looking => return Some(looking),
             NodeState::Decided(standing) => standing,
         };
+        if let Some((leader, epoch)) = status.leader() {
+            if leader == status.me {
+                return Some(Self::Leading {
+                    epoch: epoch.0,
+                    lease_ms: 0,
+                    elapsed_ms: 0.0,
+                    again: true,
+                });
+            }
+            let mut present = following(leader, epoch, is_observer);
+            if let Self::Following { again, .. } = &mut present {
+                *again = true;
+            }
+            return Some(present);
+        }
         Some(Self::Elected {
             state: state_word(standing),
             leader: status.elected()?.number(),
@@ -149,6 +188,19 @@ impl fmt::Display for Event {
                 let took = Rounded(Duration::from_secs_f64(elapsed_ms / 1000.0));
                 write!(f, ", round {round}, after {took}")
             }
+            Self::Leading { epoch, again: true, .. } => {
+                write!(f, "at present: leading in epoch {epoch}")
+            }
+            Self::Leading { epoch, elapsed_ms, .. } => {
+                let took = Rounded(Duration::from_secs_f64(elapsed_ms / 1000.0));
+                write!(f, "leading in epoch {epoch}, after {took}")
+            }
+            Self::Following { leader, epoch, again, .. } => {
+                f.write_str(if *again { "at present: " } else { "" })?;
+                write!(f, "following {leader} in epoch {epoch}")
+            }
+            Self::Retiring { epoch } => write!(f, "giving up epoch {epoch}"),
+            Self::Lost { epoch, cause } => write!(f, "epoch {epoch} is over here: {cause}"),
             Self::Link { peer, up: true } => write!(f, "linked to {peer}"),
             Self::Link { peer, up: false } => write!(f, "lost the link to {peer}"),
             Self::Warning { text, .. } => write!(f, "warning: {text}"),
@@ -175,13 +227,42 @@ pub(super) enum Said {
 }
 
 /// What there is to say about an event.
-pub(super) fn said(event: &NodeEvent) -> Said {
+pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
     match event {
         NodeEvent::Looking { round } => {
             Said::Always(Event::Looking { round: round.0, again: false })
         }
         NodeEvent::Voted { .. } => Said::Nothing,
         NodeEvent::Elected { decision, took } => Said::Always(elected(decision, *took)),
+        NodeEvent::Leading { epoch, took } => {
+            let elapsed_ms = tenths_of_ms(*took);
+            Said::Always(Event::Leading { epoch: epoch.0, lease_ms: 0, elapsed_ms, again: false })
+        }
+        NodeEvent::Following { leader, epoch, .. } => {
+            Said::Always(following(*leader, *epoch, is_observer))
+        }
+        NodeEvent::Retiring { epoch } => Said::Always(Event::Retiring { epoch: epoch.0 }),
+        NodeEvent::Lost { epoch, cause } => {
+            Said::Always(Event::Lost { epoch: epoch.0, cause: cause.word() })
+        }
+        NodeEvent::WaitingFor { .. }
+        | NodeEvent::GaveUp { .. }
+        | NodeEvent::NotEstablished { .. }
+        | NodeEvent::BesideRealServer { .. }
+        | NodeEvent::Recorded
+        | NodeEvent::CannotStore { .. } => Said::Always(Event::warning(remark(event))),
+        NodeEvent::LeaderUnreached { leader, times, .. } => {
+            let text = format!("{} (time {times})", remark(event));
+            Said::Limited(Kind::Counted("leader unreached"), Some(*leader), Event::warning(text))
+        }
+        NodeEvent::LearnerTurnedAway { peer, times, .. } => {
+            let text = format!("{} (time {times})", remark(event));
+            Said::Limited(Kind::Counted("turned away"), *peer, Event::warning(text))
+        }
+        NodeEvent::MalformedPacket { times, .. } => {
+            let text = format!("{} (time {times})", remark(event));
+            Said::Limited(Kind::Counted("malformed packet"), None, Event::warning(text))
+        }
         NodeEvent::Malformed { from, error, times } => {
             let text = format!("{from} sent what is no notification: {error} (time {times})");
             Said::Limited(Kind::Counted("malformed"), Some(*from), Event::warning(text))
@@ -192,6 +273,11 @@ pub(super) fn said(event: &NodeEvent) -> Said {
         }
         NodeEvent::Network(event) => said_of(event),
     }
+}
+
+fn following(leader: ServerId, epoch: Epoch, is_observer: bool) -> Event {
+    let (leader, epoch, role) = (leader.number(), epoch.0, is_observer.then_some("observer"));
+    Event::Following { leader, epoch, role, again: false }
 }
 
 fn elected(decision: &Decision, took: Duration) -> Event {

@@ -28,12 +28,15 @@ pub(super) struct EventFilter {
     gate: Gate,
     absence: Absence,
     status: Option<Status>,
+    is_observer: bool,
 }
 
 impl EventFilter {
     /// For member `me`; a dial takes at most `dial`.
-    pub(super) const fn new(me: ServerId, ensemble: Arc<Ensemble>, dial: Duration) -> Self {
-        Self { gate: Gate::new(), absence: Absence::new(me, ensemble, dial), status: None }
+    pub(super) fn new(me: ServerId, ensemble: Arc<Ensemble>, dial: Duration) -> Self {
+        let is_observer = !ensemble.is_voter(me);
+        let absence = Absence::new(me, ensemble, dial);
+        Self { gate: Gate::new(), absence, status: None, is_observer }
     }
 
     /// What is told of news that came at this moment.
@@ -51,7 +54,8 @@ impl EventFilter {
         }
         self.absence.look(&status, now);
         if missed > 0 {
-            told.extend(Event::present(&status).map(|event| Told { at: now, event }));
+            let present = Event::present(&status, self.is_observer);
+            told.extend(present.map(|event| Told { at: now, event }));
         }
         self.status = Some(status);
         told
@@ -59,7 +63,7 @@ impl EventFilter {
 
     fn event(&mut self, occurrence: &Occurrence) -> Option<Told> {
         let at = occurrence.at;
-        match event::said(&occurrence.event) {
+        match event::said(&occurrence.event, self.is_observer) {
             Said::Nothing => None,
             Said::Always(event) => Some(Told { at, event }),
             Said::Limited(kind, about, event) => match self.gate.admit(at, kind, about) {
@@ -81,7 +85,8 @@ impl EventFilter {
         let mut due: Vec<_> = self.absence.tell_due(now).map(told).into_iter().collect();
         if self.gate.next_due().is_some_and(|due| due <= now) {
             due.extend(self.held_back(now));
-            let present = self.status.as_ref().and_then(Event::present);
+            let present = self.status.as_ref();
+            let present = present.and_then(|status| Event::present(status, self.is_observer));
             due.extend(present.map(told));
         }
         due
@@ -145,7 +150,7 @@ mod tests {
             links: BTreeSet::from([id(2), id(4)]),
             ..ElectionStatus::default()
         };
-        Status { me: id(1), sequence: 1, election: Arc::new(election) }
+        Status { me: id(1), sequence: 1, election: Arc::new(election), leadership: None }
     }
 
     fn news(missed: u64, events: Vec<Occurrence>) -> News {

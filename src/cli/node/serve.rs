@@ -78,7 +78,7 @@ pub(super) async fn serve(
     for text in warnings {
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
-    let mut node = Node::launch(config)?;
+    let mut node = Node::launch(config).await?;
     let ending = tell(node.watch(), &mut filter, &mut signals, &mut output).await;
     let outcome = match &ending {
         Ending::Asked | Ending::Unread(_) => node.stop().await,
@@ -211,6 +211,10 @@ impl Output {
             Event::Listening { .. }
             | Event::Looking { .. }
             | Event::Elected { .. }
+            | Event::Leading { .. }
+            | Event::Following { .. }
+            | Event::Retiring { .. }
+            | Event::Lost { .. }
             | Event::Link { .. }
             | Event::Missed { .. }
             | Event::Stopped {} => self.stdout.push(&line),

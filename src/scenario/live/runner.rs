@@ -317,7 +317,20 @@ impl Runner<'_> {
                         .then(|| Won::of(self.file, decision.vote, &news.status.election.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
-                NodeEvent::Malformed { .. }
+                NodeEvent::Leading { .. }
+                | NodeEvent::Following { .. }
+                | NodeEvent::Retiring { .. }
+                | NodeEvent::Lost { .. }
+                | NodeEvent::WaitingFor { .. }
+                | NodeEvent::GaveUp { .. }
+                | NodeEvent::NotEstablished { .. }
+                | NodeEvent::LeaderUnreached { .. }
+                | NodeEvent::BesideRealServer { .. }
+                | NodeEvent::Recorded
+                | NodeEvent::CannotStore { .. }
+                | NodeEvent::LearnerTurnedAway { .. }
+                | NodeEvent::MalformedPacket { .. }
+                | NodeEvent::Malformed { .. }
                 | NodeEvent::MembersDiffer { .. }
                 | NodeEvent::Network(_) => {}
             }

@@ -68,6 +68,13 @@ impl Leadership {
         }
     }
 
+    /// The next ping goes out now.
+    pub(super) fn confirm(&mut self) {
+        if let Reign::Leading { .. } = self.reign {
+            self.beat.next = Some(self.now);
+        }
+    }
+
     pub(super) fn work(&mut self, goes_on: bool, out: &mut Vec<Action>) {
         self.work_goes_on = goes_on;
         self.pass(EpochsEvent::WorkGoesOn(goes_on), out);

@@ -1,0 +1,86 @@
+//! [`remark`]: what a node has to say about its leadership that is no change of it, in words for people.
+
+use ballotbox::{
+    ServerId,
+    leadership::{GiveUp, Refusal},
+    node::NodeEvent,
+};
+
+/// The sentence for an event that is told as a warning. For others it is empty.
+pub(super) fn remark(event: &NodeEvent) -> String {
+    match event {
+        NodeEvent::WaitingFor { leader, missing } => {
+            let missing = missing.iter().map(ServerId::to_string).collect::<Vec<_>>().join(", ");
+            format!(
+                "{leader} is elected; it leads as soon as {missing} was seen once, as a new ensemble begins with all its \
+                 voters. Without {missing}: start the others once with --new-ensemble"
+            )
+        }
+        NodeEvent::GaveUp { leader, why } => gave_up(*leader, why),
+        NodeEvent::NotEstablished { leader } => {
+            format!("{leader} was elected, and has not led in time; the election is held again")
+        }
+        NodeEvent::BesideRealServer { peer } => format!(
+            "{peer} is a ZooKeeper server: beside real servers this node takes part in elections, does not lead, and as \
+             a voter follows no epoch"
+        ),
+        NodeEvent::Recorded => {
+            "the data directory is known to the ensemble now: this member counts".to_owned()
+        }
+        NodeEvent::CannotStore { error } => format!(
+            "cannot write the epochs: {error}; until that works, this member gives no word and does not lead"
+        ),
+        NodeEvent::LeaderUnreached { leader, error, .. } => {
+            format!("{leader} was elected, and is not reached at its quorum port: {error}")
+        }
+        NodeEvent::LearnerTurnedAway { peer, from, refusal, .. } => {
+            let peer = peer.map_or_else(|| "somebody".to_owned(), |peer| peer.to_string());
+            let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+            format!("{peer}{from} was not let in: {}", why_turned_away(refusal))
+        }
+        NodeEvent::MalformedPacket { from_leader, error, .. } => {
+            let who = if *from_leader { "the leader" } else { "a learner" };
+            format!("{who} sent what nobody says at a quorum port: {error}")
+        }
+        NodeEvent::Looking { .. }
+        | NodeEvent::Voted { .. }
+        | NodeEvent::Elected { .. }
+        | NodeEvent::Leading { .. }
+        | NodeEvent::Following { .. }
+        | NodeEvent::Retiring { .. }
+        | NodeEvent::Lost { .. }
+        | NodeEvent::Malformed { .. }
+        | NodeEvent::MembersDiffer { .. }
+        | NodeEvent::Network(_) => String::new(),
+    }
+}
+
+fn why_turned_away(refusal: &Refusal) -> String {
+    refusal.to_string()
+}
+
+fn gave_up(leader: ServerId, why: &GiveUp) -> String {
+    match why {
+        GiveUp::Overtaken { epoch } => {
+            format!(
+                "epoch {epoch} of {leader} came to nothing: a voter has promised to a newer one"
+            )
+        }
+        GiveUp::NoEpochLeft => {
+            "there is no epoch after the largest one: begin a new ensemble in new directories"
+                .to_owned()
+        }
+        GiveUp::Disk => "elected, and the epoch cannot be written: another has to lead".to_owned(),
+        GiveUp::OldLeader { epoch, ours } => {
+            format!("{leader} proposes epoch {epoch}, and this member has followed {ours} already")
+        }
+        GiveUp::OtherEnsemble { theirs, ours } => format!(
+            "{leader} and this member belong to two ensembles, {theirs} and {ours}: was a data directory used for another \
+             list of members before? Name a new one with --data-dir"
+        ),
+        GiveUp::RealLeader => format!("{leader} is a ZooKeeper server"),
+        GiveUp::Refused { reason } => format!("{leader} does not let this member in: {reason}"),
+        GiveUp::Misfit => format!("{leader} said what does not fit; the connection was ended"),
+        GiveUp::Released { epoch } => format!("{leader} has given epoch {epoch} up"),
+    }
+}

@@ -1,0 +1,148 @@
+//! [`LeadershipConfig`]: what a node needs to know to lead and to follow.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use ballotbox_actors::kit::{Address, Exit, mailbox, spawn};
+use ballotbox_core::{
+    UntrustedText,
+    leadership::{DirectoryId, EnsembleId, Identity, LeadershipTiming, Record},
+};
+
+use super::NodeConfig;
+use crate::{
+    Epoch,
+    node::store::{
+        self, EpochDirectory, EpochStore, Layout, MemoryFiles, OpenError, Opened, Place, RealFiles,
+        Seed, StoreError, StoreMsg, StoreReport,
+    },
+};
+
+/// How a node leads and follows.
+#[derive(Clone, Debug)]
+pub struct LeadershipConfig {
+    /// Where its epochs are kept.
+    pub keep: Keep,
+    /// The waits.
+    pub timing: LeadershipTiming,
+    /// The directory has no past, says its operator: a quorum of such members begins a new ensemble without the others.
+    pub new_ensemble: bool,
+    /// The epoch above which a new ensemble begins; 0 for none.
+    pub epoch_floor: Epoch,
+    /// A name that all members of the ensemble share; empty for none.
+    pub ensemble_name: Arc<str>,
+    /// When it is stopped as leader: how long its work may take to end.
+    pub stop_within: Duration,
+}
+
+/// Where a member keeps its epochs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Keep {
+    /// In this directory, which is made if there is none. An epoch that was promised outlives the process and the machine.
+    InDirectory(PathBuf),
+    /// In the `dataDir` of a zoo.cfg: the epochs where a real server has them.
+    InZooKeepersDirectory(PathBuf),
+    /// In memory, for plays and tests: it begins with this record, and forgets it.
+    InMemory(Record),
+}
+
+impl LeadershipConfig {
+    /// With default waits.
+    pub fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            timing: LeadershipTiming::default(),
+            new_ensemble: false,
+            epoch_floor: Epoch::default(),
+            ensemble_name: Arc::from(""),
+            stop_within: Duration::from_secs(1),
+        }
+    }
+
+    /// Opens what the epochs are kept in.
+    pub(in crate::node) async fn open(&self, config: &NodeConfig) -> Result<Kept, OpenError> {
+        let epoch = config.history.epoch;
+        let new = Record { accepted: epoch, current: epoch, ..Record::default() };
+        let seed = |record| Seed { directory: DirectoryId(drawn()), record };
+        let (directory, layout) = match &self.keep {
+            Keep::InMemory(record) => {
+                let (directory, opened) =
+                    store::open_in_memory(MemoryFiles::default(), config.me, seed(*record))?;
+                return Ok(Kept { directory: Directory::InMemory(directory), opened });
+            }
+            Keep::InDirectory(path) => (path.clone(), Layout::Plain),
+            Keep::InZooKeepersDirectory(path) => (path.clone(), Layout::ZooKeeper),
+        };
+        let place = Place { directory, layout };
+        let (directory, opened) = store::open(place, config.me, seed(new)).await?;
+        Ok(Kept { directory: Directory::OnDisk(directory), opened })
+    }
+
+    /// Who the node is at the quorum port.
+    pub(in crate::node) fn identity(&self, config: &NodeConfig, opened: &Opened) -> Identity {
+        Identity {
+            directory: opened.directory,
+            incarnation: opened.incarnation,
+            new_ensemble: self.new_ensemble,
+            epoch_floor: self.epoch_floor,
+            ensemble_name: Arc::clone(&self.ensemble_name),
+            members: Arc::clone(&config.config_text),
+            drawn: EnsembleId(drawn()),
+        }
+    }
+}
+
+/// A number that nobody else draws: its source is the operating system's.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// What the epochs are kept in, opened.
+#[derive(Debug)]
+pub(in crate::node) struct Kept {
+    directory: Directory,
+    pub(in crate::node) opened: Opened,
+}
+
+#[derive(Debug)]
+enum Directory {
+    OnDisk(EpochDirectory<RealFiles>),
+    InMemory(EpochDirectory<MemoryFiles>),
+}
+
+impl Kept {
+    /// Where it is, if it is on disk.
+    pub(in crate::node) fn path(&self) -> Option<UntrustedText> {
+        match self.directory {
+            Directory::OnDisk(_) => Some(self.opened.path.clone()),
+            Directory::InMemory(_) => None,
+        }
+    }
+
+    /// Starts the actor that stores in it.
+    pub(in crate::node) fn start<U, P>(
+        self,
+        user: Address<U>,
+        parent: Address<P>,
+        report: impl FnOnce(Exit<(), StoreError>) -> P + Send + 'static,
+    ) -> Address<StoreMsg>
+    where
+        U: From<StoreReport> + Send + 'static,
+        P: Send + 'static,
+    {
+        let (address, orders) = mailbox();
+        match self.directory {
+            Directory::OnDisk(directory) => {
+                spawn(EpochStore::new(directory, user), orders, parent, report);
+            }
+            Directory::InMemory(directory) => {
+                spawn(EpochStore::new(directory, user), orders, parent, report);
+            }
+        }
+        address
+    }
+}

@@ -1,0 +1,412 @@
+//! [`LeadershipDriver`]: the actor around the [`Leadership`].
+//!
+//! It turns what the star, the store and the elector report into events of the core, and the core's actions into packets,
+//! stores, orders for the elector and news for the herald. Programs that wait to lead wait here.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ballotbox_actors::{
+    DialError, StarAddress, StarEvent, StarHeard,
+    kit::{Actor, Address, Mailbox, Wake, clock},
+};
+use ballotbox_core::{
+    Core, ServerId, Sparingly, UntrustedText,
+    leadership::{
+        Action, Event, LeaderWord, Leadership, LearnerWord, Moment, Refusal, RefusalKind, Report,
+        SessionId, Stage, Timed, WordError,
+    },
+    wire::QuorumPacket,
+};
+
+use super::{
+    LeadershipStatus, NodeEvent,
+    elector::ElectorMsg,
+    herald::HeraldMsg,
+    leadership::{LeadMsg, Tenure},
+    store::{StoreMsg, StoreReport},
+};
+use crate::Round;
+
+/// What a [`LeadershipDriver`] can be told.
+#[derive(Debug)]
+pub(super) enum DriverMsg {
+    /// By the star.
+    Heard(StarHeard),
+    Star(StarEvent),
+    /// By the store.
+    Store(StoreReport),
+    /// By the elector.
+    Looking,
+    Elected {
+        leader: ServerId,
+        round: Round,
+    },
+    /// By programs that want to lead, or do.
+    Lead(LeadMsg),
+    /// By the supervisor.
+    Stop,
+}
+
+/// Runs the leadership of one node.
+#[derive(Debug)]
+pub(super) struct LeadershipDriver {
+    core: Leadership,
+    started: Instant,
+    star: StarAddress,
+    store: Address<StoreMsg>,
+    elector: Address<ElectorMsg>,
+    herald: Address<HeraldMsg>,
+    /// Those who wait to lead, and the one that does.
+    tenure: Tenure,
+    stop_within: Duration,
+    /// Words that were no words, of the leader, and of all learners together.
+    malformed: BTreeMap<bool, Sparingly>,
+    turned_away: BTreeMap<RefusalKind, Sparingly>,
+    /// Attempts to reach a leader that have failed.
+    unreached: Sparingly,
+    /// Where the learner comes from that is being decided about.
+    arriving: Option<SocketAddr>,
+    events: Vec<(Instant, NodeEvent)>,
+    /// What the herald was last told.
+    told: Arc<LeadershipStatus>,
+    status: LeadershipStatus,
+    looking_since: Option<Instant>,
+}
+
+/// The others that a driver talks to.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) star: StarAddress,
+    pub(super) store: Address<StoreMsg>,
+    pub(super) elector: Address<ElectorMsg>,
+    pub(super) herald: Address<HeraldMsg>,
+}
+
+impl LeadershipDriver {
+    pub(super) fn new(
+        core: Leadership,
+        stop_within: Duration,
+        status: LeadershipStatus,
+        myself: Address<DriverMsg>,
+        surroundings: Surroundings,
+    ) -> Self {
+        let Surroundings { star, store, elector, herald } = surroundings;
+        let started = clock::now();
+        Self {
+            core,
+            started,
+            star,
+            store,
+            elector,
+            herald,
+            tenure: Tenure::new(started, myself),
+            stop_within,
+            malformed: BTreeMap::new(),
+            turned_away: BTreeMap::new(),
+            unreached: Sparingly::default(),
+            arriving: None,
+            events: Vec::new(),
+            told: Arc::default(),
+            status,
+            looking_since: None,
+        }
+    }
+}
+
+impl Actor for LeadershipDriver {
+    type Msg = DriverMsg;
+    type Output = ();
+    type Error = Infallible;
+
+    async fn run(mut self, mut mailbox: Mailbox<DriverMsg>) -> Result<(), Infallible> {
+        self.tell_herald();
+        while !self.core.has_stopped() {
+            match mailbox.next_until(self.deadline()).await {
+                Wake::Told(message) => self.hear(message),
+                Wake::Closed => self.decide(Event::Stop { within: Duration::ZERO }),
+                Wake::Due => self.decide(Event::Tick),
+            }
+            if mailbox.is_empty() {
+                self.tell_herald();
+            }
+        }
+        self.tell_herald();
+        Ok(())
+    }
+}
+
+impl LeadershipDriver {
+    fn hear(&mut self, message: DriverMsg) {
+        match message {
+            DriverMsg::Heard(StarHeard { session, packet }) => self.hear_packet(session, &packet),
+            DriverMsg::Star(event) => self.hear_star(event),
+            DriverMsg::Store(StoreReport::Stored { ticket, .. }) => {
+                self.status.disk = None;
+                self.decide(Event::Stored { ticket });
+            }
+            DriverMsg::Store(StoreReport::Failed { ticket, error }) => {
+                let error = UntrustedText::new(error);
+                if self.status.disk.as_ref() != Some(&error) {
+                    self.note(NodeEvent::CannotStore { error: error.clone() });
+                }
+                self.status.disk = Some(error);
+                self.decide(Event::StoreFailed { ticket });
+            }
+            DriverMsg::Looking => {
+                self.looking_since.get_or_insert_with(clock::now);
+                self.decide(Event::Unelected);
+            }
+            DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
+            DriverMsg::Lead(message) => self.hear_program(message),
+            DriverMsg::Stop => self.decide(Event::Stop { within: self.stop_within }),
+        }
+    }
+
+    fn hear_star(&mut self, event: StarEvent) {
+        match event {
+            StarEvent::Arrived { session, first, from } => match LearnerWord::from_packet(&first) {
+                Ok(LearnerWord::Info(info)) => {
+                    self.arriving = Some(from);
+                    self.decide(Event::Arrived { session, info });
+                    self.arriving = None;
+                }
+                Ok(
+                    LearnerWord::AckEpoch { .. }
+                    | LearnerWord::Ack { .. }
+                    | LearnerWord::Pong { .. }
+                    | LearnerWord::Other,
+                ) => self.star.close(session),
+                Err(error) => {
+                    self.note_malformed(session, error);
+                    self.star.close(session);
+                }
+            },
+            // Our introduction was said with the dial.
+            StarEvent::Dialled { .. } => {}
+            StarEvent::DialFailed { session, error, refused } => {
+                self.note_unreached(&error);
+                self.decide(Event::DialFailed { session, refused });
+            }
+            StarEvent::Alive { session } => self.decide(Event::Alive { session }),
+            StarEvent::Ended { session, .. } => self.decide(Event::Ended { session }),
+        }
+    }
+
+    fn hear_packet(&mut self, session: SessionId, packet: &QuorumPacket) {
+        let event = match session {
+            SessionId::Accepted(_) => {
+                LearnerWord::from_packet(packet).map(|word| Event::LearnerSaid { session, word })
+            }
+            SessionId::Dialled(_) => {
+                LeaderWord::from_packet(packet).map(|word| Event::LeaderSaid { session, word })
+            }
+        };
+        match event {
+            Ok(event) => self.decide(event),
+            Err(error) => {
+                self.note_malformed(session, error);
+                self.star.close(session);
+                self.decide(Event::Ended { session });
+            }
+        }
+    }
+
+    fn hear_program(&mut self, message: LeadMsg) {
+        match message {
+            LeadMsg::Wait { reply } => {
+                self.tenure.wait(reply);
+                self.hand_out();
+            }
+            LeadMsg::Confirm { epoch, reply } => {
+                if self.core.leads().is_some_and(|(leading, _)| leading == epoch) {
+                    let (pings, _) = self.core.pings();
+                    self.tenure.confirm(pings + 1, reply);
+                    self.decide(Event::Confirm);
+                }
+            }
+            LeadMsg::Dropped { epoch } => {
+                if self.tenure.dropped(epoch) {
+                    self.decide(Event::WorkGoesOn(false));
+                    if self.core.leads().is_some_and(|(leading, _)| leading == epoch) {
+                        self.decide(Event::Resign { within: Duration::ZERO });
+                    }
+                }
+            }
+        }
+    }
+
+    /// If we lead, and somebody waits to, it begins its work.
+    fn hand_out(&mut self) {
+        if self.core.is_retiring() {
+            return;
+        }
+        if let Some((epoch, until)) = self.core.leads() {
+            self.tenure.extend(until.0);
+            if self.tenure.hand_out(epoch) {
+                self.decide(Event::WorkGoesOn(true));
+            }
+        }
+    }
+
+    fn decide(&mut self, event: Event) {
+        let at = Moment(clock::now().saturating_duration_since(self.started));
+        let actions = self.core.actions_on(Timed { at, event });
+        let mut words = Vec::new();
+        for action in actions {
+            self.perform(action, &mut words);
+        }
+        self.say(&mut words);
+        if let Some((_, until)) = self.core.leads() {
+            self.tenure.extend(until.0);
+            self.tenure.answered(self.core.pings().1);
+        }
+    }
+
+    fn perform(&mut self, action: Action, words: &mut Words) {
+        match action {
+            Action::Dial { session, leader, info } => {
+                if let Some(first) = LearnerWord::Info(info).to_packet() {
+                    self.star.dial(session, leader, first);
+                }
+            }
+            Action::Tell { session, word } => add(words, session, word.to_packet()),
+            Action::Say { session, word } => add(words, session, word.to_packet()),
+            Action::Close { session } => {
+                self.say(words);
+                self.star.close(session);
+            }
+            Action::Store { ticket, record } => {
+                let _ = self.store.tell(StoreMsg::Store { ticket, record });
+            }
+            Action::Established { leader, round, epoch } => {
+                self.order(ElectorMsg::Established { leader, round, epoch });
+            }
+            Action::LookAgain { leader, round, gone } => {
+                self.order(ElectorMsg::LookAgain { leader, round, gone });
+            }
+            Action::EpochStored(epoch) => self.order(ElectorMsg::EpochStored(epoch)),
+            Action::Stand(stands) => self.order(ElectorMsg::Stand(stands)),
+            Action::Report(report) => self.report(report),
+            Action::Stopped => {}
+        }
+    }
+
+    /// Sends what was said on each session with one write.
+    fn say(&self, words: &mut Words) {
+        for (session, packets) in words.drain(..) {
+            self.star.say(session, packets);
+        }
+    }
+
+    fn order(&self, order: ElectorMsg) {
+        let _ = self.elector.tell(order);
+    }
+
+    fn report(&mut self, report: Report) {
+        let event = match report {
+            Report::Leading { epoch } => {
+                let took = self.took();
+                self.note(NodeEvent::Leading { epoch, took });
+                return self.hand_out();
+            }
+            Report::Following { leader, epoch, counts } => {
+                self.looking_since = None;
+                NodeEvent::Following { leader, epoch, counts }
+            }
+            Report::Retiring { epoch } => NodeEvent::Retiring { epoch },
+            Report::Lost { epoch, cause } => {
+                self.tenure.lose(cause);
+                self.looking_since = Some(clock::now());
+                NodeEvent::Lost { epoch, cause }
+            }
+            Report::Waiting { leader, missing } => NodeEvent::WaitingFor { leader, missing },
+            Report::TurnedAway { peer, refusal } => return self.turned_away(peer, refusal),
+            Report::GaveUp { leader, why } => NodeEvent::GaveUp { leader, why },
+            Report::NotEstablished { leader } => NodeEvent::NotEstablished { leader },
+            Report::BesideRealServer { peer } => NodeEvent::BesideRealServer { peer },
+            Report::Recorded => NodeEvent::Recorded,
+        };
+        self.note(event);
+    }
+
+    /// How long it took, since we began to look.
+    fn took(&mut self) -> Duration {
+        let since = self.looking_since.take();
+        since.map(|since| clock::now().saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    fn turned_away(&mut self, peer: Option<ServerId>, refusal: Refusal) {
+        let from = self.arriving;
+        if let Some(times) = self.turned_away.entry(refusal.kind()).or_default().count() {
+            self.note(NodeEvent::LearnerTurnedAway { peer, from, refusal, times });
+        }
+    }
+
+    fn note_malformed(&mut self, session: SessionId, error: WordError) {
+        let from_leader = matches!(session, SessionId::Dialled(_));
+        if let Some(times) = self.malformed.entry(from_leader).or_default().count() {
+            self.note(NodeEvent::MalformedPacket { from_leader, error, times });
+        }
+    }
+
+    fn note_unreached(&mut self, error: &DialError) {
+        let Stage::Joining { leader } = self.core.stage() else { return };
+        if let Some(times) = self.unreached.count() {
+            let error = error.clone();
+            self.note(NodeEvent::LeaderUnreached { leader, error, times });
+        }
+    }
+
+    fn note(&mut self, event: NodeEvent) {
+        self.events.push((clock::now(), event));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.core.next_deadline().map(|at| self.started + at.0)
+    }
+
+    fn tell_herald(&mut self) {
+        self.status.update(&self.core);
+        if !self.events.is_empty() || self.status != *self.told {
+            self.told = Arc::new(self.status.clone());
+            let events = std::mem::take(&mut self.events);
+            let status = Arc::clone(&self.told);
+            let _ = self.herald.tell(HeraldMsg::Leadership { events, status });
+        }
+    }
+}
+
+/// What is to be said, in order, together for each session.
+type Words = Vec<(SessionId, Vec<QuorumPacket>)>;
+
+fn add(words: &mut Words, session: SessionId, packet: Option<QuorumPacket>) {
+    let Some(packet) = packet else { return };
+    match words.iter_mut().find(|(to, _)| *to == session) {
+        Some((_, packets)) => packets.push(packet),
+        None => words.push((session, vec![packet])),
+    }
+}
+
+impl From<StarHeard> for DriverMsg {
+    fn from(heard: StarHeard) -> Self {
+        Self::Heard(heard)
+    }
+}
+
+impl From<StarEvent> for DriverMsg {
+    fn from(event: StarEvent) -> Self {
+        Self::Star(event)
+    }
+}
+
+impl From<StoreReport> for DriverMsg {
+    fn from(report: StoreReport) -> Self {
+        Self::Store(report)
+    }
+}

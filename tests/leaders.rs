@@ -1,0 +1,190 @@
+//! Nodes that lead and follow, in this process, over real sockets.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_std::task::block_on;
+use ballotbox::{
+    Epoch, Node, NodeConfig, ServerId,
+    leadership::{LostBecause, Record},
+    node::{Keep, LeadershipConfig, NodeEvent, Status},
+};
+
+use crate::common::{Lab, id, patiently};
+
+/// A member that keeps its epochs in memory, and is known to the ensemble.
+fn known(lab: &mut Lab, number: u64) -> NodeConfig {
+    in_memory(lab, number, Record { recorded: true, ..Record::default() })
+}
+
+fn in_memory(lab: &mut Lab, number: u64, record: Record) -> NodeConfig {
+    let mut config = lab.config(number);
+    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(record)));
+    config
+}
+
+async fn start_all(lab: &mut Lab, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, Node> {
+    let mut nodes = BTreeMap::new();
+    for number in numbers {
+        nodes.insert(number, Node::start(known(lab, number)).await.unwrap());
+    }
+    nodes
+}
+
+async fn until(node: &Node, wished: impl Fn(&Status) -> bool + Send) -> Status {
+    patiently(node.watch().until(wished)).await.unwrap()
+}
+
+/// Waits until all of these believe in one leader, and returns it with its epoch.
+async fn agreed(nodes: &BTreeMap<u64, Node>) -> (ServerId, Epoch) {
+    loop {
+        let mut leaders = Vec::new();
+        for node in nodes.values() {
+            leaders.push(until(node, |status| status.leader().is_some()).await.leader());
+        }
+        leaders.dedup();
+        if let [Some(leader)] = leaders[..] {
+            return leader;
+        }
+    }
+}
+
+#[test]
+fn three_members_have_one_leader_in_one_epoch_and_the_next_one_has_the_next() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let mut nodes = start_all(&mut lab, 1..=3).await;
+        let (leader, epoch) = agreed(&nodes).await;
+        assert_eq!((leader, epoch), (id(3), Epoch(1)));
+        nodes.remove(&3).unwrap().stop().await.unwrap();
+        for node in nodes.values() {
+            until(node, |status| status.leader() == Some((id(2), Epoch(2)))).await;
+        }
+    });
+}
+
+#[test]
+fn a_leadership_is_a_handle_with_a_token_and_goes_to_another_when_it_is_dropped() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let mut nodes = start_all(&mut lab, 1..=3).await;
+        agreed(&nodes).await;
+        let mut leadership = patiently(nodes[&3].lead()).await.unwrap();
+        assert_eq!(leadership.token(), 1);
+        assert!(leadership.is_valid());
+        assert_eq!(leadership.remaining(), None);
+        patiently(leadership.confirm()).await.unwrap();
+        drop(leadership);
+        let mut leadership = patiently(nodes[&2].lead()).await.unwrap();
+        assert_eq!(leadership.token(), 2);
+        // No quorum is left.
+        for number in [1, 3] {
+            nodes.remove(&number).unwrap().stop().await.unwrap();
+        }
+        assert_eq!(patiently(leadership.lost()).await, LostBecause::QuorumLost);
+        assert!(!leadership.is_valid());
+    });
+}
+
+#[test]
+fn work_is_dropped_when_the_leadership_is_lost() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let mut nodes = start_all(&mut lab, 1..=3).await;
+        agreed(&nodes).await;
+        let leadership = patiently(nodes[&3].lead()).await.unwrap();
+        let work = leadership.run(futures::future::pending::<()>());
+        for number in [1, 2] {
+            nodes.remove(&number).unwrap().stop().await.unwrap();
+        }
+        let lost = patiently(work).await.unwrap_err();
+        assert_eq!((lost.epoch, lost.cause), (Epoch(1), LostBecause::QuorumLost));
+    });
+}
+
+#[test]
+fn work_that_ends_returns_what_came_of_it() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let node = Node::start(known(&mut lab, 1)).await.unwrap();
+        let leadership = patiently(node.lead()).await.unwrap();
+        assert_eq!(patiently(leadership.run(async { 7 })).await, Ok(7));
+    });
+}
+
+#[test]
+fn a_new_ensemble_says_whom_it_waits_for() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let mut new = |number| in_memory(&mut lab, number, Record::default());
+        let one = Node::start(new(1)).await.unwrap();
+        let two = Node::start(new(2)).await.unwrap();
+        let mut watch = one.watch();
+        let missing = patiently(async {
+            loop {
+                let news = watch.news().await.unwrap();
+                let waits = news.events.into_iter().find_map(|occurrence| {
+                    let NodeEvent::WaitingFor { missing, .. } = occurrence.event else {
+                        return None;
+                    };
+                    Some(missing)
+                });
+                if let Some(missing) = waits {
+                    return missing;
+                }
+            }
+        });
+        assert_eq!(missing.await, [id(3)].into());
+        let three = Node::start(new(3)).await.unwrap();
+        let epoch = until(&three, |status| status.leader().is_some()).await.leader().unwrap().1;
+        for node in [&one, &two] {
+            until(node, |status| status.leader().is_some_and(|(_, led)| led == epoch)).await;
+        }
+    });
+}
+
+#[test]
+fn epochs_outlive_the_process_on_disk() {
+    block_on(async {
+        let directory =
+            std::env::temp_dir().join(format!("ballotbox-epochs-{}", std::process::id()));
+        let mut epochs = Vec::new();
+        for _ in 0..3 {
+            let mut lab = Lab::voters(1);
+            let config = lab.config(1).data_dir(&directory);
+            let node = Node::start(config).await.unwrap();
+            epochs.push(until(&node, |status| status.leader().is_some()).await.leader().unwrap().1);
+            node.stop().await.unwrap();
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(epochs, [Epoch(1), Epoch(2), Epoch(3)]);
+    });
+}
+
+#[test]
+fn a_member_with_another_name_for_the_ensemble_is_not_let_in() {
+    block_on(async {
+        let mut lab = Lab::voters(3);
+        let nodes = start_all(&mut lab, [2, 3]).await;
+        agreed(&nodes).await;
+        let mut config = known(&mut lab, 1);
+        let leadership = config.leadership.as_mut().unwrap();
+        leadership.ensemble_name = Arc::from("other");
+        leadership.timing.retry = Duration::from_millis(10);
+        let one = Node::start(config).await.unwrap();
+        let mut watch = one.watch();
+        patiently(async {
+            loop {
+                let news = watch.news().await.unwrap();
+                let told = news
+                    .events
+                    .iter()
+                    .any(|occurrence| matches!(occurrence.event, NodeEvent::GaveUp { .. }));
+                if told {
+                    return;
+                }
+            }
+        })
+        .await;
+        assert_eq!(one.watch().status().await.unwrap().leader(), None);
+    });
+}
