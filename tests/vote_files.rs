@@ -102,6 +102,7 @@ fn a_file_is_read_into_checked_values() {
         Expectation {
             by: ms(1500),
             leader: Some(ExpectedLeader::Nobody),
+            epoch: None,
             following: vec![],
             observing: vec![],
             looking: vec![id(1)],
@@ -490,4 +491,76 @@ proptest! {
             Err(error) => prop_assert!(!error.to_string().contains('\n')),
         }
     }
+}
+
+#[test]
+fn leadership_is_played_unless_the_file_says_otherwise() {
+    let file = read(
+        r#"{"ensemble":"Ödland","members":[{"id":1,"new":true},{"id":2,"vote":{"epoch":3}}],
+            "timing":{"ping_ms":50,"silence_ms":400,"establish_ms":900},
+            "steps":[{"at_ms":0,"start":[1]},{"at_ms":1,"fill":[1,2]},{"at_ms":2,"free":[1]},
+                     {"at_ms":3,"wipe":[2]},{"at_ms":4,"resign":{"id":1}}],
+            "expect":[{"by_ms":9,"leader":2,"epoch":4}],
+            "faults":{"until_ms":9,"wipes":1,"disk_full":2,"disk_stalls":3}}"#,
+    );
+    assert!(file.leadership && file.new_disks == [id(1)].into());
+    assert_eq!(&*file.ensemble_name, "Ödland");
+    let timing = file.timing.leadership;
+    assert_eq!([timing.ping, timing.silence, timing.establish], [50, 400, 900].map(ms));
+    assert_eq!(file.steps[1].operation, Operation::Fill(vec![id(1), id(2)]));
+    assert_eq!(file.steps[2].operation, Operation::Free(vec![id(1)]));
+    assert_eq!(file.steps[3].operation, Operation::Wipe(vec![id(2)]));
+    assert_eq!(file.steps[4].operation, Operation::Resign(id(1)));
+    assert_eq!(file.expectations[0].epoch, Some(Epoch(4)));
+    let told = file.faults.as_ref().unwrap().to_string();
+    assert!(told.starts_with("1 wipe, 2 disk full, 3 disk stalls, until 9 ms; "), "{told}");
+    assert_eq!(read(&file.to_json()), file, "{}", file.to_json());
+    let alone = read(r#"{"leadership":false,"members":[{"id":1}]}"#);
+    assert!(!alone.leadership && read(&alone.to_json()) == alone);
+}
+
+#[test]
+fn what_leadership_cannot_play_is_refused() {
+    let alone = |rest: &str| format!(r#"{{"leadership":false,"members":[{{"id":1}}],{rest}}}"#);
+    let without = "without leadership there is no such thing";
+    for (rest, path) in [
+        (r#""steps":[{"at_ms":0,"start":[1]},{"at_ms":1,"fill":[1]}]"#, "steps[1].fill[0]"),
+        (r#""steps":[{"at_ms":0,"start":[1]},{"at_ms":1,"resign":{"id":1}}]"#, "steps[1].resign"),
+        (r#""expect":[{"by_ms":1,"leader":1,"epoch":1}]"#, "expect[0].epoch"),
+        (r#""faults":{"until_ms":1,"disk_full":1}"#, "faults.disk_full"),
+        (r#""faults":{"until_ms":1,"disk_stalls":1}"#, "faults.disk_stalls"),
+    ] {
+        refused_with(&alone(rest), &[path, without]);
+    }
+    let new = r#"{"leadership":false,"members":[{"id":1,"new":true}]}"#;
+    refused_with(new, &["members[0].new", without]);
+    let new = r#"{"members":[{"id":1,"new":true,"vote":{"epoch":1}}]}"#;
+    refused_with(new, &["members[0].new", "expected epoch 0"]);
+    let new = r#"{"members":[{"id":1},{"id":2,"role":"observer","new":true}]}"#;
+    refused_with(new, &["members[1].new", "2 is an observer and keeps no epochs"]);
+    for name in [String::new(), "x".repeat(101), "a\\nb".into()] {
+        refused_with(
+            &format!(r#"{{"ensemble":"{name}","members":[{{"id":1}}]}}"#),
+            &["ensemble", "1 to 100 characters"],
+        );
+    }
+    let hasty = r#"{"members":[{"id":1}],"timing":{"ping_ms":300,"silence_ms":500}}"#;
+    refused_with(hasty, &["timing.silence_ms", "500 is less than twice ping_ms, 300"]);
+    refused_with(&expecting(r#"{"by_ms":1,"leader":null,"epoch":1}"#), &["expect[0].epoch"]);
+    let started = r#"{"at_ms":0,"start":[1,2,4]}"#;
+    for (step, path, what) in [
+        (r#"{"wipe":[1]}"#, "wipe[0]", "1 runs at this point"),
+        (r#"{"free":[1]}"#, "free[0]", "the disk of 1 is not full"),
+        (r#"{"fill":[3],"wipe":[3]}"#, "steps[1]", "both wipe and fill"),
+        (r#"{"resign":{"id":3}}"#, "resign.id", "3 does not run"),
+        (r#"{"resign":{"id":4}}"#, "resign.id", "4 is an observer"),
+        (r#"{"resign":{"id":1,"to":9}}"#, "resign.to", "no member has id 9"),
+        (r#"{"resign":{"id":1,"to":2}}"#, "resign.to", "cannot choose who comes after it yet"),
+        (r#"{"resign":{"id":1,"too":2}}"#, "resign", "unknown field `too`"),
+    ] {
+        let step = step.replacen('{', r#"{"at_ms":1,"#, 1);
+        refused_with(&with_steps(&format!("{started},{step}")), &[path, what]);
+    }
+    let twice = r#"{"at_ms":1,"fill":[1]},{"at_ms":1,"fill":[1]}"#;
+    refused_with(&with_steps(&format!("{started},{twice}")), &["full already"]);
 }

@@ -158,9 +158,11 @@ fn row(member: &MemberReport) -> Vec<String> {
 
 fn row_style(member: &MemberReport) -> Style {
     match member.state {
-        MemberState::Leading => GOOD,
+        MemberState::Leading { .. } => GOOD,
         MemberState::Down => FAINT,
-        MemberState::Looking | MemberState::Following(_) | MemberState::Observing(_) => PLAIN,
+        MemberState::Looking | MemberState::Following { .. } | MemberState::Observing { .. } => {
+            PLAIN
+        }
     }
 }
 

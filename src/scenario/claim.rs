@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{ServerId, election::Epoch};
 
 use super::vote_file::MemberState;
 use crate::Ensemble;
@@ -21,18 +21,21 @@ pub(super) type States = BTreeMap<ServerId, MemberState>;
 pub(super) struct Claim {
     /// The member.
     pub(super) leader: ServerId,
+    /// The epoch it leads in; `None` where the election is played alone.
+    pub(super) epoch: Option<Epoch>,
     /// The members that believe it, itself among them.
     pub(super) believers: BTreeSet<ServerId>,
 }
 
 /// All claims there are at present.
 pub(super) fn claims(states: &States) -> impl Iterator<Item = Claim> {
-    let leading = states.iter().filter(|(_, state)| **state == MemberState::Leading);
-    leading.map(|(leader, _)| {
+    let leading = states.iter().filter(|(_, state)| state.leads());
+    leading.map(|(leader, state)| {
+        let epoch = state.epoch();
         let believes = |(id, state): (&ServerId, &MemberState)| {
-            (state.leader_of(*id) == Some(*leader)).then_some(*id)
+            (state.leader_of(*id) == Some(*leader) && state.epoch() == epoch).then_some(*id)
         };
-        Claim { leader: *leader, believers: states.iter().filter_map(believes).collect() }
+        Claim { leader: *leader, epoch, believers: states.iter().filter_map(believes).collect() }
     })
 }
 
@@ -55,10 +58,20 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
-    use MemberState::{Down, Following, Leading, Looking, Observing};
-
     use super::*;
     use crate::Member;
+
+    const DOWN: MemberState = MemberState::Down;
+    const LOOKING: MemberState = MemberState::Looking;
+    const LEADING: MemberState = MemberState::Leading { epoch: None };
+
+    fn following(leader: u64) -> MemberState {
+        MemberState::Following { leader: id(leader), epoch: None }
+    }
+
+    fn observing(leader: u64) -> MemberState {
+        MemberState::Observing { leader: id(leader), epoch: None }
+    }
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
@@ -73,9 +86,9 @@ mod tests {
         let leader = |members: &[(u64, MemberState)]| {
             foremost(&states(members)).map(|claim| claim.leader.number())
         };
-        assert_eq!(leader(&[(1, Leading), (2, Leading), (3, Following(id(1)))]), Some(1));
-        assert_eq!(leader(&[(1, Leading), (2, Leading)]), Some(2));
-        assert_eq!(leader(&[(1, Following(id(2))), (2, Looking), (4, Observing(id(2)))]), None);
+        assert_eq!(leader(&[(1, LEADING), (2, LEADING), (3, following(1))]), Some(1));
+        assert_eq!(leader(&[(1, LEADING), (2, LEADING)]), Some(2));
+        assert_eq!(leader(&[(1, following(2)), (2, LOOKING), (4, observing(2))]), None);
     }
 
     #[test]
@@ -85,16 +98,24 @@ mod tests {
         let established = |members: &[(u64, MemberState)]| {
             claims(&states(members)).any(|claim| claim.has_quorum(&ensemble))
         };
-        assert!(established(&[(1, Following(id(2))), (2, Leading), (3, Down)]));
-        assert!(!established(&[(1, Looking), (2, Leading), (4, Observing(id(2)))]));
-        assert!(!established(&[(1, Following(id(2))), (2, Looking), (3, Following(id(2)))]));
+        assert!(established(&[(1, following(2)), (2, LEADING), (3, DOWN)]));
+        assert!(!established(&[(1, LOOKING), (2, LEADING), (4, observing(2))]));
+        assert!(!established(&[(1, following(2)), (2, LOOKING), (3, following(2))]));
     }
 
     #[test]
     fn members_agree_if_all_of_them_believe_one_claim() {
-        let states = states(&[(1, Following(id(2))), (2, Leading), (3, Looking)]);
+        let states = states(&[(1, following(2)), (2, LEADING), (3, LOOKING)]);
         let claim = foremost(&states).unwrap();
         assert!(claim.is_shared_by([1, 2].map(id).into_iter()));
         assert!(!claim.is_shared_by(states.keys().copied()));
+    }
+
+    #[test]
+    fn who_follows_in_another_epoch_believes_another_claim() {
+        let leading = MemberState::Leading { epoch: Some(Epoch(3)) };
+        let behind = MemberState::Following { leader: id(2), epoch: Some(Epoch(2)) };
+        let claim = foremost(&states(&[(1, behind), (2, leading)])).unwrap();
+        assert_eq!((claim.epoch, claim.believers), (Some(Epoch(3)), [id(2)].into()));
     }
 }

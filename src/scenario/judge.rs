@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::scenario::vote_file::VoteFile;
 
-    const LEADING: MemberState = MemberState::Leading;
+    const LEADING: MemberState = MemberState::Leading { epoch: None };
     const LOOKING: MemberState = MemberState::Looking;
 
     fn ms(millis: u64) -> Duration {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_the_last_step_found_true_may_be_what_it_changes() {
         let mut judge = judge(r#"{"by_ms":500,"leader":1}"#);
-        let before = states(LEADING, MemberState::Following(id(1)));
+        let before = states(LEADING, MemberState::Following { leader: id(1), epoch: None });
         assert_eq!(judge.look(ms(100), &before), [], "1 is killed now");
         let found = states(MemberState::Down, LOOKING);
         assert_eq!(judge.look(ms(110), &found), []);

@@ -6,14 +6,17 @@
 //! | field | meaning |
 //! | --- | --- |
 //! | `title` | free text, optional |
+//! | `leadership` | `false` plays the election alone; otherwise an elected voter leads once a quorum keeps its epoch |
+//! | `ensemble` | a name that all members of one ensemble share, optional |
 //! | `members[].id` | server id, 0 to 2^63-2, unique |
 //! | `members[].role` | `voter` (default) or `observer` |
 //! | `members[].weight`, `.group` | hierarchical quorums; a voter of weight 0 never leads |
 //! | `members[].vote` | `zxid` (number or hex string) and `epoch` the member votes with; 0 and 0 if left out |
 //! | `members[].election`, `.quorum` | `host:port`; a free loopback port if left out |
-//! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`; all optional |
-//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `block`, `heal` |
-//! | `expect[]` | by `by_ms` and until the next step: `leader`, `following`, `observing`, `looking` |
+//! | `members[].new` | `true`: the disk of this voter is new, and nobody knows it; otherwise its ensemble knows it |
+//! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`, `ping_ms`, `silence_ms`, `establish_ms`; all optional |
+//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `block`, `heal`, `wipe`, `fill`, `free`, `resign` |
+//! | `expect[]` | by `by_ms` and until the next step: `leader`, `epoch`, `following`, `observing`, `looking` |
 //! | `faults` | for simulations only: see [`Faults`] |
 //!
 //! Without `steps` all members start at 0.
@@ -26,9 +29,9 @@ mod layout;
 mod outcome;
 mod raw;
 
-use std::{fmt, fs::File, io::Read, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, fs::File, io::Read, path::Path, sync::Arc, time::Duration};
 
-use ballotbox_core::{ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText, leadership::LeadershipTiming};
 use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};
@@ -49,6 +52,8 @@ pub const STEPS_MAX: usize = 5000;
 pub const TIME_MAX: Duration = Duration::from_secs(3600);
 /// A title has at most this many characters: it is one line.
 pub const TITLE_CHARS_MAX: usize = 200;
+/// The name of an ensemble has at most this many characters.
+pub const ENSEMBLE_CHARS_MAX: usize = 100;
 
 /// How a text in UTF-16 begins, in both orders of its bytes.
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
@@ -62,6 +67,12 @@ pub struct VoteFile {
     pub membership: Membership,
     /// What each member votes with, in the order of the file.
     pub histories: Vec<(ServerId, History)>,
+    /// Whether an elected voter goes on to lead; if not, the election is played alone.
+    pub leadership: bool,
+    /// What the ensemble is called; empty if it has no name.
+    pub ensemble_name: Arc<str>,
+    /// The voters whose disks are new.
+    pub new_disks: BTreeSet<ServerId>,
     /// The waits.
     pub timing: FileTiming,
     /// What happens, in order.
@@ -97,12 +108,18 @@ pub struct FileTiming {
     pub election: ElectionTiming,
     /// How long an attempt to connect may take.
     pub connect: Duration,
+    /// The waits of leadership.
+    pub leadership: LeadershipTiming,
 }
 
 impl Default for FileTiming {
-    /// ZooKeeper's.
+    /// ZooKeeper's, where it has them.
     fn default() -> Self {
-        Self { election: ElectionTiming::default(), connect: Duration::from_secs(5) }
+        Self {
+            election: ElectionTiming::default(),
+            connect: Duration::from_secs(5),
+            leadership: LeadershipTiming::default(),
+        }
     }
 }
 
@@ -136,6 +153,14 @@ pub enum Operation {
     Block(Vec<(ServerId, ServerId)>),
     /// All cuts, isolations and blocks end; pauses do not.
     Heal,
+    /// These members lose their disks while they do not run.
+    Wipe(Vec<ServerId>),
+    /// Their disks are full: nothing more can be stored.
+    Fill(Vec<ServerId>),
+    /// There is room on their disks again.
+    Free(Vec<ServerId>),
+    /// This member gives its epoch up, if it leads.
+    Resign(ServerId),
 }
 
 impl VoteFile {
@@ -238,6 +263,10 @@ impl fmt::Display for Operation {
                 )
             }
             Self::Heal => f.write_str("heal"),
+            Self::Wipe(members) => write!(f, "wipe {}", ids(members)),
+            Self::Fill(members) => write!(f, "fill the disks of {}", ids(members)),
+            Self::Free(members) => write!(f, "free the disks of {}", ids(members)),
+            Self::Resign(member) => write!(f, "resign {member}"),
         }
     }
 }

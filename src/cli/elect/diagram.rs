@@ -84,7 +84,14 @@ impl Lanes {
                 }
             }
             What::Played(
-                Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) | Operation::Heal,
+                Operation::Cut(_)
+                | Operation::Isolate(_)
+                | Operation::Block(_)
+                | Operation::Heal
+                | Operation::Wipe(_)
+                | Operation::Fill(_)
+                | Operation::Free(_)
+                | Operation::Resign(_),
             )
             | What::Voted { .. }
             | What::Judged { .. } => {}
@@ -94,9 +101,9 @@ impl Lanes {
             What::Decided { member, decision, .. } => {
                 let leader = decision.vote.leader;
                 let state = match decision.standing {
-                    Standing::Leading => MemberState::Leading,
-                    Standing::Following => MemberState::Following(leader),
-                    Standing::Observing => MemberState::Observing(leader),
+                    Standing::Leading => MemberState::Leading { epoch: None },
+                    Standing::Following => MemberState::Following { leader, epoch: None },
+                    Standing::Observing => MemberState::Observing { leader, epoch: None },
                 };
                 self.turn(row, *member, |look| Look { state, ..look });
             }
@@ -234,9 +241,9 @@ impl Picture {
             let (color, width) = match look.state {
                 MemberState::Down => continue,
                 MemberState::Looking => ("#e0a030", 3),
-                MemberState::Following(_) => ("#3b7dd8", 3),
-                MemberState::Observing(_) => ("#999999", 3),
-                MemberState::Leading => ("#2a9d4a", 7),
+                MemberState::Following { .. } => ("#3b7dd8", 3),
+                MemberState::Observing { .. } => ("#999999", 3),
+                MemberState::Leading { .. } => ("#2a9d4a", 7),
             };
             let dashes = if look.paused { " stroke-dasharray=\"2 5\"" } else { "" };
             let (from, to) = (TOP + from * ROW, TOP + to * ROW);
@@ -306,8 +313,8 @@ mod tests {
             lanes.finish(5),
             [
                 piece(2, 0, 1, look(MemberState::Looking, false)),
-                piece(2, 1, 2, look(MemberState::Leading, false)),
-                piece(2, 2, 3, look(MemberState::Leading, true)),
+                piece(2, 1, 2, look(MemberState::Leading { epoch: None }, false)),
+                piece(2, 2, 3, look(MemberState::Leading { epoch: None }, true)),
                 piece(1, 0, 5, look(MemberState::Looking, false)),
             ]
         );

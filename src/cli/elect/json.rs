@@ -107,6 +107,7 @@ mod tests {
         let expectation = Expectation {
             by: Duration::from_secs(1),
             leader: Some(ExpectedLeader::Nobody),
+            epoch: None,
             following: vec![],
             observing: vec![],
             looking: vec![],
@@ -117,8 +118,8 @@ mod tests {
     #[test]
     fn the_json_has_the_documented_shape() {
         let members = vec![
-            member(1, MemberState::Following(id(2))),
-            member(2, MemberState::Leading),
+            member(1, MemberState::Following { leader: id(2), epoch: None }),
+            member(2, MemberState::Leading { epoch: None }),
             MemberReport {
                 role: Role::Observer,
                 vote: None,

@@ -46,6 +46,8 @@ impl Cabling {
                 self.isolated.clear();
                 self.blocked.clear();
             }
+            Operation::Wipe(_) | Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => {
+            }
         }
     }
 
@@ -81,7 +83,11 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
             | Operation::Stop(_)
             | Operation::Kill(_)
             | Operation::Resume(_)
-            | Operation::Heal => {}
+            | Operation::Heal
+            | Operation::Wipe(_)
+            | Operation::Fill(_)
+            | Operation::Free(_)
+            | Operation::Resign(_) => {}
         }
     }
     pairs

@@ -103,6 +103,7 @@ mod tests {
         let expectation = Expectation {
             by: Duration::from_secs(1),
             leader: Some(ExpectedLeader::Nobody),
+            epoch: None,
             following: vec![],
             observing: vec![],
             looking: vec![],

@@ -27,7 +27,7 @@ use super::{
     wiring::Wiring,
 };
 use crate::{
-    Node, NodeConfig, Standing,
+    History, Node, NodeConfig, Standing,
     node::{News, NodeEvent, NodeState, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
@@ -65,6 +65,7 @@ pub async fn play(
         judge: Judge::new(&file.expectations, &file.steps, AfterLastStep::OnceIsEnough),
         last_election: LastElection::default(),
         seats: BTreeMap::new(),
+        wiped: BTreeSet::new(),
         lives: 0,
         cables_ended: 0,
         began: clock::now(),
@@ -105,6 +106,8 @@ struct Runner<'a> {
     last_election: LastElection,
     /// The members that run.
     seats: BTreeMap<ServerId, Seat>,
+    /// The members that have lost their disks.
+    wiped: BTreeSet<ServerId>,
     /// How many nodes were started, to tell the news of one life of a member from another's.
     lives: u64,
     cables_ended: usize,
@@ -227,6 +230,12 @@ impl Runner<'_> {
                 self.wiring.set(&self.cabling).await;
                 Ok(())
             }
+            Operation::Wipe(members) => {
+                self.wiped.extend(members);
+                Ok(())
+            }
+            // Here the election is played alone: nothing is stored, and nothing can be given up.
+            Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => Ok(()),
         }
     }
 
@@ -266,7 +275,7 @@ impl Runner<'_> {
             membership.set_election(id, addresses);
         }
         let mut config = NodeConfig::new(member, membership);
-        config.history = history;
+        config.history = if self.wiped.contains(&member) { History::default() } else { history };
         config.timing = self.file.timing.election;
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;
@@ -423,9 +432,13 @@ async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
 fn state_of(status: Option<&Status>) -> MemberState {
     let Some(status) = status else { return MemberState::Looking };
     match (status.state(), status.elected()) {
-        (NodeState::Decided(Standing::Leading), _) => MemberState::Leading,
-        (NodeState::Decided(Standing::Following), Some(leader)) => MemberState::Following(leader),
-        (NodeState::Decided(Standing::Observing), Some(leader)) => MemberState::Observing(leader),
+        (NodeState::Decided(Standing::Leading), _) => MemberState::Leading { epoch: None },
+        (NodeState::Decided(Standing::Following), Some(leader)) => {
+            MemberState::Following { leader, epoch: None }
+        }
+        (NodeState::Decided(Standing::Observing), Some(leader)) => {
+            MemberState::Observing { leader, epoch: None }
+        }
         (NodeState::Starting | NodeState::Looking | NodeState::Decided(_), _) => {
             MemberState::Looking
         }

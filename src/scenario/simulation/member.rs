@@ -121,9 +121,9 @@ pub(super) fn state_of(election: &Election) -> MemberState {
     match election.decision() {
         None => MemberState::Looking,
         Some(decision) => match decision.standing {
-            Leading => MemberState::Leading,
-            Following => MemberState::Following(decision.vote.leader),
-            Observing => MemberState::Observing(decision.vote.leader),
+            Leading => MemberState::Leading { epoch: None },
+            Following => MemberState::Following { leader: decision.vote.leader, epoch: None },
+            Observing => MemberState::Observing { leader: decision.vote.leader, epoch: None },
         },
     }
 }

@@ -39,6 +39,9 @@ pub(super) enum Fault {
     /// The member does nothing until it wakes.
     Hang(usize),
     Wake(usize),
+    /// What the member is to store waits until its disk flows again.
+    DiskStalls(usize),
+    DiskFlows(usize),
     /// A stranger, by its number, comes, and leaves.
     StrangerArrives(usize),
     StrangerLeaves(usize),
@@ -80,6 +83,8 @@ struct Drawing<'a> {
     until: u64,
     /// Until when each member has its fault; for ever, if it does not run.
     busy_until: Vec<u64>,
+    /// Until when each disk has its fault; for ever, if it is full.
+    disk_busy_until: Vec<u64>,
     changes: Vec<(u64, Change)>,
 }
 
@@ -88,6 +93,10 @@ struct Drawing<'a> {
 enum Kind {
     /// It concerns a member, which has no other of this sort at the same time.
     OfMember { begin: fn(Vec<ServerId>) -> Operation, end: fn(Vec<ServerId>) -> Operation },
+    /// A member is killed, and loses its disk before it is started again.
+    Wiping,
+    /// A disk is full: it may be that of a member that has another fault.
+    Filling,
     /// It parts members.
     Parting(fn(ServerId, ServerId) -> Operation),
 }
@@ -101,9 +110,11 @@ enum Change {
 
 impl<'a> Drawing<'a> {
     fn new(setup: &'a Setup, seed: u64) -> Self {
-        let mut running = BTreeSet::new();
+        let (mut running, mut full) = (BTreeSet::new(), BTreeSet::new());
         for step in &setup.steps {
             match &step.operation {
+                Operation::Fill(ids) => full.extend(ids.iter().copied()),
+                Operation::Free(ids) => full.retain(|id| !ids.contains(id)),
                 Operation::Start(ids) | Operation::Resume(ids) => {
                     running.extend(ids.iter().copied());
                 }
@@ -113,10 +124,13 @@ impl<'a> Drawing<'a> {
                 Operation::Cut(_)
                 | Operation::Isolate(_)
                 | Operation::Block(_)
-                | Operation::Heal => {}
+                | Operation::Heal
+                | Operation::Wipe(_)
+                | Operation::Resign(_) => {}
             }
         }
         let busy = |id: ServerId| if running.contains(&id) { 0 } else { u64::MAX };
+        let is_full = |id: ServerId| if full.contains(&id) { u64::MAX } else { 0 };
         let begin = setup.steps.last().map_or(Duration::ZERO, |step| step.at);
         Self {
             setup,
@@ -124,6 +138,7 @@ impl<'a> Drawing<'a> {
             begin: micros(begin),
             until: micros(setup.faults.until),
             busy_until: setup.members.iter().map(|member| busy(member.id)).collect(),
+            disk_busy_until: setup.members.iter().map(|member| is_full(member.id)).collect(),
             changes: Vec::new(),
         }
     }
@@ -172,6 +187,8 @@ impl<'a> Drawing<'a> {
             (Kind::Parting(|one, other| Operation::Cut(vec![(one, other)])), faults.cuts),
             (Kind::Parting(|one, _| Operation::Isolate(vec![one])), faults.isolations),
             (Kind::Parting(|one, other| Operation::Block(vec![(one, other)])), faults.blocks),
+            (Kind::Wiping, faults.wipes),
+            (Kind::Filling, faults.disk_full),
         ];
         let mut drawn = Vec::with_capacity(faults.operations());
         let mut company = vec![self.begin];
@@ -197,19 +214,45 @@ impl<'a> Drawing<'a> {
                 (Change::Parted(operation.clone()), Change::Rejoined(operation))
             }
             Kind::OfMember { begin, end: finish } => {
-                let free = |one: &usize| self.busy_until[*one] <= at;
-                let free: Vec<_> = (0..members.len()).filter(free).collect();
-                if free.is_empty() {
+                let Some(only) = pick(&mut self.random, &mut self.busy_until, at, end) else {
                     return;
-                }
-                let one = free[self.random.index(free.len())];
-                self.busy_until[one] = end + 1;
-                let only = vec![members[one].id];
+                };
+                let only = vec![members[only].id];
                 (Change::Operation(begin(only.clone())), Change::Operation(finish(only)))
+            }
+            Kind::Wiping => {
+                if let Some(only) = pick(&mut self.random, &mut self.busy_until, at, end) {
+                    let only = vec![members[only].id];
+                    let (kill, wipe) =
+                        (Operation::Kill(only.clone()), Operation::Wipe(only.clone()));
+                    let operations = [(at, kill), (end, wipe), (end, Operation::Start(only))];
+                    let changes = operations.map(|(at, change)| (at, Change::Operation(change)));
+                    self.changes.extend(changes);
+                }
+                return;
+            }
+            Kind::Filling => {
+                let Some(only) = pick(&mut self.random, &mut self.disk_busy_until, at, end) else {
+                    return;
+                };
+                let only = vec![members[only].id];
+                let (fill, free) = (Operation::Fill(only.clone()), Operation::Free(only));
+                (Change::Operation(fill), Change::Operation(free))
             }
         };
         self.changes.extend([(at, begin), (end, finish)]);
     }
+}
+
+/// One of those that have no fault at this time, which has one from now on, until some time.
+fn pick(random: &mut Random, busy_until: &mut [u64], at: u64, end: u64) -> Option<usize> {
+    let free: Vec<_> = (0..busy_until.len()).filter(|one| busy_until[*one] <= at).collect();
+    if free.is_empty() {
+        return None;
+    }
+    let one = free[random.index(free.len())];
+    busy_until[one] = end + 1;
+    Some(one)
 }
 
 /// What parts members when these steps have been played.
@@ -223,7 +266,11 @@ fn still_parted(steps: &[Step]) -> Vec<Operation> {
         | Operation::Kill(_)
         | Operation::Pause(_)
         | Operation::Resume(_)
-        | Operation::Heal => false,
+        | Operation::Heal
+        | Operation::Wipe(_)
+        | Operation::Fill(_)
+        | Operation::Free(_)
+        | Operation::Resign(_) => false,
     };
     since_healed.iter().map(|step| &step.operation).filter(parts).cloned().collect()
 }
@@ -241,7 +288,11 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
             | Operation::Kill(_)
             | Operation::Pause(_)
             | Operation::Resume(_)
-            | Operation::Heal => {}
+            | Operation::Heal
+            | Operation::Wipe(_)
+            | Operation::Fill(_)
+            | Operation::Free(_)
+            | Operation::Resign(_) => {}
         }
     }
     let cut = (!cut.is_empty()).then(|| Operation::Cut(cut.into_iter().collect()));
@@ -292,6 +343,12 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         let (at, end) = span(&mut random);
         add(at, Fault::Hang(member));
         add(end, Fault::Wake(member));
+    }
+    for _ in 0..faults.disk_stalls {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        add(at, Fault::DiskStalls(member));
+        add(end, Fault::DiskFlows(member));
     }
     drawn
 }

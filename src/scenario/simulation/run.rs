@@ -248,6 +248,10 @@ impl Schedule {
                 Operation::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
                 Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => cut = true,
                 Operation::Heal => cut = false,
+                Operation::Wipe(_)
+                | Operation::Fill(_)
+                | Operation::Free(_)
+                | Operation::Resign(_) => {}
             }
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.

@@ -1,28 +1,33 @@
 //! From what a file says to what it means: every check that needs more than one field.
 
 mod faults;
+mod steps;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
+use self::steps::StepChecker;
 use super::{
-    Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, Operation, STEPS_MAX, Step,
-    TITLE_CHARS_MAX, Title, VoteFile,
+    ENSEMBLE_CHARS_MAX, Expectation, ExpectedLeader, FileTiming, MEMBERS_MAX, Operation, STEPS_MAX,
+    Step, TITLE_CHARS_MAX, Title, VoteFile,
     error::{At, FieldError},
     join,
     raw::{
-        Id, Millis, Object, PositiveMillis, RawExpectation, RawMember, RawPair, RawRole, RawStep,
-        RawTiming, RawVoteFile, StepTime, Whole,
+        Id, Millis, Object, PositiveMillis, RawEpoch, RawExpectation, RawMember, RawRole,
+        RawTiming, RawVoteFile, Whole,
     },
 };
 use crate::{Ensemble, EnsembleError, GroupId, History, Member, Membership, Role};
 
-pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
-    let title = raw.title.map(title).transpose()?;
+pub(super) fn check(mut raw: RawVoteFile) -> Result<VoteFile, At> {
+    let title = raw.title.take().map(title).transpose()?;
+    let leadership = raw.leadership.unwrap_or(true);
+    let ensemble_name = raw.ensemble.take().map(ensemble_name).transpose()?.unwrap_or_default();
     at_most(MEMBERS_MAX, raw.members.len(), "members")?;
     let members = raw.members.iter().enumerate();
     let members: Vec<_> = members
@@ -33,20 +38,68 @@ pub(super) fn check(raw: RawVoteFile) -> Result<VoteFile, At> {
         .map_err(|error| ensemble_error(&members, error))?;
     distinct_addresses(&members)?;
     let ids: Vec<_> = members.iter().map(|member| member.id).collect();
+    let new_disks = new_disks(&raw, leadership)?;
     let ensemble = membership.ensemble();
     let timing = raw.timing.as_ref().map(timing).transpose()?.unwrap_or_default();
     let steps = match &raw.steps {
-        Some(steps) => StepChecker::new(ensemble).read(steps)?,
+        Some(steps) => StepChecker::new(ensemble, leadership).read(steps)?,
         None => vec![Step { at: Duration::ZERO, operation: Operation::Start(ids.clone()) }],
     };
     at_most(STEPS_MAX, raw.expect.len(), "expect")?;
     let expectations = raw.expect.iter().enumerate();
     let expectations = expectations
-        .map(|(n, Object(raw))| expectation(ensemble, raw, &format!("expect[{n}]")))
+        .map(|(n, Object(raw))| {
+            let path = format!("expect[{n}]");
+            if raw.epoch.is_some() && !leadership {
+                return Err(At::new(format!("{path}.epoch"), FieldError::WithoutLeadership));
+            }
+            expectation(ensemble, raw, &path)
+        })
         .collect::<Result<_, _>>()?;
-    let faults = raw.faults.as_ref().map(|Object(raw)| faults::check(raw, &steps)).transpose()?;
+    let faults = raw.faults.as_ref();
+    let faults = faults.map(|Object(raw)| faults::check(raw, &steps, leadership)).transpose()?;
     let histories = ids.into_iter().zip(histories).collect();
-    Ok(VoteFile { title, membership, histories, timing, steps, expectations, faults })
+    Ok(VoteFile {
+        title,
+        membership,
+        histories,
+        leadership,
+        ensemble_name,
+        new_disks,
+        timing,
+        steps,
+        expectations,
+        faults,
+    })
+}
+
+fn ensemble_name(text: String) -> Result<Arc<str>, At> {
+    let is_long = text.chars().nth(ENSEMBLE_CHARS_MAX).is_some();
+    if text.is_empty() || is_long || text.chars().any(char::is_control) {
+        return Err(At::new("ensemble", FieldError::EnsembleName));
+    }
+    Ok(text.into())
+}
+
+/// The voters whose disks nobody knows.
+fn new_disks(raw: &RawVoteFile, leadership: bool) -> Result<BTreeSet<ServerId>, At> {
+    let mut new = BTreeSet::new();
+    for (n, Object(member)) in raw.members.iter().enumerate().filter(|(_, member)| member.0.new) {
+        let Id(id) = member.id;
+        let wrong = if !leadership {
+            Some(FieldError::WithoutLeadership)
+        } else if member.role == RawRole::Observer {
+            Some(FieldError::NewObserver { id })
+        } else {
+            let has_epoch = member.vote.0.epoch != RawEpoch::default();
+            has_epoch.then_some(FieldError::NewWithEpoch { id })
+        };
+        if let Some(error) = wrong {
+            return Err(At::new(format!("members[{n}].new"), error));
+        }
+        new.insert(id);
+    }
+    Ok(new)
 }
 
 fn title(text: String) -> Result<Title, At> {
@@ -152,6 +205,16 @@ fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
         let error = FieldError::ResendOrder { min_ms: min.as_millis(), max_ms: max.as_millis() };
         return Err(At::new("timing.resend_max_ms", error));
     }
+    let leadership = &mut timing.leadership;
+    set(&mut leadership.ping, raw.ping_ms.map(|PositiveMillis(time)| time));
+    set(&mut leadership.silence, raw.silence_ms.map(|PositiveMillis(time)| time));
+    set(&mut leadership.establish, raw.establish_ms.map(|PositiveMillis(time)| time));
+    let (ping, silence) = (leadership.ping, leadership.silence);
+    if silence < 2 * ping {
+        let (silence_ms, ping_ms) = (silence.as_millis(), ping.as_millis());
+        let error = FieldError::SilenceTooShort { silence_ms, ping_ms };
+        return Err(At::new("timing.silence_ms", error));
+    }
     Ok(timing)
 }
 
@@ -176,144 +239,6 @@ fn ids(ensemble: &Ensemble, raw: &[Id], path: &str) -> Result<Vec<ServerId>, At>
         members.push(id);
     }
     Ok(members)
-}
-
-/// Walks through the steps, and knows at each who runs and who is paused.
-struct StepChecker<'a> {
-    ensemble: &'a Ensemble,
-    running: BTreeSet<ServerId>,
-    paused: BTreeSet<ServerId>,
-}
-
-impl<'a> StepChecker<'a> {
-    const fn new(ensemble: &'a Ensemble) -> Self {
-        Self { ensemble, running: BTreeSet::new(), paused: BTreeSet::new() }
-    }
-
-    fn read(mut self, raw: &[Object<RawStep>]) -> Result<Vec<Step>, At> {
-        at_most(STEPS_MAX, raw.len(), "steps")?;
-        if raw.is_empty() {
-            return Err(At::new("steps", FieldError::Empty));
-        }
-        let mut steps = Vec::<Step>::with_capacity(raw.len());
-        for (n, Object(raw)) in raw.iter().enumerate() {
-            let path = format!("steps[{n}]");
-            let StepTime(at) = raw.at_ms;
-            if let Some(before) = steps.last().filter(|before| before.at > at) {
-                let error = FieldError::OutOfOrder { at, after: before.at };
-                return Err(At::new(format!("{path}.at_ms"), error));
-            }
-            let operation = self.operation(raw, &path)?;
-            steps.push(Step { at, operation });
-        }
-        Ok(steps)
-    }
-
-    fn operation(&mut self, raw: &RawStep, path: &str) -> Result<Operation, At> {
-        let given = [
-            ("start", raw.start.is_some()),
-            ("stop", raw.stop.is_some()),
-            ("kill", raw.kill.is_some()),
-            ("pause", raw.pause.is_some()),
-            ("resume", raw.resume.is_some()),
-            ("cut", raw.cut.is_some()),
-            ("isolate", raw.isolate.is_some()),
-            ("block", raw.block.is_some()),
-            ("heal", raw.heal.is_some()),
-        ];
-        let mut given = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
-        let name = given.next().ok_or_else(|| At::new(path, FieldError::NoDeed))?;
-        if let Some(second) = given.next() {
-            return Err(At::new(path, FieldError::TwoDeeds { first: name, second }));
-        }
-        let path = format!("{path}.{name}");
-        if let Some(raw) = &raw.start {
-            return self.each(raw, &path, Self::starts).map(Operation::Start);
-        }
-        if let Some(raw) = &raw.stop {
-            return self.each(raw, &path, Self::ends).map(Operation::Stop);
-        }
-        if let Some(raw) = &raw.kill {
-            return self.each(raw, &path, Self::ends).map(Operation::Kill);
-        }
-        if let Some(raw) = &raw.pause {
-            return self.each(raw, &path, Self::pauses).map(Operation::Pause);
-        }
-        if let Some(raw) = &raw.resume {
-            return self.each(raw, &path, Self::resumes).map(Operation::Resume);
-        }
-        if let Some(raw) = &raw.cut {
-            return self.pairs(raw, &path).map(Operation::Cut);
-        }
-        if let Some(raw) = &raw.isolate {
-            return self.each(raw, &path, |_, _| Ok(())).map(Operation::Isolate);
-        }
-        if let Some(raw) = &raw.block {
-            return self.pairs(raw, &path).map(Operation::Block);
-        }
-        match raw.heal {
-            Some(true) => Ok(Operation::Heal),
-            Some(false) | None => Err(At::new(path, FieldError::HealFalse)),
-        }
-    }
-
-    /// The members of a list, after `happens` to each of them.
-    fn each(
-        &mut self,
-        raw: &[Id],
-        path: &str,
-        happens: fn(&mut Self, ServerId) -> Result<(), FieldError>,
-    ) -> Result<Vec<ServerId>, At> {
-        let members = ids(self.ensemble, raw, path)?;
-        if members.is_empty() {
-            return Err(At::new(path, FieldError::Empty));
-        }
-        for (n, id) in members.iter().enumerate() {
-            happens(self, *id).map_err(|error| At::new(format!("{path}[{n}]"), error))?;
-        }
-        Ok(members)
-    }
-
-    fn pairs(&self, raw: &[RawPair], path: &str) -> Result<Vec<(ServerId, ServerId)>, At> {
-        at_most(MEMBERS_MAX * MEMBERS_MAX, raw.len(), path)?;
-        let mut pairs = Vec::with_capacity(raw.len());
-        for (n, RawPair(Id(a), Id(b))) in raw.iter().enumerate() {
-            let path = format!("{path}[{n}]");
-            let a = known(self.ensemble, *a, &format!("{path}[0]"))?;
-            let b = known(self.ensemble, *b, &format!("{path}[1]"))?;
-            if a == b {
-                return Err(At::new(path, FieldError::PairedWithItself { id: a }));
-            }
-            pairs.push((a, b));
-        }
-        if pairs.is_empty() {
-            return Err(At::new(path, FieldError::Empty));
-        }
-        Ok(pairs)
-    }
-
-    fn starts(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if self.running.insert(id) { Ok(()) } else { Err(FieldError::Running { id }) }
-    }
-
-    fn ends(&mut self, id: ServerId) -> Result<(), FieldError> {
-        self.paused.remove(&id);
-        if self.running.remove(&id) { Ok(()) } else { Err(FieldError::NotRunning { id }) }
-    }
-
-    fn pauses(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if !self.running.contains(&id) {
-            Err(FieldError::NotRunning { id })
-        } else if self.paused.insert(id) {
-            Ok(())
-        } else {
-            Err(FieldError::Paused { id })
-        }
-    }
-
-    fn resumes(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if self.paused.remove(&id) { Ok(()) } else { Err(FieldError::NotPaused { id }) }
-    }
 }
 
 fn expectation(ensemble: &Ensemble, raw: &RawExpectation, path: &str) -> Result<Expectation, At> {
@@ -354,10 +279,15 @@ fn expectation(ensemble: &Ensemble, raw: &RawExpectation, path: &str) -> Result<
     let observer = |id| !ensemble.is_voter(id);
     let observing = list(&raw.observing, "observing", &observer, "an observer")?;
     let looking = list(&raw.looking, "looking", &|_| true, "a member")?;
-    if leader.is_none() && following.is_empty() && observing.is_empty() && looking.is_empty() {
+    let epoch = raw.epoch.map(|RawEpoch(epoch)| epoch);
+    let lists = [&following, &observing, &looking];
+    if leader.is_none() && epoch.is_none() && lists.into_iter().all(Vec::is_empty) {
         return Err(At::new(path, FieldError::NothingExpected));
     }
     if leader == Some(ExpectedLeader::Nobody) {
+        if epoch.is_some() {
+            return Err(At::new(format!("{path}.epoch"), FieldError::EpochOfNobody));
+        }
         for (members, state) in [(&following, "following"), (&observing, "observing")] {
             if let Some(id) = members.first().copied() {
                 let path = format!("{path}.{state}");
@@ -365,7 +295,7 @@ fn expectation(ensemble: &Ensemble, raw: &RawExpectation, path: &str) -> Result<
             }
         }
     }
-    Ok(Expectation { by, leader, following, observing, looking })
+    Ok(Expectation { by, leader, epoch, following, observing, looking })
 }
 
 fn cannot_be(ensemble: &Ensemble, id: ServerId, expected: &'static str) -> FieldError {

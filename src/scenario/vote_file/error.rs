@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use ballotbox_core::{EndpointError, ServerId, UntrustedText};
 
-use super::{FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
+use super::{ENSEMBLE_CHARS_MAX, FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
 use crate::EnsembleError;
 
 /// Why a vote file was refused. The text is one line.
@@ -101,6 +101,47 @@ pub enum FieldError {
         "expected one line of at most {TITLE_CHARS_MAX} characters, without control characters"
     )]
     Title,
+    /// The name of an ensemble is none.
+    #[error("expected a name of 1 to {ENSEMBLE_CHARS_MAX} characters, without control characters")]
+    EnsembleName,
+    /// A voter with a new disk has an epoch.
+    #[error("{id} has a new disk, and the epoch of its vote lies on its disk: expected epoch 0")]
+    NewWithEpoch { id: ServerId },
+    /// An observer has a new disk.
+    #[error("{id} is an observer and keeps no epochs: expected no \"new\" here")]
+    NewObserver { id: ServerId },
+    /// Silence is noticed sooner than a sign of life is due.
+    #[error("{silence_ms} is less than twice ping_ms, {ping_ms}: expected at least as much")]
+    SilenceTooShort {
+        /// `silence_ms`.
+        silence_ms: u128,
+        /// `ping_ms`.
+        ping_ms: u128,
+    },
+    /// Something concerns leadership, and that is not played.
+    #[error(
+        "without leadership there is no such thing: expected no \"leadership\": false, or not this"
+    )]
+    WithoutLeadership,
+    /// A leader is to resign in favour of one member.
+    #[error("a leader cannot choose who comes after it yet: expected no \"to\"")]
+    HandOver,
+    /// A disk is filled that is full.
+    #[error("the disk of {id} is full already: expected a member whose disk has room")]
+    Full { id: ServerId },
+    /// A disk is freed that is not full.
+    #[error(
+        "the disk of {id} is not full at this point: expected a member whose disk an earlier step has filled"
+    )]
+    NotFull { id: ServerId },
+    /// The disk of a member that runs is wiped.
+    #[error(
+        "{id} runs at this point: expected a member that was never started, or was stopped or killed"
+    )]
+    WipedWhileRunning { id: ServerId },
+    /// An epoch is expected although nobody should lead.
+    #[error("an epoch cannot be expected while leader is null")]
+    EpochOfNobody,
     /// The longest wait is shorter than the shortest.
     #[error("{max_ms} is less than resend_min_ms, {min_ms}: expected at least as much")]
     ResendOrder {
@@ -148,7 +189,7 @@ pub enum FieldError {
     Repeated { id: ServerId },
     /// A step says when, but not what.
     #[error(
-        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate, block or heal"
+        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate, block, heal, wipe, fill, free or resign"
     )]
     NoDeed,
     /// A step says several things.
@@ -191,7 +232,7 @@ pub enum FieldError {
     #[error("0: expected at least 1, as nothing has happened at 0")]
     ByZero,
     /// An expectation expects nothing.
-    #[error("nothing is expected: expected one of leader, following, observing or looking")]
+    #[error("nothing is expected: expected one of leader, epoch, following, observing or looking")]
     NothingExpected,
     /// A member cannot get into this state.
     #[error("{id} is {found}: expected {expected}")]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{ServerId, election::Epoch};
 
 use super::join;
 
@@ -13,6 +13,8 @@ pub struct Expectation {
     pub by: Duration,
     /// Who leads, if that matters.
     pub leader: Option<ExpectedLeader>,
+    /// The epoch in which it leads, and all who are named follow and watch it.
+    pub epoch: Option<Epoch>,
     /// Voters that follow the leader.
     pub following: Vec<ServerId>,
     /// Observers that watch the leader.
@@ -30,29 +32,45 @@ pub enum ExpectedLeader {
     Nobody,
 }
 
-/// What a member is, seen from outside.
+/// What a member is, seen from outside. Where the election is played alone there are no epochs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum MemberState {
     /// It does not run.
     Down,
     /// It runs and knows no leader.
     Looking,
     /// It follows this leader.
-    Following(ServerId),
-    /// It was elected.
-    Leading,
+    Following { leader: ServerId, epoch: Option<Epoch> },
+    /// It leads, or without leadership was elected.
+    Leading { epoch: Option<Epoch> },
     /// It has no vote, and watches this leader.
-    Observing(ServerId),
+    Observing { leader: ServerId, epoch: Option<Epoch> },
 }
 
 impl MemberState {
     /// The leader the member `id` believes in, when this is its state.
     pub const fn leader_of(self, id: ServerId) -> Option<ServerId> {
         match self {
-            Self::Leading => Some(id),
-            Self::Following(leader) | Self::Observing(leader) => Some(leader),
+            Self::Leading { .. } => Some(id),
+            Self::Following { leader, .. } | Self::Observing { leader, .. } => Some(leader),
             Self::Looking | Self::Down => None,
         }
+    }
+
+    /// The epoch that it leads in, follows or watches.
+    pub const fn epoch(self) -> Option<Epoch> {
+        match self {
+            Self::Leading { epoch }
+            | Self::Following { epoch, .. }
+            | Self::Observing { epoch, .. } => epoch,
+            Self::Looking | Self::Down => None,
+        }
+    }
+
+    /// Whether it leads, in whichever epoch.
+    pub const fn leads(self) -> bool {
+        matches!(self, Self::Leading { .. })
     }
 
     /// The state in one word, as in JSON output.
@@ -60,9 +78,9 @@ impl MemberState {
         match self {
             Self::Down => "down",
             Self::Looking => "looking",
-            Self::Following(_) => "following",
-            Self::Leading => "leading",
-            Self::Observing(_) => "observing",
+            Self::Following { .. } => "following",
+            Self::Leading { .. } => "leading",
+            Self::Observing { .. } => "observing",
         }
     }
 }
@@ -80,18 +98,24 @@ impl Expectation {
                 None
             }
             Some(ExpectedLeader::Member(leader)) => {
-                let leads = |(id, state): (&ServerId, &MemberState)| {
-                    (*state == MemberState::Leading).then_some(*id)
-                };
+                let leads = |(id, state): (&ServerId, &MemberState)| state.leads().then_some(*id);
                 if !states.iter().filter_map(leads).eq([leader]) {
                     return false;
                 }
                 Some(leader)
             }
         };
-        let right = |found: ServerId| leader.is_none_or(|leader| leader == found);
-        let follows = |id| matches!(state(id), MemberState::Following(found) if right(found));
-        let observes = |id| matches!(state(id), MemberState::Observing(found) if right(found));
+        let right_epoch = |found| self.epoch.is_none_or(|epoch| found == Some(epoch));
+        if self.epoch.is_some()
+            && !states.values().any(|state| state.leads() && right_epoch(state.epoch()))
+        {
+            return false;
+        }
+        let right = |found: ServerId, epoch| {
+            leader.is_none_or(|leader| leader == found) && right_epoch(epoch)
+        };
+        let follows = |id| matches!(state(id), MemberState::Following { leader, epoch } if right(leader, epoch));
+        let observes = |id| matches!(state(id), MemberState::Observing { leader, epoch } if right(leader, epoch));
         self.following.iter().all(follows)
             && self.observing.iter().all(observes)
             && self.looking.iter().all(|id| state(id) == MemberState::Looking)
@@ -114,6 +138,7 @@ impl fmt::Display for Expectation {
             Some(ExpectedLeader::Member(leader)) => parts.push(format!("{leader} leads")),
             Some(ExpectedLeader::Nobody) => parts.push("nobody leads".to_owned()),
         }
+        parts.extend(self.epoch.map(|epoch| format!("epoch {epoch}")));
         for (ids, word) in [
             (&self.following, "following"),
             (&self.observing, "observing"),
@@ -127,17 +152,23 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// The states of the members: `1 following 2, 2 leading, 3 down`.
+/// The states of the members: `1 following 2, 2 leading, 3 down`, or with epochs `1 following 2 in epoch 4`.
 pub(crate) struct Found<'a>(pub(crate) &'a BTreeMap<ServerId, MemberState>);
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.0.iter().map(|(id, state)| match state {
-            MemberState::Following(leader) => format!("{id} following {leader}"),
-            MemberState::Observing(leader) => format!("{id} observing {leader}"),
-            MemberState::Leading | MemberState::Looking | MemberState::Down => {
-                format!("{id} {}", state.word())
-            }
+        let parts = self.0.iter().map(|(id, state)| {
+            let word = state.word();
+            let leader = match state {
+                MemberState::Following { leader, .. } | MemberState::Observing { leader, .. } => {
+                    format!(" {leader}")
+                }
+                MemberState::Leading { .. } | MemberState::Looking | MemberState::Down => {
+                    String::new()
+                }
+            };
+            let epoch = state.epoch().map(|epoch| format!(" in epoch {epoch}")).unwrap_or_default();
+            format!("{id} {word}{leader}{epoch}")
         });
         f.write_str(&join(parts))
     }
@@ -155,10 +186,18 @@ mod tests {
         states.iter().map(|(n, state)| (id(*n), *state)).collect()
     }
 
+    /// As without leadership.
+    const LEADING: MemberState = MemberState::Leading { epoch: None };
+
+    fn following(leader: u64) -> MemberState {
+        MemberState::Following { leader: id(leader), epoch: None }
+    }
+
     fn expecting(leader: Option<ExpectedLeader>) -> Expectation {
         Expectation {
             by: Duration::from_millis(1),
             leader,
+            epoch: None,
             following: Vec::new(),
             observing: Vec::new(),
             looking: Vec::new(),
@@ -167,13 +206,29 @@ mod tests {
 
     #[test]
     fn a_leader_is_one_that_leads_alone_and_is_followed_by_those_named() {
-        use MemberState::{Following, Leading, Looking};
         let mut expected = expecting(Some(ExpectedLeader::Member(id(2))));
         expected.following = vec![id(1)];
-        assert!(expected.holds(&states(&[(1, Following(id(2))), (2, Leading), (3, Looking)])));
-        assert!(!expected.holds(&states(&[(1, Following(id(3))), (2, Leading)])));
-        assert!(!expected.holds(&states(&[(1, Following(id(2))), (2, Leading), (3, Leading)])));
-        assert!(!expected.holds(&states(&[(1, Following(id(2)))])));
+        let looking = MemberState::Looking;
+        assert!(expected.holds(&states(&[(1, following(2)), (2, LEADING), (3, looking)])));
+        assert!(!expected.holds(&states(&[(1, following(3)), (2, LEADING)])));
+        assert!(!expected.holds(&states(&[(1, following(2)), (2, LEADING), (3, LEADING)])));
+        assert!(!expected.holds(&states(&[(1, following(2))])));
+    }
+
+    #[test]
+    fn an_epoch_is_that_of_the_leader_and_of_all_who_are_named() {
+        let mut expected = expecting(Some(ExpectedLeader::Member(id(2))));
+        (expected.epoch, expected.following) = (Some(Epoch(4)), vec![id(1)]);
+        assert_eq!(expected.to_string(), "by 1 ms: 2 leads; epoch 4; 1 following");
+        let leading = |epoch| (2, MemberState::Leading { epoch: Some(Epoch(epoch)) });
+        let following =
+            |epoch| (1, MemberState::Following { leader: id(2), epoch: Some(Epoch(epoch)) });
+        assert!(expected.holds(&states(&[following(4), leading(4)])));
+        assert!(!expected.holds(&states(&[following(3), leading(4)])));
+        assert!(!expected.holds(&states(&[following(4), leading(5)])));
+        assert!(!expected.holds(&states(&[(1, self::following(2)), (2, LEADING)])));
+        let found = states(&[following(3), leading(4)]);
+        assert_eq!(Found(&found).to_string(), "1 following 2 in epoch 3, 2 leading in epoch 4");
     }
 
     #[test]
@@ -181,7 +236,8 @@ mod tests {
         use MemberState::{Down, Looking, Observing};
         let nobody = expecting(Some(ExpectedLeader::Nobody));
         assert!(nobody.holds(&states(&[(1, Looking), (2, Down)])));
-        assert!(!nobody.holds(&states(&[(1, Observing(id(2))), (2, Down)])));
+        let observing = Observing { leader: id(2), epoch: None };
+        assert!(!nobody.holds(&states(&[(1, observing), (2, Down)])));
         assert!(nobody.needs_patience());
     }
 

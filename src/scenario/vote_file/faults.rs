@@ -37,6 +37,13 @@ pub struct Faults {
     /// How many members freeze for good: their system takes what is sent to them, and nobody reads it. They are replaced at
     /// another address. Some of them are killed later.
     pub frozen: u16,
+    /// How many members are killed and lose their disk before they are started again. As with
+    /// [`wipe_percent`](Self::wipe_percent), the voters that nobody knows at any time are never a quorum if leadership is played.
+    pub wipes: u16,
+    /// How many times a disk is full for a while: what is to be stored fails.
+    pub disk_full: u16,
+    /// How many times a disk stalls for a while: what is to be stored waits.
+    pub disk_stalls: u16,
     /// Percentage of kills that close no connection: nobody is told.
     pub vanish_percent: u16,
     /// Percentage of restarts that have lost their disk: they vote with an empty history.
@@ -72,6 +79,9 @@ impl Default for Faults {
             hangs: 0,
             strangers: 0,
             frozen: 0,
+            wipes: 0,
+            disk_full: 0,
+            disk_stalls: 0,
             vanish_percent: 0,
             wipe_percent: 0,
             move_percent: 0,
@@ -87,16 +97,25 @@ impl Default for Faults {
 impl Faults {
     /// The number of faults that a vote file can also have as steps.
     pub fn operations(&self) -> usize {
-        [self.kills, self.stops, self.pauses, self.cuts, self.isolations, self.blocks]
-            .into_iter()
-            .map(usize::from)
-            .sum()
+        let of_members = [self.kills, self.stops, self.pauses, self.wipes, self.disk_full];
+        let of_paths = [self.cuts, self.isolations, self.blocks];
+        of_members.into_iter().chain(of_paths).map(usize::from).sum()
     }
 
     /// The same without those that a vote file can have as steps.
     #[must_use]
     pub fn without_operations(&self) -> Self {
-        Self { kills: 0, stops: 0, pauses: 0, cuts: 0, isolations: 0, blocks: 0, ..self.clone() }
+        Self {
+            kills: 0,
+            stops: 0,
+            pauses: 0,
+            cuts: 0,
+            isolations: 0,
+            blocks: 0,
+            wipes: 0,
+            disk_full: 0,
+            ..self.clone()
+        }
     }
 
     /// Whether frames arrive in time and nothing is ever lost.
@@ -110,7 +129,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 12] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 15] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -124,6 +143,9 @@ impl Faults {
             ("hangs", self.hangs),
             ("strangers", self.strangers),
             ("frozen", self.frozen),
+            ("wipes", self.wipes),
+            ("disk_full", self.disk_full),
+            ("disk_stalls", self.disk_stalls),
         ]
     }
 }
@@ -162,9 +184,9 @@ impl fmt::Display for Faults {
     }
 }
 
-/// `4 one-way cuts`, `1 kill`, `2 frozen`.
+/// `4 one-way cuts`, `1 kill`, `2 frozen`, `1 disk full`.
 fn in_words(name: &str, count: u16) -> String {
-    let name = name.replace("one_way_", "one-way ");
+    let name = name.replace("one_way_", "one-way ").replace('_', " ");
     let one = if count == 1 { name.strip_suffix('s') } else { None };
     format!("{count} {}", one.unwrap_or(&name))
 }

@@ -24,6 +24,10 @@ use crate::{History, Member, Role};
 pub(super) struct RawVoteFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) leadership: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ensemble: Option<String>,
     pub(super) members: Vec<Object<RawMember>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timing: Option<Object<RawTiming>>,
@@ -51,6 +55,8 @@ pub(super) struct RawMember {
     pub(super) election: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) quorum: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) new: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -84,6 +90,12 @@ pub(super) struct RawTiming {
     pub(super) grace_ms: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) connect_ms: Option<PositiveMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ping_ms: Option<PositiveMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) silence_ms: Option<PositiveMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) establish_ms: Option<PositiveMillis>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -108,6 +120,23 @@ pub(super) struct RawStep {
     pub(super) block: Option<Vec<RawPair>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) heal: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wipe: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fill: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) free: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resign: Option<Object<RawResignation>>,
+}
+
+/// Who gives its epoch up, and to whom.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResignation {
+    pub(super) id: Id,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<Id>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -116,6 +145,8 @@ pub(super) struct RawExpectation {
     pub(super) by_ms: Millis,
     #[serde(default, deserialize_with = "leader_or_null", skip_serializing_if = "Option::is_none")]
     pub(super) leader: Option<RawLeader>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) epoch: Option<RawEpoch>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) following: Vec<Id>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -208,7 +239,9 @@ impl From<&VoteFile> for RawVoteFile {
     fn from(file: &VoteFile) -> Self {
         Self {
             title: file.title.as_ref().map(|title| title.as_written().to_owned()),
-            members: file.members().map(|member| Object(member.into())).collect(),
+            leadership: (!file.leadership).then_some(false),
+            ensemble: Some(file.ensemble_name.to_string()).filter(|name| !name.is_empty()),
+            members: file.members().map(|member| Object(raw_member(file, member))).collect(),
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),
             expect: file.expectations.iter().map(|one| Object(one.into())).collect(),
@@ -217,20 +250,19 @@ impl From<&VoteFile> for RawVoteFile {
     }
 }
 
-impl From<(&Member, History)> for RawMember {
-    fn from((member, history): (&Member, History)) -> Self {
-        Self {
-            id: Id(member.id),
-            role: match member.role {
-                Role::Voter => RawRole::Voter,
-                Role::Observer => RawRole::Observer,
-            },
-            weight: member.weight.map(Whole),
-            group: member.group.map(|group| Whole(group.0)),
-            vote: Object(RawVote { zxid: RawZxid(history.zxid), epoch: RawEpoch(history.epoch) }),
-            election: member.election.first().map(ToString::to_string),
-            quorum: member.quorum.first().map(ToString::to_string),
-        }
+fn raw_member(file: &VoteFile, (member, history): (&Member, History)) -> RawMember {
+    RawMember {
+        id: Id(member.id),
+        role: match member.role {
+            Role::Voter => RawRole::Voter,
+            Role::Observer => RawRole::Observer,
+        },
+        weight: member.weight.map(Whole),
+        group: member.group.map(|group| Whole(group.0)),
+        vote: Object(RawVote { zxid: RawZxid(history.zxid), epoch: RawEpoch(history.epoch) }),
+        election: member.election.first().map(ToString::to_string),
+        quorum: member.quorum.first().map(ToString::to_string),
+        new: file.new_disks.contains(&member.id),
     }
 }
 
@@ -242,6 +274,9 @@ impl From<&FileTiming> for RawTiming {
             resend_max_ms: Some(PositiveMillis(timing.election.resend_max)),
             grace_ms: Some(Millis(timing.election.grace)),
             connect_ms: Some(PositiveMillis(timing.connect)),
+            ping_ms: Some(PositiveMillis(timing.leadership.ping)),
+            silence_ms: Some(PositiveMillis(timing.leadership.silence)),
+            establish_ms: Some(PositiveMillis(timing.leadership.establish)),
         }
     }
 }
@@ -259,6 +294,13 @@ impl From<&Step> for RawStep {
             Operation::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
             Operation::Block(blocked) => Self { block: Some(pairs(blocked)), ..raw },
             Operation::Heal => Self { heal: Some(true), ..raw },
+            Operation::Wipe(members) => Self { wipe: Some(ids(members)), ..raw },
+            Operation::Fill(members) => Self { fill: Some(ids(members)), ..raw },
+            Operation::Free(members) => Self { free: Some(ids(members)), ..raw },
+            Operation::Resign(member) => {
+                let resignation = RawResignation { id: Id(*member), to: None };
+                Self { resign: Some(Object(resignation)), ..raw }
+            }
         }
     }
 }
@@ -271,6 +313,7 @@ impl From<&Expectation> for RawExpectation {
                 ExpectedLeader::Member(id) => RawLeader(Some(Id(id))),
                 ExpectedLeader::Nobody => RawLeader(None),
             }),
+            epoch: expectation.epoch.map(RawEpoch),
             following: ids(&expectation.following),
             observing: ids(&expectation.observing),
             looking: ids(&expectation.looking),

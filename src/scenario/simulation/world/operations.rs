@@ -65,6 +65,10 @@ impl World {
                 self.each_pair(pairs, |world, from, to| world.network.block(from, to));
             }
             Operation::Heal => self.network.heal(),
+            Operation::Wipe(ids) => self.each(ids, |world, member| {
+                world.members[member].wiped = true;
+            }),
+            Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => {}
         }
     }
 
@@ -102,6 +106,7 @@ impl World {
                     self.read(end);
                 }
             }
+            Fault::DiskStalls(_) | Fault::DiskFlows(_) => {}
             Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
             Fault::StrangerLeaves(stranger) => self.stranger_leaves(stranger),
             Fault::Freeze(number) => self.freeze(number),

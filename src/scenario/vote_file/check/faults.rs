@@ -11,8 +11,12 @@ use super::super::{
 /// A fault begins, and ends: with a `heal`, after which what still parts members is said again.
 const STEPS_PER_FAULT: usize = 5;
 
-pub(super) fn check(raw: &RawFaults, steps: &[Step]) -> Result<Faults, At> {
+pub(super) fn check(raw: &RawFaults, steps: &[Step], leadership: bool) -> Result<Faults, At> {
     let faults = Faults::from(raw);
+    let of_disks = [("disk_full", faults.disk_full), ("disk_stalls", faults.disk_stalls)];
+    if let Some((field, _)) = of_disks.into_iter().find(|(_, count)| *count > 0 && !leadership) {
+        return Err(At::new(format!("faults.{field}"), FieldError::WithoutLeadership));
+    }
     delay(&faults)?;
     all_have_an_effect(&faults)?;
     let last = steps.last().map_or(Duration::ZERO, |step| step.at);

@@ -36,6 +36,12 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    wipes: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    disk_full: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    disk_stalls: Count,
     #[serde(skip_serializing_if = "Percent::is_none")]
     vanish_percent: Percent,
     #[serde(skip_serializing_if = "Percent::is_none")]
@@ -130,6 +136,9 @@ impl From<&RawFaults> for Faults {
             hangs: raw.hangs.0,
             strangers: raw.strangers.0,
             frozen: raw.frozen.0,
+            wipes: raw.wipes.0,
+            disk_full: raw.disk_full.0,
+            disk_stalls: raw.disk_stalls.0,
             vanish_percent: raw.vanish_percent.0,
             wipe_percent: raw.wipe_percent.0,
             move_percent: raw.move_percent.0,
@@ -162,6 +171,9 @@ impl From<&Faults> for RawFaults {
             hangs: Count(faults.hangs),
             strangers: Count(faults.strangers),
             frozen: Count(faults.frozen),
+            wipes: Count(faults.wipes),
+            disk_full: Count(faults.disk_full),
+            disk_stalls: Count(faults.disk_stalls),
             vanish_percent: Percent(faults.vanish_percent),
             wipe_percent: Percent(faults.wipe_percent),
             move_percent: Percent(faults.move_percent),
