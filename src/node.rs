@@ -20,6 +20,7 @@ mod journal;
 mod leadership;
 mod leadership_driver;
 mod member_lists;
+mod memory_disk;
 mod news;
 mod status;
 #[allow(dead_code, reason = "the node does not store its epochs yet")]
@@ -43,6 +44,7 @@ pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, NodeConfig},
     leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,
+    memory_disk::MemoryDisk,
     news::{News, NodeEvent, Occurrence},
     status::{ElectionStatus, LeadershipStatus, NodeState, Status},
     store::{
@@ -165,6 +167,14 @@ impl Node {
     /// As [`Node::lead`].
     pub fn lead_blocking(&self) -> Result<Leadership, LeadError> {
         futures::executor::block_on(self.lead())
+    }
+
+    /// Gives up the leadership, if this node leads: it is over as soon as its work has ended, and another node leads then. What
+    /// becomes of it, the [news](Watch::news) tell.
+    pub fn resign(&self) {
+        if let Some(leadership) = &self.leadership {
+            let _ = leadership.tell(DriverMsg::Resign);
+        }
     }
 
     /// Whose node this is.

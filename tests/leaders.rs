@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Node, NodeConfig, ServerId,
-    leadership::{LostBecause, Record},
-    node::{Keep, LeadershipConfig, NodeEvent, Status},
+    leadership::{DirectoryId, LostBecause, Record},
+    node::{Keep, LeadershipConfig, MemoryDisk, NodeEvent, Status},
 };
 
 use crate::common::{Lab, id, patiently};
@@ -18,7 +18,8 @@ fn known(lab: &mut Lab, number: u64) -> NodeConfig {
 
 fn in_memory(lab: &mut Lab, number: u64, record: Record) -> NodeConfig {
     let mut config = lab.config(number);
-    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(record)));
+    let disk = MemoryDisk::new(DirectoryId(number), record);
+    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
     config
 }
 

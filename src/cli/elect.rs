@@ -110,7 +110,12 @@ fn line(event: &StoryLine, out: &mut dyn Write) -> std::io::Result<()> {
 fn style_of(what: &What) -> Style {
     match what {
         What::Played(_) => BOLD,
-        What::Looking { .. } | What::Voted { .. } => PLAIN,
+        What::Looking { .. }
+        | What::Voted { .. }
+        | What::Follows { .. }
+        | What::Lost { .. }
+        | What::WaitsFor { .. } => PLAIN,
+        What::Leads { .. } => GOOD,
         What::Decided { won, .. } => {
             if won.is_some() {
                 GOOD
@@ -133,9 +138,11 @@ fn members(report: &PlayReport, out: &mut dyn Write) -> std::io::Result<()> {
         Column::right("member"),
         Column::left("state"),
         Column::right("leader"),
+        Column::right("epoch"),
         Column::right("round"),
         Column::left("vote"),
         Column::right("decided in"),
+        Column::right("established in"),
     ];
     let rows: Vec<_> =
         report.members.iter().map(|member| (row_style(member), row(member))).collect();
@@ -150,9 +157,11 @@ fn row(member: &MemberReport) -> Vec<String> {
         member.id.to_string(),
         member.state.word().to_owned(),
         or_empty(member.state.leader_of(member.id)),
+        or_empty(member.state.epoch()),
         or_empty(member.round),
         or_empty(member.vote),
         or_empty(member.decided.map(Rounded)),
+        or_empty(member.established.map(Rounded)),
     ]
 }
 

@@ -117,6 +117,7 @@ impl Failure {
             | Self::ZooCfg(_)
             | Self::NodeConfig { .. }
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
+            Self::Node(NodeError::Open(error)) if error.is_bad_input() => ExitCode::Usage,
             Self::Elect(error) if error.is_usage_error() => ExitCode::Usage,
             // The reader of our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,

@@ -13,7 +13,7 @@ mod stream;
 use std::path::PathBuf;
 
 use async_std::task::block_on;
-use ballotbox::{NodeError, ServerId, UntrustedText};
+use ballotbox::{Epoch, NodeError, ServerId, UntrustedText, leadership::EPOCH_MAX};
 use structopt::StructOpt;
 
 use self::{
@@ -58,6 +58,34 @@ pub(super) struct NodeArgs {
         parse(from_os_str)
     )]
     config: Option<PathBuf>,
+    /// Where the node keeps its epochs; left out: ballotbox-data/ID here, or with --config the dataDir of the file
+    #[structopt(
+        long,
+        value_name = "DIR",
+        env = "BALLOTBOX_NODE_DATA_DIR",
+        hide_env_values = true,
+        empty_values = false,
+        parse(from_os_str),
+        conflicts_with = "no-data-dir"
+    )]
+    data_dir: Option<PathBuf>,
+    /// Keeps nothing: for observers, and for vote files with "leadership": false
+    #[structopt(long)]
+    no_data_dir: bool,
+    /// Says that the data directory has no past: a quorum that was all started so begins a new ensemble without the rest
+    #[structopt(long)]
+    new_ensemble: bool,
+    /// Begins the new ensemble above this epoch: after a majority of the disks is lost for good
+    #[structopt(
+        long,
+        value_name = "N",
+        env = "BALLOTBOX_NODE_EPOCH_FLOOR",
+        hide_env_values = true,
+        empty_values = false,
+        parse(try_from_str = epoch),
+        requires = "new-ensemble"
+    )]
+    epoch_floor: Option<Epoch>,
     /// Prints one JSON object for each event
     #[structopt(long)]
     json: bool,
@@ -68,6 +96,14 @@ fn server_id(text: &str) -> Result<ServerId, String> {
     number.and_then(ServerId::new).ok_or_else(|| {
         let (text, max) = (UntrustedText::new(text), ServerId::MAX);
         format!("`{text}` is no server id: expected a whole number from 0 to {max}")
+    })
+}
+
+fn epoch(text: &str) -> Result<Epoch, String> {
+    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    number.map(Epoch).filter(|epoch| *epoch < EPOCH_MAX).ok_or_else(|| {
+        let text = UntrustedText::new(text);
+        format!("`{text}` is no epoch: expected a whole number from 0 to {}", EPOCH_MAX.0 - 1)
     })
 }
 

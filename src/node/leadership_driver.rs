@@ -25,7 +25,7 @@ use ballotbox_core::{
 };
 
 use super::{
-    LeadershipStatus, NodeEvent,
+    LeadershipStatus, NodeEvent, StoreRemark,
     elector::ElectorMsg,
     herald::HeraldMsg,
     leadership::{LeadMsg, Tenure},
@@ -49,6 +49,8 @@ pub(super) enum DriverMsg {
     },
     /// By programs that want to lead, or do.
     Lead(LeadMsg),
+    /// By the handle of the node: give the leadership up.
+    Resign,
     /// By the supervisor.
     Stop,
 }
@@ -93,6 +95,7 @@ impl LeadershipDriver {
         core: Leadership,
         stop_within: Duration,
         status: LeadershipStatus,
+        remarks: Vec<StoreRemark>,
         myself: Address<DriverMsg>,
         surroundings: Surroundings,
     ) -> Self {
@@ -111,7 +114,10 @@ impl LeadershipDriver {
             turned_away: BTreeMap::new(),
             unreached: Sparingly::default(),
             arriving: None,
-            events: Vec::new(),
+            events: remarks
+                .into_iter()
+                .map(|remark| (started, NodeEvent::Directory { remark }))
+                .collect(),
             told: Arc::default(),
             status,
             looking_since: None,
@@ -164,6 +170,7 @@ impl LeadershipDriver {
             }
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
+            DriverMsg::Resign => self.decide(Event::Resign { within: self.stop_within }),
             DriverMsg::Stop => self.decide(Event::Stop { within: self.stop_within }),
         }
     }
@@ -316,8 +323,8 @@ impl LeadershipDriver {
                 return self.hand_out();
             }
             Report::Following { leader, epoch, counts } => {
-                self.looking_since = None;
-                NodeEvent::Following { leader, epoch, counts }
+                let took = self.took();
+                NodeEvent::Following { leader, epoch, counts, took }
             }
             Report::Retiring { epoch } => NodeEvent::Retiring { epoch },
             Report::Lost { epoch, cause } => {

@@ -8,7 +8,7 @@ use ballotbox_core::{
     leadership::{GiveUp, LostBecause, Refusal, WordError},
 };
 
-use super::{MemberListProblem, Status};
+use super::{MemberListProblem, Status, StoreRemark};
 use crate::{Decision, Epoch, Round, Vote};
 
 /// Something that happened to a node.
@@ -41,6 +41,8 @@ pub enum NodeEvent {
         epoch: Epoch,
         /// Whether its word counts for the leader.
         counts: bool,
+        /// How long it took, from looking.
+        took: Duration,
     },
     /// It leads, and has begun to give that up.
     Retiring { epoch: Epoch },
@@ -63,6 +65,8 @@ pub enum NodeEvent {
     BesideRealServer { peer: ServerId },
     /// Its directory counts from now on.
     Recorded,
+    /// There is something to know about its data directory, though it can be used.
+    Directory { remark: StoreRemark },
     /// Its record cannot be written. Told when the reason changes.
     CannotStore { error: UntrustedText },
     /// A learner was turned away. Told the first, second, fourth, eighth … time for each kind of reason.
@@ -116,6 +120,7 @@ impl NodeEvent {
             | Self::NotEstablished { .. }
             | Self::BesideRealServer { .. }
             | Self::Recorded
+            | Self::Directory { .. }
             | Self::CannotStore { .. } => false,
             Self::Malformed { .. }
             | Self::MembersDiffer { .. }

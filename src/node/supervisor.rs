@@ -196,16 +196,18 @@ fn start_leadership(
     let (driver, inlet, mailbox) = mailbox_with_inlet(PACKETS_WAITING_MAX);
     let (user, parent) = (driver.clone(), me.clone());
     let star = ballotbox_actors::start_star(network, user, inlet, parent, SupervisorMsg::StarEnded);
-    let identity = leadership.identity(config, &kept.opened);
+    let identity = leadership.identity(config, kept.contents);
     let zxid = config.history.zxid;
     let (ensemble, timing) = (Arc::clone(config.ensemble()), leadership.timing);
     let core =
-        Leadership::new(config.me, ensemble, identity.into(), timing, zxid, kept.opened.record);
-    let status = LeadershipStatus { directory: kept.path(), ..LeadershipStatus::default() };
+        Leadership::new(config.me, ensemble, identity.into(), timing, zxid, kept.contents.record);
+    let status = LeadershipStatus { directory: kept.path.clone(), ..LeadershipStatus::default() };
+    let stop_within = leadership.stop_within;
+    let remarks = kept.remarks.clone();
     let store = kept.start(driver.clone(), me.clone(), SupervisorMsg::StoreEnded);
     let surroundings = Surroundings { star: star.clone(), store: store.clone(), elector, herald };
     let actor =
-        LeadershipDriver::new(core, leadership.stop_within, status, driver.clone(), surroundings);
+        LeadershipDriver::new(core, stop_within, status, remarks, driver.clone(), surroundings);
     spawn(actor, mailbox, me.clone(), SupervisorMsg::DriverEnded);
     LeadershipParts { star, store, driver }
 }

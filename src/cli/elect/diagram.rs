@@ -94,8 +94,17 @@ impl Lanes {
                 | Operation::Resign(_),
             )
             | What::Voted { .. }
+            | What::WaitsFor { .. }
             | What::Judged { .. } => {}
-            What::Looking { member, .. } => {
+            What::Leads { member, epoch } => {
+                let state = MemberState::Leading { epoch: Some(*epoch) };
+                self.turn(row, *member, |look| Look { state, ..look });
+            }
+            What::Follows { member, leader, epoch } => {
+                let state = MemberState::Following { leader: *leader, epoch: Some(*epoch) };
+                self.turn(row, *member, |look| Look { state, ..look });
+            }
+            What::Looking { member, .. } | What::Lost { member, .. } => {
                 self.turn(row, *member, |look| Look { state: MemberState::Looking, ..look });
             }
             What::Decided { member, decision, .. } => {
@@ -189,9 +198,13 @@ impl Picture {
             What::Played(_) => ("#222222", "bold"),
             What::Judged { verdict: Verdict::Met, .. } => ("#777777", "normal"),
             What::Judged { .. } => ("#c0392b", "normal"),
-            What::Looking { .. } | What::Voted { .. } | What::Decided { .. } => {
-                ("#222222", "normal")
-            }
+            What::Leads { .. } => ("#2a9d4a", "bold"),
+            What::Looking { .. }
+            | What::Voted { .. }
+            | What::Decided { .. }
+            | What::Follows { .. }
+            | What::Lost { .. }
+            | What::WaitsFor { .. } => ("#222222", "normal"),
         };
         let text = escaped(&line.what.to_string());
         let _ = writeln!(
@@ -228,7 +241,16 @@ impl Picture {
                 let Some(x) = lane(member) else { return };
                 format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{fill}\"/>")
             }
-            What::Looking { .. } | What::Judged { .. } => return,
+            What::Leads { member, .. } => {
+                let Some(x) = lane(member) else { return };
+                let (x, y) = (x.saturating_sub(7), y.saturating_sub(7));
+                format!("<rect x=\"{x}\" y=\"{y}\" width=\"14\" height=\"14\" fill=\"#2a9d4a\"/>")
+            }
+            What::Looking { .. }
+            | What::Follows { .. }
+            | What::Lost { .. }
+            | What::WaitsFor { .. }
+            | What::Judged { .. } => return,
         };
         self.rows.push_str(&mark);
         self.rows.push('\n');

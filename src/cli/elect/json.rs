@@ -20,6 +20,7 @@ pub(super) fn to_json(report: &PlayReport) -> String {
 struct Json {
     outcome: Outcome,
     leader: Option<u64>,
+    epoch: Option<i64>,
     round: Option<i64>,
     election_ms: Option<f64>,
     elapsed_ms: f64,
@@ -33,10 +34,12 @@ struct JsonMember {
     role: &'static str,
     state: &'static str,
     leader: Option<u64>,
+    epoch: Option<i64>,
     round: Option<i64>,
     zxid: Option<String>,
-    epoch: Option<i64>,
+    vote_epoch: Option<i64>,
     decided_ms: Option<f64>,
+    established_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -54,6 +57,7 @@ impl From<&PlayReport> for Json {
         Self {
             outcome: report.outcome,
             leader: report.leader.map(|(leader, _)| leader.number()),
+            epoch: report.epoch().map(|epoch| epoch.0),
             round: report.leader.map(|(_, round)| round.0),
             election_ms: report.election.map(tenths_of_ms),
             elapsed_ms: tenths_of_ms(report.elapsed),
@@ -70,10 +74,12 @@ impl From<&MemberReport> for JsonMember {
             role: member.role.word(),
             state: member.state.word(),
             leader: member.state.leader_of(member.id).map(ServerId::number),
+            epoch: member.state.epoch().map(|epoch| epoch.0),
             round: member.round.map(|round| round.0),
             zxid: member.vote.map(|vote| vote.zxid.to_string()),
-            epoch: member.vote.map(|vote| vote.epoch.0),
+            vote_epoch: member.vote.map(|vote| vote.epoch.0),
             decided_ms: member.decided.map(tenths_of_ms),
+            established_ms: member.established.map(tenths_of_ms),
         }
     }
 }
@@ -100,7 +106,15 @@ mod tests {
         let vote = Vote { epoch: Epoch(1), zxid: Zxid(0x1_0000_0005), leader: id(2) };
         let decided = Some(Duration::from_micros(2149));
         let round = Some(Round(1));
-        MemberReport { id: id(number), role: Role::Voter, state, vote: Some(vote), round, decided }
+        MemberReport {
+            id: id(number),
+            role: Role::Voter,
+            state,
+            vote: Some(vote),
+            round,
+            decided,
+            established: Some(Duration::from_micros(3349)),
+        }
     }
 
     fn expectation() -> ExpectationReport {

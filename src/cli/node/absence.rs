@@ -97,6 +97,7 @@ impl Absence {
             | NodeEvent::LeaderUnreached { .. }
             | NodeEvent::BesideRealServer { .. }
             | NodeEvent::Recorded
+            | NodeEvent::Directory { .. }
             | NodeEvent::CannotStore { .. }
             | NodeEvent::LearnerTurnedAway { .. }
             | NodeEvent::MalformedPacket { .. }

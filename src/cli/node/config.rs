@@ -1,7 +1,13 @@
 //! What a node is to do, from the file that the command line names.
 
+use std::path::{Path, PathBuf};
+
 use ballotbox::{
-    NodeConfig, ServerId, membership::config_text::ConfigText, scenario::vote_file::VoteFile,
+    Member, Membership, NodeConfig, ServerId,
+    leadership::{DirectoryId, Record},
+    membership::config_text::ConfigText,
+    node::{Keep, MemoryDisk},
+    scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
 };
 
@@ -10,20 +16,76 @@ use crate::cli::Failure;
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    match (&args.config, &args.votes, args.id) {
+    let (mut config, warnings, leads) = match (&args.config, &args.votes, args.id) {
         (Some(path), _, id) => {
             let mut cfg = ZooCfg::read(path)?;
             if let Some(id) = id {
                 cfg.identify(id)?;
             }
+            if args.data_dir.is_some() {
+                let text = "--data-dir cannot be used with --config: the epochs are kept in the dataDir of the file";
+                return Err(Failure::Argument(text.into()));
+            }
             let warnings = cfg.warnings.iter().map(ToString::to_string).collect();
-            Ok((NodeConfig::from_zoo_cfg(&cfg)?, warnings))
+            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true)
         }
-        (None, Some(path), Some(id)) => Ok((from_votes(&VoteFile::read(path)?, id), Vec::new())),
+        (None, Some(path), Some(id)) => {
+            let file = VoteFile::read(path)?;
+            let mut config = from_votes(&file, id);
+            if file.leadership {
+                let directory = args.data_dir.clone().unwrap_or_else(|| default_directory(id));
+                config = config.data_dir(directory);
+                if let Some(leadership) = &mut config.leadership {
+                    leadership.timing = file.timing.leadership;
+                    leadership.ensemble_name = file.ensemble_name.clone();
+                }
+            }
+            (config, Vec::new(), file.leadership)
+        }
         (None, None, _) | (None, _, None) => {
-            Err(Failure::Argument("--id and --votes are needed, or --config".into()))
+            return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
         }
+    };
+    keep(args, &mut config, leads)?;
+    Ok((config, warnings))
+}
+
+/// Where a node keeps its epochs if it is not told.
+fn default_directory(id: ServerId) -> PathBuf {
+    Path::new("ballotbox-data").join(id.to_string())
+}
+
+/// Makes of the options what they mean for where the epochs are kept.
+fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Failure> {
+    let is_voter = config.ensemble().is_voter(config.me);
+    let given = |option: &str| {
+        let text = format!(
+            "{option} has no meaning here: the vote file says \"leadership\": false, so nothing is kept"
+        );
+        Err(Failure::Argument(text.into()))
+    };
+    match leads {
+        false if args.data_dir.is_some() => return given("--data-dir"),
+        false if args.new_ensemble => return given("--new-ensemble"),
+        true if args.no_data_dir && is_voter => {
+            let me = config.me;
+            let text = format!(
+                "--no-data-dir, and {me} is a voter: it could be elected and never lead. Expected a data directory \
+                 (--data-dir), the role of an observer, or \"leadership\": false in the vote file"
+            );
+            return Err(Failure::Argument(text.into()));
+        }
+        true | false => {}
     }
+    if let Some(leadership) = &mut config.leadership {
+        // Who has no vote promises nothing.
+        if !is_voter {
+            leadership.keep = Keep::InMemory(MemoryDisk::new(DirectoryId(0), Record::default()));
+        }
+        leadership.new_ensemble = args.new_ensemble;
+        leadership.epoch_floor = args.epoch_floor.unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// The node that takes the place of member `me`. Steps and expectations do not concern it.
@@ -33,11 +95,20 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
 fn from_votes(file: &VoteFile, me: ServerId) -> NodeConfig {
     let mut config = NodeConfig::new(me, file.membership.clone());
     config.history = file.history(me).unwrap_or_default();
-    let list = ConfigText::of(&file.membership);
+    let list = ConfigText::of(&with_both_addresses(&file.membership));
     config.config_text = list.map_or_else(String::new, |list| list.to_string()).into();
     config.timing = file.timing.election;
     config.network.connect = file.timing.connect;
     config
+}
+
+/// A member without a quorum port of its own is followed at its election address: the list names that twice.
+fn with_both_addresses(membership: &Membership) -> Membership {
+    let both = membership.iter().map(|member| {
+        let quorum = if member.quorum.is_empty() { &member.election } else { &member.quorum };
+        Member { quorum: quorum.clone(), ..member.clone() }
+    });
+    Membership::new(both).unwrap_or_else(|_| membership.clone())
 }
 
 #[cfg(test)]
@@ -62,7 +133,8 @@ mod tests {
         let config = from_votes(&file, id(1));
         assert_eq!(config.history, History { epoch: Epoch(2), zxid: Zxid(7) });
         assert_eq!(config.membership.election(id(2)), ["h:3882".parse().unwrap()]);
-        assert!(config.config_text.is_empty(), "without quorum ports there is nothing to compare");
+        let twice = "server.1=h:3881:3881:participant\nserver.2=h:3882:3882:participant\nversion=0";
+        assert_eq!(&*config.config_text, twice);
     }
 
     #[test]

@@ -250,6 +250,7 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         | NodeEvent::NotEstablished { .. }
         | NodeEvent::BesideRealServer { .. }
         | NodeEvent::Recorded
+        | NodeEvent::Directory { .. }
         | NodeEvent::CannotStore { .. } => Said::Always(Event::warning(remark(event))),
         NodeEvent::LeaderUnreached { leader, times, .. } => {
             let text = format!("{} (time {times})", remark(event));

@@ -1,10 +1,6 @@
 //! [`remark`]: what a node has to say about its leadership that is no change of it, in words for people.
 
-use ballotbox::{
-    ServerId,
-    leadership::{GiveUp, Refusal},
-    node::NodeEvent,
-};
+use ballotbox::{ServerId, leadership::GiveUp, node::NodeEvent};
 
 /// The sentence for an event that is told as a warning. For others it is empty.
 pub(super) fn remark(event: &NodeEvent) -> String {
@@ -27,6 +23,7 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         NodeEvent::Recorded => {
             "the data directory is known to the ensemble now: this member counts".to_owned()
         }
+        NodeEvent::Directory { remark } => remark.to_string(),
         NodeEvent::CannotStore { error } => format!(
             "cannot write the epochs: {error}; until that works, this member gives no word and does not lead"
         ),
@@ -36,7 +33,7 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         NodeEvent::LearnerTurnedAway { peer, from, refusal, .. } => {
             let peer = peer.map_or_else(|| "somebody".to_owned(), |peer| peer.to_string());
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
-            format!("{peer}{from} was not let in: {}", why_turned_away(refusal))
+            format!("{peer}{from} was not let in: {refusal}")
         }
         NodeEvent::MalformedPacket { from_leader, error, .. } => {
             let who = if *from_leader { "the leader" } else { "a learner" };
@@ -53,10 +50,6 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         | NodeEvent::MembersDiffer { .. }
         | NodeEvent::Network(_) => String::new(),
     }
-}
-
-fn why_turned_away(refusal: &Refusal) -> String {
-    refusal.to_string()
 }
 
 fn gave_up(leader: ServerId, why: &GiveUp) -> String {

@@ -16,9 +16,12 @@ use ballotbox_core::{
 use super::NodeConfig;
 use crate::{
     Epoch,
-    node::store::{
-        self, EpochDirectory, EpochStore, Layout, MemoryFiles, OpenError, Opened, Place, RealFiles,
-        Seed, StoreError, StoreMsg, StoreReport,
+    node::{
+        memory_disk::{Contents, MemoryDisk, MemoryStore},
+        store::{
+            self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, RealFiles, Seed,
+            StoreError, StoreMsg, StoreRemark, StoreReport,
+        },
     },
 };
 
@@ -40,14 +43,14 @@ pub struct LeadershipConfig {
 }
 
 /// Where a member keeps its epochs.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Keep {
     /// In this directory, which is made if there is none. An epoch that was promised outlives the process and the machine.
     InDirectory(PathBuf),
     /// In the `dataDir` of a zoo.cfg: the epochs where a real server has them.
     InZooKeepersDirectory(PathBuf),
-    /// In memory, for plays and tests: it begins with this record, and forgets it.
-    InMemory(Record),
+    /// In memory, for plays and tests.
+    InMemory(MemoryDisk),
 }
 
 impl LeadershipConfig {
@@ -67,26 +70,29 @@ impl LeadershipConfig {
     pub(in crate::node) async fn open(&self, config: &NodeConfig) -> Result<Kept, OpenError> {
         let epoch = config.history.epoch;
         let new = Record { accepted: epoch, current: epoch, ..Record::default() };
-        let seed = |record| Seed { directory: DirectoryId(drawn()), record };
         let (directory, layout) = match &self.keep {
-            Keep::InMemory(record) => {
-                let (directory, opened) =
-                    store::open_in_memory(MemoryFiles::default(), config.me, seed(*record))?;
-                return Ok(Kept { directory: Directory::InMemory(directory), opened });
+            Keep::InMemory(disk) => {
+                let contents = disk.open().await.unwrap_or_default();
+                let directory = Directory::InMemory(disk.clone());
+                return Ok(Kept { directory, contents, path: None, remarks: Vec::new() });
             }
             Keep::InDirectory(path) => (path.clone(), Layout::Plain),
             Keep::InZooKeepersDirectory(path) => (path.clone(), Layout::ZooKeeper),
         };
+        let seed = Seed { directory: DirectoryId(drawn()), record: new };
         let place = Place { directory, layout };
-        let (directory, opened) = store::open(place, config.me, seed(new)).await?;
-        Ok(Kept { directory: Directory::OnDisk(directory), opened })
+        let (directory, opened) = store::open(place, config.me, seed).await?;
+        let Opened { record, directory: number, incarnation, path, remarks } = opened;
+        let contents = Contents { directory: number, incarnation, record };
+        let directory = Directory::OnDisk(directory);
+        Ok(Kept { directory, contents, path: Some(path), remarks })
     }
 
     /// Who the node is at the quorum port.
-    pub(in crate::node) fn identity(&self, config: &NodeConfig, opened: &Opened) -> Identity {
+    pub(in crate::node) fn identity(&self, config: &NodeConfig, contents: Contents) -> Identity {
         Identity {
-            directory: opened.directory,
-            incarnation: opened.incarnation,
+            directory: contents.directory,
+            incarnation: contents.incarnation,
             new_ensemble: self.new_ensemble,
             epoch_floor: self.epoch_floor,
             ensemble_name: Arc::clone(&self.ensemble_name),
@@ -105,24 +111,20 @@ fn drawn() -> u64 {
 #[derive(Debug)]
 pub(in crate::node) struct Kept {
     directory: Directory,
-    pub(in crate::node) opened: Opened,
+    pub(in crate::node) contents: Contents,
+    /// Where it is, if it is on disk.
+    pub(in crate::node) path: Option<UntrustedText>,
+    /// What is to be said about that.
+    pub(in crate::node) remarks: Vec<StoreRemark>,
 }
 
 #[derive(Debug)]
 enum Directory {
     OnDisk(EpochDirectory<RealFiles>),
-    InMemory(EpochDirectory<MemoryFiles>),
+    InMemory(MemoryDisk),
 }
 
 impl Kept {
-    /// Where it is, if it is on disk.
-    pub(in crate::node) fn path(&self) -> Option<UntrustedText> {
-        match self.directory {
-            Directory::OnDisk(_) => Some(self.opened.path.clone()),
-            Directory::InMemory(_) => None,
-        }
-    }
-
     /// Starts the actor that stores in it.
     pub(in crate::node) fn start<U, P>(
         self,
@@ -139,9 +141,7 @@ impl Kept {
             Directory::OnDisk(directory) => {
                 spawn(EpochStore::new(directory, user), orders, parent, report);
             }
-            Directory::InMemory(directory) => {
-                spawn(EpochStore::new(directory, user), orders, parent, report);
-            }
+            Directory::InMemory(disk) => spawn(MemoryStore { disk, user }, orders, parent, report),
         }
         address
     }

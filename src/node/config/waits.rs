@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use ballotbox_actors::{Liveness, NetworkTiming};
-use ballotbox_core::links::LinkTiming;
+use ballotbox_core::{leadership::LeadershipTiming, links::LinkTiming};
 
 use super::{ConfigError, NodeConfig};
 use crate::ElectionTiming;
@@ -74,6 +74,7 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
             return Err(ConfigError::Wait { field, found, min, max });
         }
     }
+    check_leadership(config)?;
     for (fields, min, max) in [
         (("timing.resend_min", "timing.resend_max"), resend_min, resend_max),
         (("network.rebind.min", "network.rebind.max"), rebind.min, rebind.max),
@@ -81,6 +82,28 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
     ] {
         if min > max {
             return Err(ConfigError::WaitOrder { fields, min, max });
+        }
+    }
+    Ok(())
+}
+
+/// The waits of leadership, if there is one.
+fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
+    let Some(leadership) = &config.leadership else { return Ok(()) };
+    let LeadershipTiming { ping, silence, establish, redial, holdoff, retry } = leadership.timing;
+    for (field, found, min) in [
+        ("leadership.ping", ping, SOME),
+        // A ping that is lost is no silence.
+        ("leadership.silence", silence, ping.saturating_mul(2)),
+        ("leadership.establish", establish, SOME),
+        ("leadership.redial.min", redial.min, SOME),
+        ("leadership.redial.max", redial.max, redial.min),
+        ("leadership.holdoff", holdoff, Duration::ZERO),
+        ("leadership.retry", retry, SOME),
+        ("leadership.stop_within", leadership.stop_within, Duration::ZERO),
+    ] {
+        if found < min || found > MAX {
+            return Err(ConfigError::Wait { field, found, min, max: MAX });
         }
     }
     Ok(())

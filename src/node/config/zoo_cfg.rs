@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use ballotbox_actors::NetworkTiming;
-use ballotbox_core::Backoff;
+use ballotbox_core::{Backoff, leadership::LeadershipTiming};
 
-use super::NodeConfig;
+use super::{Keep, LeadershipConfig, NodeConfig};
 use crate::zoo_cfg::{ZooCfg, ZooCfgError};
 
 /// Between two attempts to bind the election port, at first (ZooKeeper's pause) and at most.
@@ -36,7 +36,21 @@ impl NodeConfig {
             },
             greet_with_all_addresses: cfg.multi_address_enabled,
             listen_on_all_interfaces: cfg.listen_on_all_ips,
+            leadership: Some(leadership(cfg)),
             ..Self::new(cfg.identified()?, cfg.membership.clone())
         })
     }
+}
+
+/// The epochs are where a real server has them, and the waits are its own.
+fn leadership(cfg: &ZooCfg) -> LeadershipConfig {
+    let defaults = LeadershipTiming::default();
+    let timing = LeadershipTiming {
+        ping: (cfg.tick_time / 2).max(Duration::from_millis(1)),
+        silence: cfg.tick_time.saturating_mul(cfg.sync_limit),
+        establish: cfg.tick_time.saturating_mul(cfg.init_limit),
+        ..defaults
+    };
+    let keep = Keep::InZooKeepersDirectory(cfg.data_dir.clone());
+    LeadershipConfig { timing, ..LeadershipConfig::new(keep) }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballotbox_core::ServerId;
 
 use crate::{
-    Role, Round, Vote,
+    Epoch, Role, Round, Vote,
     scenario::{
         claim::foremost,
         judge::Verdict,
@@ -45,6 +45,8 @@ pub struct MemberReport {
     pub round: Option<Round>,
     /// How long its last election took, from looking to decided, if it runs and is decided.
     pub decided: Option<Duration>,
+    /// How long it took from looking to following or leading in an epoch, if it does.
+    pub established: Option<Duration>,
 }
 
 /// What became of one expectation.
@@ -64,6 +66,12 @@ impl ExpectationReport {
 }
 
 impl PlayReport {
+    /// In which epoch the leader leads; `None` where the election was played alone.
+    pub fn epoch(&self) -> Option<Epoch> {
+        let (leader, _) = self.leader?;
+        self.members.iter().find(|member| member.id == leader)?.state.epoch()
+    }
+
     /// Whether everything went as it should: what was expected came true, or, if nothing was, somebody was elected.
     pub fn is_good(&self) -> bool {
         self.outcome.is_good(self.expectations.len())
@@ -96,7 +104,15 @@ mod tests {
 
     fn member(number: u64, state: MemberState) -> MemberReport {
         let (vote, round, decided) = (None, Some(Round(1)), None);
-        MemberReport { id: id(number), role: Role::Voter, state, vote, round, decided }
+        MemberReport {
+            id: id(number),
+            role: Role::Voter,
+            state,
+            vote,
+            round,
+            decided,
+            established: None,
+        }
     }
 
     fn expectation(verdict: Verdict) -> ExpectationReport {

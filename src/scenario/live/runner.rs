@@ -6,13 +6,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use ballotbox_actors::kit::{
     Address, Exit, Inlet, Mailbox, Wake, clock, mailbox, mailbox_with_inlet, spawn,
 };
-use ballotbox_core::{ServerId, UntrustedText};
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    leadership::{DirectoryId, Record},
+};
 use futures::future::{join_all, try_join_all};
 
 use super::{
@@ -28,7 +32,7 @@ use super::{
 };
 use crate::{
     History, Node, NodeConfig, Standing,
-    node::{News, NodeEvent, NodeState, Status},
+    node::{Keep, LeadershipConfig, MemoryDisk, News, NodeEvent, NodeState, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
         judge::{AfterLastStep, Judge},
@@ -65,7 +69,9 @@ pub async fn play(
         judge: Judge::new(&file.expectations, &file.steps, AfterLastStep::OnceIsEnough),
         last_election: LastElection::default(),
         seats: BTreeMap::new(),
+        disks: disks(file),
         wiped: BTreeSet::new(),
+        established: BTreeMap::new(),
         lives: 0,
         cables_ended: 0,
         began: clock::now(),
@@ -106,8 +112,12 @@ struct Runner<'a> {
     last_election: LastElection,
     /// The members that run.
     seats: BTreeMap<ServerId, Seat>,
+    /// The disks of the voters, which outlive their nodes.
+    disks: BTreeMap<ServerId, MemoryDisk>,
     /// The members that have lost their disks.
     wiped: BTreeSet<ServerId>,
+    /// How long it took each member that leads or follows, from looking.
+    established: BTreeMap<ServerId, Duration>,
     /// How many nodes were started, to tell the news of one life of a member from another's.
     lives: u64,
     cables_ended: usize,
@@ -232,10 +242,23 @@ impl Runner<'_> {
             }
             Operation::Wipe(members) => {
                 self.wiped.extend(members);
+                self.disks_of(members).for_each(MemoryDisk::wipe);
                 Ok(())
             }
-            // Here the election is played alone: nothing is stored, and nothing can be given up.
-            Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => Ok(()),
+            Operation::Fill(members) => {
+                self.disks_of(members).for_each(|disk| disk.fill(true));
+                Ok(())
+            }
+            Operation::Free(members) => {
+                self.disks_of(members).for_each(|disk| disk.fill(false));
+                Ok(())
+            }
+            Operation::Resign(member) => {
+                if let Some(seat) = self.seats.get(member) {
+                    seat.node.resign();
+                }
+                Ok(())
+            }
         }
     }
 
@@ -268,6 +291,10 @@ impl Runner<'_> {
         Ok(())
     }
 
+    fn disks_of(&self, members: &[ServerId]) -> impl Iterator<Item = &MemoryDisk> {
+        members.iter().filter_map(|member| self.disks.get(member))
+    }
+
     fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, PlayError> {
         let Some(history) = self.file.history(member) else { return Ok(None) };
         let mut membership = self.file.membership.clone();
@@ -280,6 +307,15 @@ impl Runner<'_> {
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;
         config.listener = self.wiring.listen(member)?;
+        if self.file.leadership {
+            let disk = self.disks.get(&member).cloned();
+            let disk = disk.unwrap_or_else(|| disk_of(self.file, member));
+            config.leadership = Some(LeadershipConfig {
+                timing: self.file.timing.leadership,
+                ensemble_name: Arc::clone(&self.file.ensemble_name),
+                ..LeadershipConfig::new(Keep::InMemory(disk))
+            });
+        }
         Ok(Some(config))
     }
 
@@ -326,16 +362,30 @@ impl Runner<'_> {
                         .then(|| Won::of(self.file, decision.vote, &news.status.election.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
-                NodeEvent::Leading { .. }
-                | NodeEvent::Following { .. }
-                | NodeEvent::Retiring { .. }
-                | NodeEvent::Lost { .. }
-                | NodeEvent::WaitingFor { .. }
+                NodeEvent::Leading { epoch, took } => {
+                    self.established.insert(member, took);
+                    self.happened(at, What::Leads { member, epoch });
+                }
+                NodeEvent::Following { leader, epoch, took, .. } => {
+                    self.established.insert(member, took);
+                    self.happened(at, What::Follows { member, leader, epoch });
+                }
+                NodeEvent::Lost { epoch, cause } => {
+                    self.established.remove(&member);
+                    self.happened(at, What::Lost { member, epoch, cause });
+                }
+                NodeEvent::WaitingFor { leader, missing } => {
+                    if leader == member {
+                        self.happened(at, What::WaitsFor { member, missing });
+                    }
+                }
+                NodeEvent::Retiring { .. }
                 | NodeEvent::GaveUp { .. }
                 | NodeEvent::NotEstablished { .. }
                 | NodeEvent::LeaderUnreached { .. }
                 | NodeEvent::BesideRealServer { .. }
                 | NodeEvent::Recorded
+                | NodeEvent::Directory { .. }
                 | NodeEvent::CannotStore { .. }
                 | NodeEvent::LearnerTurnedAway { .. }
                 | NodeEvent::MalformedPacket { .. }
@@ -394,6 +444,7 @@ impl Runner<'_> {
                 vote: status.and_then(|status| status.election.vote),
                 round: status.map(|status| status.election.round),
                 decided: status.and_then(|status| status.election.took).filter(|_| decided),
+                established: self.established.get(&id).copied().filter(|_| decided),
             }
         });
         let expectations = self.judge.verdicts().map(|(expectation, verdict)| ExpectationReport {
@@ -428,19 +479,34 @@ async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
     }
 }
 
+/// The disks of all members: their ensemble knows them, unless they are new.
+fn disks(file: &VoteFile) -> BTreeMap<ServerId, MemoryDisk> {
+    file.members().map(|(member, _)| (member.id, disk_of(file, member.id))).collect()
+}
+
+fn disk_of(file: &VoteFile, member: ServerId) -> MemoryDisk {
+    let epoch = file.history(member).unwrap_or_default().epoch;
+    let recorded = !file.new_disks.contains(&member);
+    let record = Record { accepted: epoch, current: epoch, recorded, ..Record::default() };
+    // Far enough from each other for a wiped one to get the next number.
+    MemoryDisk::new(DirectoryId(member.number().wrapping_mul(1 << 20)), record)
+}
+
 /// What a running member is; it is looking until it has said something else.
 fn state_of(status: Option<&Status>) -> MemberState {
     let Some(status) = status else { return MemberState::Looking };
-    match (status.state(), status.elected()) {
-        (NodeState::Decided(Standing::Leading), _) => MemberState::Leading { epoch: None },
-        (NodeState::Decided(Standing::Following), Some(leader)) => {
-            MemberState::Following { leader, epoch: None }
+    let (elected, epoch) = match status.leadership {
+        Some(_) => {
+            (status.leader().map(|(leader, _)| leader), status.leader().map(|(_, epoch)| epoch))
         }
+        None => (status.elected(), None),
+    };
+    match (status.state(), elected) {
+        (_, Some(leader)) if leader == status.me => MemberState::Leading { epoch },
         (NodeState::Decided(Standing::Observing), Some(leader)) => {
-            MemberState::Observing { leader, epoch: None }
+            MemberState::Observing { leader, epoch }
         }
-        (NodeState::Starting | NodeState::Looking | NodeState::Decided(_), _) => {
-            MemberState::Looking
-        }
+        (_, Some(leader)) => MemberState::Following { leader, epoch },
+        (_, None) => MemberState::Looking,
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{ServerId, leadership::LostBecause};
 
 use crate::{
     Decision, Ensemble, Epoch, History, Round, Standing, Vote, Zxid,
@@ -51,6 +51,24 @@ pub enum What {
         took: Duration,
         /// If it was elected: by whom, and why.
         won: Option<Won>,
+    },
+    /// A member leads: a quorum keeps its epoch.
+    Leads { member: ServerId, epoch: Epoch },
+    /// A member follows or watches a leader.
+    Follows { member: ServerId, leader: ServerId, epoch: Epoch },
+    /// A member leads or follows no more.
+    Lost {
+        member: ServerId,
+        /// In which epoch it did.
+        epoch: Epoch,
+        cause: LostBecause,
+    },
+    /// A new ensemble waits for voters that were never seen.
+    WaitsFor {
+        /// Who will lead.
+        member: ServerId,
+        /// Who is missing.
+        missing: BTreeSet<ServerId>,
     },
     /// An expectation was met, or not.
     Judged {
@@ -146,10 +164,24 @@ impl fmt::Display for What {
                         write!(f, "{member} is elected in round {round} {won}")
                     }
                     (Standing::Leading, None) => write!(f, "{member} is elected in round {round}"),
-                    (Standing::Following, _) => write!(f, "{member} follows {leader}"),
-                    (Standing::Observing, _) => write!(f, "{member} observes {leader}"),
+                    (Standing::Following, _) => write!(f, "{member} joins in electing {leader}"),
+                    (Standing::Observing, _) => {
+                        write!(f, "{member} learns that {leader} is elected")
+                    }
                 }
             }
+            Self::Leads { member, epoch } => write!(f, "{member} leads in epoch {epoch}"),
+            Self::Follows { member, leader, epoch } => {
+                write!(f, "{member} follows {leader} in epoch {epoch}")
+            }
+            Self::Lost { member, epoch, cause } => {
+                write!(f, "epoch {epoch} is over for {member}: {cause}")
+            }
+            Self::WaitsFor { member, missing } => write!(
+                f,
+                "{member} leads as soon as {} was seen once: the ensemble is new",
+                join(missing.iter())
+            ),
             Self::Judged { expectation, verdict } => match verdict {
                 Verdict::Met => write!(f, "as expected {expectation}"),
                 Verdict::Unmet { found, .. } => {
