@@ -4,10 +4,14 @@
 //!        Node ── the handle; dropping it stops everything
 //!          │
 //!      Supervisor ── starts those below, stops all when one ends
-//!       /       \
-//!   Elector   the network (ballotbox-actors): Doorman, ConnectionManager
-//!      │
-//!   Herald ── answers every Watch
+//!       /   │   \
+//!      /    │   the network (ballotbox-actors): Doorman, ConnectionManager, Hub
+//!     │     │
+//!  Elector ◄──► LeadershipDriver ──► EpochStore ── what must not be forgotten
+//!       \      /   │
+//!        Herald    Leadership ── handed to a program that waits to lead
+//!          │
+//!          answers every Watch
 //! ```
 //!
 //! Several nodes can live in one process; none of them shares anything with another. What a node has come to know is a
@@ -23,7 +27,6 @@ mod member_lists;
 mod memory_disk;
 mod news;
 mod status;
-#[allow(dead_code, reason = "the node does not store its epochs yet")]
 mod store;
 mod supervisor;
 mod watch;
@@ -36,10 +39,6 @@ use ballotbox_core::UntrustedText;
 
 #[doc(hidden)]
 pub use self::store::reopened;
-use self::{
-    leadership_driver::DriverMsg,
-    supervisor::{Supervisor, SupervisorMsg},
-};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, NodeConfig},
     leadership::{Leadership, NotLeading},
@@ -54,7 +53,7 @@ pub use self::{
     watch::{Ended, Watch},
 };
 use self::{
-    leadership_driver::DriverMsg,
+    leadership::DriverMsg,
     supervisor::{Supervisor, SupervisorMsg},
 };
 use crate::ServerId;

@@ -8,6 +8,8 @@ mod early_settle;
 mod environment;
 #[path = "cli/frozen.rs"]
 mod frozen;
+#[path = "cli/leaders.rs"]
+mod leaders;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]
@@ -150,9 +152,10 @@ fn elect_tells_people_who_voted_for_whom_and_why_the_leader_won() {
         "1 votes for itself (epoch 1, zxid 0x100000002)",
         "2 is elected in round 1 by",
         "its history is the newest (zxid 0x100000005)",
-        "3 follows 2",
+        "2 leads in epoch 2",
+        "3 follows 2 in epoch 2",
         "as expected by 2000 ms: 2 leads; 1, 3 following",
-        "member  state      leader  round",
+        "member  state      leader  epoch  round",
         "2 was elected in round 1 in ",
         " ms; the play took ",
         " ms; 1 of 1 expectations came true",
@@ -173,6 +176,12 @@ fn elect_prints_one_json_object_of_the_documented_shape() {
     for member in report["members"].as_array_mut().unwrap() {
         assert!(member["decided_ms"].is_f64());
         member["decided_ms"] = json!(0.0);
+        assert!(member["established_ms"].is_f64());
+        member["established_ms"] = json!(0.0);
+        // A follower may say its vote once more with the new epoch, or not yet.
+        let said = member["vote_epoch"].as_i64().unwrap();
+        assert!((1..=2).contains(&said), "{said}");
+        member["vote_epoch"] = json!(1);
     }
     let (election, play) = (&report["election_ms"], &report["elapsed_ms"]);
     let took = |time: &Value| time.as_f64().unwrap();
@@ -180,12 +189,13 @@ fn elect_prints_one_json_object_of_the_documented_shape() {
     (report["election_ms"], report["elapsed_ms"]) = (json!(0.0), json!(0.0));
     let member = |id: u64, state: &str| {
         json!({
-            "id": id, "role": "voter", "state": state, "leader": 2, "round": 1,
-            "zxid": "0x100000005", "epoch": 1, "decided_ms": 0.0,
+            "id": id, "role": "voter", "state": state, "leader": 2, "epoch": 2, "round": 1,
+            "zxid": "0x100000005", "vote_epoch": 1, "decided_ms": 0.0, "established_ms": 0.0,
         })
     };
     let expected = json!({
-        "outcome": "elected", "leader": 2, "round": 1, "election_ms": 0.0, "elapsed_ms": 0.0,
+        "outcome": "elected", "leader": 2, "epoch": 2, "round": 1, "election_ms": 0.0,
+        "elapsed_ms": 0.0,
         "members": [member(1, "following"), member(2, "leading"), member(3, "following")],
         "expectations": [{ "by_ms": 2000, "met": true }],
     });
@@ -307,9 +317,14 @@ struct Node {
 
 impl Node {
     fn start(id: u64, votes: &Path) -> Self {
+        Self::start_with(id, votes, &[])
+    }
+
+    fn start_with(id: u64, votes: &Path, more: &[&str]) -> Self {
         let id = id.to_string();
         let mut child = ballotbox(&["node", "--json", "--id", &id, "--votes"])
             .arg(votes)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -362,7 +377,7 @@ fn votes(name: &str, count: u64) -> PathBuf {
         .zip(&free)
         .map(|(id, port)| json!({ "id": id, "election": port.local_addr().unwrap().to_string() }))
         .collect();
-    file(name, &json!({ "members": members }).to_string())
+    file(name, &json!({ "members": members, "leadership": false }).to_string())
 }
 
 #[test]

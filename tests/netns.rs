@@ -142,7 +142,7 @@ fn votes(name: &str, hosts: &[String; 2]) -> PathBuf {
     let members: Vec<_> = (1..).zip(hosts).map(member).collect();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = file.join(format!("netns-{name}-{}.json", std::process::id()));
-    fs::write(&file, json!({ "members": members }).to_string()).unwrap();
+    fs::write(&file, json!({ "members": members, "leadership": false }).to_string()).unwrap();
     file
 }
 

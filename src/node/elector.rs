@@ -17,8 +17,8 @@ use ballotbox_actors::{
 use ballotbox_core::{Core, ServerId, Sparingly, links::LinkId, wire::Frame};
 
 use super::{
-    ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg,
-    leadership_driver::DriverMsg, member_lists::MemberLists,
+    ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, leadership::DriverMsg,
+    member_lists::MemberLists,
 };
 use crate::{
     Ensemble, Epoch, History, Round, Vote,
@@ -251,7 +251,12 @@ impl Elector {
     }
 
     fn note_vote(&mut self) {
-        if !self.is_voter {
+        // What was decided is said with the epoch that came of it: that is no other vote.
+        let is_restated = |vote: &Vote| {
+            self.core.decision().is_some()
+                && self.voted.is_some_and(|voted| voted.leader == vote.leader)
+        };
+        if !self.is_voter || self.core.vote().as_ref().is_some_and(is_restated) {
             return;
         }
         if let Some(vote) = self.core.vote().filter(|vote| self.voted != Some(*vote)) {

@@ -13,12 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ballotbox_actors::kit::{Address, Mailbox, clock, mailbox};
+use ballotbox_actors::{
+    StarEvent, StarHeard,
+    kit::{Address, Mailbox, clock, mailbox},
+};
 use ballotbox_core::leadership::LostBecause;
 use futures::future::{Either, select};
 
-use super::{Ended, leadership_driver::DriverMsg};
-use crate::Epoch;
+use super::{Ended, store::StoreReport};
+use crate::{Epoch, Round, ServerId};
 
 /// At most this many callers wait to lead. The one that has waited longest is told to ask again.
 const WAITING_MAX: usize = 64;
@@ -147,6 +150,28 @@ impl Validity {
     }
 }
 
+/// What the driver of leadership can be told.
+#[derive(Debug)]
+pub(super) enum DriverMsg {
+    /// By the star.
+    Heard(StarHeard),
+    Star(StarEvent),
+    /// By the store.
+    Store(StoreReport),
+    /// By the elector.
+    Looking,
+    Elected {
+        leader: ServerId,
+        round: Round,
+    },
+    /// By programs that want to lead, or do.
+    Lead(LeadMsg),
+    /// By the handle of the node: give the leadership up.
+    Resign,
+    /// By the supervisor.
+    Stop,
+}
+
 /// What programs that want to lead, or do, tell the driver.
 #[derive(Debug)]
 pub(super) enum LeadMsg {
@@ -260,5 +285,23 @@ pub(super) async fn lead(driver: &Address<DriverMsg>) -> Result<Leadership, Ende
         if let Some(leadership) = answer.next().await {
             return Ok(leadership);
         }
+    }
+}
+
+impl From<StarHeard> for DriverMsg {
+    fn from(heard: StarHeard) -> Self {
+        Self::Heard(heard)
+    }
+}
+
+impl From<StarEvent> for DriverMsg {
+    fn from(event: StarEvent) -> Self {
+        Self::Star(event)
+    }
+}
+
+impl From<StoreReport> for DriverMsg {
+    fn from(report: StoreReport) -> Self {
+        Self::Store(report)
     }
 }

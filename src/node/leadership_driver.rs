@@ -28,32 +28,9 @@ use super::{
     LeadershipStatus, NodeEvent, StoreRemark,
     elector::ElectorMsg,
     herald::HeraldMsg,
-    leadership::{LeadMsg, Tenure},
+    leadership::{DriverMsg, LeadMsg, Tenure},
     store::{StoreMsg, StoreReport},
 };
-use crate::Round;
-
-/// What a [`LeadershipDriver`] can be told.
-#[derive(Debug)]
-pub(super) enum DriverMsg {
-    /// By the star.
-    Heard(StarHeard),
-    Star(StarEvent),
-    /// By the store.
-    Store(StoreReport),
-    /// By the elector.
-    Looking,
-    Elected {
-        leader: ServerId,
-        round: Round,
-    },
-    /// By programs that want to lead, or do.
-    Lead(LeadMsg),
-    /// By the handle of the node: give the leadership up.
-    Resign,
-    /// By the supervisor.
-    Stop,
-}
 
 /// Runs the leadership of one node.
 #[derive(Debug)]
@@ -397,23 +374,5 @@ fn add(words: &mut Words, session: SessionId, packet: Option<QuorumPacket>) {
     match words.iter_mut().find(|(to, _)| *to == session) {
         Some((_, packets)) => packets.push(packet),
         None => words.push((session, vec![packet])),
-    }
-}
-
-impl From<StarHeard> for DriverMsg {
-    fn from(heard: StarHeard) -> Self {
-        Self::Heard(heard)
-    }
-}
-
-impl From<StarEvent> for DriverMsg {
-    fn from(event: StarEvent) -> Self {
-        Self::Star(event)
-    }
-}
-
-impl From<StoreReport> for DriverMsg {
-    fn from(report: StoreReport) -> Self {
-        Self::Store(report)
     }
 }

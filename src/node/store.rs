@@ -31,24 +31,21 @@ mod error;
 mod files;
 mod identity;
 mod lock;
+#[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
 mod memory;
 mod open;
 mod real;
 mod remark;
 
-#[allow(unused_imports, reason = "the node does not store its epochs yet")]
 pub(crate) use self::{
     directory::{EpochDirectory, Layout, Seed},
     epoch_store::{EpochStore, StoreMsg, StoreReport},
-    error::StoreError,
-    files::Files,
-    memory::MemoryFiles,
-    open::{Opened, Place, open, open_in_memory},
+    open::{Opened, Place, open},
     real::RealFiles,
 };
 pub use self::{
     epoch_text::EpochTextError,
-    error::OpenError,
+    error::{OpenError, StoreError},
     files::{FileCall, FileCause, FileError},
     identity::IdentityError,
     open::reopened,

@@ -1,6 +1,6 @@
 //! [`Supervisor`]: starts the parts of a node, and ends them together.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 use ballotbox_actors::{
     DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent, StarAddress,
@@ -14,7 +14,8 @@ use super::{
     config::Kept,
     elector::{Elector, ElectorMsg},
     herald::{Herald, HeraldMsg},
-    leadership_driver::{DriverMsg, LeadershipDriver, Surroundings},
+    leadership::DriverMsg,
+    leadership_driver::{LeadershipDriver, Surroundings},
     store::{StoreError, StoreMsg},
 };
 
@@ -51,7 +52,7 @@ pub(super) struct Supervisor {
     network: NetworkAddress,
     elector: Address<ElectorMsg>,
     leadership: Option<LeadershipParts>,
-    running: Running,
+    running: BTreeSet<Part>,
 }
 
 /// The parts that there are only with leadership.
@@ -62,23 +63,16 @@ struct LeadershipParts {
     driver: Address<DriverMsg>,
 }
 
-/// Which parts have not ended.
-#[derive(Clone, Copy, Debug)]
-struct Running {
-    doorman: bool,
-    mesh: bool,
-    elector: bool,
-    herald: bool,
-    star: bool,
-    store: bool,
-    driver: bool,
-}
-
-impl Running {
-    const fn any(self) -> bool {
-        let leadership = self.star || self.store || self.driver;
-        self.doorman || self.mesh || self.elector || self.herald || leadership
-    }
+/// What a node is made of.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Part {
+    Doorman,
+    Mesh,
+    Elector,
+    Herald,
+    Star,
+    Store,
+    Driver,
 }
 
 /// What the handle of a node gets.
@@ -117,61 +111,39 @@ impl Supervisor {
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
         let actor = Elector::new(&config, network.clone(), herald, driver.clone());
         spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);
-        let with = leadership.is_some();
-        let running = Running {
-            doorman: true,
-            mesh: true,
-            elector: true,
-            herald: true,
-            star: with,
-            store: with,
-            driver: with,
-        };
+        let mut running = BTreeSet::from([Part::Doorman, Part::Mesh, Part::Elector, Part::Herald]);
+        if leadership.is_some() {
+            running.extend([Part::Star, Part::Store, Part::Driver]);
+        }
         let supervisor = Self { doorman, network, elector, leadership, running };
         Started { supervisor, watch: Watch::new(questions), driver }
     }
 
     /// Takes note of the end of a part, and returns what it means for the node.
     fn note(&mut self, message: SupervisorMsg) -> Result<(), NodeError> {
-        let running = &mut self.running;
-        match message {
-            SupervisorMsg::Stop | SupervisorMsg::LookAgain => Ok(()),
-            SupervisorMsg::DoormanEnded(exit) => {
-                running.doorman = false;
-                door_outcome(exit)
-            }
+        let (part, outcome) = match message {
+            SupervisorMsg::Stop | SupervisorMsg::LookAgain => return Ok(()),
+            SupervisorMsg::DoormanEnded(exit) => (Part::Doorman, door_outcome(exit)),
             SupervisorMsg::MeshEnded(exit) => {
-                running.mesh = false;
-                panic_of("the connection manager", exit)
+                (Part::Mesh, panic_of("the connection manager", exit))
             }
-            SupervisorMsg::ElectorEnded(exit) => {
-                running.elector = false;
-                panic_of("the elector", exit)
-            }
-            SupervisorMsg::HeraldEnded(exit) => {
-                running.herald = false;
-                panic_of("the herald", exit)
-            }
-            SupervisorMsg::StarEnded(exit) => {
-                running.star = false;
-                panic_of("the hub", exit)
-            }
+            SupervisorMsg::ElectorEnded(exit) => (Part::Elector, panic_of("the elector", exit)),
+            SupervisorMsg::HeraldEnded(exit) => (Part::Herald, panic_of("the herald", exit)),
+            SupervisorMsg::StarEnded(exit) => (Part::Star, panic_of("the hub", exit)),
             SupervisorMsg::DriverEnded(exit) => {
-                running.driver = false;
-                panic_of("the driver of leadership", exit)
+                (Part::Driver, panic_of("the driver of leadership", exit))
             }
-            SupervisorMsg::StoreEnded(exit) => {
-                running.store = false;
-                store_outcome(exit)
-            }
-        }
+            SupervisorMsg::StoreEnded(exit) => (Part::Store, store_outcome(exit)),
+        };
+        self.running.remove(&part);
+        outcome
     }
 
     /// Ends what still runs: first the driver, which tells the others that it is over, then everything else.
     fn end_all(&self) {
         if let Some(parts) = &self.leadership {
             let _ = parts.driver.tell(DriverMsg::Stop);
-            if self.running.driver {
+            if self.running.contains(&Part::Driver) {
                 return;
             }
             parts.star.stop();
@@ -219,13 +191,16 @@ impl Actor for Supervisor {
 
     async fn run(mut self, mut mailbox: Mailbox<SupervisorMsg>) -> Result<(), NodeError> {
         let mut outcome = Ok(());
-        while self.running.any() {
+        while !self.running.is_empty() {
             match mailbox.next().await {
                 Some(SupervisorMsg::LookAgain) => {
                     let _ = self.elector.tell(ElectorMsg::BeginAgain);
                     continue;
                 }
-                Some(message) => outcome = outcome.and(self.note(message)),
+                Some(message) => {
+                    let noted = self.note(message);
+                    outcome = outcome.and(noted);
+                }
                 None => {}
             }
             // Whatever it was that happened, the node is over.

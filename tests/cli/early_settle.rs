@@ -19,7 +19,7 @@ fn votes(name: &str, settle: Duration) -> PathBuf {
     };
     let members: Vec<_> = (1..).zip(&free).map(member).collect();
     let timing = json!({ "settle_ms": u64::try_from(settle.as_millis()).unwrap() });
-    file(name, &json!({ "members": members, "timing": timing }).to_string())
+    file(name, &json!({ "members": members, "timing": timing, "leadership": false }).to_string())
 }
 
 fn is_elected(event: &Value) -> bool {

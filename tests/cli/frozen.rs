@@ -72,7 +72,7 @@ fn votes(
     };
     let members: Vec<_> = (1..=VOTERS).map(member).collect();
     let name = format!("frozen-{moving}-{me}-{port}.json");
-    file(&name, &json!({ "members": members }).to_string())
+    file(&name, &json!({ "members": members, "leadership": false }).to_string())
 }
 
 /// Ports that were free a moment ago.

@@ -211,8 +211,10 @@ fn a_second_signal_ends_the_process_at_once() {
 #[test]
 fn a_signal_ends_a_node_that_waits_for_its_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let members =
-        format!(r#"{{"members":[{{"id":1,"election":"{}"}}]}}"#, taken.local_addr().unwrap());
+    let members = format!(
+        r#"{{"leadership":false,"members":[{{"id":1,"election":"{}"}}]}}"#,
+        taken.local_addr().unwrap()
+    );
     let votes = file("waits-for-its-port.json", &members);
     let mut node = spawn(node(1, &votes, &["--json"]).stdout(Stdio::piped()));
     let mut lines = BufReader::new(node.0.stdout.take().unwrap());

@@ -304,7 +304,10 @@ fn no_peer_decides_what_a_node_prints_or_how_much_it_keeps() {
         .collect();
     let address = members[0]["election"].as_str().unwrap().to_owned();
     let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
-    let votes = file("no-peer-decides.json", &json!({ "members": members }).to_string());
+    let votes = file(
+        "no-peer-decides.json",
+        &json!({ "members": members, "leadership": false }).to_string(),
+    );
     for as_json in [false, true] {
         let mut command: Command =
             ballotbox(&["node", "--id", "1", "--votes", votes.to_str().unwrap()]);

@@ -334,7 +334,7 @@ fn votes(me: usize, port: u16) -> (PathBuf, String) {
         let port = if member == me { port } else { PORT };
         json!({ "id": member + 1, "election": format!("{}:{port}", address(member)) })
     });
-    let file = json!({ "members": listed.collect::<Vec<_>>() });
+    let file = json!({ "members": listed.collect::<Vec<_>>(), "leadership": false });
     let name = format!("faults-{}-{me}.json", std::process::id());
     (PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), file.to_string())
 }

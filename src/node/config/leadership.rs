@@ -84,7 +84,7 @@ impl LeadershipConfig {
         let (directory, opened) = store::open(place, config.me, seed).await?;
         let Opened { record, directory: number, incarnation, path, remarks } = opened;
         let contents = Contents { directory: number, incarnation, record };
-        let directory = Directory::OnDisk(directory);
+        let directory = Directory::OnDisk(Box::new(directory));
         Ok(Kept { directory, contents, path: Some(path), remarks })
     }
 
@@ -120,7 +120,7 @@ pub(in crate::node) struct Kept {
 
 #[derive(Debug)]
 enum Directory {
-    OnDisk(EpochDirectory<RealFiles>),
+    OnDisk(Box<EpochDirectory<RealFiles>>),
     InMemory(MemoryDisk),
 }
 
@@ -139,7 +139,7 @@ impl Kept {
         let (address, orders) = mailbox();
         match self.directory {
             Directory::OnDisk(directory) => {
-                spawn(EpochStore::new(directory, user), orders, parent, report);
+                spawn(EpochStore::new(*directory, user), orders, parent, report);
             }
             Directory::InMemory(disk) => spawn(MemoryStore { disk, user }, orders, parent, report),
         }

@@ -144,6 +144,7 @@ impl<F: Files> EpochDirectory<F> {
     }
 
     /// The same, to make it fail.
+    #[cfg(test)]
     pub(crate) const fn files_mut(&mut self) -> &mut F {
         &mut self.files
     }
@@ -224,6 +225,7 @@ fn replace(files: &mut impl Files, changes: &[(String, Vec<u8>)]) -> Result<(), 
 /// # Errors
 ///
 /// [`OpenError`], when it could not be opened either.
+#[cfg(test)]
 pub(crate) fn read_record(
     files: &mut impl Files,
     layout: Layout,

@@ -92,7 +92,8 @@ fn holder(pid: Option<u32>) -> String {
 
 /// Why a record was not stored.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum StoreError {
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum StoreError {
     /// A call to the file system has failed.
     #[error(transparent)]
     File(#[from] FileError),
@@ -101,6 +102,7 @@ pub(crate) enum StoreError {
     Impossible { accepted: Epoch, current: Epoch },
 }
 
+#[cfg(test)]
 impl StoreError {
     /// Whether the same may succeed later.
     pub(super) const fn may_pass(&self) -> bool {

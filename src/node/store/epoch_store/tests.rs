@@ -7,7 +7,9 @@ use ballotbox_core::{
 };
 
 use super::*;
-use crate::node::store::{FileCall, FileCause, Layout, MemoryFiles, Seed, open_in_memory};
+use crate::node::store::{
+    FileCall, FileCause, Layout, Seed, memory::MemoryFiles, open::open_in_memory,
+};
 
 /// Files on which each call that changes something waits until the test lets it go, or fail.
 #[derive(Debug)]

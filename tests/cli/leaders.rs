@@ -1,0 +1,158 @@
+//! Nodes that lead and follow, as processes with data directories.
+
+use std::{fs, net::TcpListener, path::PathBuf, process::Command};
+
+use serde_json::{Value, json};
+
+use super::{Node, file, run, text};
+
+/// A vote file of voters 1 to `count`, and an empty place for their data, both of this name.
+fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
+    let free: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let members: Vec<_> = (1..=count)
+        .zip(&free)
+        .map(|(id, port)| json!({ "id": id, "election": port.local_addr().unwrap().to_string() }))
+        .collect();
+    let votes = file(&format!("{name}.json"), &json!({ "members": members }).to_string());
+    let data = votes.with_extension("data");
+    let _ = fs::remove_dir_all(&data);
+    (votes, data)
+}
+
+fn start(id: u64, (votes, data): &(PathBuf, PathBuf)) -> Node {
+    start_with(id, (votes, data), &[])
+}
+
+fn start_with(id: u64, (votes, data): (&PathBuf, &PathBuf), more: &[&str]) -> Node {
+    let data = data.join(id.to_string());
+    let mut args = vec!["--data-dir", data.to_str().unwrap()];
+    args.extend(more);
+    Node::start_with(id, votes, &args)
+}
+
+fn epoch_of(event: &Value) -> i64 {
+    event["epoch"].as_i64().unwrap()
+}
+
+fn leading(node: &mut Node) -> i64 {
+    epoch_of(&node.until(|event| event["event"] == "leading"))
+}
+
+fn following(node: &mut Node, leader: u64) -> i64 {
+    epoch_of(&node.until(|event| event["event"] == "following" && event["leader"] == leader))
+}
+
+#[test]
+fn a_new_ensemble_of_three_says_whom_it_waits_for_then_leads_and_the_next_leader_has_the_next_epoch()
+ {
+    let place = ensemble("leads", 3);
+    let (mut first, mut second) = (start(1, &place), start(2, &place));
+    let waits =
+        |event: &Value| event["text"].as_str().is_some_and(|text| text.contains("--new-ensemble"));
+    first.until(waits);
+    let mut third = start(3, &place);
+    let leader_epoch = leading(&mut second);
+    assert_eq!(following(&mut first, 2), leader_epoch);
+    assert_eq!(following(&mut third, 2), leader_epoch);
+    assert_eq!(second.end("-TERM"), Some(0));
+    let lost = first.until(|event| event["event"] == "lost");
+    assert_eq!((&lost["epoch"], &lost["cause"]), (&json!(leader_epoch), &json!("leader-lost")));
+    let next = leading(&mut third);
+    assert!(next > leader_epoch);
+    assert_eq!(following(&mut first, 3), next);
+    assert_eq!(third.end("-TERM"), Some(0));
+    assert_eq!(first.end("-TERM"), Some(0));
+}
+
+#[test]
+fn epochs_go_on_after_all_were_killed() {
+    let place = ensemble("killed", 3);
+    let mut last = 0;
+    for _ in 0..3 {
+        let mut nodes: Vec<_> = (1..=3).map(|id| start(id, &place)).collect();
+        let epoch = leading(&mut nodes[2]);
+        assert!(epoch > last, "{epoch} after {last}");
+        last = epoch;
+    }
+}
+
+#[test]
+fn a_quorum_that_was_told_to_have_no_past_begins_above_the_floor() {
+    let place = ensemble("floor", 3);
+    let told = ["--new-ensemble", "--epoch-floor", "41"];
+    let mut first = start_with(1, (&place.0, &place.1), &told);
+    let mut second = start_with(2, (&place.0, &place.1), &told);
+    assert_eq!(leading(&mut second), 42);
+    assert_eq!(following(&mut first, 2), 42);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_reason() {
+    let place = ensemble("nonsense", 1);
+    let votes = place.0.to_str().unwrap();
+    let alone =
+        file("alone.json", r#"{"leadership":false,"members":[{"id":1,"election":"127.0.0.1:1"}]}"#);
+    let alone = alone.to_str().unwrap();
+    for (args, told) in [
+        (vec!["--votes", votes, "--no-data-dir"], "1 is a voter"),
+        (vec!["--votes", votes, "--data-dir", "x", "--no-data-dir"], "cannot be used with"),
+        (vec!["--votes", votes, "--epoch-floor", "3"], "--new-ensemble"),
+        (vec!["--votes", votes, "--new-ensemble", "--epoch-floor", "x3"], "is no epoch"),
+        (vec!["--votes", alone, "--data-dir", "x"], "\"leadership\": false"),
+        (vec!["--votes", alone, "--new-ensemble"], "\"leadership\": false"),
+    ] {
+        let output = run(&[vec!["node", "--id", "1"], args.clone()].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(told), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_directory_in_use_or_of_another_member_is_refused_and_left_as_it_is() {
+    let place = ensemble("in-use", 2);
+    let mut first = start(1, &place);
+    first.until(|event| event["event"] == "listening");
+    let data = place.1.join("1");
+    let args = |id: &'static str| {
+        let (votes, data) = (place.0.to_str().unwrap(), data.to_str().unwrap());
+        run(&["node", "--id", id, "--votes", votes, "--data-dir", data])
+    };
+    let second = args("1");
+    assert_eq!(second.status.code(), Some(3), "{}", text(&second.stderr));
+    let pid = first.child.id().to_string();
+    assert!(text(&second.stderr).contains(&pid), "{}", text(&second.stderr));
+    assert_eq!(first.end("-TERM"), Some(0));
+    let before: Vec<_> = ["acceptedEpoch", "currentEpoch", "identity"]
+        .map(|name| fs::read(data.join(name)).unwrap())
+        .into();
+    let other = args("2");
+    assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("belongs to member 1"), "{}", text(&other.stderr));
+    let after: Vec<_> = ["acceptedEpoch", "currentEpoch", "identity"]
+        .map(|name| fs::read(data.join(name)).unwrap())
+        .into();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_frozen_leader_is_replaced_and_learns_it_first_when_it_wakes() {
+    let place = ensemble("frozen-leader", 3);
+    let mut nodes: Vec<_> = (1..=3).map(|id| start(id, &place)).collect();
+    let epoch = leading(&mut nodes[2]);
+    for node in &mut nodes[..2] {
+        following(node, 3);
+    }
+    let pid = nodes[2].child.id().to_string();
+    let signal = |signal: &str| {
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    let lost = nodes[0].until(|event| event["event"] == "lost");
+    assert_eq!(lost["cause"], "silence");
+    let next = leading(&mut nodes[1]);
+    assert!(next > epoch);
+    signal("-CONT");
+    let lost = nodes[2].until(|event| event["event"] == "lost");
+    assert_eq!((&lost["epoch"], &lost["cause"]), (&json!(epoch), &json!("quorum-lost")));
+    assert_eq!(following(&mut nodes[2], 2), next);
+}
