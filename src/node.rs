@@ -201,19 +201,24 @@ impl Node {
         self.outcome.next().await.unwrap_or(Ok(()))
     }
 
+    /// Asks the node to stop, and does not wait for it: its [watches](Watch) tell what still happens until it has ended.
+    pub fn begin_stop(&self) {
+        let _ = self.supervisor.tell(SupervisorMsg::Stop);
+    }
+
     /// Stops the node. When this returns, no task, socket or file descriptor of it is left.
     ///
     /// # Errors
     ///
     /// [`NodeError`], when the node had already ended because something failed.
     pub async fn stop(mut self) -> Result<(), NodeError> {
-        let _ = self.supervisor.tell(SupervisorMsg::Stop);
+        self.begin_stop();
         self.ended().await
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.supervisor.tell(SupervisorMsg::Stop);
+        self.begin_stop();
     }
 }

@@ -4,7 +4,12 @@ mod leadership;
 mod waits;
 mod zoo_cfg;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports};
 use ballotbox_core::{
@@ -120,6 +125,14 @@ impl NodeConfig {
     pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.leadership = Some(LeadershipConfig::new(Keep::InDirectory(directory.into())));
         self
+    }
+
+    /// Where its epochs are kept, if that is on disk.
+    pub fn data_directory(&self) -> Option<&Path> {
+        match &self.leadership.as_ref()?.keep {
+            Keep::InDirectory(path) | Keep::InZooKeepersDirectory(path) => Some(path),
+            Keep::InMemory(_) => None,
+        }
     }
 
     /// Who votes, and what counts as a quorum.

@@ -174,7 +174,10 @@ impl LeadershipDriver {
             // Our introduction was said with the dial.
             StarEvent::Dialled { .. } => {}
             StarEvent::DialFailed { session, error, refused } => {
-                self.note_unreached(&error);
+                // Where nobody listens the election notices that, too.
+                if !refused {
+                    self.note_unreached(&error);
+                }
                 self.decide(Event::DialFailed { session, refused });
             }
             StarEvent::Alive { session } => self.decide(Event::Alive { session }),

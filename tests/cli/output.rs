@@ -290,7 +290,7 @@ fn a_node_goes_on_when_nobody_reads_its_stderr() {
     read_until(&mut lines, "looking for a leader");
     // It has been told by now that 2 and 3 are out of reach, or it will be before it is linked to 2.
     let _second = Node::start(2, &votes);
-    read_until(&mut lines, "following 2, round ");
+    read_until(&mut lines, "elected 2, round ");
     first.signal("-TERM");
     read_until(&mut lines, "stopped");
     assert_eq!(first.end().code(), Some(0));

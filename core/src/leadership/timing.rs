@@ -46,7 +46,7 @@ impl Default for LeadershipTiming {
             silence: Duration::from_secs(1),
             establish: Duration::from_secs(2),
             redial: Backoff {
-                min: Duration::from_millis(10),
+                min: Duration::from_millis(2),
                 max: Duration::from_millis(200),
                 attempts_max: None,
             },

@@ -32,7 +32,12 @@ pub(super) struct Line<'a> {
 #[serde(untagged)]
 pub(super) enum Event {
     /// The node listens for its peers.
-    Listening { election: String },
+    Listening {
+        election: String,
+        /// Where it keeps its epochs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data_dir: Option<String>,
+    },
     /// It looks for a leader.
     Looking {
         round: i64,
@@ -128,6 +133,13 @@ impl Event {
         Self::Warning { text, missing: Vec::new() }
     }
 
+    /// The same with where epochs are kept, if it is the event that says so.
+    pub(super) fn keep_in(&mut self, directory: Option<&str>) {
+        if let Self::Listening { data_dir, .. } = self {
+            *data_dir = directory.map(str::to_owned);
+        }
+    }
+
     /// The same, with how often it was noticed, if it is a warning.
     pub(super) fn times(mut self, times: u64) -> Self {
         if let Self::Warning { text, .. } = &mut self {
@@ -172,7 +184,12 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listening { election } => write!(f, "listening for elections on {election}"),
+            Self::Listening { election, data_dir: None } => {
+                write!(f, "listening for elections on {election}")
+            }
+            Self::Listening { election, data_dir: Some(data_dir) } => {
+                write!(f, "listening for elections on {election}, epochs are kept in {data_dir}")
+            }
             Self::Looking { round, again: false } => {
                 write!(f, "looking for a leader, round {round}")
             }
@@ -183,7 +200,7 @@ impl fmt::Display for Event {
                 f.write_str(if *again { "at present: " } else { "" })?;
                 match *state {
                     "leading" => f.write_str("elected")?,
-                    state => write!(f, "{state} {leader}")?,
+                    _ => write!(f, "elected {leader}")?,
                 }
                 let took = Rounded(Duration::from_secs_f64(elapsed_ms / 1000.0));
                 write!(f, ", round {round}, after {took}")
@@ -232,7 +249,7 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         NodeEvent::Looking { round } => {
             Said::Always(Event::Looking { round: round.0, again: false })
         }
-        NodeEvent::Voted { .. } => Said::Nothing,
+        NodeEvent::Voted { .. } | NodeEvent::Recorded => Said::Nothing,
         NodeEvent::Elected { decision, took } => Said::Always(elected(decision, *took)),
         NodeEvent::Leading { epoch, took } => {
             let elapsed_ms = tenths_of_ms(*took);
@@ -249,7 +266,6 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         | NodeEvent::GaveUp { .. }
         | NodeEvent::NotEstablished { .. }
         | NodeEvent::BesideRealServer { .. }
-        | NodeEvent::Recorded
         | NodeEvent::Directory { .. }
         | NodeEvent::CannotStore { .. } => Said::Always(Event::warning(remark(event))),
         NodeEvent::LeaderUnreached { leader, times, .. } => {
@@ -302,7 +318,7 @@ const fn state_word(standing: Standing) -> &'static str {
 fn said_of(event: &NetworkEvent) -> Said {
     match event {
         NetworkEvent::Listening { address, ports: Ports::Election | Ports::Both } => {
-            Said::Always(Event::Listening { election: address.to_string() })
+            Said::Always(Event::Listening { election: address.to_string(), data_dir: None })
         }
         NetworkEvent::LinkUp { link } => {
             let event = Event::Link { peer: link.peer.number(), up: true };

@@ -29,14 +29,21 @@ pub(super) struct EventFilter {
     absence: Absence,
     status: Option<Status>,
     is_observer: bool,
+    /// Where the epochs are kept, if that is on disk.
+    data_dir: Option<String>,
 }
 
 impl EventFilter {
     /// For member `me`; a dial takes at most `dial`.
-    pub(super) fn new(me: ServerId, ensemble: Arc<Ensemble>, dial: Duration) -> Self {
+    pub(super) fn new(
+        me: ServerId,
+        ensemble: Arc<Ensemble>,
+        dial: Duration,
+        data_dir: Option<String>,
+    ) -> Self {
         let is_observer = !ensemble.is_voter(me);
         let absence = Absence::new(me, ensemble, dial);
-        Self { gate: Gate::new(), absence, status: None, is_observer }
+        Self { gate: Gate::new(), absence, status: None, is_observer, data_dir }
     }
 
     /// What is told of news that came at this moment.
@@ -65,7 +72,10 @@ impl EventFilter {
         let at = occurrence.at;
         match event::said(&occurrence.event, self.is_observer) {
             Said::Nothing => None,
-            Said::Always(event) => Some(Told { at, event }),
+            Said::Always(mut event) => {
+                event.keep_in(self.data_dir.as_deref());
+                Some(Told { at, event })
+            }
             Said::Limited(kind, about, event) => match self.gate.admit(at, kind, about) {
                 Verdict::Told => Some(Told { at, event }),
                 Verdict::ToldAgain(times) => Some(Told { at, event: event.times(times) }),
@@ -133,7 +143,7 @@ mod tests {
 
     fn filter() -> EventFilter {
         let ensemble = Ensemble::new((1..=5).map(|n| Member::voter(id(n)))).unwrap();
-        EventFilter::new(id(1), Arc::new(ensemble), Duration::from_secs(5))
+        EventFilter::new(id(1), Arc::new(ensemble), Duration::from_secs(5), None)
     }
 
     fn vote(leader: u64) -> Vote {

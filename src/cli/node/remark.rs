@@ -20,9 +20,6 @@ pub(super) fn remark(event: &NodeEvent) -> String {
             "{peer} is a ZooKeeper server: beside real servers this node takes part in elections, does not lead, and as \
              a voter follows no epoch"
         ),
-        NodeEvent::Recorded => {
-            "the data directory is known to the ensemble now: this member counts".to_owned()
-        }
         NodeEvent::Directory { remark } => remark.to_string(),
         NodeEvent::CannotStore { error } => format!(
             "cannot write the epochs: {error}; until that works, this member gives no word and does not lead"
@@ -39,7 +36,8 @@ pub(super) fn remark(event: &NodeEvent) -> String {
             let who = if *from_leader { "the leader" } else { "a learner" };
             format!("{who} sent what nobody says at a quorum port: {error}")
         }
-        NodeEvent::Looking { .. }
+        NodeEvent::Recorded
+        | NodeEvent::Looking { .. }
         | NodeEvent::Voted { .. }
         | NodeEvent::Elected { .. }
         | NodeEvent::Leading { .. }

@@ -11,13 +11,14 @@
 
 use std::{
     io,
+    path::Path,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use ballotbox::{
-    Node, NodeConfig, NodeError, ServerId,
+    Node, NodeConfig, NodeError, ServerId, UntrustedText,
     node::{Ended, News, Watch},
 };
 use ballotbox_actors::kit::{Mailbox, Raced, Wake, clock, mailbox};
@@ -74,12 +75,18 @@ pub(super) async fn serve(
     mut output: Output,
 ) -> Result<ExitCode, NodeError> {
     let dial = config.network.connect;
-    let mut filter = EventFilter::new(config.me, Arc::clone(config.ensemble()), dial);
+    let data_dir = config.data_directory().map(shown_absolute);
+    let mut filter = EventFilter::new(config.me, Arc::clone(config.ensemble()), dial, data_dir);
     for text in warnings {
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
     let mut node = Node::launch(config).await?;
-    let ending = tell(node.watch(), &mut filter, &mut signals, &mut output).await;
+    let mut watch = node.watch();
+    let ending = tell(&mut watch, &mut filter, &mut signals, &mut output).await;
+    if matches!(ending, Ending::Asked) {
+        node.begin_stop();
+        tell_rest(&mut watch, &mut filter, &mut output).await;
+    }
     let outcome = match &ending {
         Ending::Asked | Ending::Unread(_) => node.stop().await,
         Ending::Itself => node.ended().await,
@@ -107,14 +114,29 @@ fn unread(error: &io::Error) -> String {
     format!("{what}, so the node has stopped; lead its stdout to a reader that stays, or to a file")
 }
 
+/// The whole path of a directory, as it may be shown.
+fn shown_absolute(directory: &Path) -> String {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    UntrustedText::path(&absolute).to_string()
+}
+
+/// Tells what still happens while the node ends.
+async fn tell_rest(watch: &mut Watch, filter: &mut EventFilter, output: &mut Output) {
+    while let Ok(news) = watch.news().await {
+        for told in filter.tell(news, output.now()) {
+            output.print(&told);
+        }
+    }
+}
+
 async fn tell(
-    mut watch: Watch,
+    watch: &mut Watch,
     filter: &mut EventFilter,
     signals: &mut Signals,
     output: &mut Output,
 ) -> Ending {
     loop {
-        match next(&mut watch, filter, signals, output).await {
+        match next(watch, filter, signals, output).await {
             Woken::Signal => return Ending::Asked,
             Woken::News(Err(Ended)) => return Ending::Itself,
             Woken::News(Ok(news)) => {
