@@ -2,11 +2,15 @@
 //!
 //! | what | one sample |
 //! | --- | --- |
-//! | start to all elected | from the first spawn till the last of the three has told whom it elected |
-//! | kill -9 of the leader | from the signal till both others have told their new leader |
+//! | start to leading | new directories: from the first spawn till one of the three tells that it leads, its epoch on a quorum of disks |
+//! | start to all established | from the first spawn till the last of the three has told in which epoch it leads or follows |
+//! | kill -9 of the leader | from the signal till one of the others tells that it leads in the next epoch |
 //! | it comes back | the killed one, with the highest id, is spawned again: till it tells whom it follows |
 //! | lowest follower comes back | the follower with the lowest id is killed, and spawned at once: till it tells whom it follows |
-//! | idle node | of the three after their election, the one with the most of each, over ten seconds |
+//! | orderly stop of the leader | from SIGTERM till one of the others tells that it leads |
+//! | leader frozen | from SIGSTOP till one of the others tells that it leads |
+//! | idle node | of the three with a leader, the one with the most of each, over ten seconds |
+//! | two files on disk | what one member writes for an epoch: two files of one byte, each synced and renamed, and their directory |
 //!
 //! A node tells by a line of `--json` on its stdout. Resident memory is `VmRSS`, with the pages of the program file that
 //! were touched; processor time is the sum over its threads of what `/proc/PID/task/TID/schedstat` counts.
@@ -51,20 +55,29 @@ fn main() -> ExitCode {
 
 fn measure(options: Options) {
     let printer = Printer::new(options, "processes", Unit::Millis);
-    let [mut started, mut killed, mut back, mut lowest_back] = [const { Vec::new() }; 4];
+    let [mut led, mut started, mut killed, mut back, mut lowest_back] = [const { Vec::new() }; 5];
+    let [mut stopped, mut frozen] = [const { Vec::new() }; 2];
     for _ in 0..options.amount(30, 3) {
         let mut ensemble = Ensemble::new();
-        started.push(ensemble.start_all());
-        let leader = 3;
-        killed.push(ensemble.kill_leader(leader));
-        back.push(ensemble.start_again(leader));
-        ensemble.kill(1);
+        let (leading, all) = ensemble.start_all();
+        led.push(leading);
+        started.push(all);
+        killed.push(ensemble.lose_leader(3, "-KILL"));
+        back.push(ensemble.start_again(3));
+        ensemble.end(1);
         lowest_back.push(ensemble.start_again(1));
+        stopped.push(ensemble.lose_leader(2, "-TERM"));
+        ensemble.start_again(2);
+        frozen.push(ensemble.lose_leader(3, "-STOP"));
     }
-    printer.figure(&Figure::single("start to all elected", 3, started));
+    printer.figure(&Figure::single("start to leading", 3, led));
+    printer.figure(&Figure::single("start to all established", 3, started));
     printer.figure(&Figure::single("kill -9 of the leader", 3, killed));
     printer.figure(&Figure::single("it comes back", 3, back));
     printer.figure(&Figure::single("lowest follower comes back", 3, lowest_back));
+    printer.figure(&Figure::single("orderly stop of the leader", 3, stopped));
+    printer.figure(&Figure::single("leader frozen", 3, frozen));
+    printer.figure(&Figure::single("two files on disk", 1, disk(options.amount(200, 20))));
     let window = Duration::from_secs(if options.quick { 2 } else { 10 });
     let mut ensemble = Ensemble::new();
     ensemble.start_all();
@@ -74,21 +87,27 @@ fn measure(options: Options) {
 /// Three members, and the processes of those that run.
 struct Ensemble {
     votes: PathBuf,
+    data: PathBuf,
+    /// The newest epoch that was told.
+    epoch: i64,
     nodes: BTreeMap<u64, Child>,
     said: (Sender<Said>, Receiver<Said>),
 }
 
-/// A node has told whom it elected.
+/// A node has told that it leads, or whom it follows.
 #[derive(Clone, Copy, Debug)]
 struct Said {
     process: u32,
-    leader: u64,
+    leads: bool,
+    epoch: i64,
     at: Instant,
 }
 
 impl Ensemble {
     fn new() -> Self {
         let votes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("three-processes.json");
+        let data = votes.with_extension("data");
+        let _ = fs::remove_dir_all(&data);
         // All three are held until all are known, so that they differ.
         let ports: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
@@ -97,28 +116,47 @@ impl Ensemble {
             .map(|(id, port): (u64, _)| json!({ "id": id, "election": address(port) }))
             .collect();
         fs::write(&votes, json!({ "members": members }).to_string()).unwrap();
-        Self { votes, nodes: BTreeMap::new(), said: channel() }
+        Self { votes, data, epoch: 0, nodes: BTreeMap::new(), said: channel() }
     }
 
-    fn start_all(&mut self) -> Duration {
+    /// How long it takes till one leads, and till all are established.
+    fn start_all(&mut self) -> (Duration, Duration) {
         let begun = clock::now();
         for id in 1..=3 {
             self.start(id);
         }
-        self.elected(&[1, 2, 3], |leader| leader == 3) - begun
+        let mut leads = None;
+        let mut missing: Vec<_> = self.nodes.values().map(Child::id).collect();
+        loop {
+            let said = self.next();
+            missing.retain(|process| *process != said.process);
+            if said.leads {
+                leads = Some(said.at);
+            }
+            if let (true, Some(leads)) = (missing.is_empty(), leads) {
+                return (leads - begun, said.at - begun);
+            }
+        }
     }
 
-    fn kill_leader(&mut self, leader: u64) -> Duration {
-        let others: Vec<_> = self.nodes.keys().copied().filter(|id| *id != leader).collect();
+    /// How long it takes from this signal to the leader till another one leads. It is gone then.
+    fn lose_leader(&mut self, leader: u64, signal: &str) -> Duration {
+        let (last, mut process) = (self.epoch, self.nodes.remove(&leader).unwrap());
         let begun = clock::now();
-        let mut process = self.nodes.remove(&leader).unwrap();
+        let pid = process.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let leads = loop {
+            let said = self.next();
+            if said.leads && said.epoch > last {
+                break said.at;
+            }
+        };
         process.kill().unwrap();
-        let elected = self.elected(&others, |new| new != leader);
         process.wait().unwrap();
-        elected - begun
+        leads - begun
     }
 
-    fn kill(&mut self, id: u64) {
+    fn end(&mut self, id: u64) {
         let mut process = self.nodes.remove(&id).unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
@@ -127,13 +165,27 @@ impl Ensemble {
     fn start_again(&mut self, id: u64) -> Duration {
         let begun = clock::now();
         self.start(id);
-        self.elected(&[id], |leader| leader != id) - begun
+        let process = self.nodes[&id].id();
+        loop {
+            let said = self.next();
+            if said.process == process {
+                return said.at - begun;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Said {
+        let said = self.said.1.recv_timeout(PATIENCE).expect("a leader");
+        self.epoch = self.epoch.max(said.epoch);
+        said
     }
 
     fn start(&mut self, id: u64) {
         let mut process = Command::new(env!("CARGO_BIN_EXE_ballotbox"))
             .args(["node", "--json", "--id", &id.to_string(), "--votes"])
             .arg(&self.votes)
+            .arg("--data-dir")
+            .arg(self.data.join(id.to_string()))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -144,27 +196,14 @@ impl Ensemble {
             for line in lines.map_while(Result::ok) {
                 let at = clock::now();
                 let line: Value = serde_json::from_str(&line).unwrap();
-                if line["event"] == "elected" {
-                    let leader = line["leader"].as_u64().unwrap();
-                    let _ = said.send(Said { process: number, leader, at });
+                let leads = line["event"] == "leading";
+                if leads || line["event"] == "following" {
+                    let epoch = line["epoch"].as_i64().unwrap();
+                    let _ = said.send(Said { process: number, leads, epoch, at });
                 }
             }
         });
         self.nodes.insert(id, process);
-    }
-
-    /// When the last of these nodes told that it elected one as wished for.
-    fn elected(&self, ids: &[u64], wished: impl Fn(u64) -> bool) -> Instant {
-        let mut missing: Vec<_> = ids.iter().map(|id| self.nodes[id].id()).collect();
-        loop {
-            let said = self.said.1.recv_timeout(PATIENCE).expect("an election");
-            if wished(said.leader) {
-                missing.retain(|process| *process != said.process);
-            }
-            if missing.is_empty() {
-                return said.at;
-            }
-        }
     }
 
     /// The most that one of them uses while nothing happens.
@@ -200,6 +239,26 @@ impl Drop for Ensemble {
             let _ = process.wait();
         }
     }
+}
+
+/// How long the disk takes for what a member writes for an epoch.
+fn disk(times: usize) -> Vec<Duration> {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-files");
+    let _ = fs::create_dir_all(&place);
+    let once = |number: usize| {
+        let begun = clock::now();
+        for name in ["accepted", "current"] {
+            let new = place.join(format!("{name}.tmp"));
+            fs::write(&new, number.to_string()).unwrap();
+            fs::File::open(&new).unwrap().sync_all().unwrap();
+        }
+        for name in ["accepted", "current"] {
+            fs::rename(place.join(format!("{name}.tmp")), place.join(name)).unwrap();
+        }
+        fs::File::open(&place).unwrap().sync_all().unwrap();
+        clock::now() - begun
+    };
+    (0..times).map(once).collect()
 }
 
 /// What a node uses that has nothing to do.
