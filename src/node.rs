@@ -66,6 +66,7 @@ pub struct Node {
     outcome: Mailbox<Result<(), NodeError>>,
     watch: Watch,
     leadership: Option<Address<DriverMsg>>,
+    may_lead: bool,
 }
 
 /// Why this node will not lead.
@@ -74,6 +75,12 @@ pub enum LeadError {
     /// It has ended.
     #[error(transparent)]
     Ended(#[from] Ended),
+    /// It has no vote that weighs anything.
+    #[error("{me} never leads: it is an observer, or its vote weighs 0")]
+    NeverLeads {
+        /// Who it is.
+        me: ServerId,
+    },
     /// It was started without a leadership.
     #[error(
         "this node holds elections alone: to lead, give its configuration a data directory (NodeConfig::data_dir)"
@@ -136,7 +143,7 @@ impl Node {
     /// [`NodeError`], when the configuration is not consistent, or its data directory cannot be used.
     pub async fn launch(config: NodeConfig) -> Result<Self, NodeError> {
         config.check()?;
-        let me = config.me;
+        let (me, may_lead) = (config.me, config.ensemble().may_lead(config.me));
         let kept = match &config.leadership {
             Some(leadership) => Some(leadership.open(&config).await?),
             None => None,
@@ -145,7 +152,8 @@ impl Node {
         let (report, outcome) = mailbox();
         let started = Supervisor::start(config, kept, supervisor.clone());
         spawn(started.supervisor, orders, report, |exit| supervisor::outcome_of(&exit));
-        Ok(Self { me, supervisor, outcome, watch: started.watch, leadership: started.driver })
+        let (watch, leadership) = (started.watch, started.driver);
+        Ok(Self { me, supervisor, outcome, watch, leadership, may_lead })
     }
 
     /// Waits until this node leads, and takes the leadership. Of several that wait, the one that has waited longest gets it; when
@@ -156,6 +164,9 @@ impl Node {
     /// [`LeadError`], when the node has ended, or holds elections alone.
     pub async fn lead(&self) -> Result<Leadership, LeadError> {
         let driver = self.leadership.as_ref().ok_or(LeadError::ElectionsAlone)?;
+        if !self.may_lead {
+            return Err(LeadError::NeverLeads { me: self.me });
+        }
         Ok(leadership::lead(driver).await?)
     }
 

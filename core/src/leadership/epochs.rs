@@ -363,11 +363,15 @@ impl Epochs {
         info: Info,
         out: &mut Vec<EpochsAction>,
     ) {
+        let newest = self.accepted;
         match &mut self.part {
             Part::Looking { early } => {
                 if let Some((session, _)) = early.insert(peer, (session, info)) {
                     out.push(EpochsAction::Close { session });
                 }
+                // It may have followed us in an epoch that is over.
+                let word = LeaderWord::Released { epoch: newest };
+                out.push(EpochsAction::Tell { session, word });
             }
             Part::Candidate(_) => self.serve(session, peer, &info, out),
             Part::Learner(_) => out.push(EpochsAction::Close { session }),

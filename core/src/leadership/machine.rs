@@ -47,10 +47,7 @@ pub struct Leadership {
     store_again_at: Option<Moment>,
     /// Members that are known to be ours, and not real servers.
     ours: BTreeSet<ServerId>,
-    /// A real server was met: we do not lead, and our voters stay off the quorum port.
-    beside_real_server: bool,
-    /// Until then we do not stand for election.
-    held_off_until: Option<Moment>,
+    standing: Standing,
     /// Whether work goes on that goes on only while we lead.
     work_goes_on: bool,
     /// The voters that were last said to be missing.
@@ -110,6 +107,17 @@ struct Dial {
     waiting: Option<Moment>,
 }
 
+/// Whether we stand for election.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Standing {
+    /// A real server was met: we do not lead, and our voters stay off the quorum port.
+    beside_real_server: bool,
+    /// Until then we do not stand.
+    held_off_until: Option<Moment>,
+    /// The election was told that we do not.
+    withdrawn: bool,
+}
+
 /// The heartbeats of a leader.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 struct Beat {
@@ -160,8 +168,7 @@ impl Leadership {
             beat: Beat::default(),
             store_again_at: None,
             ours: BTreeSet::new(),
-            beside_real_server: false,
-            held_off_until: None,
+            standing: Standing::default(),
             work_goes_on: false,
             told_missing: BTreeSet::new(),
             newest_reported: Epoch::default(),
@@ -203,7 +210,7 @@ impl Leadership {
             self.result.and_then(|result| result.again_at.or_else(|| self.establish_by(result)));
         let of_learner = [self.dial.again_at, self.looks_after_leader_at()];
         let of_leader = [self.beat.next, self.quorum_silent_at(), self.retires_by()];
-        let others = [result, self.store_again_at, self.held_off_until];
+        let others = [result, self.store_again_at, self.standing.held_off_until];
         of_learner.into_iter().chain(of_leader).chain(others).flatten().min()
     }
 
@@ -259,7 +266,7 @@ impl Leadership {
 
     /// Whether a real server was met.
     pub const fn is_beside_real_server(&self) -> bool {
-        self.beside_real_server
+        self.standing.beside_real_server
     }
 
     /// Time has passed. A leader that was held up for too long has lost its epoch, whatever it hears now.
@@ -278,12 +285,12 @@ impl Leadership {
 
     fn look_at_the_clock(&mut self, out: &mut Vec<Action>) {
         let due = |deadline: Option<Moment>| deadline.is_some_and(|at| at <= self.now);
-        let (hold_off, retires) = (due(self.held_off_until), due(self.retires_by()));
+        let (hold_off, retires) = (due(self.standing.held_off_until), due(self.retires_by()));
         let (redial, silent) = (due(self.dial.again_at), due(self.leader_silent_at()));
         let (beat, store) = (due(self.beat.next), due(self.store_again_at));
         if hold_off {
-            self.held_off_until = None;
-            out.push(Action::Stand(!self.beside_real_server));
+            self.standing.held_off_until = None;
+            self.tell_standing(out);
         }
         if retires {
             self.finish_retiring(out);
@@ -309,12 +316,24 @@ impl Leadership {
         if let Some((_, epoch)) = self.established() {
             self.reign = Reign::None;
             out.push(Action::Report(Report::Lost { epoch, cause }));
+            self.tell_standing(out);
         }
     }
 
     fn hold_off(&mut self, out: &mut Vec<Action>) {
-        self.held_off_until = Some(self.now.plus(self.timing.holdoff));
-        out.push(Action::Stand(false));
+        self.standing.held_off_until = Some(self.now.plus(self.timing.holdoff));
+        self.tell_standing(out);
+    }
+
+    /// Tells the election whether we stand for it, if that has changed. Who has work left of an epoch that is over could not lead.
+    fn tell_standing(&mut self, out: &mut Vec<Action>) {
+        let leads = matches!(self.reign, Reign::Leading { .. });
+        let may_lead = leads || !self.work_goes_on;
+        let stands =
+            may_lead && self.standing.held_off_until.is_none() && !self.standing.beside_real_server;
+        if std::mem::replace(&mut self.standing.withdrawn, !stands) == stands {
+            out.push(Action::Stand(stands));
+        }
     }
 
     fn stop(&mut self, within: Duration, out: &mut Vec<Action>) {
@@ -396,13 +415,13 @@ impl Leadership {
 
     /// Beside real servers ours do not lead, and its voters stay off the quorum port.
     fn met_real_server(&mut self, peer: ServerId, out: &mut Vec<Action>) {
-        if self.beside_real_server {
+        if self.standing.beside_real_server {
             return;
         }
-        self.beside_real_server = true;
-        self.held_off_until = None;
+        self.standing.beside_real_server = true;
+        self.standing.held_off_until = None;
         out.push(Action::Report(Report::BesideRealServer { peer }));
-        out.push(Action::Stand(false));
+        self.tell_standing(out);
         let leads = self.result.is_some_and(|result| result.leader == self.me);
         if leads {
             self.lose(LostBecause::Superseded, out);

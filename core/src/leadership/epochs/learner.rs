@@ -14,6 +14,8 @@ pub(super) struct Learning {
     /// Where we have introduced ourselves.
     session: Option<SessionId>,
     step: LearnerStep,
+    /// The newest epoch in which we have followed it, since it was elected.
+    followed: Option<Epoch>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -57,7 +59,7 @@ impl LearnerStep {
 
 impl Learning {
     pub(super) const fn new(leader: ServerId) -> Self {
-        Self { leader, session: None, step: LearnerStep::Introduced }
+        Self { leader, session: None, step: LearnerStep::Introduced, followed: None }
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -125,7 +127,7 @@ impl Epochs {
         if learning.session != Some(session) {
             return;
         }
-        let step = learning.step;
+        let (step, followed) = (learning.step, learning.followed);
         match (word, step) {
             (LeaderWord::Info { epoch, block }, LearnerStep::Introduced) => {
                 self.take_note(session, epoch, block, out);
@@ -140,6 +142,9 @@ impl Epochs {
             (LeaderWord::UpToDate, LearnerStep::Acknowledged(noted)) => {
                 self.step(LearnerStep::Following(noted));
                 self.followed = noted.epoch;
+                if let Part::Learner(learning) = &mut self.part {
+                    learning.followed = Some(noted.epoch);
+                }
                 let word = LearnerWord::Ack { epoch: noted.epoch };
                 out.push(EpochsAction::Say { session, word });
                 let Part::Learner(Learning { leader, .. }) = self.part else { return };
@@ -170,8 +175,10 @@ impl Epochs {
                 out.push(EpochsAction::Say { session, word });
             }
             (LeaderWord::Refused { reason }, _) => self.give_up(GiveUp::Refused { reason }, out),
+            // It says so as well to those who come before it is elected: that concerns only those who have followed it.
             (LeaderWord::Released { epoch }, _) => {
-                if step.noted().is_none_or(|noted| noted.epoch <= epoch) {
+                let noted = step.noted().map(|noted| noted.epoch).or(followed);
+                if noted.is_some_and(|noted| noted <= epoch) {
                     self.give_up(GiveUp::Released { epoch }, out);
                 }
             }

@@ -48,7 +48,7 @@ impl Leadership {
     pub(super) fn dial_leader(&mut self, out: &mut Vec<Action>) {
         self.dial.again_at = None;
         let Some(result) = self.result else { return };
-        if self.beside_real_server && self.ensemble.is_voter(self.me) {
+        if self.standing.beside_real_server && self.ensemble.is_voter(self.me) {
             return;
         }
         self.dial.last += 1;

@@ -78,6 +78,7 @@ impl Leadership {
     pub(super) fn work(&mut self, goes_on: bool, out: &mut Vec<Action>) {
         self.work_goes_on = goes_on;
         self.pass(EpochsEvent::WorkGoesOn(goes_on), out);
+        self.tell_standing(out);
         if !goes_on && self.is_retiring() {
             self.finish_retiring(out);
         }

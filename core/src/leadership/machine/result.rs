@@ -23,7 +23,7 @@ impl Leadership {
 
     /// Until when the result has to be established, unless it is.
     pub(super) fn establish_by(&self, result: ElectionResult) -> Option<Moment> {
-        let is_off = self.beside_real_server && self.ensemble.is_voter(self.me);
+        let is_off = self.standing.beside_real_server && self.ensemble.is_voter(self.me);
         if is_off || self.reign != Reign::None {
             return None;
         }
@@ -70,7 +70,7 @@ impl Leadership {
         self.dial = Dial { last: self.dial.last, heard: self.now, ..Dial::default() };
         self.beat = Beat { quorum_heard: self.now, ..Beat::default() };
         if leader == self.me {
-            if self.beside_real_server {
+            if self.standing.beside_real_server {
                 return self.look_later(out);
             }
             self.beat.next = Some(self.now.plus(self.timing.ping));

@@ -115,13 +115,43 @@ fn work_that_does_not_end_holds_a_resignation_up_for_as_long_as_was_said() {
     world.tell(3, Event::Resign { within: Duration::from_secs(5) });
     world.run_until(ms(10_000));
     assert_eq!(world.lost(3), [(ms(5020), LostBecause::Resigned)]);
-    // And no other epoch begins before it ends.
+    // Until it ends we do not stand, and no other epoch of ours begins.
+    assert!(!world.seats[&id(3)].stands);
     world.tell(3, Event::Unelected);
     world.elect(3, 2, &[1, 2, 3]);
     world.run_until(ms(10_100));
     assert_eq!(world.established(3), None);
     world.tell(3, Event::WorkGoesOn(false));
     assert_eq!(world.established(3), Some((3, 3)));
+    assert!(world.seats[&id(3)].stands);
+}
+
+#[test]
+fn a_leader_that_was_started_again_sends_its_old_followers_away_at_once() {
+    let mut world = World::with_a_leader();
+    let (record, _) = world.seats[&id(3)].core.promises();
+    world.kill(3);
+    // It is back before anybody has dialled it, and looks.
+    world.seat(3, identity(3), record);
+    world.run_until(ms(30));
+    for number in [1, 2] {
+        assert_eq!(
+            world.lost(number).last().map(|(_, cause)| *cause),
+            Some(LostBecause::LeaderLost)
+        );
+        assert!(world.looks_again(number).is_some_and(|(at, ..)| at < ms(30)));
+    }
+}
+
+#[test]
+fn who_comes_early_is_not_sent_away() {
+    let mut world = World::of(&[record(1); 3]);
+    world.elect(3, 1, &[1, 2]);
+    world.run_until(ms(50));
+    assert!([1, 2].iter().all(|number| world.looks_again(*number).is_none()));
+    world.elect(3, 1, &[3]);
+    world.run_until(ms(70));
+    assert_eq!([1, 2, 3].map(|number| world.established(number)), [Some((3, 2)); 3]);
 }
 
 #[test]
