@@ -6,11 +6,11 @@
 //! | it is over, or came to nothing | look again, in the next round |
 //! | we have a newer epoch on disk | vote for ourselves with it, at once if we look and that is the best vote |
 //! | we withdraw | propose ourselves no more; if we look with a vote for ourselves, go on to the next round |
-//! | we have withdrawn, and others vote for us or follow us, who look | go on to the next round |
+//! | we have withdrawn and look, and another votes for us, or a quorum follows us | go on to the next round |
 //! | we stand again | propose ourselves, at once if we look and that is the best vote |
 //!
-//! Nobody is told of a restated vote unasked, as among real servers: whoever looks, asks. A voter of ours that looks counts
-//! restated votes and others together; one of a real server may have to ask a second time.
+//! Nobody is told of a restated vote unasked, as among real servers: a server that looks asks. One of ours counts
+//! restated votes and others together; a real server may have to ask a second time.
 //!
 //! A voter that has withdrawn begins with no vote, and takes up the best that it hears. Until then it says what
 //! [loses against every vote](Vote::of_no_candidate), so that others hear of its round.

@@ -18,7 +18,7 @@ fn a_leadership_restates_the_settled_vote_with_its_epoch() {
     for (me, standing) in [(1, Standing::Following), (3, Standing::Leading)] {
         let mut core = settled(me);
         assert_eq!(core.leadership(), None, "an election result is a candidacy");
-        assert_eq!(establish(&mut core, 10), [], "whoever wants to know, asks");
+        assert_eq!(establish(&mut core, 10), [], "a server that looks asks");
         assert_eq!(core.leadership(), Some(Epoch(10)));
         assert_eq!(core.decision(), Some(decision(standing, vote(10, 9, 3), 1)));
         assert_eq!(core.vote(), Some(vote(10, 9, 3)));
