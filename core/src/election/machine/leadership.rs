@@ -98,7 +98,7 @@ impl Election {
 
     /// Whether this is a vote for us though we have withdrawn.
     pub(super) fn is_unwanted(&self, vote: Vote) -> bool {
-        self.withdrawn && vote.leader == self.me && vote.epoch != Epoch::OF_NO_CANDIDATE
+        self.withdrawn && vote.leader == self.me
     }
 
     /// What we say while we have no vote, if our vote counts.

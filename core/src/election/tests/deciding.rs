@@ -279,6 +279,17 @@ fn zookeeper_1732_different_epochs_are_different_leaderships_unless_one_side_has
 }
 
 #[test]
+fn zookeeper_1732_one_without_a_version_brings_those_together_that_do_not_agree_with_the_leader() {
+    let mut core = begun(1, members(5, 0));
+    hear(&mut core, 5, Leading, vote(4, 7, 5), 4);
+    hear(&mut core, 3, Following, vote(3, 7, 5), 3);
+    let mut old = notification(Following, vote(3, 7, 5), 3);
+    old.format = Format::WithoutConfig { version: 1 };
+    let actions = core.actions_on(Event::Heard { from: id(2), notification: old });
+    assert_eq!(decided(&actions), Some(decision(Standing::Following, vote(4, 7, 5), 4)));
+}
+
+#[test]
 fn the_leaders_own_word_on_vote_and_round_is_taken_over() {
     let mut core = begun(1, members(3, 0));
     hear(&mut core, 3, Leading, vote(4, 8, 3), 6);

@@ -114,6 +114,18 @@ fn zookeeper_491_a_server_that_weighs_nothing_is_never_voted_for() {
 }
 
 #[test]
+fn zookeeper_491_nor_is_it_by_one_that_heard_so_while_it_was_settled() {
+    let mut core = begun(0, one_group_with_weight());
+    for voter in [1, 2] {
+        hear(&mut core, voter, Looking, plain(2), 1);
+    }
+    fire(&mut core, Timer::Settle);
+    hear(&mut core, 8, Looking, vote(9, 9, 8), 2);
+    begin(&mut core, 0, 0);
+    assert_eq!((core.vote(), core.round()), (Some(plain(0)), Round(2)));
+}
+
+#[test]
 fn a_voter_without_weight_votes_for_nobody_and_then_with_the_others() {
     let mut core = core_of(8, one_group_with_weight());
     let actions = begin(&mut core, 9, 9);

@@ -47,6 +47,13 @@ fn nobody_takes_up_the_vote_of_one_who_has_withdrawn_but_all_hear_of_its_round()
     hear(&mut core, 3, Looking, stand_in(3), 1);
     hear(&mut core, 3, Looking, stand_in(3), 2);
     assert_eq!((core.vote(), core.round()), (None, Round(2)));
+
+    // Nor one who was settled when it heard that.
+    let mut core = settled(1);
+    core.actions_on(Event::Withdraw);
+    hear(&mut core, 2, Looking, stand_in(2), 2);
+    core.actions_on(Event::LookAgain { leader: id(3), round: Round(1) });
+    assert_eq!((core.vote(), core.round()), (None, Round(2)));
 }
 
 #[test]
@@ -137,8 +144,12 @@ fn a_decision_stands_when_one_withdraws_and_the_next_round_is_without_it() {
     assert!(looking_in(&core.clone().actions_on(again.clone()), 2));
     // 1 looks already, and votes for it.
     hear(&mut core, 1, Looking, vote(9, 9, 3), 2);
+    let mut later = core.clone();
     assert!(looking_in(&core.actions_on(again), 3));
     assert_eq!((core.vote(), core.ballots().count()), (None, 0));
+    // What 1 says counts no more where 2 looks in a newer round still.
+    assert!(looking_in(&hear(&mut later, 2, Looking, plain(2), 5), 5));
+    assert_eq!(later.vote(), Some(plain(2)));
 }
 
 #[test]
