@@ -141,13 +141,17 @@ impl Node {
     /// # Errors
     ///
     /// [`NodeError`], when the configuration is not consistent, or its data directory cannot be used.
-    pub async fn launch(config: NodeConfig) -> Result<Self, NodeError> {
+    pub async fn launch(mut config: NodeConfig) -> Result<Self, NodeError> {
         config.check()?;
         let (me, may_lead) = (config.me, config.ensemble().may_lead(config.me));
         let kept = match &config.leadership {
             Some(leadership) => Some(leadership.open(&config).await?),
             None => None,
         };
+        if let Some(kept) = &kept {
+            // What it has on disk counts, and not what it would have begun with.
+            config.history.epoch = kept.contents.record.current;
+        }
         let (supervisor, orders) = mailbox();
         let (report, outcome) = mailbox();
         let started = Supervisor::start(config, kept, supervisor.clone());

@@ -162,6 +162,20 @@ fn epochs_outlive_the_process_on_disk() {
 }
 
 #[test]
+fn a_member_that_is_started_again_votes_with_the_epoch_on_its_disk() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let record =
+            Record { accepted: Epoch(6), current: Epoch(6), recorded: true, ..Record::default() };
+        let node = Node::start(in_memory(&mut lab, 1, record)).await.unwrap();
+        let status = until(&node, |status| status.leader().is_some()).await;
+        assert_eq!(status.leader(), Some((id(1), Epoch(7))));
+        // It has said so from the beginning, and says now in which epoch it leads.
+        assert!(status.election.vote.is_some_and(|vote| vote.epoch >= Epoch(6)));
+    });
+}
+
+#[test]
 fn a_member_with_another_name_for_the_ensemble_is_not_let_in() {
     block_on(async {
         let mut lab = Lab::voters(3);
