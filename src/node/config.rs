@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::{GREETINGS_OPEN_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports};
+use ballotbox_actors::{
+    GREETINGS_OPEN_MAX, LEARNERS_SPARE_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports,
+};
 use ballotbox_core::{
     Endpoint, ServerId,
     links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
@@ -164,7 +166,10 @@ impl NodeConfig {
         let strangers = count(GREETINGS_OPEN_MAX + GUESTS_MAX);
         // For each peer its link, one that may replace it, and attempts at another one.
         let links = peers * (2 + count(ATTEMPTS_MAX));
-        OTHER_DESCRIPTORS + listeners + strangers + links
+        // A leader has a session with every member, and with strangers; a learner has one that may be replaced, and its attempts.
+        let learners = count(self.membership.iter().count() + LEARNERS_SPARE_MAX);
+        let sessions = if self.leadership.is_some() { learners + 3 } else { 0 };
+        OTHER_DESCRIPTORS + listeners + strangers + links + sessions
     }
 
     /// Where this node listens, and what is spoken there. A member that has no quorum port of its own is followed at its
