@@ -2,14 +2,20 @@
 //!
 //! The fuzzer calls these, and `tests/corpus.rs` with all inputs that are kept.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use ballotbox::{
     NodeConfig, election::Notification, membership::config_text::ConfigText, node::reopened,
     scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
 };
 use ballotbox_core::{
-    leadership::{LeaderWord, LearnerWord},
+    Core, ServerId,
+    election::{Epoch, Round, Zxid},
+    leadership::{
+        DirectoryId, EnsembleId, Event, Identity, Incarnation, LeaderWord, Leadership,
+        LeadershipTiming, LearnerWord, Moment, Record, SessionId, Ticket, Timed,
+    },
+    membership::{Ensemble, Member},
     wire::{Frame, FrameBuffer, Greeting, PacketKind, PacketStream, QuorumPacket},
 };
 
@@ -177,4 +183,88 @@ pub fn data_directory(bytes: &[u8]) {
 
 fn names_of(files: &[(String, Vec<u8>)]) -> Vec<&str> {
     files.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// What one end of a session says to the other: a learner to a leader if the first byte is even, a leader to a learner otherwise.
+/// The rules of leadership are evaluated after every word.
+pub fn session(bytes: &[u8]) {
+    let Some((first, stream)) = bytes.split_first() else { return };
+    let (packets, _) = packets(stream, stream.len().max(1));
+    let (mut core, at) = if first % 2 == 0 { a_leader() } else { a_learner() };
+    let mut at = at;
+    for (number, packet) in packets.iter().enumerate() {
+        at = at.plus(Duration::from_millis(u64::from(*first)));
+        let event = if first % 2 == 0 {
+            let session = SessionId::Accepted(77);
+            match LearnerWord::from_packet(packet) {
+                Ok(LearnerWord::Info(info)) if number == 0 => Event::Arrived { session, info },
+                Ok(word) => Event::LearnerSaid { session, word },
+                Err(_) => Event::Ended { session },
+            }
+        } else {
+            let session = SessionId::Dialled(1);
+            match LeaderWord::from_packet(packet) {
+                Ok(word) => Event::LeaderSaid { session, word },
+                Err(_) => Event::Ended { session },
+            }
+        };
+        core.handle(Timed { at, event }, &mut Vec::new());
+        if let Some(due) = core.next_deadline().filter(|due| *due <= at.plus(LONG)) {
+            at = at.max(due);
+            core.handle(Timed { at, event: Event::Tick }, &mut Vec::new());
+        }
+    }
+}
+
+/// Longer than any wait of a leadership.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Member 3 of three, elected, with 2 as its follower.
+fn a_leader() -> (Leadership, Moment) {
+    let mut core = member(3);
+    let mut at = Moment::default();
+    let mut tell = |event| {
+        at = at.plus(Duration::from_millis(1));
+        core.handle(Timed { at, event }, &mut Vec::new());
+    };
+    let (session, epoch) = (SessionId::Accepted(1), Epoch(6));
+    tell(Event::Elected { leader: id(3), round: Round(1) });
+    tell(Event::Arrived { session, info: member(2).epochs().info() });
+    let current = Some(Epoch(5));
+    tell(Event::LearnerSaid { session, word: LearnerWord::AckEpoch { current, zxid: Zxid(0) } });
+    tell(Event::Stored { ticket: Ticket(1) });
+    tell(Event::LearnerSaid { session, word: LearnerWord::Ack { epoch } });
+    assert_eq!(core.established(), Some((id(3), epoch)));
+    (core, at)
+}
+
+/// Member 1 of three, which has dialled 3.
+fn a_learner() -> (Leadership, Moment) {
+    let mut core = member(1);
+    let at = Moment(Duration::from_millis(1));
+    let event = Event::Elected { leader: id(3), round: Round(1) };
+    core.handle(Timed { at, event }, &mut Vec::new());
+    (core, at)
+}
+
+fn member(number: u64) -> Leadership {
+    let members = (1..=3).map(|number| Member::voter(id(number)));
+    let ensemble = Arc::new(Ensemble::new(members).expect("three voters are an ensemble"));
+    let identity = Identity {
+        directory: DirectoryId(number),
+        incarnation: Incarnation(1),
+        new_ensemble: false,
+        epoch_floor: Epoch(0),
+        ensemble_name: "".into(),
+        members: "".into(),
+        drawn: EnsembleId(number),
+    };
+    let (accepted, current) = (Epoch(5), Epoch(5));
+    let record = Record { accepted, current, recorded: true, ..Record::default() };
+    let timing = LeadershipTiming::default();
+    Leadership::new(id(number), ensemble, identity.into(), timing, Zxid(0), record)
+}
+
+fn id(number: u64) -> ServerId {
+    ServerId::new(number).expect("small numbers are ids")
 }

@@ -61,3 +61,8 @@ fn vote_files_survive_their_corpus() {
 fn data_directories_survive_their_corpus() {
     replay("data_directory", targets::data_directory);
 }
+
+#[test]
+fn sessions_survive_their_corpus() {
+    replay("session", targets::session);
+}
