@@ -12,6 +12,9 @@
 //! | three voters, one withdraws | who, and when | the same; it is not elected |
 //! | two link tables | when they start, dials that cross, fail or hang, cuts, timers, late reports | never two links for good, never none, no newest frame lost |
 //! | two link tables, strangers, frozen instances | that, who greets as whom and what it says, when a side freezes and begins anew | the same, though they stay; a link that works is never closed |
+//! | epochs of three voters | who is elected by whom, when words arrive and records land, what is lost; a crash, a wipe, a broken session | no epoch begins twice, the next is larger, words are on disks; in the end one begins and nobody is an amnesiac |
+//! | epochs of three and five, at random | that, as often as it likes; disks that fail, two wipes | the same |
+//! | epochs by weakened rules | that | one that begins twice *is* found |
 //!
 //! What grows without end is bounded: rounds, faults, dials, timers that run out early. Three limits come of it:
 //!
@@ -27,6 +30,8 @@
 
 #[path = "model/election.rs"]
 mod election;
+#[path = "model/epochs.rs"]
+mod epochs;
 #[path = "model/links.rs"]
 mod links;
 #[path = "model/the_end.rs"]

@@ -29,7 +29,7 @@ mod word;
 pub use admission::{Refusal, RefusalKind};
 pub use codec::WordError;
 pub use epochs::{
-    EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Stage, Ticket,
+    EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Renaming, Stage, Ticket,
     invariants as epochs_invariants,
 };
 pub use event::{Action, Event, LostBecause, Report, Timed};

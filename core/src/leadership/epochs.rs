@@ -30,11 +30,14 @@
 mod candidate;
 pub mod invariants;
 mod learner;
+mod likeness;
 mod served;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use likeness::Renaming;
 
 use self::{candidate::Candidacy, learner::Learning};
 use super::{

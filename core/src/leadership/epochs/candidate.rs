@@ -466,6 +466,25 @@ impl Candidacy {
         }
     }
 
+    /// The same with other tickets.
+    pub(super) fn retell(&mut self, other: impl Fn(Ticket) -> Ticket) {
+        if let Phase::Synchronising { own: Some(own), .. } = &mut self.phase {
+            *own = other(*own);
+        }
+    }
+
+    /// The same with other names.
+    pub(super) fn rename(
+        &mut self,
+        member: impl Fn(ServerId) -> ServerId,
+        session: impl Fn(SessionId) -> SessionId,
+    ) {
+        let learners = std::mem::take(&mut self.learners).into_iter();
+        self.learners = learners
+            .map(|(number, one)| (session(number), Learner { peer: member(one.peer), ..one }))
+            .collect();
+    }
+
     /// The epoch it has proposed.
     fn epoch(&self) -> Option<Epoch> {
         match self.phase {

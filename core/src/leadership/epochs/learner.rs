@@ -81,17 +81,30 @@ impl Learning {
 
     /// What was to be stored with one ticket is stored with another.
     pub(super) fn wait_for(&mut self, failed: Ticket, again: Ticket) {
+        self.retell(|ticket| if ticket == failed { again } else { ticket });
+    }
+
+    /// The same with other tickets.
+    pub(super) fn retell(&mut self, other: impl Fn(Ticket) -> Ticket) {
         match &mut self.step {
             LearnerStep::Storing(_, ticket) | LearnerStep::Recording(_, ticket) => {
-                if *ticket == failed {
-                    *ticket = again;
-                }
+                *ticket = other(*ticket);
             }
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
             | LearnerStep::Acknowledged(_)
             | LearnerStep::Following(_) => {}
         }
+    }
+
+    /// The same with other names.
+    pub(super) fn rename(
+        &mut self,
+        member: impl Fn(ServerId) -> ServerId,
+        session: impl Fn(SessionId) -> SessionId,
+    ) {
+        self.leader = member(self.leader);
+        self.session = self.session.map(session);
     }
 
     /// The session is over. Returns whether it is the one on which we have introduced ourselves.

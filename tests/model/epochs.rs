@@ -1,0 +1,189 @@
+//! The epochs of an ensemble: no two begin that are the same, whatever is late, lost, crashed or wiped.
+//!
+//! Three voters are looked at in every order of events, within the bounds of each test; walks go further, at random. Elections
+//! are free: whoever likes is elected at any time, by whoever likes.
+
+#[path = "epochs/bounds.rs"]
+mod bounds;
+#[path = "epochs/explore.rs"]
+mod explore;
+#[path = "epochs/judge.rs"]
+mod judge;
+#[path = "epochs/likeness.rs"]
+mod likeness;
+#[path = "epochs/sessions.rs"]
+mod sessions;
+#[path = "epochs/state.rs"]
+mod state;
+#[path = "epochs/steps.rs"]
+mod steps;
+#[path = "epochs/the_end.rs"]
+mod the_end;
+#[path = "epochs/walk.rs"]
+mod walk;
+#[path = "epochs/weak.rs"]
+mod weak;
+
+use self::{
+    bounds::{Left, Start},
+    explore::Bounds,
+    walk::{Seen, Walks},
+    weak::Weakness,
+};
+
+/// No faults, and epochs up to the second.
+const CALM: Left = Left { elections: 4, pings: 0, epochs: 2, ..Left::CALM };
+
+/// Looks at every state there is, and says how many. There are more than this, unless something cuts them off.
+fn check(bounds: &Bounds, floor: usize) {
+    let explored = bounds.explore();
+    if let Some((rule, way)) = explored.found {
+        panic!("broken after {} steps: {rule}: {way:#?}", way.len());
+    }
+    println!(
+        "{} states, {} steps deep, {} beginnings, {} ends: {bounds:?}",
+        explored.states, explored.depth, explored.begun, explored.ends
+    );
+    assert!(explored.states > floor && explored.begun > 0);
+}
+
+/// Voters that begin an ensemble's first epoch, or the next one.
+fn unled(start: Start, left: Left) -> Bounds {
+    Bounds { start, led: false, left, in_full: false }
+}
+
+/// Voters of which the first leads the others in the first epoch.
+fn led(start: Start, left: Left) -> Bounds {
+    Bounds { start, led: true, left, in_full: false }
+}
+
+#[test]
+fn voters_that_remember_begin_no_epoch_twice_though_one_crashes() {
+    check(&unled(Start::recorded(0), Left { crashes: 1, ..CALM }), 100_000);
+}
+
+#[test]
+fn voters_that_remember_begin_no_epoch_twice_though_one_is_wiped() {
+    check(&unled(Start::recorded(0), Left { wipes: 1, pings: 1, ..CALM }), 150_000);
+}
+
+#[test]
+fn voters_that_are_led_begin_no_epoch_twice_though_one_is_wiped() {
+    check(&led(Start::recorded(0), Left { elections: 2, wipes: 1, pings: 1, ..CALM }), 50_000);
+}
+
+#[test]
+fn a_new_ensemble_begins_no_epoch_twice_though_one_crashes() {
+    check(&unled(Start::new(), Left { crashes: 1, ..CALM }), 40_000);
+}
+
+#[test]
+fn a_new_ensemble_begins_no_epoch_twice_though_one_is_wiped() {
+    check(&unled(Start::new(), Left { wipes: 1, pings: 1, ..CALM }), 10_000);
+}
+
+#[test]
+fn voters_that_were_told_to_have_no_past_begin_no_epoch_twice() {
+    check(&unled(Start::told(), CALM), 30_000);
+    check(&unled(Start::told(), Left { elections: 3, crashes: 1, ..CALM }), 5_000);
+}
+
+#[test]
+fn who_hears_what_first_makes_no_difference_where_it_is_left_out() {
+    let left = Left { elections: 3, crashes: 1, ..CALM };
+    for start in [Start::recorded(0), Start::told()] {
+        let bounds = unled(start, left);
+        let [few, all] = [bounds.explore(), Bounds { in_full: true, ..bounds }.explore()];
+        let [reached, possible] = [&few, &all].map(|explored| explored.outcomes.len());
+        println!("{reached} outcomes in {} states, {possible} in {}", few.states, all.states);
+        assert!(few.states < all.states);
+        assert_eq!(few.outcomes, all.outcomes);
+    }
+}
+
+#[test]
+fn a_session_that_breaks_begins_no_epoch_twice() {
+    check(&unled(Start::recorded(0), Left { elections: 3, breaks: 1, ..CALM }), 20_000);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn the_same_with_more_elections() {
+    for wiped in [false, true] {
+        let (crashes, wipes, pings) = if wiped { (0, 1, 1) } else { (1, 0, 0) };
+        let left = Left { crashes, wipes, pings, ..CALM };
+        check(&led(Start::recorded(0), Left { elections: 3, ..left }), 1_000_000);
+        check(&unled(Start::new(), Left { elections: 5, ..left }), 500_000);
+        check(&unled(Start::recorded(0), Left { elections: 5, ..left }), 1_500_000);
+        check(&unled(Start::told(), Left { elections: 4, ..left }), 200_000);
+    }
+    check(&unled(Start::recorded(0), Left { breaks: 1, ..CALM }), 100_000);
+}
+
+/// Walks, and says what was seen. More is seen than this, unless something cuts it off.
+fn walk(start: Start, voters: usize, walks: u64, floor: usize) {
+    let seed = std::env::var("BALLOTBOX_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
+    println!("BALLOTBOX_SEED={seed}");
+    let steps = if voters == 3 { 250 } else { 400 };
+    let starts = vec![start; voters];
+    let walks = Walks { starts, wipes: 2, weakness: Weakness::None, count: walks, steps };
+    let mut sights = Seen::default();
+    if let Some(found) = walks.go(seed, &mut sights) {
+        let way = walks.shrink(&found);
+        panic!("broken after {} steps: {}: {way:#?}", way.len(), found.rule);
+    }
+    println!("{sights:?}");
+    assert!(sights.begun > floor && sights.recorded > floor / 2);
+}
+
+#[test]
+fn random_walks_begin_no_epoch_twice() {
+    for start in [Start::recorded(0), Start::new(), Start::told()] {
+        walk(start, 3, 500, 100);
+    }
+    walk(Start::recorded(0), 5, 500, 50);
+    walk(Start::new(), 5, 500, 10);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn many_random_walks_begin_no_epoch_twice() {
+    for start in [Start::recorded(0), Start::new(), Start::told()] {
+        walk(start, 3, 50_000, 10_000);
+        walk(start, 5, 50_000, 2_000);
+    }
+}
+
+/// A walk finds that the rule is needed.
+fn is_needed(weakness: Weakness, start: Start) {
+    let walks = Walks { starts: vec![start; 3], wipes: 1, weakness, count: 50_000, steps: 250 };
+    let found = walks.go(0, &mut Seen::default()).expect("a weak rule is broken");
+    println!("{weakness:?}: {} steps: {}", walks.shrink(&found).len(), found.rule);
+    assert!(judge::ORDER.contains(&found.rule), "{}", found.rule);
+}
+
+#[test]
+fn voters_that_were_wiped_must_not_count_at_once() {
+    is_needed(Weakness::NoAmnesia, Start::recorded(0));
+}
+
+#[test]
+fn voters_that_were_wiped_must_not_count_before_a_quorum_has_confirmed_it() {
+    is_needed(Weakness::FollowedIsRecorded, Start::recorded(0));
+}
+
+#[test]
+fn a_founding_must_not_do_with_the_introductions_of_all() {
+    is_needed(Weakness::IntroductionOfAll, Start::new());
+}
+
+#[test]
+fn a_founding_must_not_do_with_a_quorum() {
+    is_needed(Weakness::QuorumFounds, Start::new());
+}
+
+#[test]
+fn an_epoch_that_was_accepted_before_must_not_count() {
+    is_needed(Weakness::EqualCounts, Start::recorded(0));
+}
