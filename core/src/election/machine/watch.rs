@@ -48,7 +48,7 @@ pub(in crate::election) enum Reach {
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(in crate::election) struct Watch {
     /// Whether the timer [`Timer::Grace`] runs.
-    pub(super) grace_armed: bool,
+    pub(in crate::election) grace_armed: bool,
     /// Whether the link to the leader was replaced since it last said that it leads. If so, all else it says
     /// comes from after the loss of that link, and is no old news.
     link_replaced: bool,

@@ -73,6 +73,36 @@ fn every_rule_finds_the_core_that_breaks_it() {
 }
 
 #[test]
+fn a_timer_that_runs_on_beside_heartbeats_is_found() {
+    let mut established = settled(1);
+    establish(&mut established, 10);
+    let found = broken(&established, |core| core.watch.grace_armed = true);
+    assert_eq!(found, Some("beside the heartbeats of a leadership nothing is watched"));
+}
+
+#[test]
+fn one_that_leads_though_it_has_withdrawn_is_found() {
+    let mut settling = begun(2, members(3, 0));
+    hear(&mut settling, 1, Looking, plain(2), 1);
+    let found = broken(&settling, |core| {
+        core.withdrawn = true;
+        core.state = State::Decided(decision(Standing::Leading, plain(2), 1));
+    });
+    assert_eq!(found, Some("nobody votes for itself or leads after it has withdrawn"));
+}
+
+#[test]
+fn a_leadership_that_changes_its_vote_by_itself_is_found() {
+    let mut established = settled(1);
+    establish(&mut established, 10);
+    let found = broken(&established, |core| {
+        core.state = State::Decided(decision(Standing::Following, vote(11, 9, 3), 1));
+        core.vote = Some(vote(11, 9, 3));
+    });
+    assert_eq!(found, Some("a leadership ends by what is heard of it"));
+}
+
+#[test]
 fn a_quorum_that_names_the_same_leader_for_different_reasons_is_none() {
     let looking = begun(1, members(3, 0));
     let found = broken(&looking, |core| {
