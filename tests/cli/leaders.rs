@@ -156,3 +156,26 @@ fn a_frozen_leader_is_replaced_and_learns_it_first_when_it_wakes() {
     assert_eq!((&lost["epoch"], &lost["cause"]), (&json!(epoch), &json!("quorum-lost")));
     assert_eq!(following(&mut nodes[2], 2), next);
 }
+
+#[test]
+fn members_with_different_lists_do_not_follow_each_other_and_say_what_differs() {
+    let place = ensemble("lists", 3);
+    let (mut second, mut third) = (start(2, &place), start(3, &place));
+    let mut first = start(1, &place);
+    leading(&mut third);
+    following(&mut second, 3);
+    following(&mut first, 3);
+    drop(first);
+    // A list with 2 at another port: 2 dials 1, so they elect 3 all the same.
+    let mut all: Value = serde_json::from_slice(&fs::read(&place.0).unwrap()).unwrap();
+    all["members"][1]["election"] = "127.0.0.1:1".into();
+    let other = file("lists-other.json", &all.to_string());
+    let mut first = start_with(1, (&other, &place.1), &[]);
+    let turned_away = |event: &Value| {
+        event["text"].as_str().is_some_and(|text| text.contains("member list differs"))
+    };
+    let told = first.until(turned_away);
+    assert!(told["text"].as_str().unwrap().contains('2'), "{told}");
+    third.until(turned_away);
+    second.until(|event| event["text"].as_str().is_some_and(|text| text.contains("another idea")));
+}

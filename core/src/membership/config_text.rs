@@ -159,6 +159,9 @@ impl LineError {
     }
 }
 
+/// How the value of a server is read.
+type ReadServer = fn(&str) -> Result<(ServerLine, Vec<Oddity>), ServerLineError>;
+
 impl ConfigText {
     /// Reads a text another server sent: lines in any order, unknown keys skipped, without a version 0.
     ///
@@ -173,7 +176,8 @@ impl ConfigText {
             let line = entry.line;
             // A real server has put its list in order before it tells it.
             let odd = &mut Vec::new();
-            config.apply(&entry, odd).map_err(|error| ConfigTextError::Line { line, error })?;
+            let applied = config.apply_line(&entry, ServerLine::read_sent, odd);
+            applied.map_err(|error| ConfigTextError::Line { line, error })?;
         }
         if config.servers.is_empty() {
             return Err(ConfigTextError::NoServer);
@@ -198,9 +202,18 @@ impl ConfigText {
     /// When the line is a member, a group, a weight or a version, and cannot be read, contradicts an earlier line, or is one
     /// too many.
     pub fn apply(&mut self, entry: &Entry, odd: &mut Vec<Oddity>) -> Result<bool, LineError> {
+        self.apply_line(entry, ServerLine::read, odd)
+    }
+
+    fn apply_line(
+        &mut self,
+        entry: &Entry,
+        read: ReadServer,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<bool, LineError> {
         let Entry { key, untrimmed: value, .. } = entry;
         if key.starts_with("server.") {
-            self.apply_server(key, value, odd)?;
+            self.apply_server(key, value, read, odd)?;
         } else if key.starts_with("group") {
             self.apply_group(key, value, odd)?;
         } else if key.starts_with("weight") {
@@ -221,10 +234,11 @@ impl ConfigText {
         &mut self,
         key: &str,
         value: &str,
+        read: ReadServer,
         odd: &mut Vec<Oddity>,
     ) -> Result<(), LineError> {
         let id = server_id(key_number(key, "server", odd)?)?;
-        let (line, oddities) = ServerLine::read(value).map_err(|error| LineError::Server {
+        let (line, oddities) = read(value).map_err(|error| LineError::Server {
             id,
             error,
             slip: Slip::find(value),

@@ -280,7 +280,14 @@ fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal>
 #[test]
 fn who_does_not_belong_here_is_turned_away_with_the_reason() {
     type Change = fn(&mut Info);
-    let cases: [(Change, &str); 7] = [
+    let cases: [(Change, &str); 8] = [
+        (
+            |info| {
+                let block = info.block.as_mut().unwrap();
+                block.members = "server.1=h:1:1\nserver.2=h:2:2\nversion=0".into();
+            },
+            "its member list differs: server 3: only in ours",
+        ),
         (|info| info.id = None, "a learner without an id"),
         (|info| info.id = Some(id(77)), "77 is not in the member list here"),
         (|info| info.id = Some(id(3)), "3 is the id of the leader itself: two processes have it"),
@@ -303,8 +310,8 @@ fn who_does_not_belong_here_is_turned_away_with_the_reason() {
     ];
     for (change, told) in cases {
         let mut world = World::with_a_leader();
-        let refusal = arrives(&mut world, change);
-        assert_eq!(refusal.map(|refusal| refusal.to_string()).as_deref(), Some(told));
+        let refusal = arrives(&mut world, change).unwrap().to_string();
+        assert_eq!(refusal, told);
         assert!(world.seats[&id(3)].stands);
     }
 }

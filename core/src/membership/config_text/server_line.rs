@@ -119,7 +119,12 @@ impl ServerLine {
     ///
     /// [`ServerLineError`], with the part that is wrong.
     pub fn read(text: &str) -> Result<(Self, Vec<Oddity>), ServerLineError> {
-        reader::read(text)
+        reader::read(text, EqualPorts::Refused)
+    }
+
+    /// The same for a line that a member has sent: one of ours may have both ports at one address.
+    pub(super) fn read_sent(text: &str) -> Result<(Self, Vec<Oddity>), ServerLineError> {
+        reader::read(text, EqualPorts::Taken)
     }
 
     /// The address this host is, if it is a literal. An IPv4 address inside an IPv6 one is that IPv4 address, as in
@@ -131,6 +136,14 @@ impl ServerLine {
         let address = host.parse::<Ipv6Addr>().ok()?;
         Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4))
     }
+}
+
+/// What becomes of a line whose two ports are one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum EqualPorts {
+    Taken,
+    /// As real servers do.
+    Refused,
 }
 
 impl FromStr for ServerLine {

@@ -26,7 +26,7 @@ pub(super) fn identity(number: u64) -> Identity {
         new_ensemble: false,
         epoch_floor: Epoch(0),
         ensemble_name: "".into(),
-        members: "".into(),
+        members: "server.1=h:1:1\nserver.2=h:2:2\nserver.3=h:3:3\nversion=0".into(),
         drawn: EnsembleId(100 + number),
     }
 }

@@ -1,6 +1,6 @@
 //! How a server line is read: part by part as `QuorumServer` and `ConfigUtils.getHostAndPort` do it.
 
-use super::{ADDRESSES_MAX, Oddity, ServerLine, ServerLineError};
+use super::{ADDRESSES_MAX, EqualPorts, Oddity, ServerLine, ServerLineError};
 use crate::{
     Endpoint, UntrustedText,
     membership::{Role, java, slip::Slip},
@@ -9,8 +9,11 @@ use crate::{
 /// At most this many bytes in a host: no name of the DNS is longer, and Java looks none up.
 const HOST_LEN_MAX: usize = 255;
 
-pub(super) fn read(text: &str) -> Result<(ServerLine, Vec<Oddity>), ServerLineError> {
-    let mut reader = Reader { odd: Vec::new() };
+pub(super) fn read(
+    text: &str,
+    equal_ports: EqualPorts,
+) -> Result<(ServerLine, Vec<Oddity>), ServerLineError> {
+    let mut reader = Reader { odd: Vec::new(), equal_ports };
     match reader.line(text) {
         Ok(line) => Ok((line, reader.odd)),
         Err(_) if holds_several(text) => Err(ServerLineError::SeveralServers { text: text.into() }),
@@ -29,6 +32,7 @@ fn holds_several(text: &str) -> bool {
 /// Collects what is odd on the way.
 struct Reader {
     odd: Vec<Oddity>,
+    equal_ports: EqualPorts,
 }
 
 /// An address in pieces: what stands before the first colon, or in brackets, and what is behind.
@@ -100,7 +104,7 @@ impl Reader {
         };
         let host = self.host(&parts)?;
         let (quorum, election) = (self.port(quorum, text)?, self.port(election, text)?);
-        if quorum == election {
+        if quorum == election && self.equal_ports == EqualPorts::Refused {
             return Err(ServerLineError::EqualPorts { address: address(), port: quorum });
         }
         if quorum == 0 || election == 0 {
