@@ -82,7 +82,11 @@ impl LeadershipConfig {
         let seed = Seed { directory: DirectoryId(drawn()), record: new };
         let place = Place { directory, layout };
         let (directory, opened) = store::open(place, config.me, seed).await?;
-        let Opened { record, directory: number, incarnation, path, remarks } = opened;
+        let Opened { record, directory: number, incarnation, path, mut remarks } = opened;
+        if self.new_ensemble && record.accepted > Epoch(0) {
+            let (path, accepted) = (path.clone(), record.accepted);
+            remarks.push(StoreRemark::HasPast { path, accepted });
+        }
         let contents = Contents { directory: number, incarnation, record };
         let directory = Directory::OnDisk(Box::new(directory));
         Ok(Kept { directory, contents, path: Some(path), remarks })

@@ -32,6 +32,11 @@ pub enum StoreRemark {
          edited; the member counts only once the others have recorded it again"
     )]
     Forgot { path: UntrustedText, recorded: Epoch, current: Epoch },
+    /// It was said to have no past.
+    #[error(
+        "{path} has accepted epoch {accepted} already, so --new-ensemble changes nothing: it is only for new directories"
+    )]
+    HasPast { path: UntrustedText, accepted: Epoch },
 }
 
 impl StoreRemark {
