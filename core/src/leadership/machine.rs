@@ -391,12 +391,12 @@ impl Leadership {
         let Some(result) = self.result else { return };
         let (at_once, cause) = match &why {
             GiveUp::Overtaken { .. } => (true, LostBecause::Superseded),
-            GiveUp::Released { .. } => (true, LostBecause::LeaderLost),
+            // A leader that cannot write does not stand any more: others lead as soon as it looks.
+            GiveUp::Disk | GiveUp::Released { .. } => (true, LostBecause::LeaderLost),
             GiveUp::RealLeader => {
                 return self.met_real_server(result.leader, out);
             }
             GiveUp::NoEpochLeft
-            | GiveUp::Disk
             | GiveUp::OldLeader { .. }
             | GiveUp::OtherEnsemble { .. }
             | GiveUp::Refused { .. }

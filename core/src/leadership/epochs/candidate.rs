@@ -438,6 +438,7 @@ impl Epochs {
         let mut numbers: Vec<_> = candidacy.learners.values().map(|one| one.answered).collect();
         numbers.push(candidacy.pings);
         numbers.sort_unstable();
+        numbers.dedup();
         let answered = numbers.into_iter().rev().find(|number| {
             let with_us = candidacy.learners.values().filter(is_with_us);
             let mut quorum: BTreeSet<_> =

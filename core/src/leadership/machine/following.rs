@@ -99,6 +99,11 @@ impl Leadership {
         self.dial.heard = self.now;
         self.dial.waiting = None;
         match &word {
+            // It has lost the epoch in which we follow, and was elected again.
+            LeaderWord::Waiting { .. } if matches!(self.reign, Reign::Following { .. }) => {
+                self.lose(LostBecause::LeaderLost, out);
+                return self.look_again(false, out);
+            }
             LeaderWord::Waiting { missing, .. } => {
                 self.dial.waiting = Some(self.now);
                 if *missing != self.told_missing

@@ -237,8 +237,7 @@ fn a_leader_that_cannot_write_lets_others_stand() {
     world.run_until(ms(20));
     assert!(!world.seats[&id(3)].stands);
     assert_eq!(world.established(3), None);
-    world.run_until(ms(1100));
-    assert!(world.looks_again(3).is_some());
+    assert_eq!(world.looks_again(3), Some((ms(4), 1, None)), "nobody waits for the disk");
 }
 
 #[test]
@@ -360,4 +359,14 @@ fn a_stale_ticket_and_a_stale_session_mean_nothing() {
     world.tell(3, Event::LeaderSaid { session, word: LeaderWord::UpToDate });
     world.tell(3, Event::DialFailed { session, refused: true });
     assert_eq!(world.seats[&id(3)].core, before);
+}
+
+#[test]
+fn who_follows_looks_again_when_its_leader_waits_for_others_as_if_it_had_never_led() {
+    let mut world = World::with_a_leader();
+    let (session, missing) = (SessionId::Dialled(1), [id(2)].into());
+    let waiting = LeaderWord::Waiting { number: 1, missing };
+    world.tell(1, Event::LeaderSaid { session, word: waiting });
+    assert_eq!(world.lost(1), [(ms(20), LostBecause::LeaderLost)]);
+    assert_eq!(world.looks_again(1), Some((ms(20), 1, None)));
 }
