@@ -12,7 +12,7 @@ const CHAOS: &str = r#"{
     "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
                 "blocks": 3, "one_way_cuts": 3, "blackouts": 1, "breaks": 5, "hangs": 3,
-                "strangers": 3, "frozen": 2,
+                "strangers": 3, "frozen": 2, "wipes": 2, "disk_full": 3, "disk_stalls": 3,
                 "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
                 "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
@@ -57,7 +57,19 @@ fn every_example_ends_as_it_expects_whatever_the_seed() {
 #[test]
 fn no_rule_breaks_in_chaos_and_all_agree_when_it_is_over() {
     let setup = setup(&file(CHAOS));
-    for seed in 0..1000 {
+    for seed in 0..2000 {
+        let run = play(&setup, seed);
+        assert_good(&run);
+        assert!(run.healed_after.is_some(), "seed {seed}");
+    }
+}
+
+#[test]
+fn no_rule_breaks_in_the_chaos_of_an_election_alone() {
+    let without_disks = CHAOS.replace(r#""disk_full": 3, "disk_stalls": 3,"#, "");
+    let alone = without_disks.replacen('{', r#"{ "leadership": false, "#, 1);
+    let setup = setup(&file(&alone));
+    for seed in 0..500 {
         let run = play(&setup, seed);
         assert_good(&run);
         assert!(run.healed_after.is_some(), "seed {seed}");
@@ -223,13 +235,127 @@ fn a_plan_that_is_written_down_is_read_again_and_plays_the_same() {
 }
 
 #[test]
-fn an_undisturbed_election_takes_a_few_round_trips() {
-    let setup = setup(&file(r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }] }"#));
-    for seed in 0..200 {
-        let run = play(&setup, seed);
+fn an_undisturbed_election_takes_a_few_round_trips_and_a_leader_one_write_to_a_disk_more() {
+    let members = r#""members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }]"#;
+    for (leadership, most) in [("false", 5), ("true", 10)] {
+        let text = format!(r#"{{ "leadership": {leadership}, {members} }}"#);
+        let setup = setup(&file(&text));
+        for seed in 0..200 {
+            let run = play(&setup, seed);
+            assert_good(&run);
+            let [election] = run.elections[..] else { panic!("seed {seed}: {:?}", run.elections) };
+            let took = election.took.as_millis();
+            assert!(took < most && election.messages < 30, "{seed}: {election:?}");
+        }
+    }
+}
+
+/// The lines of a trace that tell this, without their times.
+fn told<'a>(trace: &'a str, what: &'a str) -> impl Iterator<Item = &'a str> {
+    trace.lines().filter_map(move |line| line.split_once(what).map(|(_, rest)| rest.trim()))
+}
+
+#[test]
+fn what_a_member_was_storing_when_it_died_is_there_or_is_not() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }],
+             "steps": [{ "at_ms": 0, "start": [1] }, { "at_ms": 2, "kill": [1] },
+                       { "at_ms": 300, "start": [1] }],
+             "expect": [{ "by_ms": 1000, "leader": 1 }] }"#,
+    ));
+    let epochs = |seed| {
+        let (trace, run) = play_with_trace(&setup, seed);
         assert_good(&run);
-        let [election] = run.elections[..] else { panic!("seed {seed}: {:?}", run.elections) };
-        assert!(election.took.as_millis() < 5 && election.messages < 30, "{seed}: {election:?}");
+        told(&trace, "LEADS").map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Not there; there, but it had not been told so; there.
+    let expected = [vec!["epoch 1"], vec!["epoch 2"], vec!["epoch 1", "epoch 2"]];
+    let expected = expected.map(|epochs| epochs.into_iter().map(str::to_owned).collect());
+    assert_eq!((0..200).map(epochs).collect::<BTreeSet<Vec<_>>>(), expected.into());
+}
+
+#[test]
+fn a_leader_that_wakes_knows_first_that_its_epoch_is_over() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "faults": { "until_ms": 10000, "hangs": 6 } }"#,
+    ));
+    let mut seen = 0;
+    for seed in 0..200 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        // Since when each member hangs, whether it leads, and whether what it does next has to be the end of that.
+        let (mut hangs, mut leads, mut ends) = ([0.0; 4], [false; 4], [false; 4]);
+        for line in trace.lines() {
+            let mut columns = line.split_whitespace();
+            let at: f64 = columns.next().unwrap().parse().unwrap();
+            let Ok(member) = columns.next().unwrap().parse::<usize>() else { continue };
+            match columns.next().unwrap() {
+                "HANGS" => hangs[member] = at,
+                "WAKES" => ends[member] = leads[member] && at - hangs[member] > 1001.0,
+                "LEADS" | "FOLLOWS" | "tells" | "answers" | "stores" if ends[member] => {
+                    panic!("seed {seed}: {line}");
+                }
+                "LEADS" => leads[member] = true,
+                "LOST" => {
+                    seen += usize::from(ends[member]);
+                    (leads[member], ends[member]) = (false, false);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn disks_fill_and_stall_and_are_lost_but_never_so_many_that_all_is_forgotten() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "faults": { "until_ms": 10000, "kills": 2, "wipes": 4, "disk_full": 3, "disk_stalls": 3 } }"#,
+    ));
+    let (mut wiped, mut failed, mut recorded) = (0, 0, 0);
+    for seed in 0..100 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        wiped += told(&trace, "STEP        wipe").count();
+        failed += told(&trace, "store fails").count();
+        recorded += told(&trace, "recorded").count();
+        assert_eq!(told(&trace, "STALLS").count(), 3, "seed {seed}");
+    }
+    assert!(wiped > 200 && failed > 20 && recorded > 50, "{wiped} {failed} {recorded}");
+}
+
+#[test]
+fn a_leader_that_is_killed_and_one_that_resigns_are_followed_by_larger_epochs() {
+    let text = |step: &str| {
+        format!(
+            r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}, {{ "id": 3 }}],
+                "steps": [{{ "at_ms": 0, "start": [1, 2, 3] }}, {{ "at_ms": 500, {step} }}],
+                "expect": [{{ "by_ms": 500, "leader": 3, "epoch": 1, "following": [1, 2] }},
+                           {{ "by_ms": 600, "leader": 2, "epoch": 2, "following": [1] }}] }}"#
+        )
+    };
+    for step in [r#""kill": [3]"#, r#""stop": [3]"#, r#""resign": { "id": 3 }"#] {
+        let setup = setup(&file(&text(step)));
+        for seed in 0..50 {
+            let run = play(&setup, seed);
+            assert!(run.is_good(), "{step}, seed {seed}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn when_all_disks_are_lost_at_once_epochs_begin_anew() {
+    let setup = setup(&file(
+        r#"{ "ensemble": "a", "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "steps": [{ "at_ms": 0, "start": [1, 2, 3] }, { "at_ms": 500, "kill": [1, 2, 3] },
+                       { "at_ms": 600, "wipe": [1, 2, 3] }, { "at_ms": 700, "start": [1, 2, 3] }],
+             "expect": [{ "by_ms": 500, "leader": 3, "epoch": 1, "following": [1, 2] },
+                        { "by_ms": 2000, "leader": 3, "epoch": 1, "following": [1, 2] }] }"#,
+    ));
+    for seed in 0..50 {
+        assert_good(&play(&setup, seed));
     }
 }
 

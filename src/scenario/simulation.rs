@@ -1,8 +1,8 @@
 //! Elections in virtual time: thousands in a second, with every fault a network knows, each repeatable by its seed.
 //!
-//! A [`World`] holds the production cores, [`Election`](crate::Election) and
-//! [`LinkTable`](ballotbox_core::links::LinkTable), and plays the part of everything around them: actors, sockets,
-//! cables, clocks. What is left to chance is drawn from the seed: how long a frame takes, how long a jittered wait is,
+//! A [`World`] holds the production cores, [`Election`](crate::Election), [`LinkTable`](ballotbox_core::links::LinkTable) and
+//! [`Leadership`](ballotbox_core::leadership::Leadership), and plays the part of everything around them: actors, sockets,
+//! cables, disks, clocks. What is left to chance is drawn from the seed: how long a frame takes, how long a jittered wait is,
 //! which faults happen when. So the same file, seed and version give the same run, to the last byte of its trace.
 //!
 //! ```
@@ -24,6 +24,7 @@
 //! happens to all; what happens, a [`Verb`]; details. A link, or an attempt at one, is written peer#generation. After a
 //! [rule](rules) was found not to hold, nothing happens any more.
 
+mod disk;
 mod member;
 mod moment;
 mod network;
@@ -33,6 +34,7 @@ mod random;
 mod record;
 mod run;
 mod scheduled;
+mod seat;
 mod setup;
 mod trace;
 mod violation;

@@ -1,4 +1,4 @@
-//! [`Member`]: one server of the simulated ensemble, made of the two production cores.
+//! [`Member`]: one server of the simulated ensemble, made of the three production cores and a disk.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,11 +8,19 @@ use std::{
 
 use ballotbox_core::{
     ServerId,
+    leadership::Event as LeadershipEvent,
     links::{Event as LinkEvent, LinkId, LinkTable, Notice, Timer as LinkTimer},
     wire::Frame,
 };
 
-use super::{Moment, network::End, scheduled::Scheduled, setup::Setup};
+use super::{
+    Moment,
+    disk::Disk,
+    network::End,
+    scheduled::Scheduled,
+    seat::Seat,
+    setup::{InitialMember, Setup},
+};
 use crate::{
     election::{Election, Event as ElectionEvent, Outgoing, PresentLinks, Timer as ElectionTimer},
     scenario::vote_file::MemberState,
@@ -26,6 +34,7 @@ pub(super) struct Member {
     pub(super) life: u32,
     /// Its disk was lost: it votes with an empty history.
     pub(super) wiped: bool,
+    pub(super) disk: Disk,
     /// How often it has moved to another address, when it last did, and for how long its name leads to the one before.
     pub(super) address: u32,
     pub(super) moved_at: Moment,
@@ -55,25 +64,31 @@ pub(super) struct Running {
     pub(super) writing: u32,
     /// The links that are open here, and the connections they are.
     pub(super) open: BTreeMap<LinkId, End>,
-    /// Which events of its two cores are judged in whole.
+    /// Its leadership, if that is played.
+    pub(super) seat: Option<Seat>,
+    /// Which events of its cores are judged in whole.
     pub(super) election_judged: Cadence,
     pub(super) table_judged: Cadence,
+    pub(super) leadership_judged: Cadence,
 }
 
-/// What the two halves of a member tell each other.
+/// What the parts of a member tell each other.
 #[derive(Debug)]
 pub(super) enum Inner {
     Election(ElectionEvent),
     Link(LinkEvent),
     Notified(Notice),
+    Leadership(LeadershipEvent),
 }
 
 impl Member {
-    pub(super) fn new(id: ServerId) -> Self {
+    /// The member at this place, which does not run yet.
+    pub(super) fn new(place: usize, initial: &InitialMember) -> Self {
         Self {
-            id,
+            id: initial.id,
             life: 0,
             wiped: false,
+            disk: Disk::new(place, initial),
             address: 0,
             moved_at: Moment::default(),
             names: Duration::ZERO,
@@ -91,7 +106,10 @@ impl Member {
     }
 
     pub(super) fn state(&self) -> MemberState {
-        self.running.as_ref().map_or(MemberState::Down, |running| state_of(&running.election))
+        self.running.as_ref().map_or(MemberState::Down, |running| match &running.seat {
+            Some(seat) => seat.state(),
+            None => state_of(&running.election),
+        })
     }
 }
 
@@ -109,8 +127,10 @@ impl Running {
             newest: BTreeMap::new(),
             writing: 0,
             open: BTreeMap::new(),
+            seat: None,
             election_judged: Cadence::new(setup.members.len()),
             table_judged: Cadence::new(setup.members.len()),
+            leadership_judged: Cadence::new(setup.members.len()),
         }
     }
 }
@@ -179,7 +199,13 @@ impl Cadence {
 
     /// Counts an event: whether it is one that is judged in whole.
     pub(super) const fn is_whole(&mut self) -> bool {
+        self.is_nth_whole(1)
+    }
+
+    /// The same, where only every n-th of those is judged.
+    pub(super) const fn is_nth_whole(&mut self, every: usize) -> bool {
         self.events += 1;
-        self.members <= Self::ALWAYS_UP_TO || self.events.is_multiple_of(self.members)
+        let members = if self.members <= Self::ALWAYS_UP_TO { 1 } else { self.members };
+        self.events.is_multiple_of(members * every)
     }
 }

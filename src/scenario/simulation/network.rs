@@ -3,6 +3,9 @@
 //! A connection behaves as TCP does: what is sent arrives in order or not at all, and one end learns that the other is
 //! gone only if that news can still reach it.
 //!
+//! The sessions of the quorum port are connections like those of the election port, with one difference: who is cut off, or
+//! blocked, is not refused. Nothing answers, as to a learner a refusal means that the process of its leader is gone.
+//!
 //! | a path is | a dial | what was sent before | what is sent meanwhile |
 //! | --- | --- | --- | --- |
 //! | fine | gets through, after one round trip | arrives | arrives |
@@ -16,6 +19,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use ballotbox_actors::Liveness;
 use ballotbox_core::{
+    leadership::{Info, LeaderWord, LearnerWord, SessionId},
     links::{Approach, LinkId, SocketId},
     wire::Frame,
 };
@@ -36,6 +40,25 @@ pub(super) enum Side {
     Acceptor,
 }
 
+/// What a connection is for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// A link of the election port, or a knock.
+    Link { attempt: LinkId, approach: Approach },
+    /// A session of the quorum port, and how the learner introduces itself.
+    Session { session: SessionId, info: Box<Info> },
+}
+
+/// What an attempt to connect has come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    Accepted,
+    /// Nobody listens there.
+    Refused,
+    /// Nothing has answered, or the path has broken meanwhile.
+    None,
+}
+
 /// What travels over a connection.
 #[derive(Clone, Debug)]
 pub(super) enum Segment {
@@ -47,13 +70,16 @@ pub(super) enum Segment {
     Closed,
     /// The system asks whether the other end of an idle connection is still there.
     KeepAlive,
+    /// What a learner says to its leader; the first is its introduction.
+    Learner(Box<LearnerWord>),
+    /// What a leader says to a learner.
+    Leader(Box<LeaderWord>),
 }
 
 /// A connection, from the attempt to make it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) attempt: LinkId,
-    pub(super) approach: Approach,
+    pub(super) purpose: Purpose,
     /// Which of the acceptor's addresses was dialled.
     pub(super) address: u32,
     /// One end has another address now: nothing gets through any more, and neither end is told.
@@ -76,6 +102,7 @@ pub(super) struct Half {
     pub(super) life: u32,
     pub(super) open: bool,
     pub(super) link: Option<LinkId>,
+    pub(super) session: Option<SessionId>,
     /// The other end has said who it is.
     pub(super) greeted: bool,
     /// It waits here as a candidate, and whether it has spoken.
@@ -283,15 +310,13 @@ impl Connection {
     pub(super) fn new(
         dialer: (usize, u32),
         acceptor: (usize, u32),
-        attempt: LinkId,
-        approach: Approach,
+        purpose: Purpose,
         give_up_at: Moment,
     ) -> Self {
         let (member, life) = dialer;
         let (acceptor, address) = acceptor;
         Self {
-            attempt,
-            approach,
+            purpose,
             address,
             unroutable: false,
             give_up_at,
@@ -310,6 +335,7 @@ impl Half {
             life,
             open: false,
             link: None,
+            session: None,
             greeted: false,
             candidate: None,
             unread: VecDeque::new(),

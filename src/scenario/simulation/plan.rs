@@ -83,6 +83,8 @@ struct Drawing<'a> {
     until: u64,
     /// Until when each member has its fault; for ever, if it does not run.
     busy_until: Vec<u64>,
+    /// The voters that are new, or lose their disks at any time: they are never a quorum, unless the file says so.
+    forgetful: BTreeSet<ServerId>,
     /// Until when each disk has its fault; for ever, if it is full.
     disk_busy_until: Vec<u64>,
     changes: Vec<(u64, Change)>,
@@ -138,6 +140,7 @@ impl<'a> Drawing<'a> {
             begin: micros(begin),
             until: micros(setup.faults.until),
             busy_until: setup.members.iter().map(|member| busy(member.id)).collect(),
+            forgetful: forgetful(setup, &setup.steps),
             disk_busy_until: setup.members.iter().map(|member| is_full(member.id)).collect(),
             changes: Vec::new(),
         }
@@ -214,14 +217,22 @@ impl<'a> Drawing<'a> {
                 (Change::Parted(operation.clone()), Change::Rejoined(operation))
             }
             Kind::OfMember { begin, end: finish } => {
-                let Some(only) = pick(&mut self.random, &mut self.busy_until, at, end) else {
+                let any = |_| true;
+                let Some(only) = pick(&mut self.random, &mut self.busy_until, any, at, end) else {
                     return;
                 };
                 let only = vec![members[only].id];
                 (Change::Operation(begin(only.clone())), Change::Operation(finish(only)))
             }
             Kind::Wiping => {
-                if let Some(only) = pick(&mut self.random, &mut self.busy_until, at, end) {
+                let may_forget = |one: usize| {
+                    let with_it = self.forgetful.iter().copied().chain([members[one].id]);
+                    !self.setup.leadership || !self.setup.ensemble.is_quorum(&with_it.collect())
+                };
+                if let Some(only) =
+                    pick(&mut self.random, &mut self.busy_until, may_forget, at, end)
+                {
+                    self.forgetful.insert(members[only].id);
                     let only = vec![members[only].id];
                     let (kill, wipe) =
                         (Operation::Kill(only.clone()), Operation::Wipe(only.clone()));
@@ -232,7 +243,9 @@ impl<'a> Drawing<'a> {
                 return;
             }
             Kind::Filling => {
-                let Some(only) = pick(&mut self.random, &mut self.disk_busy_until, at, end) else {
+                let any = |_| true;
+                let Some(only) = pick(&mut self.random, &mut self.disk_busy_until, any, at, end)
+                else {
                     return;
                 };
                 let only = vec![members[only].id];
@@ -244,9 +257,25 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// One of those that have no fault at this time, which has one from now on, until some time.
-fn pick(random: &mut Random, busy_until: &mut [u64], at: u64, end: u64) -> Option<usize> {
-    let free: Vec<_> = (0..busy_until.len()).filter(|one| busy_until[*one] <= at).collect();
+/// Who is new, or loses its disk in one of these steps.
+pub(super) fn forgetful(setup: &Setup, steps: &[Step]) -> BTreeSet<ServerId> {
+    let new = setup.members.iter().filter(|member| member.new).map(|member| member.id);
+    let wiped = steps.iter().filter_map(|step| {
+        if let Operation::Wipe(ids) = &step.operation { Some(ids) } else { None }
+    });
+    new.chain(wiped.flatten().copied()).collect()
+}
+
+/// One of those that may have a fault and have none at this time. It has one from now on, until some time.
+fn pick(
+    random: &mut Random,
+    busy_until: &mut [u64],
+    may: impl Fn(usize) -> bool,
+    at: u64,
+    end: u64,
+) -> Option<usize> {
+    let free = (0..busy_until.len()).filter(|one| busy_until[*one] <= at && may(*one));
+    let free: Vec<_> = free.collect();
     if free.is_empty() {
         return None;
     }

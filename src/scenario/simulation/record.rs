@@ -5,10 +5,13 @@ use std::{sync::Arc, time::Duration};
 use ballotbox_core::ServerId;
 
 use super::{Moment, Setup};
-use crate::scenario::{
-    claim::{States, claims},
-    judge::{AfterLastStep, Judge, Verdict},
-    vote_file::{Found, MemberState, Step},
+use crate::{
+    election::Epoch,
+    scenario::{
+        claim::{Claim, States, claims},
+        judge::{AfterLastStep, Judge, Verdict},
+        vote_file::{Found, MemberState, Step},
+    },
 };
 
 /// A span of time in which no quorum followed an elected leader, up to the election that ended it.
@@ -24,6 +27,9 @@ pub struct LeaderlessSpan {
     pub messages: u64,
 }
 
+/// A leader and its epoch; `None` where the election is played alone.
+pub(super) type Reign = (ServerId, Option<Epoch>);
+
 /// Follows a run, seen from outside.
 #[derive(Debug)]
 pub(super) struct RunRecord {
@@ -32,10 +38,10 @@ pub(super) struct RunRecord {
     /// Since when they are what they are.
     states_since: Moment,
     judge: Judge,
-    /// The leader that a quorum follows.
-    established: Option<ServerId>,
-    /// The leader that all running members believe in.
-    agreement: Option<ServerId>,
+    /// The leader that a quorum follows, and in which epoch.
+    established: Option<Reign>,
+    /// The one that all running members believe in.
+    agreement: Option<Reign>,
     elections: Vec<LeaderlessSpan>,
     leaderless_since: Moment,
     messages: u64,
@@ -71,8 +77,13 @@ impl RunRecord {
     }
 
     /// The leader that all running members believe in, if they do.
-    pub(super) const fn agreement(&self) -> Option<ServerId> {
+    pub(super) const fn agreement(&self) -> Option<Reign> {
         self.agreement
+    }
+
+    /// Whether a quorum follows a leader.
+    pub(super) const fn is_established(&self) -> bool {
+        self.established.is_some()
     }
 
     /// The elections so far.
@@ -108,16 +119,18 @@ impl RunRecord {
         let running = self.states.iter().filter(|(_, state)| **state != MemberState::Down);
         let running = running.map(|(id, _)| *id);
         let agreed = claims.iter().find(|claim| claim.is_shared_by(running.clone()));
-        self.agreement = agreed.map(|claim| claim.leader);
+        let reign = |claim: &Claim| (claim.leader, claim.epoch);
+        self.agreement = agreed.map(reign);
         let established = claims.iter().find(|claim| claim.has_quorum(&self.setup.ensemble));
-        self.establish(now, established.map(|claim| claim.leader))
+        let established = established.map(reign);
+        self.establish(now, established)
     }
 
-    fn establish(&mut self, now: Moment, leader: Option<ServerId>) -> Option<LeaderlessSpan> {
-        if leader == self.established {
+    fn establish(&mut self, now: Moment, reign: Option<Reign>) -> Option<LeaderlessSpan> {
+        if reign == self.established {
             return None;
         }
-        let ended = leader.map(|leader| LeaderlessSpan {
+        let ended = reign.map(|(leader, _)| LeaderlessSpan {
             began: self.leaderless_since.since_start(),
             took: now.since(self.leaderless_since),
             leader,
@@ -128,7 +141,7 @@ impl RunRecord {
             self.messages_before = self.messages;
         }
         self.elections.extend(ended);
-        self.established = leader;
+        self.established = reign;
         ended
     }
 

@@ -175,7 +175,7 @@ fn settle_down(
     }
     let leader = world.record.agreement();
     let settled = world.now().max(begin);
-    let end = settled + CALM;
+    let end = settled + calm(&world.setup);
     while world.step(end) {
         watch(world);
         if schedule.fair && world.record.agreement() != leader {
@@ -185,6 +185,14 @@ fn settle_down(
     }
     world.play_until(end);
     (!world.setup.faults.are_none()).then(|| settled.saturating_sub(schedule.last))
+}
+
+/// How long to watch: without faults no wait is left but that for the next heartbeat.
+fn calm(setup: &Setup) -> Duration {
+    if setup.leadership && setup.faults.are_none() {
+        return 3 * setup.timing.leadership.silence;
+    }
+    CALM
 }
 
 /// Waits until nobody can believe in a leader any more.
@@ -198,8 +206,8 @@ fn give_up_hope(world: &mut World, schedule: &Schedule) {
     }
 }
 
-/// Whether all who run agree and do not doubt it, have the links they want, and nothing is under way: otherwise an
-/// agreement may yet be called in doubt.
+/// Whether all who run agree and do not doubt it, have the links and sessions they want, and nothing is under way: otherwise
+/// an agreement may yet be called in doubt.
 fn is_settled(world: &World) -> bool {
     let doubts = |member: &Member| {
         let running = member.running.as_ref();
@@ -209,6 +217,7 @@ fn is_settled(world: &World) -> bool {
         && !world.members.iter().any(doubts)
         && rules::all_is_quiet(world)
         && rules::all_are_linked(world)
+        && rules::all_are_served(world)
 }
 
 /// When what is over.
@@ -233,6 +242,7 @@ impl Schedule {
         let mut running = BTreeSet::new();
         let mut started = BTreeSet::new();
         let mut faulty = BTreeSet::new();
+        let (mut full, mut wiped) = (BTreeSet::new(), BTreeSet::new());
         let mut cut = false;
         for step in steps {
             match &step.operation {
@@ -248,17 +258,23 @@ impl Schedule {
                 Operation::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
                 Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => cut = true,
                 Operation::Heal => cut = false,
-                Operation::Wipe(_)
-                | Operation::Fill(_)
-                | Operation::Free(_)
-                | Operation::Resign(_) => {}
+                Operation::Wipe(ids) => wiped.extend(ids.iter().copied()),
+                Operation::Fill(ids) => full.extend(ids.iter().copied()),
+                Operation::Free(ids) => full.retain(|id| !ids.contains(id)),
+                Operation::Resign(_) => {}
             }
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.
         let all_replaced = setup.faults.frozen == 0 || running == started;
-        let healed = !cut && faulty.is_empty();
+        let healed = !cut && faulty.is_empty() && full.is_empty();
         let quorum_runs = setup.ensemble.is_quorum(&running);
-        let fair = healed && all_replaced && quorum_runs;
+        // Where too few are known to remember, all voters are needed: a new ensemble begins with all of them.
+        let is_new = |id: &ServerId| setup.members.iter().any(|one| one.id == *id && one.new);
+        let remembering = running.iter().filter(|id| !wiped.contains(*id) && !is_new(id));
+        let remembering = remembering.copied().collect();
+        let all_run = setup.ensemble.voters().all(|voter| running.contains(&voter));
+        let may_begin = !setup.leadership || all_run || setup.ensemble.is_quorum(&remembering);
+        let fair = healed && all_replaced && quorum_runs && may_begin;
         let only_strangers = setup.faults.strangers > 0 && setup.faults.frozen == 0;
         let links = setup.links;
         let election = setup.timing.election;
@@ -272,6 +288,7 @@ impl Schedule {
             + election.resend_min
             + 20 * (setup.faults.slow + setup.faults.delay.1)
             + outsiders(setup)
+            + establishing(setup)
             + Duration::from_secs(1);
         let by = setup.expectations.iter().map(|expectation| expectation.by);
         Self {
@@ -283,6 +300,15 @@ impl Schedule {
             patience,
         }
     }
+}
+
+/// What it may cost that a leader is lost unnoticed, elected again, and does not get its epoch at once.
+fn establishing(setup: &Setup) -> Duration {
+    if !setup.leadership {
+        return Duration::ZERO;
+    }
+    let timing = setup.timing.leadership;
+    timing.silence + 2 * timing.establish + timing.holdoff + timing.retry
 }
 
 /// What parties outside may cost that stay when all else is well: a link to one is silent, a candidate that is silent waits

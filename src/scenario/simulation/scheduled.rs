@@ -3,7 +3,7 @@
 use ballotbox_core::links::{LinkId, Timer as LinkTimer};
 
 use super::{
-    network::{End, Segment},
+    network::{Answer, End, Segment},
     plan::Fault,
 };
 use crate::election::Timer as ElectionTimer;
@@ -32,7 +32,7 @@ pub(super) enum Scheduled {
     /// The answer to it is back at the dialer.
     ConnectAnswered {
         connection: u32,
-        accepted: bool,
+        answer: Answer,
     },
     /// The acceptor closes the connection, if it was not greeted.
     GreetingDue {
@@ -50,6 +50,16 @@ pub(super) enum Scheduled {
     },
     /// The notifications that were put off are to be sent.
     Speak {
+        member: usize,
+        life: u32,
+    },
+    /// The leadership of a member looks at the clock.
+    LeadershipDue {
+        member: usize,
+        life: u32,
+    },
+    /// What the disk of a member is writing is written, or it cannot be.
+    DiskDone {
         member: usize,
         life: u32,
     },

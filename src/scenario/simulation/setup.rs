@@ -17,6 +17,9 @@ pub struct Setup {
     pub(super) members: Vec<InitialMember>,
     pub(super) ensemble: Arc<Ensemble>,
     pub(super) config_text: Arc<str>,
+    /// Whether an elected voter goes on to lead.
+    pub(super) leadership: bool,
+    pub(super) ensemble_name: Arc<str>,
     pub(super) timing: FileTiming,
     pub(super) links: LinkTiming,
     pub(super) faults: Faults,
@@ -24,24 +27,29 @@ pub struct Setup {
     pub(super) expectations: Vec<Expectation>,
 }
 
-/// A member, and the history it votes with at first.
+/// A member, the history it votes with at first, and whether nobody knows its disk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialMember {
     pub(super) id: ServerId,
     pub(super) history: History,
+    pub(super) new: bool,
 }
 
 impl Setup {
     /// What this file describes.
     pub fn new(file: &VoteFile) -> Self {
-        let initial =
-            |(id, history): &(ServerId, History)| InitialMember { id: *id, history: *history };
+        let initial = |(id, history): &(ServerId, History)| {
+            let new = file.new_disks.contains(id) || !file.ensemble().is_voter(*id);
+            InitialMember { id: *id, history: *history, new }
+        };
         let mut members: Vec<_> = file.histories.iter().map(initial).collect();
         members.sort_by_key(|member| member.id);
         Self {
             members,
             ensemble: Arc::clone(file.ensemble()),
             config_text: Arc::from(""),
+            leadership: file.leadership,
+            ensemble_name: Arc::clone(&file.ensemble_name),
             timing: file.timing,
             links: LinkTiming::default(),
             faults: file.faults.clone().unwrap_or_default(),

@@ -8,15 +8,22 @@
 //! | 4 | with whom, and details |
 
 mod verb;
+mod words;
 
 use std::{
     fmt::{self, Write},
     time::Duration,
 };
 
-use ballotbox_core::{ServerId, links::LinkId, wire::Frame};
+use ballotbox_core::{
+    ServerId,
+    leadership::{LeaderWord, LearnerWord, Record, Report},
+    links::LinkId,
+    wire::Frame,
+};
 
 pub use self::verb::Verb;
+use self::words::{Answered, Kept, Reported, Told};
 use super::{Moment, Violation, plan::StrangerKind};
 use crate::{
     election::{Decision, Notification, PeerState, Round, Timer},
@@ -56,6 +63,16 @@ pub(super) enum TraceEvent<'a> {
     Doubts(LinkId),
     Misses(ServerId),
     CannotDial(ServerId),
+    Joins(ServerId),
+    Tells(ServerId, &'a LeaderWord),
+    Answers(ServerId, &'a LearnerWord),
+    Stores(Record),
+    Stored(Record),
+    StoreFails,
+    Stalls,
+    Flows,
+    Reports(&'a Report),
+    Stands(bool),
     Timer(Timer),
     Unmet(&'a str),
     Broken(&'a Violation),
@@ -77,7 +94,9 @@ impl Trace {
 
     /// Writes a line. The event is put into words only if somebody wants to read them.
     pub(super) fn note(&mut self, at: Moment, member: Option<ServerId>, event: TraceEvent<'_>) {
-        if let Some(text) = &mut self.0 {
+        if let Some(text) = &mut self.0
+            && !event.is_heartbeat()
+        {
             let at = at.to_string();
             let member = member.map_or_else(|| "-".to_owned(), |id| id.to_string());
             let start = text.len();
@@ -90,6 +109,15 @@ impl Trace {
 }
 
 impl TraceEvent<'_> {
+    /// Whether it only says that somebody is still there: what comes all the time is not written down.
+    const fn is_heartbeat(self) -> bool {
+        if let Self::Tells(_, word) = self {
+            matches!(word, LeaderWord::Ping { .. } | LeaderWord::Waiting { .. })
+        } else {
+            matches!(self, Self::Answers(_, LearnerWord::Pong { .. }))
+        }
+    }
+
     const fn verb(self) -> Verb {
         match self {
             Self::Step(_) => Verb::Step,
@@ -118,6 +146,17 @@ impl TraceEvent<'_> {
             Self::Doubts(_) => Verb::Doubts,
             Self::Misses(_) => Verb::Misses,
             Self::CannotDial(_) => Verb::CannotDial,
+            Self::Joins(_) => Verb::Joins,
+            Self::Tells(..) => Verb::Tells,
+            Self::Answers(..) => Verb::Answers,
+            Self::Stores(_) => Verb::Stores,
+            Self::Stored(_) => Verb::Stored,
+            Self::StoreFails => Verb::StoreFails,
+            Self::Stalls => Verb::Stalls,
+            Self::Flows => Verb::Flows,
+            Self::Reports(report) => words::verb_of(report),
+            Self::Stands(true) => Verb::Stands,
+            Self::Stands(false) => Verb::Withdraws,
             Self::Timer(_) => Verb::Timer,
             Self::Unmet(_) => Verb::Unmet,
             Self::Broken(_) => Verb::Broken,
@@ -129,7 +168,13 @@ impl fmt::Display for TraceEvent<'_> {
     /// The details.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Hangs | Self::Freezes | Self::Vanishes => Ok(()),
+            Self::Hangs
+            | Self::Freezes
+            | Self::Vanishes
+            | Self::Stands(_)
+            | Self::Stalls
+            | Self::Flows
+            | Self::StoreFails => Ok(()),
             Self::Step(operation) => operation.fmt(f),
             Self::Break(one, other) => write!(f, "{one}-{other}"),
             Self::Dark { from, to } | Self::Light { from, to } => write!(f, "{from} to {to}"),
@@ -160,7 +205,11 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::LinkUp(link)
             | Self::LinkDown(link)
             | Self::Doubts(link) => link.fmt(f),
-            Self::Misses(peer) => peer.fmt(f),
+            Self::Misses(peer) | Self::Joins(peer) => peer.fmt(f),
+            Self::Tells(to, word) => write!(f, "{to}: {}", Told(word)),
+            Self::Answers(to, word) => write!(f, "{to}: {}", Answered(word)),
+            Self::Stores(record) | Self::Stored(record) => Kept(record).fmt(f),
+            Self::Reports(report) => Reported(report).fmt(f),
             Self::CannotDial(peer) => write!(f, "{peer}, which knocked"),
             Self::Timer(timer) => write!(f, "{timer:?}"),
             Self::Unmet(text) => f.write_str(text),

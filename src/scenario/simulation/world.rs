@@ -2,31 +2,36 @@
 
 mod connections;
 mod cores;
+mod leaderships;
 mod operations;
 mod outsiders;
+mod reigns;
 pub mod rules;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use ballotbox_core::ServerId;
 
-use self::outsiders::Outsiders;
+use self::{outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,
     member::{Inner, Member},
     network::{End, Network, Segment},
-    plan::Plan,
+    plan::{Plan, forgetful},
     queue::Queue,
     random::Random,
     record::RunRecord,
     scheduled::Scheduled,
     trace::{Trace, TraceEvent},
 };
-use crate::scenario::vote_file::{Faults, MemberState, Step};
+use crate::{
+    History,
+    scenario::vote_file::{Faults, MemberState, Step},
+};
 
 /// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
 /// would do, drawn by lot from a seed.
@@ -39,6 +44,12 @@ pub struct World {
     pub(super) members: Vec<Member>,
     pub(super) network: Network,
     pub(super) record: RunRecord,
+    /// The epochs that have begun.
+    reigns: Reigns,
+    /// The voters that are new, or lose their disks in one of the steps.
+    forgetful: BTreeSet<ServerId>,
+    /// What the members voted with when the present leader, or the one to come, was elected.
+    histories: Vec<History>,
     pub(super) steps: Vec<Step>,
     outsiders: Outsiders,
     /// No message is ever late, and messages are lost only with a member that dies.
@@ -64,8 +75,9 @@ impl World {
     /// An ensemble to which nothing has happened yet.
     pub fn new(setup: &Arc<Setup>, seed: u64) -> Self {
         let mut random = Random::new(seed, 1);
+        let initial = setup.members.iter().enumerate();
         let mut members: Vec<_> =
-            setup.members.iter().map(|candidate| Member::new(candidate.id)).collect();
+            initial.map(|(place, candidate)| Member::new(place, candidate)).collect();
         let drift = u64::from(setup.faults.drift_ppm);
         for member in &mut members {
             let drawn = random.between(0, 2 * drift);
@@ -85,6 +97,9 @@ impl World {
         Self {
             network: Network::new(members.len()),
             record: RunRecord::new(setup, &steps),
+            reigns: Reigns::new(members.len()),
+            forgetful: forgetful(setup, &steps),
+            histories: setup.members.iter().map(|member| member.history).collect(),
             setup: Arc::clone(setup),
             members,
             outsiders: Outsiders::new(strangers, freezings),
@@ -222,8 +237,8 @@ impl World {
             }
             Scheduled::ConnectArrived { connection } => self.connect_arrived(connection),
             Scheduled::GreetingDue { connection } => self.greeting_due(connection),
-            Scheduled::ConnectAnswered { connection, accepted } => {
-                self.connect_answered(connection, accepted);
+            Scheduled::ConnectAnswered { connection, answer } => {
+                self.connect_answered(connection, answer);
             }
             Scheduled::SegmentArrived { end, segment } => self.segment_arrived(end, segment),
             Scheduled::FrameWritten { member, life, link } => self.written(member, life, link),
@@ -232,6 +247,10 @@ impl World {
                     self.speakers.push(member);
                 }
             }
+            Scheduled::LeadershipDue { member, life } => {
+                self.leadership_due(member, life, number);
+            }
+            Scheduled::DiskDone { member, life } => self.disk_done(member, life),
             Scheduled::StrangerConnects { stranger } => self.stranger_connects(stranger),
             Scheduled::StrangerActs { end } => self.stranger_acts(end),
             Scheduled::GiveUp { end } => self.give_up(end, number),
@@ -268,6 +287,8 @@ impl World {
             Scheduled::ElectionTimer { member, .. }
             | Scheduled::LinkTimer { member, .. }
             | Scheduled::FrameWritten { member, .. }
+            | Scheduled::LeadershipDue { member, .. }
+            | Scheduled::DiskDone { member, .. }
             | Scheduled::Speak { member, .. } => Some(*member),
             Scheduled::ConnectAnswered { connection, .. } => {
                 let connection = self.network.connection(*connection)?;
@@ -301,12 +322,21 @@ impl World {
         self.members.binary_search_by_key(&id, |member| member.id).ok()
     }
 
+    /// What every member would vote with now.
+    fn remember_histories(&mut self) {
+        self.histories = self.members.iter().map(|member| member.disk.history()).collect();
+    }
+
     /// A member's state may have changed: takes note of it.
     fn look_at(&mut self, member: usize) {
         let (id, state) = (self.members[member].id, self.members[member].state());
         if state != self.record.state(id) {
             self.judge();
+            let was_established = self.record.is_established();
             let ended = self.record.note(self.now, id, state);
+            if was_established && !self.record.is_established() {
+                self.remember_histories();
+            }
             if let Some(violation) = ended.and_then(|ended| rules::best_was_elected(self, &ended)) {
                 self.break_rule(violation);
             }

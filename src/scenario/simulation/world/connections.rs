@@ -9,7 +9,7 @@ use crate::{
     election::Notification,
     scenario::simulation::{
         moment::nanos,
-        network::{Connection, End, Half, Segment, Side},
+        network::{Answer, Connection, End, Half, Purpose, Segment, Side},
         scheduled::Scheduled,
     },
 };
@@ -23,7 +23,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 impl World {
     pub(super) fn dial(&mut self, member: usize, link: LinkId, approach: Approach) {
         let Some(target) = self.place(link.peer) else { return };
-        self.connect((member, self.members[member].life), target, link, approach);
+        let purpose = Purpose::Link { attempt: link, approach };
+        self.connect((member, self.members[member].life), target, purpose);
     }
 
     /// Somebody, by its place and life, connects to a member.
@@ -31,17 +32,17 @@ impl World {
         &mut self,
         dialer: (usize, u32),
         target: usize,
-        link: LinkId,
-        approach: Approach,
-    ) {
+        purpose: Purpose,
+    ) -> Option<u32> {
         // Names are looked up anew at each attempt.
         let address = self.members[target].known_address(self.now);
         let give_up_at = self.now.after(self.setup.timing.connect);
         let target = (target, address);
-        let attempt = Connection::new(dialer, target, link, approach, give_up_at);
-        let Some(connection) = self.network.add(attempt) else { return };
+        let attempt = Connection::new(dialer, target, purpose, give_up_at);
+        let connection = self.network.add(attempt)?;
         let at = self.now.plus(self.delay());
         self.queue.push(at, Scheduled::ConnectArrived { connection });
+        Some(connection)
     }
 
     pub(super) fn connect_arrived(&mut self, number: u32) {
@@ -51,11 +52,14 @@ impl World {
             (connection.give_up_at, connection.tries, connection.address);
         let frozen = self.frozen_at(to, address);
         let there = frozen.map_or(to, |(place, _)| place);
-        if connection.reset || self.network.refuses(from, there) {
-            return self.answer(number, false);
+        let (reset, refuses) = (connection.reset, self.network.refuses(from, there));
+        let is_session = matches!(connection.purpose, Purpose::Session { .. });
+        if reset || (refuses && !is_session) {
+            return self.answer(number, Answer::None);
         }
         let deserted = frozen.is_none() && address != self.members[to].address;
-        if deserted || self.network.drops(from, there) || self.network.drops(there, from) {
+        if refuses || deserted || self.network.drops(from, there) || self.network.drops(there, from)
+        {
             let again = self.now.after(ASK_AGAIN.saturating_mul(1 << tries.min(10)));
             if again < give_up_at {
                 if let Some(connection) = self.network.connection_mut(number) {
@@ -63,7 +67,8 @@ impl World {
                 }
                 self.queue.push(again, Scheduled::ConnectArrived { connection: number });
             } else {
-                let gave_up = Scheduled::ConnectAnswered { connection: number, accepted: false };
+                let gave_up =
+                    Scheduled::ConnectAnswered { connection: number, answer: Answer::None };
                 self.queue.push(give_up_at.max(self.now), gave_up);
             }
             return;
@@ -71,14 +76,14 @@ impl World {
         let is_served =
             frozen.map_or_else(|| self.members[to].running.is_some(), |(_, killed)| !killed);
         if !is_served {
-            return self.answer(number, false);
+            return self.answer(number, Answer::Refused);
         }
         let life = self.members[to].life;
         if let Some(Connection { acceptor, .. }) = self.network.connection_mut(number) {
             (acceptor.member, acceptor.open, acceptor.life) = (there, true, life);
         }
         self.queue.push(self.now.after(GREETING), Scheduled::GreetingDue { connection: number });
-        self.answer(number, true);
+        self.answer(number, Answer::Accepted);
     }
 
     pub(super) fn greeting_due(&mut self, connection: u32) {
@@ -90,21 +95,28 @@ impl World {
         }
     }
 
-    fn answer(&mut self, connection: u32, accepted: bool) {
+    fn answer(&mut self, connection: u32, answer: Answer) {
         let at = self.now.plus(self.delay());
         if let Some(connection) = self.network.connection_mut(connection) {
             // Whatever the acceptor sends comes after its answer.
             connection.acceptor.last_arrival = at;
         }
-        self.queue.push(at, Scheduled::ConnectAnswered { connection, accepted });
+        self.queue.push(at, Scheduled::ConnectAnswered { connection, answer });
     }
 
-    pub(super) fn connect_answered(&mut self, number: u32, accepted: bool) {
+    pub(super) fn connect_answered(&mut self, number: u32, answer: Answer) {
+        let accepted = answer == Answer::Accepted;
         if self.connect_answered_outside(number, accepted) {
             return;
         }
         let Some(connection) = self.network.connection_mut(number) else { return };
-        let (attempt, approach) = (connection.attempt, connection.approach);
+        let (attempt, approach) = match &connection.purpose {
+            Purpose::Link { attempt, approach } => (*attempt, *approach),
+            Purpose::Session { session, info } => {
+                let (session, info) = (*session, (**info).clone());
+                return self.session_answered(number, session, info, answer);
+            }
+        };
         let member = connection.dialer.member;
         let end = End { connection: number, side: Side::Dialer };
         let alive = self.members[member].running.is_some()
@@ -203,7 +215,9 @@ impl World {
         let (member, from, life, link) = (here.member, there.member, here.life, here.link);
         let given_up = here.given_up;
         let heard_out = link.is_none() && here.candidate.is_some();
-        let is_read = link.is_some() || matches!(here.unread.front(), Some(Segment::Greeting));
+        let session = here.session;
+        let is_first = matches!(here.unread.front(), Some(Segment::Greeting | Segment::Learner(_)));
+        let is_read = link.is_some() || session.is_some() || is_first;
         let listens = self.members[member].life == life && self.members[member].hanging.is_none();
         let held = !reset && !given_up && self.network.holds(member, from);
         if !(is_read || heard_out) || !listens || held {
@@ -215,6 +229,9 @@ impl World {
         let Some((here, _)) = self.network.halves(end) else { return };
         let Some(segment) = here.unread.pop_front().filter(|_| here.open) else { return };
         match (segment, link) {
+            (Segment::Learner(word), _) => self.hear_learner(member, end, *word),
+            (Segment::Leader(word), _) => self.hear_leader(member, end, *word),
+            (Segment::Closed, None) if session.is_some() => self.end_session(member, end),
             (Segment::Greeting, _) => {
                 here.greeted = true;
                 let from = Some(self.name_of(from));
@@ -253,9 +270,13 @@ impl World {
                     self.link(member, LinkEvent::CandidateSpoke { socket });
                 }
             }
-            Some(Segment::Frame(_) | Segment::Garbage | Segment::Closed) => {
-                self.link(member, LinkEvent::CandidateEnded { socket });
-            }
+            Some(
+                Segment::Frame(_)
+                | Segment::Garbage
+                | Segment::Closed
+                | Segment::Learner(_)
+                | Segment::Leader(_),
+            ) => self.link(member, LinkEvent::CandidateEnded { socket }),
             Some(Segment::Greeting | Segment::KeepAlive) | None => {}
         }
     }

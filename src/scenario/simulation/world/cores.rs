@@ -1,9 +1,10 @@
-//! The part of a [`World`] that the actors around the two cores play in production: `Elector` and `ConnectionManager`.
+//! The part of a [`World`] that the actors around two of the cores play in production: `Elector` and `ConnectionManager`.
 
 use std::time::Duration;
 
 use ballotbox_core::{
     Core, ServerId, Step,
+    leadership::Event as LeadershipEvent,
     links::{
         Action as LinkAction, Approach, Event as LinkEvent, LinkId, Notice, Timer as LinkTimer,
         invariants as links,
@@ -34,6 +35,7 @@ impl World {
             Inner::Election(event) => self.elect(member, event),
             Inner::Link(event) => self.link(member, event),
             Inner::Notified(notice) => self.heed(member, notice),
+            Inner::Leadership(event) => self.lead(member, event),
         }
     }
 
@@ -139,13 +141,22 @@ impl World {
             }
             ElectionAction::Looking { round } => {
                 self.note(member, TraceEvent::Looks(round));
+                self.tell_leadership(member, LeadershipEvent::Unelected);
             }
             ElectionAction::Decided(decision) => {
                 self.note(member, TraceEvent::Decides(decision));
                 if let Some(violation) = rules::one_leader(self, member, decision) {
                     self.break_rule(violation);
                 }
+                let (leader, round) = (decision.vote.leader, decision.round);
+                self.tell_leadership(member, LeadershipEvent::Elected { leader, round });
             }
+        }
+    }
+
+    fn tell_leadership(&mut self, member: usize, event: LeadershipEvent) {
+        if self.setup.leadership {
+            self.told.push_back((member, Inner::Leadership(event)));
         }
     }
 

@@ -1,8 +1,8 @@
 //! The operations of a vote file, and the faults beyond them, carried out on a [`World`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use ballotbox_core::{ServerId, links::Event as LinkEvent};
+use ballotbox_core::{ServerId, leadership::Event as LeadershipEvent, links::Event as LinkEvent};
 
 use super::World;
 use crate::{
@@ -12,11 +12,15 @@ use crate::{
             member::{Inner, Running},
             network::End,
             plan::Fault,
+            seat::Seat,
             trace::TraceEvent,
         },
         vote_file::Operation,
     },
 };
+
+/// Work that goes on only while its member leads would have this long to end. Here nothing does.
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// How a member ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,10 +69,17 @@ impl World {
                 self.each_pair(pairs, |world, from, to| world.network.block(from, to));
             }
             Operation::Heal => self.network.heal(),
-            Operation::Wipe(ids) => self.each(ids, |world, member| {
-                world.members[member].wiped = true;
-            }),
-            Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => {}
+            Operation::Wipe(ids) => self.each(ids, Self::wipe),
+            Operation::Fill(ids) => {
+                self.each(ids, |world, member| world.members[member].disk.full = true);
+            }
+            Operation::Free(ids) => {
+                self.each(ids, |world, member| world.members[member].disk.full = false);
+            }
+            Operation::Resign(id) => {
+                let resign = LeadershipEvent::Resign { within: WITHIN };
+                self.each(&[*id], |world, member| world.lead(member, resign.clone()));
+            }
         }
     }
 
@@ -106,7 +117,8 @@ impl World {
                     self.read(end);
                 }
             }
-            Fault::DiskStalls(_) | Fault::DiskFlows(_) => {}
+            Fault::DiskStalls(member) => self.disk_stalls(member),
+            Fault::DiskFlows(member) => self.disk_flows(member),
             Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
             Fault::StrangerLeaves(stranger) => self.stranger_leaves(stranger),
             Fault::Freeze(number) => self.freeze(number),
@@ -131,18 +143,26 @@ impl World {
         let again = self.members[member].life > 0;
         let wipe = self.faults().wipe_percent * 10;
         self.each_other(member, Self::release);
-        let wiped = again && self.random.chance(wipe);
         let setup = Arc::clone(&self.setup);
-        let running = Running::new(candidate.id, &setup);
+        let wiped = again && self.random.chance(wipe) && self.may_be_wiped(member);
+        if wiped {
+            self.wipe(member);
+        }
+        let mut running = Running::new(candidate.id, &setup);
+        let now = self.now;
         let this = &mut self.members[member];
-        this.wiped |= wiped;
         this.life += 1;
+        let mut history = if this.wiped { History::default() } else { candidate.history };
+        if setup.leadership {
+            this.disk.begin_life();
+            running.seat = Some(Seat::new(this.id, &setup, &this.disk, now, this.drift_ppm));
+            history = this.disk.history();
+        }
         this.running = Some(running);
-        let mut history = candidate.history;
-        if this.wiped {
-            history = History::default();
+        if this.wiped && (wiped || !setup.leadership) {
             self.note(member, TraceEvent::Starts);
         }
+        self.histories[member] = history;
         let begin = Inner::Election(ElectionEvent::Begin { history });
         self.told.push_back((member, begin));
         self.told.push_back((member, Inner::Link(LinkEvent::Start)));
@@ -165,8 +185,11 @@ impl World {
     }
 
     fn end(&mut self, member: usize, shutdown: Shutdown) {
-        self.members[member].hanging = None;
-        self.members[member].running = None;
+        let hangs = self.members[member].hanging.take().is_some();
+        if shutdown == Shutdown::Graceful && !hangs {
+            self.lead(member, LeadershipEvent::Stop { within: WITHIN });
+        }
+        self.end_life(member);
         if let Some(number) = self.members[member].frozen.take() {
             self.kill_frozen(number);
         }
@@ -194,6 +217,17 @@ impl World {
         }
         self.resume(member);
         self.look_at(member);
+    }
+
+    /// Whatever the member was doing is over; what it was storing is stored, or is not.
+    pub(super) fn end_life(&mut self, member: usize) {
+        self.members[member].running = None;
+        if self.members[member].disk.is_writing() {
+            let survives = self.random.chance(500);
+            self.members[member].disk.end_life(survives);
+        } else {
+            self.members[member].disk.end_life(false);
+        }
     }
 
     /// Who dies while it speaks has said it to some, and not to others.

@@ -13,7 +13,7 @@ use ballotbox_core::{
 use super::World;
 use crate::scenario::simulation::{
     moment::nanos,
-    network::{End, Segment, Side},
+    network::{End, Purpose, Segment, Side},
     plan::{Freezing, Stranger, StrangerKind},
     scheduled::Scheduled,
     trace::TraceEvent,
@@ -132,7 +132,8 @@ impl World {
         stranger.attempts += 1;
         let target = stranger.is.target;
         let link = LinkId { peer: self.members[target].id, generation: Generation(0) };
-        self.connect((self.place_of_stranger(number), 0), target, link, Approach::Connect);
+        let purpose = Purpose::Link { attempt: link, approach: Approach::Connect };
+        self.connect((self.place_of_stranger(number), 0), target, purpose);
     }
 
     fn stranger_reconnects(&mut self, number: usize) {
@@ -237,7 +238,9 @@ impl World {
         if this.running.is_none() {
             return;
         }
-        (this.running, this.hanging, this.frozen) = (None, None, Some(number));
+        (this.hanging, this.frozen) = (None, Some(number));
+        self.end_life(member);
+        let this = &self.members[member];
         let life = this.life;
         self.outsiders.frozen[number].address = Some(this.address);
         self.note(member, TraceEvent::Freezes);

@@ -9,6 +9,12 @@
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
 //! | [nobody leads without a quorum](NOBODY_LEADS_ALONE) | when all faults but strangers have ended, and no quorum runs |
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
+//! | those of [leadership](ballotbox_core::leadership::invariants), and in debug builds those of [epochs](ballotbox_core::leadership::epochs_invariants) | after every event of a leadership; of heartbeats, after every sixteenth |
+//! | [an epoch begins once](ONE_BEGINNING), [epochs](EPOCHS_GROW) [grow](LATER_IS_LARGER) | when one begins, over the whole run |
+//! | [each beginning ends once](LOST_ONCE), [nobody goes back](NEVER_BACK) | whenever a member reports that it leads or follows, or does so no more |
+//!
+//! The rules about epochs assume that the voters that have lost their disks, and were not recorded again yet, are never a quorum:
+//! no fault wipes more. If the steps of a file do, epochs begin anew.
 //!
 //! In an ensemble of more than sixteen, most events are judged only by what they are about: they change nothing else (a
 //! rule of its own). With N members, every N-th event is judged by all that the core holds.
@@ -19,12 +25,13 @@ use ballotbox_core::links::{Generation, LinkId};
 
 use super::World;
 use crate::{
-    election::{Decision, History, Standing},
+    election::{Decision, Standing},
     scenario::{
         simulation::{
             LeaderlessSpan, Moment, Setup, Violation,
             member::Member,
             network::{End, Half},
+            seat::Session,
             setup::InitialMember,
         },
         vote_file::{Operation, Step},
@@ -47,6 +54,16 @@ pub const NOBODY_LEADS_ALONE: &str = "without a quorum nobody leads in the end";
 pub const ONE_LEADER: &str = "timely messages elect one leader a round";
 /// With timely messages, the member with the best vote is elected.
 pub const BEST_VOTE: &str = "timely messages elect the best vote";
+/// An epoch begins at most once, over all members and all their lives.
+pub const ONE_BEGINNING: &str = "an epoch begins at most once";
+/// The epochs that a member begins grow, over all its lives.
+pub const EPOCHS_GROW: &str = "the epochs that a member begins grow";
+/// An epoch whose discovery began after another one had begun is larger than that.
+pub const LATER_IS_LARGER: &str = "an epoch that is sought after another has begun is larger";
+/// Whoever reports that it leads or follows reports once that this is over.
+pub const LOST_ONCE: &str = "each beginning is reported once, and its end once";
+/// No member reports an epoch below one that it has reported in this life, or with its word in an earlier one.
+pub const NEVER_BACK: &str = "a member never goes back to an older epoch";
 
 /// Upper bound for linking two running members when nothing is delayed.
 const LINKED_WITHIN: Duration = Duration::from_secs(1);
@@ -93,7 +110,14 @@ pub(in crate::scenario::simulation) fn best_was_elected(
     let together = ended.began == first && world.last_start == began;
     let undisturbed = world.last_step <= began;
     let all_were_linked = world.last_start.after(LINKED_WITHIN) <= began;
-    if !world.timely || !undisturbed || !(together || all_were_linked) {
+    // Who has nothing to stand on may win, and not lead.
+    let is_known = |member: &Member| {
+        !world.setup.leadership
+            || member.disk.record.recorded
+            || !world.setup.ensemble.is_voter(member.id)
+    };
+    let all_are_known = world.members.iter().all(is_known);
+    if !world.timely || !undisturbed || !(together || all_were_linked) || !all_are_known {
         return None;
     }
     let setup = &world.setup;
@@ -103,12 +127,9 @@ pub(in crate::scenario::simulation) fn best_was_elected(
             && !candidate.history.is_erased()
             && world.members.iter().any(runs)
     };
-    let history = |candidate: &&InitialMember| {
-        let member = world.members.iter().find(|member| member.id == candidate.id);
-        let wiped = member.is_some_and(|member| member.wiped);
-        (if wiped { History::default() } else { candidate.history }, candidate.id)
-    };
-    let best = setup.members.iter().filter(takes_part).max_by_key(history)?;
+    let voted_with = setup.members.iter().zip(&world.histories);
+    let taking_part = voted_with.filter(|(candidate, _)| takes_part(candidate));
+    let (best, _) = taking_part.max_by_key(|(candidate, history)| (**history, candidate.id))?;
     let details = format!("{} has a better one than {}", best.id, ended.leader);
     (best.id != ended.leader)
         .then(|| Violation { details, ..Violation::by(ended.leader, BEST_VOTE, world.now()) })
@@ -166,6 +187,21 @@ pub(in crate::scenario::simulation) fn all_are_linked(world: &World) -> bool {
             let (here, there) = (link_of(member, peer.id), link_of(peer, member.id));
             here.is_some() && here.map(End::other) == there
         })
+    })
+}
+
+/// Whether all who follow have a session with their leader, and something was heard on every session lately.
+pub(in crate::scenario::simulation) fn all_are_served(world: &World) -> bool {
+    let silence = world.setup.timing.leadership.silence;
+    let lately = Moment::from(world.now().saturating_sub(silence / 2));
+    let is_made = |session: &Session| {
+        let halves = world.network.half(session.end).zip(world.network.half(session.end.other()));
+        halves.is_some_and(|(here, there)| here.session.is_some() && there.session.is_some())
+    };
+    let seats = world.members.iter().filter_map(|member| member.running.as_ref()?.seat.as_ref());
+    seats.into_iter().all(|seat| {
+        let mut sessions = seat.sessions.values();
+        seat.is_connected() && sessions.all(|one| one.heard >= lately && is_made(one))
     })
 }
 

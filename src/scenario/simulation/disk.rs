@@ -1,0 +1,137 @@
+//! [`Disk`]: what a member keeps, whatever becomes of its process.
+
+use ballotbox_core::leadership::{DirectoryId, EnsembleId, Identity, Incarnation, Record, Ticket};
+
+use super::setup::{InitialMember, Setup};
+use crate::election::{Epoch, History, Zxid};
+
+/// The disk of a member.
+#[derive(Debug)]
+pub(super) struct Disk {
+    place: u64,
+    /// What is on it.
+    pub(super) record: Record,
+    zxid: Zxid,
+    /// How often it was lost.
+    wipes: u64,
+    /// How often its member was started, on this disk or on one before.
+    starts: u64,
+    /// What is being written, and what is written after that: of what is to be stored, only the newest counts.
+    writing: Option<Write>,
+    waiting: Option<Write>,
+    /// Nothing more fits on it.
+    pub(super) full: bool,
+    /// How many faults let it stall.
+    stalls: u16,
+}
+
+/// A record on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write {
+    pub(super) ticket: Ticket,
+    pub(super) record: Record,
+}
+
+impl Disk {
+    /// A disk whose ensemble knows it, with the epoch that its member votes with, or a new one.
+    pub(super) fn new(place: usize, member: &InitialMember) -> Self {
+        let InitialMember { history, new, .. } = *member;
+        let (accepted, current) = (history.epoch, history.epoch);
+        let record = Record { accepted, current, recorded: !new, ..Record::default() };
+        Self {
+            place: u64::try_from(place).unwrap_or(u64::MAX),
+            record,
+            zxid: history.zxid,
+            wipes: 0,
+            starts: 0,
+            writing: None,
+            waiting: None,
+            full: false,
+            stalls: 0,
+        }
+    }
+
+    /// It is lost, and there is a new one in its place.
+    pub(super) fn wipe(&mut self) {
+        self.wipes += 1;
+        (self.record, self.zxid) = (Record::default(), Zxid::default());
+        (self.writing, self.waiting) = (None, None);
+    }
+
+    /// Its member starts once more.
+    pub(super) const fn begin_life(&mut self) {
+        self.starts += 1;
+    }
+
+    /// What its member votes with.
+    pub(super) const fn history(&self) -> History {
+        History { epoch: self.record.current, zxid: self.zxid }
+    }
+
+    /// Who its member is at the quorum port.
+    pub(super) fn identity(&self, setup: &Setup) -> Identity {
+        Identity {
+            directory: DirectoryId(self.place << 32 | self.wipes),
+            incarnation: Incarnation(self.starts),
+            new_ensemble: false,
+            epoch_floor: Epoch::default(),
+            ensemble_name: setup.ensemble_name.clone(),
+            members: setup.config_text.clone(),
+            drawn: EnsembleId(self.place << 32 | self.starts),
+        }
+    }
+
+    /// Takes in what is to be stored; `true` if it can be written at once.
+    pub(super) const fn store(&mut self, write: Write) -> bool {
+        if self.writing.is_some() || self.stalls > 0 {
+            self.waiting = Some(write);
+            return false;
+        }
+        self.writing = Some(write);
+        true
+    }
+
+    /// What was being written is there, unless it does not fit: which it was, and whether it is there.
+    pub(super) fn finish(&mut self) -> Option<(Write, bool)> {
+        let write = self.writing.take()?;
+        if !self.full {
+            self.record = write.record;
+        }
+        Some((write, !self.full))
+    }
+
+    /// Goes on with what waits; `false` if nothing does, or it cannot be written yet.
+    pub(super) fn go_on(&mut self) -> bool {
+        let can = self.writing.is_none() && self.stalls == 0;
+        if can {
+            self.writing = self.waiting.take();
+        }
+        can && self.writing.is_some()
+    }
+
+    /// Its member dies: what was being written is there, or is not.
+    pub(super) fn end_life(&mut self, survives: bool) {
+        self.waiting = None;
+        if let Some(write) = self.writing.take().filter(|_| survives && !self.full) {
+            self.record = write.record;
+        }
+    }
+
+    /// Whether something is being written.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    pub(super) const fn stall(&mut self) {
+        self.stalls += 1;
+    }
+
+    pub(super) const fn flow(&mut self) {
+        self.stalls = self.stalls.saturating_sub(1);
+    }
+
+    /// Whether it neither takes nor finishes anything.
+    pub(super) const fn is_stalled(&self) -> bool {
+        self.stalls > 0
+    }
+}
