@@ -66,6 +66,8 @@ struct ElectionResult {
     until: Moment,
     /// The election is held again at this moment.
     again_at: Option<Moment>,
+    /// Since then somebody came as a real server, and was not believed.
+    doubted_real_server: bool,
 }
 
 /// Which epoch people and programs believe in.
@@ -449,8 +451,12 @@ impl Leadership {
         out: &mut Vec<Action>,
     ) {
         if let Refusal::RealServer { id } = refusal {
-            // One that was ours a moment ago is none: somebody uses its name.
-            if !self.ours.contains(&id) {
+            // One that was ours a moment ago is none, and neither is a member of an ensemble of ours: anybody can use its name.
+            if self.ours.contains(&id) || self.epochs.record().ensemble.is_some() {
+                if let Some(result) = &mut self.result {
+                    result.doubted_real_server = true;
+                }
+            } else {
                 self.met_real_server(id, out);
             }
         } else {

@@ -55,8 +55,8 @@ impl Leadership {
     pub(super) fn not_established(&mut self, result: ElectionResult, out: &mut Vec<Action>) {
         let leader = result.leader;
         out.push(Action::Report(Report::NotEstablished { leader }));
-        if leader == self.me && !self.epochs.record().recorded {
-            // Somebody who remembers may be able to lead.
+        if leader == self.me && (!self.epochs.record().recorded || result.doubted_real_server) {
+            // Somebody who remembers may be able to lead; or real servers, if it is true that there are some.
             self.hold_off(out);
         }
         self.look_again(false, out);
@@ -65,7 +65,13 @@ impl Leadership {
     pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
         self.lose(LostBecause::Superseded, out);
         let until = self.now.plus(self.timing.establish);
-        self.result = Some(ElectionResult { leader, round, until, again_at: None });
+        self.result = Some(ElectionResult {
+            leader,
+            round,
+            until,
+            again_at: None,
+            doubted_real_server: false,
+        });
         self.told_missing.clear();
         self.dial = Dial { last: self.dial.last, heard: self.now, ..Dial::default() };
         self.beat = Beat { quorum_heard: self.now, ..Beat::default() };

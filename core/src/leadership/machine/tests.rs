@@ -6,7 +6,7 @@ use self::world::{Wire, World, id, identity, ms, record};
 use super::*;
 use crate::{
     election::Epoch,
-    leadership::{DirectoryId, Ticket},
+    leadership::{DirectoryId, EnsembleId, Ticket},
     membership::Role,
 };
 
@@ -332,20 +332,48 @@ fn another_directory_takes_the_place_of_one_that_does_not_answer() {
     assert_eq!(arrives(&mut world, other), None);
 }
 
-#[test]
-fn a_real_server_that_comes_ends_the_leadership_unless_its_name_is_one_of_ours() {
-    let mut world = World::with_a_leader();
-    let real = |info: &mut Info| info.block = None;
-    assert!(arrives(&mut world, real).is_some());
-    assert_eq!(world.established(3), Some((3, 2)), "1 is one of ours: somebody uses its name");
+/// It says no more of itself than a real server does.
+fn as_real_server(number: u64, role: Role) -> impl FnOnce(&mut Info) {
+    move |info| (info.id, info.role, info.block) = (Some(id(number)), role, None)
+}
 
+#[test]
+fn who_comes_as_a_real_server_is_not_believed_by_a_member_of_an_ensemble_of_ours() {
     let mut world = World::with_a_leader();
-    let unknown = |info: &mut Info| {
-        (info.id, info.role, info.block) = (Some(id(9)), Role::Observer, None);
-    };
-    assert!(arrives(&mut world, unknown).is_some());
-    assert_eq!(world.established(3), None);
+    // 1 is here, 9 was never seen.
+    for (number, role) in [(1, Role::Voter), (9, Role::Observer)] {
+        let refusal = arrives(&mut world, as_real_server(number, role));
+        assert_eq!(refusal, Some(Refusal::RealServer { id: id(number) }));
+        assert_eq!(world.established(3), Some((3, 2)));
+        assert!(world.seats[&id(3)].stands);
+    }
+}
+
+#[test]
+fn who_comes_as_a_real_server_is_believed_by_a_member_that_never_followed_one_of_ours() {
+    let mut world = World::of(&[Record::default(); 3]);
+    world.elect(3, 1, &[1, 3]);
+    assert!(arrives(&mut world, as_real_server(2, Role::Voter)).is_some());
+    assert!(world.seats[&id(3)].core.is_beside_real_server());
     assert!(!world.seats[&id(3)].stands);
+}
+
+#[test]
+fn real_servers_may_elect_one_of_them_when_one_of_ours_was_elected_and_is_not_followed() {
+    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
+    for (comes, stands) in [(true, false), (false, true)] {
+        let mut world = World::of(&[known; 3]);
+        world.elect(3, 1, &[3]);
+        if comes {
+            let info = world.seats[&id(3)].core.epochs().info();
+            world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
+            assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
+        }
+        world.run_until(ms(2001));
+        assert_eq!(world.seats[&id(3)].stands, stands);
+        world.run_until(ms(4010));
+        assert!(world.seats[&id(3)].stands, "for a while only");
+    }
 }
 
 #[test]
