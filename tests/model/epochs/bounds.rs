@@ -46,12 +46,14 @@ impl Left {
 pub(super) struct Start {
     pub(super) record: Record,
     pub(super) new_ensemble: bool,
+    /// The id that an ensemble gets from it.
+    pub(super) drawn: u64,
 }
 
 impl Start {
     /// With an empty directory.
     pub(super) fn new() -> Self {
-        Self { record: Record::default(), new_ensemble: false }
+        Self { record: Record::default(), new_ensemble: false, drawn: 1 }
     }
 
     /// The same, and its operator says so.
@@ -64,6 +66,6 @@ impl Start {
         let (accepted, current) = (Epoch(epoch), Epoch(epoch));
         let ensemble = Some(EnsembleId(1));
         let record = Record { accepted, current, recorded: true, ensemble, confirmed: true };
-        Self { record, new_ensemble: false }
+        Self { record, ..Self::new() }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Voter {
     pub(super) stores: VecDeque<(Ticket, Record)>,
     /// Its operator says that it has no past.
     pub(super) new_ensemble: bool,
+    /// The id that an ensemble gets from it.
+    drawn: u64,
     /// It was wiped, and is not recorded again.
     pub(super) forgetful: bool,
     /// It was wiped once.
@@ -134,7 +136,6 @@ pub(super) fn place(id: ServerId) -> usize {
     usize::try_from(id.number() - 1).unwrap()
 }
 
-/// All voters draw one id for their ensemble in the smaller models.
 fn identity(new_ensemble: bool, drawn: u64) -> Arc<Identity> {
     Arc::new(Identity {
         directory: DirectoryId(1),
@@ -155,14 +156,15 @@ impl State {
     pub(super) fn new(starts: &[Start], left: Left, weakness: Weakness) -> Self {
         let ensemble = ensemble(starts.len());
         let voter = |(voter, start): (usize, &Start)| {
-            let Start { record, new_ensemble } = *start;
-            let who = identity(new_ensemble, 1);
+            let Start { record, new_ensemble, drawn } = *start;
+            let who = identity(new_ensemble, drawn);
             let core = Epochs::new(id(voter), ensemble.clone(), who, Zxid(0), record);
             Arc::new(Voter {
                 core,
                 disk: record,
                 stores: VecDeque::new(),
                 new_ensemble,
+                drawn,
                 forgetful: false,
                 was_wiped: false,
                 has_failed: false,
@@ -369,7 +371,7 @@ impl State {
         let this = self.voter(voter);
         this.stores.clear();
         this.has_failed = false;
-        let who = identity(this.new_ensemble, 1);
+        let who = identity(this.new_ensemble, this.drawn);
         this.core = Epochs::new(id(voter), ensemble, who, Zxid(0), record);
         let numbers: Vec<_> = self.sessions.keys().copied().collect();
         for number in numbers {
