@@ -171,7 +171,7 @@ pub struct Epochs {
     record: Record,
     /// The newest epoch we have promised to. The promise ends with the session, and with us: only a record makes it last.
     accepted: Epoch,
-    /// The newest epoch in which we have led, or followed a leader: we go back to none before it.
+    /// The newest epoch in which we have led, or followed a leader, in this life: we go back to none before it.
     followed: Epoch,
     /// What is on its way to the disk, or could not be written.
     store: Option<Store>,
@@ -252,7 +252,7 @@ impl Epochs {
             zxid,
             record,
             accepted: record.accepted,
-            followed: record.current,
+            followed: Epoch(0),
             store: None,
             last_ticket: Ticket::default(),
             work_goes_on: false,

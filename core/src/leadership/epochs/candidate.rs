@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Stage, Ticket,
-    served::{Claim, Late, Learner, Memory, Synced},
+    served::{Claim, Late, Learner, Memory, Synced, Told},
 };
 use crate::{
     ServerId,
@@ -127,15 +127,13 @@ impl Epochs {
                 self.welcome(session, out);
             }
             LearnerWord::Ack { epoch: named } if Some(*named) == epoch => {
-                if learner.told_recorded {
+                if learner.told == Told::Recorded {
                     learner.memory = Memory::Recorded;
                 }
                 learner.follows |= learner.acknowledged.is_some();
                 if learner.synced.is_some() && learner.acknowledged.is_none() {
                     learner.acknowledged = Some(pings);
-                    if let Phase::Leading { .. } = candidacy.phase {
-                        out.push(EpochsAction::Tell { session, word: LeaderWord::UpToDate });
-                    }
+                    self.tell_up_to_date(out);
                 }
             }
             LearnerWord::Pong { number: Some(number) } if *number <= pings => {
@@ -162,6 +160,7 @@ impl Epochs {
         if let Some(epoch) = self.epoch_to_begin() {
             self.begin(epoch, out);
         }
+        self.tell_up_to_date(out);
         self.record_amnesiacs(out);
         self.look_for_overtaking(out);
     }
@@ -320,12 +319,48 @@ impl Epochs {
         candidacy.phase = Phase::Leading { epoch };
         self.followed = epoch;
         out.push(EpochsAction::Began { epoch });
-        let follow = candidacy.learners.iter().filter(|(_, one)| one.acknowledged.is_some());
-        out.extend(follow.map(|(session, _)| EpochsAction::Tell {
-            session: *session,
-            word: LeaderWord::UpToDate,
-        }));
+        self.tell_up_to_date(out);
         self.confirm_ensemble(out);
+    }
+
+    /// Says that the epoch has begun to those who have answered NEWLEADER. One that has promised past it may have followed a newer
+    /// leader: it is told only when a quorum has answered a later ping, as no newer epoch can have begun by then.
+    fn tell_up_to_date(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        let Phase::Leading { epoch } = candidacy.phase else { return };
+        let is_due = |learner: &Learner| {
+            let answered_at = learner.acknowledged.filter(|_| learner.told == Told::Nothing);
+            answered_at.is_some_and(|since| learner.accepted <= epoch || self.is_confirmed(since))
+        };
+        let due = candidacy.learners.iter().filter(|(_, learner)| is_due(learner));
+        let due: Vec<_> = due.map(|(session, _)| *session).collect();
+        self.tell(&due, Told::UpToDate, &LeaderWord::UpToDate, out);
+    }
+
+    /// Whether a quorum that remembers no newer epoch has answered a ping after this one.
+    fn is_confirmed(&self, since: u64) -> bool {
+        let Part::Candidate(candidacy) = &self.part else { return false };
+        let Phase::Leading { epoch } = candidacy.phase else { return false };
+        let answered = |one: &Learner| one.supports(epoch) && one.answered > since;
+        let mut quorum = candidacy.peers_where(answered);
+        quorum.insert(self.me);
+        self.ensemble.is_quorum(&quorum)
+    }
+
+    fn tell(
+        &mut self,
+        sessions: &[SessionId],
+        told: Told,
+        word: &LeaderWord,
+        out: &mut Vec<EpochsAction>,
+    ) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        for session in sessions {
+            if let Some(learner) = candidacy.learners.get_mut(session) {
+                learner.told = told;
+                out.push(EpochsAction::Tell { session: *session, word: word.clone() });
+            }
+        }
     }
 
     /// Asks all learners of ours for a sign of life. A new ensemble that waits for a voter says so.
@@ -369,27 +404,16 @@ impl Epochs {
         let Phase::Leading { epoch } = candidacy.phase else { return };
         let is_forgetful = |learner: &Learner| {
             let waits = self.ensemble.is_voter(learner.peer) && learner.follows;
-            let waits = waits && !learner.told_recorded;
+            let waits = waits && learner.told != Told::Recorded;
             waits && !learner.supports(epoch) && learner.accepted <= epoch
         };
-        let mut confirmed = Vec::new();
-        for (session, learner) in &candidacy.learners {
-            if let Some(since) = learner.acknowledged.filter(|_| is_forgetful(learner)) {
-                let answered = |one: &Learner| one.supports(epoch) && one.answered > since;
-                let mut quorum = candidacy.peers_where(answered);
-                quorum.insert(self.me);
-                if self.ensemble.is_quorum(&quorum) {
-                    confirmed.push(*session);
-                }
-            }
-        }
-        let Part::Candidate(candidacy) = &mut self.part else { return };
-        for session in confirmed {
-            if let Some(learner) = candidacy.learners.get_mut(&session) {
-                learner.told_recorded = true;
-                out.push(EpochsAction::Tell { session, word: LeaderWord::Recorded { epoch } });
-            }
-        }
+        let is_due = |learner: &Learner| {
+            let since = learner.acknowledged.filter(|_| is_forgetful(learner));
+            since.is_some_and(|since| self.is_confirmed(since))
+        };
+        let due = candidacy.learners.iter().filter(|(_, learner)| is_due(learner));
+        let due: Vec<_> = due.map(|(session, _)| *session).collect();
+        self.tell(&due, Told::Recorded, &LeaderWord::Recorded { epoch }, out);
     }
 
     /// If all voters that are here have answered, and can never be enough, a larger epoch may be had.

@@ -230,7 +230,7 @@ impl Epochs {
         {
             return self.give_up(GiveUp::OtherEnsemble { theirs, ours }, out);
         }
-        let ours = self.followed.max(self.record.current);
+        let ours = self.followed;
         if epoch < ours {
             return self.give_up(GiveUp::OldLeader { epoch, ours }, out);
         }

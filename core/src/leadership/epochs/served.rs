@@ -30,8 +30,18 @@ pub(super) struct Learner {
     pub(super) follows: bool,
     /// The newest ping it has answered.
     pub(super) answered: u64,
-    /// It was told that it is recorded, and writes that down.
-    pub(super) told_recorded: bool,
+    /// What it was told since it has answered NEWLEADER.
+    pub(super) told: Told,
+}
+
+/// What a learner was told last of an epoch that has begun.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Told {
+    Nothing,
+    /// That it has begun.
+    UpToDate,
+    /// That it is recorded, which it writes down.
+    Recorded,
 }
 
 /// What a member remembers of its words.
@@ -117,7 +127,7 @@ impl Learner {
             acknowledged: None,
             follows: false,
             answered: 0,
-            told_recorded: false,
+            told: Told::Nothing,
         }
     }
 
