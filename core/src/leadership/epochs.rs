@@ -441,11 +441,12 @@ impl Epochs {
         }
     }
 
-    /// An epoch has begun: puts on disk that the ensemble has its id for good.
-    fn confirm_ensemble(&mut self, out: &mut Vec<EpochsAction>) {
+    /// An epoch has begun in this ensemble: puts on disk that its id is that for good. Another one may have been given to us by a
+    /// leader that never began.
+    fn confirm_ensemble(&mut self, ensemble: Option<EnsembleId>, out: &mut Vec<EpochsAction>) {
         let record = self.record;
-        if self.i_am_voter() && record.recorded && record.ensemble.is_some() && !record.confirmed {
-            self.store(Record { confirmed: true, ..record }, out);
+        if self.i_am_voter() && record.recorded && ensemble.is_some() && !record.confirmed {
+            self.store(Record { ensemble, confirmed: true, ..record }, out);
         }
     }
 

@@ -133,6 +133,8 @@ impl Epochs {
                 learner.follows |= learner.acknowledged.is_some();
                 if learner.synced.is_some() && learner.acknowledged.is_none() {
                     learner.acknowledged = Some(pings);
+                    // It was with us after NEWLEADER was said, and so after every ping before that.
+                    learner.answered = learner.answered.max(learner.synced_at);
                     self.tell_up_to_date(out);
                 }
             }
@@ -270,6 +272,7 @@ impl Epochs {
             Phase::Synchronising { epoch, founding, .. } => (epoch, founding),
             Phase::Leading { epoch } => (epoch, false),
         };
+        let pings = candidacy.pings;
         let Some(learner) = candidacy.learners.get_mut(&session) else { return };
         if learner.synced.is_some() {
             return;
@@ -279,6 +282,7 @@ impl Epochs {
         let founding = founding && learner.late.is_none();
         let founding = learner.noted == Some(true) && (founding || new_here);
         learner.synced = Some(if founding { Synced::Founding } else { Synced::Ordinary });
+        learner.synced_at = pings;
         out.push(EpochsAction::Tell { session, word: LeaderWord::Sync { zxid } });
         out.push(EpochsAction::Tell { session, word: LeaderWord::NewLeader { epoch, founding } });
     }
@@ -319,8 +323,9 @@ impl Epochs {
         candidacy.phase = Phase::Leading { epoch };
         self.followed = epoch;
         out.push(EpochsAction::Began { epoch });
+        let ensemble = Some(candidacy.leads);
         self.tell_up_to_date(out);
-        self.confirm_ensemble(out);
+        self.confirm_ensemble(ensemble, out);
     }
 
     /// Says that the epoch has begun to those who have answered NEWLEADER. One that has promised past it may have followed a newer

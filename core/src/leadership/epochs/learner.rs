@@ -163,9 +163,7 @@ impl Epochs {
                 let Part::Learner(Learning { leader, .. }) = self.part else { return };
                 let counts = self.record.recorded && self.record.current == noted.epoch;
                 out.push(EpochsAction::Follows { leader, epoch: noted.epoch, counts });
-                if self.record.current == noted.epoch {
-                    self.confirm_ensemble(out);
-                }
+                self.confirm_ensemble(noted.ensemble, out);
             }
             (LeaderWord::Recorded { epoch }, LearnerStep::Following(noted)) => {
                 if epoch == noted.epoch && self.accepted <= epoch && self.i_am_voter() {

@@ -24,6 +24,8 @@ pub(super) struct Learner {
     pub(super) late: Option<Late>,
     /// NEWLEADER was said.
     pub(super) synced: Option<Synced>,
+    /// The number of the last ping before that.
+    pub(super) synced_at: u64,
     /// It has answered NEWLEADER. From the ping after this number on it can be confirmed.
     pub(super) acknowledged: Option<u64>,
     /// It has answered UPTODATE: what it acknowledges after that is that it is recorded.
@@ -124,6 +126,7 @@ impl Learner {
             noted: None,
             late: None,
             synced: None,
+            synced_at: 0,
             acknowledged: None,
             follows: false,
             answered: 0,

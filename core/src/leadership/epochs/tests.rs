@@ -523,3 +523,33 @@ fn who_expects_the_wrong_one_to_lead_is_sent_away() {
     table.introduce(1, 2);
     assert_eq!(table.sessions.len(), 1);
 }
+
+#[test]
+fn the_id_of_a_leader_that_never_began_gives_way_to_that_of_one_that_has() {
+    let of_another = Record { ensemble: Some(EnsembleId(777)), ..record(1) };
+    let mut table = Table::of(&[of_another, record(0), record(0)]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(1)]);
+    // It has put the same epoch on disk for another leader, and does not count for this one.
+    table.join(1, 3);
+    table.settle();
+    let on_disk = table.seats[&id(1)].core.record();
+    assert_eq!((on_disk.ensemble, on_disk.confirmed), (Some(EnsembleId(103)), true));
+}
+
+#[test]
+fn who_comes_back_supports_its_leader_from_its_word_on() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    for _ in 0..3 {
+        table.tell(3, EpochsEvent::PingDue);
+    }
+    table.crash(2);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.seats[&id(3)].core.pings(), (3, 3));
+}
