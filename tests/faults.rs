@@ -1,5 +1,8 @@
 //! Five `ballotbox node` processes, each in a network namespace of its own, under seeded faults.
 //!
+//! The nodes lead and follow, each with a directory that it keeps while its processes come and go. Over all of them and all
+//! their lives no epoch is led twice or after a newer one, and whoever leads or follows says exactly once that this is over.
+//!
 //! An episode begins with everybody agreed. One to three faults happen, are held for a while, and are healed; then all
 //! must agree again within [`RECOVERY_MAX`], and stay so: even while strangers still greet them in the name of others, and
 //! processes that are stopped for good still have their sockets. Every event that every process prints is checked against
@@ -13,7 +16,9 @@
 //!
 //! The long run: `BALLOTBOX_EPISODES=200 cargo test --test namespaces faults -- --nocapture`.
 
+pub(crate) mod disk;
 mod ensemble;
+mod epochs;
 mod fault;
 pub(crate) mod hosts;
 mod record;
@@ -21,7 +26,7 @@ mod stranger;
 
 use std::{collections::BTreeMap, env, time::Duration};
 
-use ensemble::ProcessEnsemble;
+use ensemble::{Play, ProcessEnsemble};
 use fault::Fault;
 use hosts::Hosts;
 
@@ -34,18 +39,28 @@ const CALM: Duration = Duration::from_secs(12);
 
 const MEMBERS: usize = 5;
 
+/// With elections alone a fourth of the episodes is played.
+const ELECTION_SHARE: u64 = 4;
+
 #[test]
-fn five_processes_agree_again_after_every_fault() {
+fn five_processes_follow_one_leader_again_after_every_fault() {
     let Some(hosts) = Hosts::new(MEMBERS) else { return };
-    let episodes = from_env("BALLOTBOX_EPISODES").unwrap_or(3);
-    let seed = from_env("BALLOTBOX_SEED").unwrap_or_else(|| fastrand::u64(..));
-    println!("{episodes} episodes, BALLOTBOX_SEED={seed}");
-    run(&hosts, episodes, seed);
+    run(&hosts, Play::Leadership, from_env("BALLOTBOX_EPISODES").unwrap_or(3));
 }
 
-fn run(hosts: &Hosts, episodes: u64, seed: u64) {
+/// What is peculiar to it: an election alone decides when somebody is to be elected again.
+#[test]
+fn five_processes_that_only_elect_agree_again_after_every_fault() {
+    let Some(hosts) = Hosts::new(MEMBERS) else { return };
+    let episodes = from_env("BALLOTBOX_EPISODES").unwrap_or(3);
+    run(&hosts, Play::Election, episodes.div_ceil(ELECTION_SHARE));
+}
+
+fn run(hosts: &Hosts, play: Play, episodes: u64) {
+    let seed = from_env("BALLOTBOX_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("{episodes} episodes of {play:?}, BALLOTBOX_SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut ensemble = ProcessEnsemble::start(hosts);
+    let mut ensemble = ProcessEnsemble::start(hosts, play);
     let mut recoveries = vec![ensemble.until_agreed(RECOVERY_MAX)];
     let mut faults_by_kind = BTreeMap::<&str, u64>::new();
     for episode in 1..=episodes {
@@ -62,9 +77,9 @@ fn run(hosts: &Hosts, episodes: u64, seed: u64) {
         ensemble.be_left_alone();
     }
     ensemble.assert_undisturbed(CALM);
-    let elections = ensemble.elections();
+    let (elections, epochs) = (ensemble.elections(), ensemble.epochs());
     ensemble.stop();
-    report(episodes, &faults_by_kind, elections, &mut recoveries);
+    report(episodes, &faults_by_kind, elections, epochs, &mut recoveries);
 }
 
 fn draw_faults(rng: &mut fastrand::Rng) -> Vec<Fault> {
@@ -81,6 +96,7 @@ fn report(
     episodes: u64,
     faults: &BTreeMap<&str, u64>,
     elections: u64,
+    (epochs, late): (usize, u64),
     recoveries: &mut [Duration],
 ) {
     recoveries.sort();
@@ -88,6 +104,7 @@ fn report(
     println!("episodes          {episodes}");
     println!("faults            {}", kinds.join(", "));
     println!("elections ended   {elections}");
+    println!("epochs begun      {epochs}, of which after a newer one: {late}");
     println!("median recovery   {:.0?}", recoveries[recoveries.len() / 2]);
     println!("slowest recovery  {:.0?}", recoveries[recoveries.len() - 1]);
 }

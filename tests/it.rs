@@ -11,6 +11,7 @@ mod golden;
 mod golden_quorum;
 mod leaders;
 mod nodes;
+mod quorum_strangers;
 mod scenarios;
 mod simulation;
 mod strangers;

@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
 
 mod faults;
+mod leading_hosts;
 mod netns;

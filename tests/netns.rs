@@ -4,7 +4,9 @@
 //! Where namespaces are not allowed, the tests say so and pass; `BALLOTBOX_NETNS=required` makes them fail instead.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -17,7 +19,7 @@ use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
 /// At most this long is waited for anything: then the test fails, instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn zookeeper_1748_an_idle_link_that_a_firewall_forgot_is_noticed_and_replaced() {
@@ -209,36 +211,46 @@ impl Drop for NamesOf {
 }
 
 /// A node in a process of its own. It is killed when this is dropped.
-struct Process {
+pub(crate) struct Process {
     id: u64,
-    child: Child,
+    pub(crate) child: Child,
     events: flume::Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Process {
     fn start(hosts: &Hosts, host: usize, id: u64, votes: &Path) -> Self {
+        Self::start_with(hosts, host, id, votes, &[])
+    }
+
+    pub(crate) fn start_with(
+        hosts: &Hosts,
+        host: usize,
+        id: u64,
+        votes: &Path,
+        more: &[&OsStr],
+    ) -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &hosts.namespace(Some(host))]);
         command.args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id", &id.to_string()]);
-        let command = command.arg("--votes").arg(votes).stdin(Stdio::null());
+        let command = command.arg("--votes").arg(votes).args(more).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let events = lines_of(child.stdout.take().unwrap());
         Self { id, child, events, heard: Vec::new() }
     }
 
     /// Waits for an event like this, behind those waited for before.
-    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = clock::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(clock::now());
             let Ok(line) = self.events.recv_timeout(left) else {
                 panic!("node {} has not got there:\n{}", self.id, self.heard.join("\n"));
             };
-            let event = serde_json::from_str(&line).unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap();
             self.heard.push(line);
             if wanted(&event) {
-                return;
+                return event;
             }
         }
     }

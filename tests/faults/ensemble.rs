@@ -1,7 +1,8 @@
 //! [`ProcessEnsemble`]: the processes, what they say, and what is done to them.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -12,9 +13,11 @@ use std::{
 };
 
 use ballotbox_actors::kit::clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
+    disk::Disk,
+    epochs::Epochs,
     fault::Fault,
     hosts::{Hosts, PORT, address},
     record::{Belief, Record},
@@ -26,6 +29,21 @@ const STABLE: Duration = Duration::from_secs(2);
 
 /// At most this many lines of history are shown when something is wrong.
 const HISTORY_LINES: usize = 300;
+
+/// At most this many members lose what they have written between two agreements: the rest is a quorum.
+const NEW_DISKS_MAX: usize = 2;
+
+/// What the processes do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Play {
+    /// They lead and follow.
+    Leadership,
+    /// They elect one of them, and that is all.
+    Election,
+}
+
+/// Whom all agree on: who was elected, and where they lead the leader with its epoch.
+type Agreement = (u64, Option<i64>);
 
 /// One line that one life of one member has printed; `None` when its output has ended.
 #[derive(Debug)]
@@ -45,6 +63,8 @@ struct Member {
     port: u16,
     /// The one that was there before it, and will never go on.
     frozen: Option<Child>,
+    /// Which directory on its disk it keeps its epochs in.
+    directory: u64,
     record: Record,
 }
 
@@ -52,17 +72,23 @@ struct Member {
 #[derive(Debug)]
 pub(crate) struct ProcessEnsemble<'a> {
     hosts: &'a Hosts,
+    play: Play,
     members: Vec<Member>,
+    /// One for each member.
+    disks: Vec<Disk>,
+    epochs: Epochs,
+    /// Those with a new directory since the last agreement.
+    renewed: BTreeSet<usize>,
     strangers: Vec<Stranger>,
     heard: Receiver<Said>,
     say: Sender<Said>,
     elections: u64,
-    agreed: Option<u64>,
+    agreed: Option<Agreement>,
     history: VecDeque<String>,
 }
 
 impl<'a> ProcessEnsemble<'a> {
-    pub(crate) fn start(hosts: &'a Hosts) -> Self {
+    pub(crate) fn start(hosts: &'a Hosts, play: Play) -> Self {
         let count = super::MEMBERS;
         let (say, heard) = channel();
 
@@ -72,11 +98,16 @@ impl<'a> ProcessEnsemble<'a> {
             paused: false,
             port: PORT,
             frozen: None,
+            directory: 0,
             record: Record::new(member as u64 + 1, count as u64),
         };
         let mut ensemble = Self {
             hosts,
+            play,
             members: (0..count).map(fresh).collect(),
+            disks: (0..count).map(|member| Disk::new(&member.to_string())).collect(),
+            epochs: Epochs::default(),
+            renewed: BTreeSet::new(),
             strangers: Vec::new(),
             heard,
             say,
@@ -92,18 +123,25 @@ impl<'a> ProcessEnsemble<'a> {
 
     fn start_member(&mut self, index: usize) {
         let member = &mut self.members[index];
-        let votes = votes(index, member.port);
+        let votes = votes(index, member.port, self.play);
         fs::write(&votes.0, &votes.1).unwrap();
         member.life += 1;
         member.paused = false;
         self.elections += member.record.elections;
         member.record = Record::new(index as u64 + 1, super::MEMBERS as u64);
+        self.epochs.begins(index as u64 + 1, self.renewed.contains(&index));
+        let directory = self.disks[index].directory(member.directory);
+        let data_dir: &[&OsStr] = match self.play {
+            Play::Leadership => &["--data-dir".as_ref(), directory.as_ref()],
+            Play::Election => &[],
+        };
         let mut process = Command::new("ip")
             .args(["netns", "exec", &self.hosts.namespace(Some(index))])
             .args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id"])
             .arg((index + 1).to_string())
             .arg("--votes")
             .arg(&votes.0)
+            .args(data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -127,6 +165,9 @@ impl<'a> ProcessEnsemble<'a> {
     }
 
     pub(crate) fn begin(&mut self, fault: Fault) {
+        for member in fault.holds_up() {
+            self.epochs.held_up(member as u64 + 1);
+        }
         match fault {
             Fault::Kill(member) => self.kill(member),
             Fault::Terminate(member) => self.terminate(member),
@@ -144,10 +185,11 @@ impl<'a> ProcessEnsemble<'a> {
             Fault::CutOneWay(from, to) => self.hosts.deafen(to, from),
             Fault::Lose(member) => self.hosts.lose(member),
             Fault::Slow(member) => self.hosts.slow(member),
-            Fault::Stranger { at, claims, rubbish } => {
-                self.strangers.push(Stranger::start(self.hosts, at, claims, rubbish));
+            Fault::Stranger { at, claims, manner } => {
+                self.strangers.push(Stranger::start(self.hosts, at, claims, manner));
             }
             Fault::Freeze(member) => self.freeze(member),
+            Fault::FillDisk(member) => self.disks[member].fill(),
         }
     }
 
@@ -160,11 +202,17 @@ impl<'a> ProcessEnsemble<'a> {
                 frozen.wait().unwrap();
             }
         }
+        for (member, disk) in self.members.iter().zip(&self.disks) {
+            for older in (0..member.directory).map(|number| disk.directory(number)) {
+                let _ = fs::remove_dir_all(older);
+            }
+        }
     }
 
     pub(crate) fn heal(&mut self) {
         for member in 0..self.members.len() {
             self.hosts.heal(member);
+            self.disks[member].empty();
             if self.members[member].process.is_none() {
                 self.start_member(member);
             } else if self.members[member].paused {
@@ -204,6 +252,9 @@ impl<'a> ProcessEnsemble<'a> {
             }
         }
         self.agreed = agreed;
+        self.assert_recorded();
+        self.epochs.all_is_well();
+        self.renewed.clear();
         let took = since - began;
         self.note(format!("agreed on {agreed:?} after {took:.0?}"));
         took
@@ -217,6 +268,25 @@ impl<'a> ProcessEnsemble<'a> {
         }
     }
 
+    /// All count again, and have it on disk: the next fault may take any two of them.
+    fn assert_recorded(&mut self) {
+        if self.play == Play::Election {
+            return;
+        }
+        for (index, member) in self.members.iter().enumerate() {
+            let identity = self.disks[index].directory(member.directory).join("identity");
+            let identity = fs::read_to_string(identity).unwrap();
+            if identity.contains("\nrecorded no\n") {
+                self.fail(&format!("member {} follows, and was not recorded", index + 1));
+            }
+        }
+    }
+
+    /// How many epochs have begun, and how many of them after a newer one.
+    pub(crate) fn epochs(&self) -> (usize, u64) {
+        self.epochs.count()
+    }
+
     pub(crate) fn elections(&self) -> u64 {
         self.elections + self.members.iter().map(|member| member.record.elections).sum::<u64>()
     }
@@ -228,38 +298,60 @@ impl<'a> ProcessEnsemble<'a> {
         }
     }
 
-    fn agreement(&self) -> Option<u64> {
-        let mut agreed = None;
+    fn agreement(&self) -> Option<Agreement> {
+        let elected = self.elected()?;
+        match self.play {
+            Play::Election => Some((elected, None)),
+            Play::Leadership => {
+                let (leader, epoch) = self.epochs.agreement(self.members.len() as u64)?;
+                (leader == elected).then_some((leader, Some(epoch)))
+            }
+        }
+    }
+
+    /// Whom all have elected.
+    fn elected(&self) -> Option<u64> {
+        let mut elected = None;
         for (index, member) in self.members.iter().enumerate() {
             let Belief::Elected { leader, leads, .. } = member.record.belief else { return None };
-            if agreed.is_some_and(|agreed| agreed != leader) {
+            if elected.is_some_and(|elected| elected != leader) {
                 return None;
             }
             if leader == index as u64 + 1 && !leads {
                 return None;
             }
-            agreed = Some(leader);
+            elected = Some(leader);
         }
-        agreed
+        elected
     }
 
     fn take_in(&mut self, said: Said) {
         let Said { member, life, line } = said;
         self.note(format!("{}.{life}: {}", member + 1, line.as_deref().unwrap_or("(ended)")));
-        let current = &mut self.members[member];
-        if current.life != life {
-            return;
-        }
+        let current = &self.members[member];
+        let is_present = current.life == life;
+        let is_alive = current.process.is_some();
         match line {
             Some(line) => {
-                if let Err(broken) = current.record.read(&line) {
+                if let Err(broken) = self.read(member, is_present, &line) {
                     self.fail(&format!("member {}: {broken}: {line}", member + 1));
                 }
             }
-            None if current.process.is_some() => {
+            None if is_present && is_alive => {
                 self.fail(&format!("member {} ended though nobody asked it to", member + 1));
             }
             None => {}
+        }
+    }
+
+    fn read(&mut self, member: usize, is_present: bool, line: &str) -> Result<(), String> {
+        let event: Value =
+            serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+        if is_present {
+            self.members[member].record.read(&event)?;
+            self.epochs.read(&event)
+        } else {
+            self.epochs.read_late(&event)
         }
     }
 
@@ -270,16 +362,22 @@ impl<'a> ProcessEnsemble<'a> {
         }
     }
 
-    /// Where the kernel cannot lead newcomers elsewhere, no other can take the place: then it is a pause.
+    /// Where the kernel cannot lead newcomers elsewhere, no other can take the place: then it is a pause. The same where there
+    /// is no room for a new directory, or too many are new already.
     fn freeze(&mut self, index: usize) {
         let member = &self.members[index];
         if member.process.is_none() || member.frozen.is_some() {
             return;
         }
+        let is_renewed = self.play == Play::Election
+            || (!self.disks[index].is_full
+                && (self.renewed.contains(&index) || self.renewed.len() < NEW_DISKS_MAX));
         let elsewhere = if member.port == PORT { PORT + 1 } else { PORT };
         self.signal(index, "STOP");
-        if self.hosts.redirect(index, elsewhere) {
+        if is_renewed && self.hosts.redirect(index, elsewhere) {
+            self.renewed.insert(index);
             let member = &mut self.members[index];
+            member.directory += 1;
             (member.frozen, member.port) = (member.process.take(), elsewhere);
             self.start_member(index);
         } else {
@@ -323,18 +421,21 @@ impl Drop for ProcessEnsemble<'_> {
         self.be_left_alone();
         for member in 0..self.members.len() {
             self.kill(member);
-            let _ = fs::remove_file(votes(member, self.members[member].port).0);
+            let _ = fs::remove_file(votes(member, self.members[member].port, self.play).0);
         }
     }
 }
 
 /// The vote file of a member that listens at this port, which the others do not know: its path, and what is in it.
-fn votes(me: usize, port: u16) -> (PathBuf, String) {
+fn votes(me: usize, port: u16, play: Play) -> (PathBuf, String) {
     let listed = (0..super::MEMBERS).map(|member| {
         let port = if member == me { port } else { PORT };
         json!({ "id": member + 1, "election": format!("{}:{port}", address(member)) })
     });
-    let file = json!({ "members": listed.collect::<Vec<_>>(), "leadership": false });
+    let mut file = json!({ "members": listed.collect::<Vec<_>>() });
+    if play == Play::Election {
+        file["leadership"] = false.into();
+    }
     let name = format!("faults-{}-{me}.json", std::process::id());
     (PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), file.to_string())
 }

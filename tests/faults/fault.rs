@@ -1,5 +1,7 @@
 //! [`Fault`]: what can go wrong.
 
+use super::stranger::Manner;
+
 /// Something that happens to one member, or between two.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
@@ -19,18 +21,20 @@ pub(crate) enum Fault {
     Lose(usize),
     /// What goes out takes long.
     Slow(usize),
-    /// Somebody greets the first in the name of the second, again and again: silently, or with rubbish. It stays until all
+    /// Somebody comes to the first in the name of the second, again and again. It stays until all have agreed.
+    Stranger { at: usize, claims: usize, manner: Manner },
+    /// The process stops and never goes on, its sockets stay; another takes its place, on a new disk. It is there until all
     /// have agreed.
-    Stranger { at: usize, claims: usize, rubbish: bool },
-    /// The process stops and never goes on, its sockets stay; another takes its place. It is there until all have agreed.
     Freeze(usize),
+    /// Nothing more can be written.
+    FillDisk(usize),
 }
 
 impl Fault {
     pub(crate) fn draw(rng: &mut fastrand::Rng, members: usize) -> Self {
         let one = rng.usize(0..members);
         let other = (one + rng.usize(1..members)) % members;
-        match rng.u8(0..12) {
+        match rng.u8(0..13) {
             0 => Self::Kill(one),
             1 => Self::Terminate(one),
             2 => Self::Pause(one),
@@ -39,8 +43,23 @@ impl Fault {
             5 => Self::CutOneWay(one, other),
             6 => Self::Lose(one),
             7 => Self::Slow(one),
-            8 | 9 => Self::Stranger { at: one, claims: other, rubbish: rng.bool() },
+            8 | 9 => Self::Stranger { at: one, claims: other, manner: Manner::draw(rng) },
+            10 => Self::FillDisk(one),
             _ => Self::Freeze(one),
+        }
+    }
+
+    /// Those who may do late what they were about to do.
+    pub(crate) fn holds_up(self) -> Vec<usize> {
+        match self {
+            Self::Pause(one)
+            | Self::Freeze(one)
+            | Self::Isolate(one)
+            | Self::Lose(one)
+            | Self::Slow(one)
+            | Self::FillDisk(one) => vec![one],
+            Self::Cut(one, other) | Self::CutOneWay(one, other) => vec![one, other],
+            Self::Kill(_) | Self::Terminate(_) | Self::Stranger { .. } => vec![],
         }
     }
 
@@ -54,9 +73,11 @@ impl Fault {
             Self::CutOneWay(..) => "one-way cuts",
             Self::Lose(_) => "lossy links",
             Self::Slow(_) => "slow links",
-            Self::Stranger { rubbish: false, .. } => "silent strangers",
-            Self::Stranger { rubbish: true, .. } => "strangers with rubbish",
+            Self::Stranger { manner: Manner::Silent, .. } => "silent strangers",
+            Self::Stranger { manner: Manner::Rubbish, .. } => "strangers with rubbish",
+            Self::Stranger { manner: Manner::RealServer, .. } => "strangers as real servers",
             Self::Freeze(_) => "frozen processes",
+            Self::FillDisk(_) => "full disks",
         }
     }
 }

@@ -96,6 +96,12 @@ impl Hosts {
         self.drop_when(member, "output", "oif eth0");
     }
 
+    /// The cable of this member is pulled out, or put in again: its kernel is told, those of the others are not.
+    pub(crate) fn plug(&self, member: usize, is_in: bool) {
+        let (bridge, state) = (self.namespace(None), if is_in { "up" } else { "down" });
+        sh(&format!("ip -n {bridge} link set v{member} {state}")).unwrap();
+    }
+
     /// A third of what comes in is lost.
     pub(crate) fn lose(&self, member: usize) {
         self.drop_when(member, "input", "iif eth0 numgen random mod 3 == 0");

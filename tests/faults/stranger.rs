@@ -4,24 +4,53 @@ use std::process::{Child, Command, Stdio};
 
 use ballotbox_core::{
     ServerId,
+    election::Epoch,
+    leadership::{Info, LearnerWord},
+    membership::Role,
     wire::{Greeting, GreetingForm},
 };
 
 use super::hosts::{Hosts, PORT, address};
+
+/// What it says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Manner {
+    /// A greeting.
+    Silent,
+    /// A greeting, and what is no frame of ours.
+    Rubbish,
+    /// That it is a real server, and wants to follow.
+    RealServer,
+}
+
+impl Manner {
+    pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
+        [Self::Silent, Self::Rubbish, Self::RealServer][rng.usize(0..3)]
+    }
+
+    fn words(self, id: ServerId) -> Vec<u8> {
+        let form = GreetingForm::V1("10.77.0.200:3888".parse().unwrap());
+        let greeting = Greeting { from: Some(id), form }.encode();
+        match self {
+            Self::Silent => greeting,
+            Self::Rubbish => [&greeting[..], b"\0\0\0\x04none"].concat(),
+            Self::RealServer => {
+                let (role, accepted) = (Role::Voter, Epoch(1));
+                let info = Info { id: Some(id), role, accepted, block: None };
+                LearnerWord::Info(info).to_packet().unwrap().encode()
+            }
+        }
+    }
+}
 
 /// A process in a namespace of its own, until this is dropped. Whenever its connection is closed it makes another one.
 #[derive(Debug)]
 pub(crate) struct Stranger(Child);
 
 impl Stranger {
-    /// Greets `at` as `claims`, and then says nothing, or what is no frame of ours.
-    pub(crate) fn start(hosts: &Hosts, at: usize, claims: usize, rubbish: bool) -> Self {
-        let id = ServerId::new(claims as u64 + 1).unwrap();
-        let form = GreetingForm::V1("10.77.0.200:3888".parse().unwrap());
-        let mut words = Greeting { from: Some(id), form }.encode();
-        if rubbish {
-            words.extend(b"\0\0\0\x04none");
-        }
+    /// Comes to `at` as `claims`.
+    pub(crate) fn start(hosts: &Hosts, at: usize, claims: usize, manner: Manner) -> Self {
+        let words = manner.words(ServerId::new(claims as u64 + 1).unwrap());
         let escaped: Vec<_> = words.iter().map(|byte| format!("\\x{byte:02x}")).collect();
         let words = escaped.concat();
         let script = format!(
