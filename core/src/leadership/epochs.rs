@@ -31,6 +31,7 @@ mod candidate;
 pub mod invariants;
 mod learner;
 mod likeness;
+mod presence;
 mod served;
 #[cfg(test)]
 mod tests;

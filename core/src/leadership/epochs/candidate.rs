@@ -15,19 +15,20 @@ use crate::{
 /// What an elected voter knows.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Candidacy {
-    phase: Phase,
+    pub(super) phase: Phase,
     /// The learners it serves, at most one session for each member.
-    learners: BTreeMap<SessionId, Learner>,
+    pub(super) learners: BTreeMap<SessionId, Learner>,
     /// The ensemble it leads, once it has proposed an epoch.
     leads: EnsembleId,
     /// Whether our own word counts in this epoch.
     remembers: bool,
     /// The number of the last ping.
-    pings: u64,
+    pub(super) pings: u64,
 }
 
+/// How far it has come.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Phase {
+pub(super) enum Phase {
     Discovering,
     Announcing {
         epoch: Epoch,
@@ -58,7 +59,7 @@ impl Candidacy {
         self.learners.keys().copied()
     }
 
-    fn peers_where(&self, is_meant: impl Fn(&Learner) -> bool) -> BTreeSet<ServerId> {
+    pub(super) fn peers_where(&self, is_meant: impl Fn(&Learner) -> bool) -> BTreeSet<ServerId> {
         self.learners.values().filter(|one| is_meant(one)).map(|one| one.peer).collect()
     }
 }
@@ -430,52 +431,6 @@ impl Epochs {
         if answers.contains(&Some(false)) && !answers.contains(&None) {
             self.give_up(GiveUp::Overtaken { epoch }, out);
         }
-    }
-
-    /// Whether these and we are all voters whose vote weighs something.
-    fn are_all_voters(&self, peers: &BTreeSet<ServerId>) -> bool {
-        let mut weighty = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
-        weighty.all(|voter| voter == self.me || peers.contains(&voter))
-    }
-
-    /// While we discover: the voters that have not introduced themselves.
-    pub fn missing(&self) -> BTreeSet<ServerId> {
-        let Part::Candidate(candidacy) = &self.part else { return BTreeSet::new() };
-        if candidacy.phase != Phase::Discovering {
-            return BTreeSet::new();
-        }
-        let here = candidacy.peers_where(|_| true);
-        let missing = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
-        missing.filter(|voter| *voter != self.me && !here.contains(voter)).collect()
-    }
-
-    /// Whether a quorum is here, so that only a founding still waits for others.
-    pub fn is_quorum_here(&self) -> bool {
-        let Part::Candidate(candidacy) = &self.part else { return false };
-        let mut here = candidacy.peers_where(|_| true);
-        here.insert(self.me);
-        self.ensemble.is_quorum(&here)
-    }
-
-    /// The number of the last ping, and of the newest that a quorum of those who support us has answered.
-    pub fn pings(&self) -> (u64, u64) {
-        let Part::Candidate(candidacy) = &self.part else { return (0, 0) };
-        let is_with_us = |learner: &&Learner| match candidacy.phase {
-            Phase::Leading { epoch } => learner.supports(epoch),
-            Phase::Discovering | Phase::Announcing { .. } | Phase::Synchronising { .. } => true,
-        };
-        let mut numbers: Vec<_> = candidacy.learners.values().map(|one| one.answered).collect();
-        numbers.push(candidacy.pings);
-        numbers.sort_unstable();
-        numbers.dedup();
-        let answered = numbers.into_iter().rev().find(|number| {
-            let with_us = candidacy.learners.values().filter(is_with_us);
-            let mut quorum: BTreeSet<_> =
-                with_us.filter(|one| one.answered >= *number).map(|one| one.peer).collect();
-            quorum.insert(self.me);
-            self.ensemble.is_quorum(&quorum)
-        });
-        (candidacy.pings, answered.unwrap_or(0))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::*;
 use crate::membership::Member;
 
+mod ensembles;
 mod forgotten;
 
 /// Something on its way.
@@ -487,24 +488,6 @@ fn a_candidate_that_cannot_write_gives_up_and_a_learner_tries_again() {
 }
 
 #[test]
-fn members_of_two_ensembles_do_not_mix() {
-    let of = |ensemble, epoch| Record {
-        ensemble: Some(EnsembleId(ensemble)),
-        confirmed: true,
-        ..record(epoch)
-    };
-    let mut table = Table::of(&[of(7, 2), of(8, 3), of(8, 3)]);
-    table.lead(3);
-    table.join(2, 3);
-    table.settle();
-    assert_eq!(table.began(3), [Epoch(4)]);
-    table.join(1, 3);
-    table.settle();
-    let other = GiveUp::OtherEnsemble { theirs: EnsembleId(8), ours: EnsembleId(7) };
-    assert_eq!(table.seats[&id(1)].gave_up, [other]);
-}
-
-#[test]
 fn the_last_epoch_there_can_be_is_followed_by_none() {
     let mut table = Table::of(&[record(EPOCH_MAX.0); 3]);
     table.lead(3);
@@ -522,21 +505,6 @@ fn who_expects_the_wrong_one_to_lead_is_sent_away() {
     assert_eq!(table.sessions.len(), 1, "the session of 1 with 2 is over");
     table.introduce(1, 2);
     assert_eq!(table.sessions.len(), 1);
-}
-
-#[test]
-fn the_id_of_a_leader_that_never_began_gives_way_to_that_of_one_that_has() {
-    let of_another = Record { ensemble: Some(EnsembleId(777)), ..record(1) };
-    let mut table = Table::of(&[of_another, record(0), record(0)]);
-    table.lead(3);
-    table.join(2, 3);
-    table.settle();
-    assert_eq!(table.began(3), [Epoch(1)]);
-    // It has put the same epoch on disk for another leader, and does not count for this one.
-    table.join(1, 3);
-    table.settle();
-    let on_disk = table.seats[&id(1)].core.record();
-    assert_eq!((on_disk.ensemble, on_disk.confirmed), (Some(EnsembleId(103)), true));
 }
 
 #[test]
