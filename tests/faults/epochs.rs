@@ -182,3 +182,53 @@ impl Epochs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a member says, at this time.
+    fn said(time: &str, id: u64, event: &str, epoch: i64) -> Value {
+        let (leader, cause) = (3, if id == 3 { "quorum-lost" } else { "silence" });
+        json!({ "time": time, "id": id, "event": event, "epoch": epoch, "leader": leader, "cause": cause })
+    }
+
+    fn first_broken(words: &[Value]) -> Option<String> {
+        let mut epochs = Epochs::default();
+        words.iter().find_map(|word| epochs.read(word).err())
+    }
+
+    #[test]
+    fn what_breaks_an_invariant_is_found() {
+        let leads = said("1", 3, "leading", 5);
+        let lost = said("2", 3, "lost", 5);
+        for (words, broken) in [
+            (vec![leads.clone(), said("1", 1, "following", 5), lost.clone()], None),
+            (vec![leads.clone(), said("2", 3, "leading", 6)], Some("none was lost")),
+            (vec![leads.clone(), lost.clone(), lost.clone()], Some("it was not in")),
+            (vec![leads.clone(), lost.clone(), said("3", 3, "leading", 5)], Some("knew before")),
+            (vec![leads.clone(), said("3", 2, "leading", 5)], Some("two leaders")),
+            (vec![leads.clone(), said("3", 2, "leading", 4)], Some("have fallen")),
+            (vec![said("3", 2, "leading", 4), leads.clone()], Some("have fallen")),
+            (
+                vec![
+                    said("1", 1, "following", 5),
+                    said("2", 1, "lost", 5),
+                    said("3", 1, "following", 4),
+                ],
+                Some("an older epoch"),
+            ),
+            (vec![leads.clone(), said("2", 3, "stopped", 5)], Some("nothing was lost")),
+            (vec![leads, said("2", 3, "retiring", 4)], Some("does not lead")),
+        ] {
+            let found = first_broken(&words);
+            let as_expected = match (&found, broken) {
+                (Some(found), Some(broken)) => found.contains(broken),
+                (found, broken) => found.is_none() && broken.is_none(),
+            };
+            assert!(as_expected, "{words:?}: {found:?}");
+        }
+    }
+}
