@@ -20,6 +20,8 @@ mod output_file;
 mod probe;
 mod screen;
 mod simulate;
+mod status;
+mod watching;
 
 use std::{ffi::OsString, io::Write};
 
@@ -56,6 +58,7 @@ enum Command {
     Elect(elect::ElectArgs),
     Simulate(simulate::SimulateArgs),
     Node(node::NodeArgs),
+    Status(status::StatusArgs),
     Probe(probe::ProbeArgs),
     Check(check::CheckArgs),
     Completions(completions::CompletionsArgs),
@@ -85,6 +88,7 @@ pub(crate) fn run(
         Command::Simulate(args) => simulate::run(&args, out)?,
         // It has its own way to stdout, which may be full: nothing here may wait for that.
         Command::Node(args) => return node::run(&args),
+        Command::Status(args) => status::run(&args, out)?,
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
         Command::Completions(args) => completions::run(&args, out)?,

@@ -11,13 +11,14 @@
 //!       \      /   │
 //!        Herald    Leadership ── handed to a program that waits to lead
 //!          │
-//!          answers every Watch
+//!          answers every Watch, one of which is that of Control ── a Unix socket in the data directory
 //! ```
 //!
 //! Several nodes can live in one process; none of them shares anything with another. What a node has come to know is a
 //! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
 
 mod config;
+pub mod control;
 mod elector;
 mod herald;
 mod journal;

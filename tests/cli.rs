@@ -16,6 +16,8 @@ mod output;
 mod outside_text;
 #[path = "cli/simulate.rs"]
 mod simulate;
+#[path = "cli/status.rs"]
+mod status;
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -4,7 +4,7 @@ use std::{ffi::OsString, io};
 
 use ballotbox::{
     NodeError, UntrustedText,
-    node::ConfigError,
+    node::{ConfigError, control::ControlError},
     scenario::{live::PlayError, vote_file::VoteFileError},
     zoo_cfg::ZooCfgError,
 };
@@ -60,6 +60,9 @@ pub(crate) enum Failure {
     /// The node could not start, or had to end.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// No node answers.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(UntrustedText),
@@ -101,6 +104,7 @@ impl Failure {
             | Self::Elect(_)
             | Self::NodeConfig { .. }
             | Self::Node(_)
+            | Self::Control(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
@@ -123,6 +127,7 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Elect(_)
             | Self::Node(_)
+            | Self::Control(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }

@@ -22,6 +22,7 @@ use ballotbox_core::{
 
 pub(super) use self::leadership::Kept;
 pub use self::leadership::{Keep, LeadershipConfig};
+use super::control::CONVERSATIONS_MAX;
 use crate::{ElectionTiming, Ensemble, History, Member, Membership, election::Notification};
 
 /// What a node needs to know before it starts.
@@ -169,7 +170,9 @@ impl NodeConfig {
         // A leader has a session with every member, and with strangers; a learner has one that may be replaced, and its attempts.
         let learners = count(self.membership.iter().count() + LEARNERS_SPARE_MAX);
         let sessions = if self.leadership.is_some() { learners + 3 } else { 0 };
-        OTHER_DESCRIPTORS + listeners + strangers + links + sessions
+        // The socket, one conversation too many, and the folder it was bound in.
+        let control = if self.leadership.is_some() { count(CONVERSATIONS_MAX) + 3 } else { 0 };
+        OTHER_DESCRIPTORS + listeners + strangers + links + sessions + control
     }
 
     /// Where this node listens, and what is spoken there. A member that has no quorum port of its own is followed at its

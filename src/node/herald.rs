@@ -49,9 +49,10 @@ pub(super) struct Herald {
 impl Herald {
     /// The herald of this server, which is started now.
     pub(super) fn new(me: ServerId) -> Self {
+        let started = clock::now();
         Self {
-            started: clock::now(),
-            status: Status::new(me),
+            started,
+            status: Status::new(me, started),
             journal: Journal::default(),
             readers: VecDeque::new(),
             answers: RateLimit::new(ANSWERS_MAX.0, ANSWERS_MAX.1),
@@ -69,14 +70,16 @@ impl Actor for Herald {
             match message {
                 HeraldMsg::Election { events, status } => {
                     let changes = self.status.election != status;
+                    let before = self.status.gist();
                     self.status.election = status;
-                    self.note(events, changes);
+                    self.note(events, changes, before != self.status.gist());
                     self.answer_all().await;
                 }
                 HeraldMsg::Leadership { events, status } => {
                     let changes = self.status.leadership.as_ref() != Some(&status);
+                    let before = self.status.gist();
                     self.status.leadership = Some(status);
-                    self.note(events, changes);
+                    self.note(events, changes, before != self.status.gist());
                     self.answer_all().await;
                 }
                 HeraldMsg::Ask { beyond: Some(known), reply } if known >= self.journal.known() => {
@@ -100,8 +103,11 @@ impl Herald {
         }
     }
 
-    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, changes: bool) {
+    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, changes: bool, is_other_gist: bool) {
         self.status.sequence += u64::from(changes);
+        if is_other_gist {
+            self.status.since = clock::now();
+        }
         for (at, event) in events {
             let at = at.saturating_duration_since(self.started);
             self.journal.note(Occurrence { at, event });

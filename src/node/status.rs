@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ballotbox_core::{
@@ -20,6 +20,8 @@ pub struct Status {
     pub me: ServerId,
     /// Grows with every change: of two, the one with the larger number is the later one.
     pub sequence: u64,
+    /// Since when it has led, followed this leader, or looked for one.
+    pub since: Instant,
     /// What its elections have come to.
     pub election: Arc<ElectionStatus>,
     /// What has become of it; `None` where elections are held alone.
@@ -57,8 +59,16 @@ pub enum NodeState {
 
 impl Status {
     /// A node of which nothing is known yet.
-    pub(super) fn new(me: ServerId) -> Self {
-        Self { me, sequence: 0, election: Arc::default(), leadership: None }
+    pub(super) fn new(me: ServerId, now: Instant) -> Self {
+        Self { me, sequence: 0, since: now, election: Arc::default(), leadership: None }
+    }
+
+    /// What lasts: a change of this ends what [`since`](Self::since) is about.
+    pub(super) fn gist(&self) -> (Option<NodeState>, Option<(ServerId, Epoch)>, bool) {
+        // With leadership, an election alone changes nothing.
+        let counts = self.leadership.is_none() || self.state() == NodeState::Starting;
+        let is_retiring = self.leadership.as_ref().is_some_and(|leadership| leadership.retiring);
+        (counts.then(|| self.state()), self.leader(), is_retiring)
     }
 
     /// What the node is doing.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 use ballotbox_actors::{
     DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkError, NetworkEvent, StarAddress,
-    kit::{Actor, Address, Exit, Mailbox, mailbox_with_inlet, spawn},
+    kit::{Actor, Address, Exit, Mailbox, mailbox, mailbox_with_inlet, spawn},
 };
 
 use ballotbox_core::leadership::Leadership;
@@ -12,6 +12,7 @@ use ballotbox_core::leadership::Leadership;
 use super::{
     LeadershipConfig, LeadershipStatus, NodeConfig, NodeError, Watch,
     config::Kept,
+    control::{Constants, Control, ControlMsg, ControlSocket, ConversationPanicked},
     elector::{Elector, ElectorMsg},
     herald::{Herald, HeraldMsg},
     leadership::DriverMsg,
@@ -43,6 +44,7 @@ pub(super) enum SupervisorMsg {
     StarEnded(Exit<(), Infallible>),
     DriverEnded(Exit<(), Infallible>),
     StoreEnded(Exit<(), StoreError>),
+    ControlEnded(Exit<(), ConversationPanicked>),
 }
 
 /// Owns the addresses of the parts that it ends.
@@ -52,6 +54,7 @@ pub(super) struct Supervisor {
     network: NetworkAddress,
     elector: Address<ElectorMsg>,
     leadership: Option<LeadershipParts>,
+    control: Option<Address<ControlMsg>>,
     running: BTreeSet<Part>,
 }
 
@@ -73,6 +76,7 @@ enum Part {
     Star,
     Store,
     Driver,
+    Control,
 }
 
 /// What the handle of a node gets.
@@ -86,12 +90,15 @@ pub(super) struct Started {
 impl Supervisor {
     pub(super) fn start(
         mut config: NodeConfig,
-        kept: Option<Kept>,
+        mut kept: Option<Kept>,
         me: Address<SupervisorMsg>,
     ) -> Started {
         // The elector and the driver have the only addresses of the herald, which so ends after them.
         let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
         spawn(Herald::new(config.me), mailbox, me.clone(), SupervisorMsg::HeraldEnded);
+        let watch = Watch::new(questions);
+        let control = kept.as_mut().and_then(|kept| kept.control.take());
+        let control = control.map(|socket| start_control(&config, socket, watch.clone(), &me));
         let (elector, inlet, elector_mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let network_config = config.network();
         let leadership = config.leadership.take().zip(kept).map(|(leadership, kept)| {
@@ -115,8 +122,11 @@ impl Supervisor {
         if leadership.is_some() {
             running.extend([Part::Star, Part::Store, Part::Driver]);
         }
-        let supervisor = Self { doorman, network, elector, leadership, running };
-        Started { supervisor, watch: Watch::new(questions), driver }
+        if control.is_some() {
+            running.insert(Part::Control);
+        }
+        let supervisor = Self { doorman, network, elector, leadership, control, running };
+        Started { supervisor, watch, driver }
     }
 
     /// Takes note of the end of a part, and returns what it means for the node.
@@ -134,18 +144,28 @@ impl Supervisor {
                 (Part::Driver, panic_of("the driver of leadership", exit))
             }
             SupervisorMsg::StoreEnded(exit) => (Part::Store, store_outcome(exit)),
+            SupervisorMsg::ControlEnded(exit) => (Part::Control, control_outcome(exit)),
         };
         self.running.remove(&part);
         outcome
     }
 
-    /// Ends what still runs: first the driver, which tells the others that it is over, then everything else.
+    /// Ends what still runs: first the driver, which tells the others that it is over, then the control socket, whose file lies in the
+    /// locked directory, then everything else.
     fn end_all(&self) {
         if let Some(parts) = &self.leadership {
             let _ = parts.driver.tell(DriverMsg::Stop);
             if self.running.contains(&Part::Driver) {
                 return;
             }
+        }
+        if let Some(control) = &self.control {
+            let _ = control.tell(ControlMsg::Stop);
+            if self.running.contains(&Part::Control) {
+                return;
+            }
+        }
+        if let Some(parts) = &self.leadership {
             parts.star.stop();
             let _ = parts.store.tell(StoreMsg::Stop);
         }
@@ -153,6 +173,20 @@ impl Supervisor {
         self.network.stop();
         let _ = self.elector.tell(ElectorMsg::Stop);
     }
+}
+
+/// Starts what answers other processes of this machine.
+fn start_control(
+    config: &NodeConfig,
+    socket: ControlSocket,
+    watch: Watch,
+    me: &Address<SupervisorMsg>,
+) -> Address<ControlMsg> {
+    let (address, orders) = mailbox();
+    let constants = Constants { membership: Arc::clone(&config.membership) };
+    let control = Control::new(socket, watch, constants, address.clone());
+    spawn(control, orders, me.clone(), SupervisorMsg::ControlEnded);
+    address
 }
 
 /// Starts the parts that make a leadership of the results of elections.
@@ -223,6 +257,15 @@ fn store_outcome(exit: Exit<(), StoreError>) -> Result<(), NodeError> {
         Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.into()),
         Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the store", message }),
+    }
+}
+
+fn control_outcome(exit: Exit<(), ConversationPanicked>) -> Result<(), NodeError> {
+    match exit {
+        Exit::Done(()) => Ok(()),
+        Exit::Failed(ConversationPanicked(message)) | Exit::Panicked(message) => {
+            Err(NodeError::Panicked { actor: "the control socket", message })
+        }
     }
 }
 

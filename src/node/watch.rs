@@ -70,6 +70,13 @@ impl Watch {
         self.until(|status| status.elected().is_some()).await
     }
 
+    /// How things stand now. What has led to that is told no more.
+    pub(super) async fn present(&mut self) -> Result<Status, Ended> {
+        let news = self.ask(None).await?;
+        self.known = news.known;
+        Ok(news.status)
+    }
+
     async fn ask(&self, beyond: Option<u64>) -> Result<News, Ended> {
         let (reply, mut answer) = mailbox();
         self.herald.send(HeraldMsg::Ask { beyond, reply }).await.map_err(|_| Ended)?;

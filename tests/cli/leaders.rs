@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Node, file, run, text};
 
 /// A vote file of voters 1 to `count`, and an empty place for their data, both of this name.
-fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
+pub(super) fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
     let free: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let members: Vec<_> = (1..=count)
         .zip(&free)
@@ -19,7 +19,7 @@ fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
     (votes, data)
 }
 
-fn start(id: u64, (votes, data): &(PathBuf, PathBuf)) -> Node {
+pub(super) fn start(id: u64, (votes, data): &(PathBuf, PathBuf)) -> Node {
     start_with(id, (votes, data), &[])
 }
 
@@ -34,11 +34,11 @@ fn epoch_of(event: &Value) -> i64 {
     event["epoch"].as_i64().unwrap()
 }
 
-fn leading(node: &mut Node) -> i64 {
+pub(super) fn leading(node: &mut Node) -> i64 {
     epoch_of(&node.until(|event| event["event"] == "leading"))
 }
 
-fn following(node: &mut Node, leader: u64) -> i64 {
+pub(super) fn following(node: &mut Node, leader: u64) -> i64 {
     epoch_of(&node.until(|event| event["event"] == "following" && event["leader"] == leader))
 }
 

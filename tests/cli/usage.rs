@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::{ballotbox, file, run, text, votes};
 
-const COMMANDS: [&str; 6] = ["elect", "simulate", "node", "probe", "check", "completions"];
+const COMMANDS: [&str; 7] =
+    ["elect", "simulate", "node", "status", "probe", "check", "completions"];
 
 /// The long options in the help of a command, in the order in which they stand there.
 fn options(help: &str) -> Vec<&str> {
@@ -40,6 +41,7 @@ fn options_are_listed_in_their_order() {
         listed("probe"),
         ["--config", "--deadline", "--every", "--json", "--watch", "--help"]
     );
+    assert_eq!(listed("status"), ["--data-dir", "--json", "--watch", "--help"]);
     let output = run(&["--help"]);
     let help = text(&output.stdout);
     let places = COMMANDS.map(|command| help.find(&format!("\n    {command} ")).unwrap());
@@ -52,6 +54,8 @@ fn a_misspelt_word_is_answered_with_the_right_one() {
         (&["elct", "x"][..], "'elect'"),
         (&["elect", "--deadlin", "30s", "x"], "--deadline"),
         (&["node", "--vote", "x"], "--votes"),
+        (&["statsu"], "'status'"),
+        (&["status", "--data-di", "x"], "--data-dir"),
         (&["completions", "bsh"], "'bash'"),
     ] {
         let output = run(args);

@@ -182,6 +182,7 @@ impl Shortage {
 #[cfg(test)]
 mod tests {
     use ballotbox::{Member, Round, network::DialError, node::ElectionStatus};
+    use ballotbox_actors::kit::clock;
     use ballotbox_core::links::{Generation, LinkId};
 
     use super::*;
@@ -210,7 +211,13 @@ mod tests {
             links: links.iter().map(|n| id(*n)).collect(),
             ..ElectionStatus::default()
         };
-        Status { me: id(1), sequence: 1, election: Arc::new(election), leadership: None }
+        Status {
+            me: id(1),
+            sequence: 1,
+            since: clock::now(),
+            election: Arc::new(election),
+            leadership: None,
+        }
     }
 
     fn network(event: NetworkEvent) -> Occurrence {

@@ -131,6 +131,7 @@ mod tests {
         network::{ConnectError, DialError, LookupError, NetworkEvent, RefusedBecause},
         node::{ElectionStatus, NodeEvent, NodeState},
     };
+    use ballotbox_actors::kit::clock;
     use ballotbox_core::links::{Generation, LinkId, Refusal};
 
     use super::{super::event::Line, *};
@@ -160,7 +161,13 @@ mod tests {
             links: BTreeSet::from([id(2), id(4)]),
             ..ElectionStatus::default()
         };
-        Status { me: id(1), sequence: 1, election: Arc::new(election), leadership: None }
+        Status {
+            me: id(1),
+            sequence: 1,
+            since: clock::now(),
+            election: Arc::new(election),
+            leadership: None,
+        }
     }
 
     fn news(missed: u64, events: Vec<Occurrence>) -> News {

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -14,11 +13,6 @@ use ballotbox::{
 use ballotbox_actors::kit::clock;
 use futures::{StreamExt, future::join_all};
 use serde::Serialize;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
-use signal_hook_async_std::Signals;
 
 use super::{
     Ensemble, ProbeArgs,
@@ -27,6 +21,7 @@ use super::{
 use crate::cli::{
     Failure,
     screen::{self, BOLD, FAINT},
+    watching,
 };
 
 /// A line with `--json`.
@@ -49,7 +44,7 @@ pub(super) fn run(
     args: &ProbeArgs,
     out: &mut dyn Write,
 ) -> Result<ProbeReport, Failure> {
-    let mut signals = signals().map_err(|error| Failure::Signals(error.into()))?;
+    let mut signals = watching::signals().map_err(|error| Failure::Signals(error.into()))?;
     block_on(async {
         let began = clock::now();
         let mut inquirers: Vec<_> = ensemble.targets.iter().cloned().map(Inquirer::new).collect();
@@ -85,18 +80,6 @@ pub(super) fn run(
             }
         }
     })
-}
-
-/// The first signal ends the watch; the second one the process, though our output may take nothing.
-fn signals() -> io::Result<Signals> {
-    let wanted = [SIGINT, SIGTERM];
-    let signals = Signals::new(wanted)?;
-    let was_asked = Arc::new(AtomicBool::new(false));
-    for signal in wanted {
-        flag::register_conditional_default(signal, Arc::clone(&was_asked))?;
-        flag::register(signal, Arc::clone(&was_asked))?;
-    }
-    Ok(signals)
 }
 
 fn say_server(

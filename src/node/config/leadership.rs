@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_actors::kit::{Address, Exit, mailbox, spawn};
+use ballotbox_actors::kit::{Address, Exit, mailbox, off_thread, spawn};
 use ballotbox_core::{
     UntrustedText,
     leadership::{DirectoryId, EnsembleId, Identity, LeadershipTiming, Record},
@@ -17,6 +17,7 @@ use super::NodeConfig;
 use crate::{
     Epoch,
     node::{
+        control::ControlSocket,
         memory_disk::{Contents, MemoryDisk, MemoryStore},
         store::{
             self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, RealFiles, Seed,
@@ -74,7 +75,13 @@ impl LeadershipConfig {
             Keep::InMemory(disk) => {
                 let contents = disk.open().await.unwrap_or_default();
                 let directory = Directory::InMemory(disk.clone());
-                return Ok(Kept { directory, contents, path: None, remarks: Vec::new() });
+                return Ok(Kept {
+                    directory,
+                    contents,
+                    path: None,
+                    remarks: Vec::new(),
+                    control: None,
+                });
             }
             Keep::InDirectory(path) => (path.clone(), Layout::Plain),
             Keep::InZooKeepersDirectory(path) => (path.clone(), Layout::ZooKeeper),
@@ -87,9 +94,11 @@ impl LeadershipConfig {
             let (path, accepted) = (path.clone(), record.accepted);
             remarks.push(StoreRemark::HasPast { path, accepted });
         }
+        let control = listen(directory.files().path(layout.own())).await;
+        let control = control.map_err(|remark| remarks.push(remark)).ok();
         let contents = Contents { directory: number, incarnation, record };
         let directory = Directory::OnDisk(Box::new(directory));
-        Ok(Kept { directory, contents, path: Some(path), remarks })
+        Ok(Kept { directory, contents, path: Some(path), remarks, control })
     }
 
     /// Who the node is at the quorum port.
@@ -106,6 +115,13 @@ impl LeadershipConfig {
     }
 }
 
+/// Listens at the control socket in this folder.
+async fn listen(folder: PathBuf) -> Result<ControlSocket, StoreRemark> {
+    let path = UntrustedText::path(&folder.join("control"));
+    let bound = off_thread(move || ControlSocket::bind(&folder)).await;
+    bound.map_err(|error| StoreRemark::NoControl { path, error: UntrustedText::new(error) })
+}
+
 /// A number that nobody else draws: its source is the operating system's.
 fn drawn() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -120,6 +136,8 @@ pub(in crate::node) struct Kept {
     pub(in crate::node) path: Option<UntrustedText>,
     /// What is to be said about that.
     pub(in crate::node) remarks: Vec<StoreRemark>,
+    /// Where its node is asked, if it can be.
+    pub(in crate::node) control: Option<ControlSocket>,
 }
 
 #[derive(Debug)]

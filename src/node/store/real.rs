@@ -55,7 +55,7 @@ impl RealFiles {
     }
 
     /// The path of one of its folders.
-    pub(super) fn path(&self, folder: &str) -> PathBuf {
+    pub(crate) fn path(&self, folder: &str) -> PathBuf {
         join(&self.root, folder)
     }
 }

@@ -37,6 +37,9 @@ pub enum StoreRemark {
         "{path} has accepted epoch {accepted} already, so --new-ensemble changes nothing: it is only for new directories"
     )]
     HasPast { path: UntrustedText, accepted: Epoch },
+    /// Its node cannot be asked.
+    #[error("cannot listen at {path}: {error}; `ballotbox status` does not reach this node")]
+    NoControl { path: UntrustedText, error: UntrustedText },
 }
 
 impl StoreRemark {

@@ -1,0 +1,188 @@
+//! [`Control`]: answers those who ask this node, at a Unix socket in its data directory.
+//!
+//! ```text
+//!   {"request":"status"}                     ►
+//!                                            ◄  {"id":1,"role":"voter","state":"following", …}
+//!   {"request":"status","seen":7}            ►  answered when `seq` is no longer 7, or after 10 s
+//!   anything else                            ►
+//!                                            ◄  {"error":"…"}, and the end of the connection
+//! ```
+//!
+//! One line a request, one line an answer. Only the user that the node runs as may connect. Whatever that user's programs do
+//! here, the node goes on: it is the herald that is asked, and everything is limited below.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `socket` | [`ControlSocket`]: the socket file, and how to reach it at a path of any length |
+//! | `conversation` | one connection |
+//! | `request` | what can be asked |
+//! | `report` | [`StatusReport`]: the answer |
+//! | `ask` | [`ask_status()`]: the other end, for the command line |
+
+mod ask;
+mod conversation;
+mod report;
+mod request;
+mod socket;
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+use async_io::Async;
+use ballotbox_actors::kit::{
+    Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now,
+};
+use ballotbox_core::{RateLimit, UntrustedText};
+
+use self::conversation::Conversation;
+pub use self::{
+    ask::{ControlError, ask_status},
+    report::{Disk, LeaderReport, Promised, StatusReport, VoterReport},
+};
+pub(super) use self::{report::Constants, socket::ControlSocket};
+use super::Watch;
+
+/// At most this many are answered at a time. The one that has been connected longest makes room.
+pub(super) const CONVERSATIONS_MAX: usize = 16;
+
+/// At most this many connections are accepted in any period of this length.
+const ACCEPTED_MAX: (usize, Duration) = (64, Duration::from_millis(64));
+
+/// After a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a [`Control`] can be told.
+#[derive(Debug)]
+pub(super) enum ControlMsg {
+    /// By its parent.
+    Stop,
+    /// By its children.
+    ConversationEnded { number: u64, exit: Exit<(), Infallible> },
+}
+
+/// Owns the control socket of one node.
+#[derive(Debug)]
+pub(super) struct Control {
+    socket: ControlSocket,
+    watch: Watch,
+    constants: Constants,
+    myself: Address<ControlMsg>,
+    started: Instant,
+    accepted: RateLimit,
+    /// The oldest first. Dropping an address ends the conversation.
+    conversations: BTreeMap<u64, Address<Infallible>>,
+    /// How many have begun.
+    begun: u64,
+    /// How many have not ended.
+    running: usize,
+}
+
+/// A conversation has a bug; this is what the panic said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct ConversationPanicked(pub(super) UntrustedText);
+
+impl Control {
+    pub(super) fn new(
+        socket: ControlSocket,
+        watch: Watch,
+        constants: Constants,
+        myself: Address<ControlMsg>,
+    ) -> Self {
+        Self {
+            socket,
+            watch,
+            constants,
+            myself,
+            started: clock::now(),
+            accepted: RateLimit::new(ACCEPTED_MAX.0, ACCEPTED_MAX.1),
+            conversations: BTreeMap::new(),
+            begun: 0,
+            running: 0,
+        }
+    }
+}
+
+impl Actor for Control {
+    type Msg = ControlMsg;
+    type Output = ();
+    type Error = ConversationPanicked;
+
+    async fn run(mut self, mut mailbox: Mailbox<ControlMsg>) -> Result<(), ConversationPanicked> {
+        loop {
+            // Those that were ended to make room are waited for: so there is never more than one too many.
+            let told = if self.running > CONVERSATIONS_MAX {
+                mailbox.next().await
+            } else {
+                match mailbox.race(self.accept()).await {
+                    Raced::Woken(told) => told,
+                    Raced::Done(stream) => {
+                        self.begin(stream);
+                        yield_now().await;
+                        continue;
+                    }
+                }
+            };
+            match told {
+                Some(ControlMsg::ConversationEnded { number, exit }) => self.ended(number, exit)?,
+                Some(ControlMsg::Stop) | None => break,
+            }
+        }
+        self.conversations.clear();
+        while self.running > 0 {
+            match mailbox.next().await {
+                Some(ControlMsg::ConversationEnded { number, exit }) => self.ended(number, exit)?,
+                Some(ControlMsg::Stop) => {}
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Control {
+    async fn accept(&mut self) -> Async<UnixStream> {
+        loop {
+            while !self.accepted.admit(clock::now() - self.started) {
+                clock::sleep_until(self.started + self.accepted.next_admitted()).await;
+            }
+            match self.socket.accept().await {
+                Ok(stream) => return stream,
+                // We have no descriptor left, or the other end has gone.
+                Err(_) => clock::sleep_until(clock::now() + PAUSE).await,
+            }
+        }
+    }
+
+    fn begin(&mut self, stream: Async<UnixStream>) {
+        if self.conversations.len() >= CONVERSATIONS_MAX {
+            self.conversations.pop_first();
+        }
+        self.begun += 1;
+        self.running += 1;
+        let number = self.begun;
+        let (address, mailbox) = mailbox();
+        let conversation = Conversation::new(stream, self.watch.clone(), self.constants.clone());
+        let report = move |exit| ControlMsg::ConversationEnded { number, exit };
+        spawn(conversation, mailbox, self.myself.clone(), report);
+        self.conversations.insert(number, address);
+    }
+
+    fn ended(
+        &mut self,
+        number: u64,
+        exit: Exit<(), Infallible>,
+    ) -> Result<(), ConversationPanicked> {
+        self.running -= 1;
+        self.conversations.remove(&number);
+        match exit {
+            Exit::Done(()) => Ok(()),
+            Exit::Failed(never) => match never {},
+            Exit::Panicked(message) => Err(ConversationPanicked(message)),
+        }
+    }
+}

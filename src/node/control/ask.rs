@@ -1,0 +1,159 @@
+//! [`ask_status()`]: asks the node that runs in a directory.
+
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use async_io::Async;
+use ballotbox_actors::kit::clock;
+use ballotbox_core::UntrustedText;
+use futures::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    report::StatusReport,
+    request::{Refusal, Request, line},
+    socket::{NAME, Nearby},
+};
+
+/// A node answers at once; who has seen the status already is answered within 10 s.
+const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));
+
+/// Where there is no room, tries again after this.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// At most this many bytes of an answer.
+const ANSWER_MAX: usize = 1 << 20;
+
+/// Where a data directory has the socket: in itself, or as the `dataDir` of a zoo.cfg.
+const FOLDERS: [&str; 2] = ["", "ballotbox"];
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant says what its fields are")]
+pub enum ControlError {
+    /// There is no such directory.
+    #[error(
+        "there is no directory {path}: expected the --data-dir of a node that runs (ballotbox-data/ID where it was started, \
+         unless it was given), or the dataDir of its zoo.cfg"
+    )]
+    NoDirectory { path: UntrustedText },
+    /// There is no socket in it.
+    #[error(
+        "no node runs in {path}: there is no socket `control`. A node that was told to keep nothing, or holds elections alone, \
+         has none"
+    )]
+    NobodyRuns { path: UntrustedText },
+    /// Nobody listens at the socket.
+    #[error("no node runs in {path} any more")]
+    HasEnded { path: UntrustedText },
+    /// It may not be used.
+    #[error("{path} may be used only by the user that the node runs as: {error}")]
+    NotAllowed { path: UntrustedText, error: UntrustedText },
+    /// The node does not answer in time.
+    #[error("the node in {path} does not answer within {within:?}")]
+    Silent {
+        path: UntrustedText,
+        /// How long was waited.
+        within: Duration,
+    },
+    /// It has hung up.
+    #[error("the node in {path} has closed the connection without an answer")]
+    Closed { path: UntrustedText },
+    /// It says something else.
+    #[error("the node in {path} answers: {answer}")]
+    Answers { path: UntrustedText, answer: UntrustedText },
+    /// The system has failed.
+    #[error("cannot reach the node in {path}: {error}")]
+    Io { path: UntrustedText, error: UntrustedText },
+}
+
+/// Asks the node that runs in this data directory how things stand. With the `seq` of a report that was seen, the answer comes as soon
+/// as there is another one, or within ten seconds.
+///
+/// # Errors
+///
+/// [`ControlError`], when no node answers.
+pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusReport, ControlError> {
+    let path = UntrustedText::path(directory);
+    let folder = folder(directory)?;
+    let within = if seen.is_some() { ANSWER.1 } else { ANSWER.0 };
+    let request = Request::Status { seen };
+    let asked = ask(&folder, &request, clock::now() + within);
+    let answer = match clock::within(within, asked).await {
+        Ok(answer) => answer.map_err(|error| failure(path.clone(), &error))?,
+        Err(clock::Late(within)) => return Err(ControlError::Silent { path, within }),
+    };
+    if !answer.ends_with(b"\n") {
+        return Err(ControlError::Closed { path });
+    }
+    serde_json::from_slice(&answer).map_err(|error| {
+        let refusal = serde_json::from_slice::<Refusal>(&answer);
+        let text = refusal.map_or_else(|_| error.to_string(), |refusal| refusal.error);
+        ControlError::Answers { path, answer: UntrustedText::new(text) }
+    })
+}
+
+fn folder(directory: &Path) -> Result<PathBuf, ControlError> {
+    let path = UntrustedText::path(directory);
+    let mut candidates = FOLDERS.iter().map(|name| directory.join(name));
+    if let Some(found) = candidates.find(|folder| folder.join(NAME).symlink_metadata().is_ok()) {
+        return Ok(found);
+    }
+    match directory.read_dir() {
+        Ok(_) => Err(ControlError::NobodyRuns { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(ControlError::NoDirectory { path })
+        }
+        Err(error) => Err(failure(path, &error)),
+    }
+}
+
+fn failure(path: UntrustedText, error: &io::Error) -> ControlError {
+    let kind = error.kind();
+    if kind == io::ErrorKind::ConnectionRefused {
+        ControlError::HasEnded { path }
+    } else if [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe].contains(&kind) {
+        ControlError::Closed { path }
+    } else if kind == io::ErrorKind::NotFound {
+        ControlError::NobodyRuns { path }
+    } else if kind == io::ErrorKind::PermissionDenied {
+        ControlError::NotAllowed { path, error: UntrustedText::new(error) }
+    } else {
+        ControlError::Io { path, error: UntrustedText::new(error) }
+    }
+}
+
+async fn ask(folder: &Path, request: &Request, until: Instant) -> io::Result<Vec<u8>> {
+    let mut stream = connect(folder, until).await?;
+    stream.write_all(&line(request)).await?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(b"\n") && answer.len() < ANSWER_MAX {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count => answer.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(answer)
+}
+
+async fn connect(folder: &Path, until: Instant) -> io::Result<Async<UnixStream>> {
+    let nearby = Nearby::of(folder)?;
+    let address = nearby.address()?;
+    loop {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address) {
+            Ok(()) => return Async::new(UnixStream::from(socket)),
+            // Too many wait there already.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock::now() < until => {
+                clock::sleep_until(clock::now() + PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

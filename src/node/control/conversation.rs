@@ -1,0 +1,147 @@
+//! [`Conversation`]: one connection to the control socket.
+
+use std::{convert::Infallible, io, os::unix::net::UnixStream, pin::pin, time::Duration};
+
+use async_io::Async;
+use ballotbox_actors::kit::{Actor, Mailbox, clock};
+use ballotbox_core::RateLimit;
+use futures::{
+    AsyncReadExt, AsyncWriteExt,
+    future::{Either, select},
+};
+
+use super::{
+    report::{Constants, StatusReport},
+    request::{LINE_MAX, Refusal, Request, line},
+};
+use crate::node::Watch;
+
+/// For a whole request, and for an answer to be taken.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Who waits for another status gets the same one after this.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// What changes without an event is seen after this.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// At most this many answers in any period of this length.
+const ANSWERS_MAX: (usize, Duration) = (16, Duration::from_millis(100));
+
+/// Reads requests and answers them, one after another.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    stream: Async<UnixStream>,
+    watch: Watch,
+    constants: Constants,
+    /// What was read and not yet looked at; at most a line.
+    read: Vec<u8>,
+}
+
+/// Why a conversation ends.
+#[derive(Debug)]
+enum End {
+    /// The other end has gone, or the node has ended.
+    Gone,
+    /// This is to be said first.
+    Refused(Refusal),
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+impl Conversation {
+    pub(super) const fn new(stream: Async<UnixStream>, watch: Watch, constants: Constants) -> Self {
+        Self { stream, watch, constants, read: Vec::new() }
+    }
+}
+
+impl Actor for Conversation {
+    type Msg = Infallible;
+    type Output = ();
+    type Error = Infallible;
+
+    async fn run(mut self, mut mailbox: Mailbox<Infallible>) -> Result<(), Infallible> {
+        mailbox.race(self.converse()).await;
+        Ok(())
+    }
+}
+
+impl Conversation {
+    async fn converse(&mut self) {
+        let began = clock::now();
+        let mut answers = RateLimit::new(ANSWERS_MAX.0, ANSWERS_MAX.1);
+        loop {
+            while !answers.admit(clock::now() - began) {
+                clock::sleep_until(began + answers.next_admitted()).await;
+            }
+            match self.answer_one().await {
+                Ok(()) => {}
+                Err(End::Gone) => return,
+                Err(End::Refused(refusal)) => {
+                    let _ = self.write(&line(&refusal)).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn answer_one(&mut self) -> Result<(), End> {
+        let late = |_| End::Refused(Refusal::new(format!("no whole line within {DEADLINE:?}")));
+        let request = clock::within(DEADLINE, self.read_line()).await.map_err(late)??;
+        match Request::parse(&request).map_err(End::Refused)? {
+            Request::Status { seen } => {
+                let report = self.status(seen).await?;
+                self.write(&line(&report)).await
+            }
+        }
+    }
+
+    async fn read_line(&mut self) -> Result<Vec<u8>, End> {
+        let mut buffer = [0; LINE_MAX];
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let line = self.read.drain(..=end).take(end).collect();
+                return Ok(line);
+            }
+            let room = LINE_MAX - self.read.len();
+            if room == 0 {
+                let text = format!("a line of more than {LINE_MAX} bytes: expected a request");
+                return Err(End::Refused(Refusal::new(text)));
+            }
+            match self.stream.read(&mut buffer[..room]).await? {
+                0 => return Err(End::Gone),
+                count => self.read.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
+        match clock::within(DEADLINE, self.stream.write_all(bytes)).await {
+            Ok(written) => Ok(written?),
+            Err(clock::Late(_)) => Err(End::Gone),
+        }
+    }
+
+    /// The status as soon as it is not the one that was seen. A further request, or the end of the connection, ends the wait.
+    async fn status(&mut self, seen: Option<u64>) -> Result<StatusReport, End> {
+        let mut until = clock::now() + WAIT;
+        loop {
+            let status = self.watch.present().await.map_err(|_| End::Gone)?;
+            let now = clock::now();
+            if seen != Some(status.sequence) || now >= until || !self.read.is_empty() {
+                return Ok(StatusReport::new(&status, &self.constants, now));
+            }
+            let wait = LOOK_EVERY.min(until - now);
+            let news = pin!(clock::within(wait, self.watch.news()));
+            let more = pin!(self.stream.readable());
+            if let Either::Right((ready, _)) = select(news, more).await {
+                ready?;
+                until = clock::now();
+            }
+        }
+    }
+}

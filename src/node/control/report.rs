@@ -1,0 +1,173 @@
+//! [`StatusReport`]: how things stand with a node, as it tells other processes.
+
+use std::{sync::Arc, time::Instant};
+
+use ballotbox_core::{ServerId, UntrustedText, membership::Role};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Membership,
+    node::{LeadershipStatus, NodeState, Status},
+};
+
+/// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// Its id.
+    pub id: u64,
+    /// `voter` or `observer`.
+    pub role: String,
+    /// `starting`, `looking`, `leading`, `retiring`, `following` or `observing`. To lead and to follow means: in an established epoch.
+    pub state: String,
+    /// Another number whenever something has changed.
+    pub seq: u64,
+    /// For how many milliseconds it has been in this state, under this leader.
+    pub since_ms: u64,
+    /// Who leads.
+    pub leader: Option<LeaderReport>,
+    /// Whether this node leads.
+    pub leading: bool,
+    /// Whether it leads, and has begun to give that up.
+    pub retiring: bool,
+    /// Who was elected, whether or not that one leads yet.
+    pub elected: Option<u64>,
+    /// The round of the present or the last election.
+    pub round: i64,
+    /// The epochs it has given its word for.
+    pub epoch: Option<Promised>,
+    /// Whether its data directory counts. If not, the others have not yet recorded it.
+    pub recorded: Option<bool>,
+    /// Whether a real server was met: then this node does not lead, and as a voter follows no epoch.
+    pub beside_real_server: bool,
+    /// There is no lease yet.
+    #[serde(skip_deserializing)]
+    lease: (),
+    /// There are no promises to a leader yet.
+    #[serde(skip_deserializing)]
+    promise: (),
+    /// There is no work that a node starts yet.
+    #[serde(skip_deserializing)]
+    work: (),
+    /// All voters, and whether there is a link to them.
+    pub voters: Vec<VoterReport>,
+    /// What its epochs are kept in.
+    pub disk: Option<Disk>,
+    /// The version of ballotbox that it runs.
+    pub version: String,
+}
+
+/// Who leads.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LeaderReport {
+    /// Its id.
+    pub id: u64,
+    /// The number to give to what must not be written by two.
+    pub token: u64,
+    /// In which epoch.
+    pub epoch: i64,
+}
+
+/// The epochs that a node has given its word for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Promised {
+    /// The newest one that it has promised to.
+    pub accepted: i64,
+    /// The newest one that it has led or followed in.
+    pub current: i64,
+}
+
+/// A voter, as a node sees it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VoterReport {
+    /// Its id.
+    pub id: u64,
+    /// Whether there is a link to it; null for the node itself.
+    pub link: Option<bool>,
+}
+
+/// What the epochs of a node are kept in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Disk {
+    /// `ok` or `failing`.
+    pub state: String,
+    /// Why it fails, if it does.
+    pub error: Option<String>,
+    /// Where it is; null in memory.
+    pub directory: Option<String>,
+}
+
+/// What does not change while a node runs.
+#[derive(Clone, Debug)]
+pub(in crate::node) struct Constants {
+    pub(in crate::node) membership: Arc<Membership>,
+}
+
+impl Constants {
+    fn role(&self, id: ServerId) -> Role {
+        self.membership.get(id).map_or(Role::Observer, |member| member.role)
+    }
+}
+
+impl StatusReport {
+    pub(super) fn new(status: &Status, constants: &Constants, now: Instant) -> Self {
+        let me = status.me;
+        let leadership = status.leadership.as_deref();
+        let role = constants.role(me);
+        let since = now.saturating_duration_since(status.since);
+        let voter = |id: ServerId| VoterReport {
+            id: id.number(),
+            link: (id != me).then(|| status.election.links.contains(&id)),
+        };
+        Self {
+            id: me.number(),
+            role: role.word().to_owned(),
+            state: state(status, role).to_owned(),
+            seq: status.sequence,
+            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            leader: status.leader().map(|(leader, epoch)| LeaderReport {
+                id: leader.number(),
+                token: epoch.0.cast_unsigned(),
+                epoch: epoch.0,
+            }),
+            leading: status.leader().is_some_and(|(leader, _)| leader == me),
+            retiring: leadership.is_some_and(|leadership| leadership.retiring),
+            elected: status.elected().map(ServerId::number),
+            round: status.election.round.0,
+            epoch: leadership.map(|leadership| Promised {
+                accepted: leadership.accepted.0,
+                current: leadership.record.current.0,
+            }),
+            recorded: leadership.map(|leadership| leadership.record.recorded),
+            beside_real_server: leadership.is_some_and(|of| of.beside_real_server),
+            lease: (),
+            promise: (),
+            work: (),
+            voters: constants.membership.ensemble().voters().map(voter).collect(),
+            disk: leadership.map(Disk::new),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+impl Disk {
+    fn new(leadership: &LeadershipStatus) -> Self {
+        let state = if leadership.disk.is_some() { "failing" } else { "ok" };
+        Self {
+            state: state.to_owned(),
+            error: leadership.disk.as_ref().map(UntrustedText::to_string),
+            directory: leadership.directory.as_ref().map(UntrustedText::to_string),
+        }
+    }
+}
+
+fn state(status: &Status, role: Role) -> &'static str {
+    let leadership = status.leadership.as_deref();
+    match (status.state(), status.leader(), role) {
+        _ if leadership.is_some_and(|leadership| leadership.retiring) => "retiring",
+        (_, Some((leader, _)), _) if leader == status.me => "leading",
+        (_, Some(_), Role::Voter) => "following",
+        (_, Some(_), Role::Observer) => "observing",
+        (NodeState::Starting, None, _) => "starting",
+        (NodeState::Looking | NodeState::Decided(_), None, _) => "looking",
+    }
+}

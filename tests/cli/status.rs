@@ -1,0 +1,363 @@
+//! `ballotbox status`, and the control socket of a node, well and badly used.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Node, PATIENCE, ballotbox, file,
+    leaders::{ensemble, following, leading, start},
+    run, text,
+};
+
+fn status(data: &Path, more: &[&str]) -> Output {
+    run(&[&["status", "--data-dir", data.to_str().unwrap()], more].concat())
+}
+
+fn report(data: &Path) -> Value {
+    let output = status(data, &["--json"]);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A node that is its whole ensemble, leads, and has its data in the second.
+fn alone(name: &str) -> (Node, PathBuf) {
+    let place = ensemble(name, 1);
+    let mut node = start(1, &place);
+    leading(&mut node);
+    (node, place.1.join("1"))
+}
+
+/// A connection to the control socket, for a test that speaks itself.
+struct Caller(BufReader<UnixStream>);
+
+impl Caller {
+    fn new(data: &Path) -> Self {
+        let stream = UnixStream::connect(data.join("control")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        // The node may have hung up already.
+        let _ = self.0.get_mut().write_all(bytes);
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        match self.0.read(&mut [0]) {
+            Ok(0) => true,
+            Ok(_) => false,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+#[test]
+fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
+    let place = ensemble("status", 2);
+    let mut first = start(1, &place);
+    first.until(|event| event["event"] == "listening");
+    let (one, two) = (place.1.join("1"), place.1.join("2"));
+    let looking = status(&one, &["--json"]);
+    assert_eq!(looking.status.code(), Some(1), "{}", text(&looking.stderr));
+    let looking: Value = serde_json::from_slice(&looking.stdout).unwrap();
+    assert_eq!((&looking["state"], &looking["leader"]), (&json!("looking"), &Value::Null));
+    let mut second = start(2, &place);
+    let epoch = leading(&mut second);
+    following(&mut first, 2);
+
+    let mut said = report(&one);
+    assert!(said["since_ms"].is_u64() && said["seq"].is_u64(), "{said}");
+    for time in ["since_ms", "seq"] {
+        said[time] = json!(0);
+    }
+    let directory = fs::canonicalize(&one).unwrap();
+    let expected = json!({
+        "id": 1, "role": "voter", "state": "following", "seq": 0, "since_ms": 0,
+        "leader": { "id": 2, "token": epoch, "epoch": epoch }, "leading": false, "retiring": false,
+        "elected": 2, "round": said["round"].as_i64().unwrap(),
+        "epoch": { "accepted": epoch, "current": epoch }, "recorded": true,
+        "beside_real_server": false, "lease": null, "promise": null, "work": null,
+        "voters": [{ "id": 1, "link": null }, { "id": 2, "link": true }],
+        "disk": { "state": "ok", "error": null, "directory": directory },
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    assert_eq!(said, expected);
+    let leads = report(&two);
+    assert_eq!((&leads["state"], &leads["leading"]), (&json!("leading"), &json!(true)));
+    assert_eq!(leads["leader"], expected["leader"]);
+
+    let told = status(&one, &[]);
+    assert_eq!(told.status.code(), Some(0));
+    for part in ["node      1 (voter)", &format!("following 2 in epoch {epoch} for "), "    2  up"]
+    {
+        assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
+    }
+    assert!(text(&told.stdout).lines().all(|line| !line.ends_with(' ')));
+}
+
+#[test]
+fn where_nobody_runs_it_says_so_and_what_was_expected() {
+    let place = ensemble("nobody", 1);
+    for (data, part) in [
+        (PathBuf::from("/no/such/directory"), "there is no directory /no/such/directory"),
+        (place.0.parent().unwrap().join("nobody.empty"), "no node runs in"),
+    ] {
+        if part.starts_with("no node") {
+            fs::create_dir_all(&data).unwrap();
+        }
+        let output = status(&data, &[]);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(output.stdout.is_empty());
+        let told = text(&output.stderr);
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.starts_with("ballotbox: ") && told.contains(part), "{told}");
+    }
+    assert_eq!(run(&["status"]).status.code(), Some(2));
+    assert_eq!(run(&["status", "--data-dir", "x", "--jsn"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_socket_is_for_its_user_goes_with_the_node_and_that_of_a_dead_one_is_replaced() {
+    let place = ensemble("socket", 1);
+    let data = place.1.join("1");
+    let socket = data.join("control");
+    let mut killed = start(1, &place);
+    leading(&mut killed);
+    let there = fs::symlink_metadata(&socket).unwrap();
+    assert!(there.file_type().is_socket());
+    assert_eq!(there.permissions().mode() & 0o777, 0o600);
+    drop(killed);
+    assert!(socket.exists(), "nobody removes it for a process that was killed");
+    let output = status(&data, &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("any more"), "{}", text(&output.stderr));
+
+    let mut next = start(1, &place);
+    leading(&mut next);
+    assert_eq!(report(&data)["state"], "leading");
+    assert_eq!(next.end("-TERM"), Some(0));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn what_is_no_socket_stays_and_the_node_runs_without_one() {
+    let place = ensemble("no-socket", 1);
+    let data = place.1.join("1");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("control"), "mine").unwrap();
+    let mut node = start(1, &place);
+    let told = node.until(|event| event["event"] == "warning");
+    assert!(told["text"].as_str().unwrap().contains("is no socket"), "{told}");
+    leading(&mut node);
+    assert_eq!(node.end("-TERM"), Some(0));
+    assert_eq!(fs::read_to_string(data.join("control")).unwrap(), "mine");
+}
+
+#[test]
+fn a_path_may_be_longer_than_an_address_of_a_socket() {
+    let place = ensemble("long-path", 1);
+    let long = place.1.join("x".repeat(120));
+    let mut node = start(1, &(place.0, long.clone()));
+    leading(&mut node);
+    assert_eq!(report(&long.join("1"))["state"], "leading");
+    assert_eq!(node.end("-TERM"), Some(0));
+    assert!(!long.join("1/control").exists());
+}
+
+#[test]
+fn a_zoo_cfg_has_it_beside_the_epochs() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let data = file("status-zoo.cfg", "").with_extension("data");
+    let _ = fs::remove_dir_all(&data);
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("myid"), "1").unwrap();
+    let shown = data.to_str().unwrap();
+    let other = port.checked_sub(1).unwrap();
+    let config = file(
+        "status-zoo.cfg",
+        &format!(
+            "dataDir={shown}\ntickTime=100\ninitLimit=20\nsyncLimit=20\nstandaloneEnabled=false\n\
+             server.1=127.0.0.1:{port}:{other};127.0.0.1:2181\n"
+        ),
+    );
+    let mut child = ballotbox(&["node", "--json", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let leads = lines.any(|line| line.unwrap().contains("\"event\":\"leading\""));
+    let said = leads.then(|| report(&data));
+    let there = data.join("ballotbox/control").exists();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(there);
+    assert_eq!(said.unwrap()["state"], "leading");
+}
+
+#[test]
+fn garbage_and_unknown_requests_are_answered_with_an_error_and_the_end() {
+    let (node, data) = alone("garbage");
+    let long = [b'x'; 5000];
+    for said in [
+        &b"\n"[..],
+        b"status\n",
+        b"{\"request\":\"resign-all\"}\n",
+        b"{\"request\":\"status\",\"more\":1}\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"\xff\xfe\x00\n",
+        &long,
+    ] {
+        let mut caller = Caller::new(&data);
+        caller.say(said);
+        let answer = caller.hear();
+        assert!(answer["error"].as_str().unwrap().contains("expected"), "{answer}");
+        assert!(caller.has_ended(), "{answer}");
+    }
+    let mut silent = Caller::new(&data);
+    silent.say(b"{\"request\":");
+    assert!(silent.hear()["error"].as_str().unwrap().contains("within 1s"));
+    assert!(silent.has_ended());
+    assert_eq!(node.end("-TERM"), Some(0));
+}
+
+#[test]
+fn one_connection_takes_many_requests_and_waits_for_what_was_not_seen() {
+    let (node, data) = alone("many");
+    let mut caller = Caller::new(&data);
+    for _ in 0..3 {
+        caller.say(b"{\"request\":\"status\"}\n");
+        assert_eq!(caller.hear()["state"], "leading");
+    }
+    // Two at once: neither is lost.
+    caller.say(b"{\"request\":\"status\"}\n{\"request\":\"status\"}\n");
+    let seen = [caller.hear(), caller.hear()].map(|answer| answer["seq"].as_u64().unwrap());
+    assert_eq!(seen[0], seen[1]);
+    // Whoever waits is answered at once when there is more to do.
+    caller.say(format!("{{\"request\":\"status\",\"seen\":{}}}\n", seen[0]).as_bytes());
+    caller.say(b"{\"request\":\"status\"}\n");
+    assert_eq!([caller.hear(), caller.hear()].map(|answer| answer["seq"].clone()), seen);
+    assert_eq!(node.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_crowd_that_floods_is_silent_or_does_not_read_holds_nobody_up() {
+    let place = ensemble("crowd", 2);
+    let mut first = start(1, &place);
+    let mut second = start(2, &place);
+    leading(&mut second);
+    let epoch = following(&mut first, 2);
+    let data = place.1.join("2");
+    let socket = data.join("control");
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", second.child.id())).unwrap().count();
+    let before = descriptors();
+    let mut crowd = Vec::new();
+    for number in 0..1000 {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        match number % 4 {
+            0 => {}
+            1 => stream.write_all(b"{\"request\"").unwrap_or(()),
+            2 => stream.write_all(&[b'x'; 900]).unwrap_or(()),
+            // Asks as much as there is room for, and never reads.
+            _ => {
+                stream.set_nonblocking(true).unwrap();
+                while stream.write(b"{\"request\":\"status\"}\n").is_ok() {}
+            }
+        }
+        assert!(descriptors() <= before + 20, "{number}");
+        crowd.push(stream);
+        if number % 100 == 0 {
+            assert_eq!(report(&data)["leader"]["epoch"], epoch);
+        }
+    }
+    assert_eq!(report(&data)["leader"]["epoch"], epoch, "it has led all the time");
+    drop(crowd);
+    // The leader ends while others are connected.
+    let _silent = Caller::new(&data);
+    assert_eq!(second.end("-TERM"), Some(0));
+    let lost = first.until(|event| event["event"] == "lost");
+    assert_eq!((&lost["cause"], &lost["epoch"]), (&json!("leader-lost"), &json!(epoch)));
+}
+
+#[test]
+fn a_watch_tells_each_change_and_ends_with_the_node() {
+    let place = ensemble("watched", 2);
+    let mut first = start(1, &place);
+    first.until(|event| event["event"] == "listening");
+    let data = place.1.join("1");
+    let mut watch = ballotbox(&["status", "--watch", "--json", "--data-dir"])
+        .arg(&data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut reports = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert_eq!(reports.next().unwrap()["leader"], Value::Null);
+    let mut second = start(2, &place);
+    let epoch = leading(&mut second);
+    let led = reports.find(|report| report["state"] == "following").unwrap();
+    assert_eq!(led["leader"]["epoch"], epoch);
+    assert_eq!(second.end("-TERM"), Some(0));
+    assert!(
+        reports.any(|report| report["state"] == "looking" && report["voters"][1]["link"] == false)
+    );
+    assert_eq!(first.end("-TERM"), Some(0));
+    assert_eq!(reports.next(), None);
+    let output = watch.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("any more"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_watch_that_is_interrupted_says_whether_somebody_leads() {
+    let (node, data) = alone("interrupted");
+    let mut watch = ballotbox(&["status", "--watch", "--data-dir"])
+        .arg(&data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(watch.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("1 leading in epoch 1; 1 accepted, 1 current, recorded;"), "{line}");
+    let pid = watch.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    assert_eq!(node.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_socket_of_something_else_is_told_as_such() {
+    let data = file("other-socket", "").with_extension("data");
+    let _ = fs::remove_dir_all(&data);
+    fs::create_dir_all(&data).unwrap();
+    let listener = UnixListener::bind(data.join("control")).unwrap();
+    let other = std::thread::spawn(move || {
+        for answer in ["{\"error\":\"a later \\u001b version\"}\n", "\n", "half"] {
+            let mut stream = listener.accept().unwrap().0;
+            let _ = stream.read(&mut [0; 100]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    for part in ["answers: a later \\u{1b} version", "answers: ", "without an answer"] {
+        let output = status(&data, &[]);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
+    other.join().unwrap();
+}
