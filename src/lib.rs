@@ -1,8 +1,62 @@
 //! Leader election among a handful of processes, with nothing else to run.
 //!
-//! ballotbox is ZooKeeper's election network and algorithm, redone: [`Node::start`] makes a process take part in the
-//! elections of an [`Ensemble`], wire compatible with real ZooKeeper servers, and [`Node::watch`] says what has come of
-//! them.
+//! [`Node::start`] makes a process one member of an ensemble. [`Node::lead`] waits until this member leads, and gives a
+//! [`Leadership`](node::Leadership): whoever holds it does what only one may do.
+//!
+//! ```
+//! # use std::net::TcpListener;
+//! use ballotbox::{Node, NodeConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async_std::task::block_on(async {
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let members = [format!("1={}", listener.local_addr()?)];
+//! # let directory = std::env::temp_dir().join(format!("ballotbox-doc-lead-{}", std::process::id()));
+//! // members: ["1=10.0.0.1:3888", "2=10.0.0.2:3888", "3=10.0.0.3:3888"], the same list for each of them
+//! let config = NodeConfig::parse(1, members)?.data_dir(&directory);
+//! # let config = NodeConfig { listener: Some(listener), ..config };
+//! let node = Node::start(config).await?;
+//! let leadership = node.lead().await?;
+//! let token = leadership.token();
+//! // The work is dropped, wherever it is, when the leadership is over. When it ends, another member may lead.
+//! let result = leadership.run(async move { format!("done under token {token}") }).await?;
+//! # assert_eq!(result, "done under token 1");
+//! node.stop().await?;
+//! # std::fs::remove_dir_all(&directory)?;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! A leader leads in an epoch that a quorum of the voters has on disk. The epoch is its [token](node::Leadership::token): larger than that
+//! of every leader before. There is no lease yet: a leader that is cut off learns it within the silence of its configuration
+//! (1 s unless set), and another may lead by then. So give the token to what must not be written by two, and let it refuse a smaller one.
+//! The handle needs no runtime of its own: it can be awaited in async-std, tokio or any other. A program without futures blocks:
+//!
+//! ```
+//! # use std::net::TcpListener;
+//! use ballotbox::{Node, NodeConfig, leadership::LostBecause};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let members = [format!("1={}", listener.local_addr()?)];
+//! # let directory = std::env::temp_dir().join(format!("ballotbox-doc-block-{}", std::process::id()));
+//! # let config = NodeConfig::parse(1, members)?.data_dir(&directory);
+//! # let config = NodeConfig { listener: Some(listener), ..config };
+//! let node = Node::start_blocking(config)?;
+//! let mut leadership = node.lead_blocking()?;
+//! let work = std::thread::spawn(move || leadership.lost_blocking());
+//! // Waits for the work, but at most a second.
+//! node.stop_blocking()?;
+//! assert_eq!(work.join().map_err(|_| "panicked")?, LostBecause::Stopped);
+//! # std::fs::remove_dir_all(&directory)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Below that lies ZooKeeper's election network and algorithm, redone and wire compatible with real servers. A node without a
+//! [data directory](NodeConfig::data_dir) holds elections alone, among ours or among real servers, and [`Node::watch`] says what has
+//! come of them:
 //!
 //! ```
 //! use std::net::TcpListener;
@@ -27,7 +81,7 @@
 //! ```
 //!
 //! An election is an oracle, not consensus: for a while two nodes may each believe that they were elected. Do not let an
-//! election result alone guard what only one may do.
+//! election result alone guard what only one may do: that is what a leadership is for.
 //!
 //! | module | what it is |
 //! | --- | --- |

@@ -41,7 +41,7 @@ use ballotbox_core::UntrustedText;
 #[doc(hidden)]
 pub use self::store::reopened;
 pub use self::{
-    config::{ConfigError, Keep, LeadershipConfig, NodeConfig},
+    config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
     leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,
     memory_disk::MemoryDisk,
@@ -230,6 +230,15 @@ impl Node {
     pub async fn stop(mut self) -> Result<(), NodeError> {
         self.begin_stop();
         self.ended().await
+    }
+
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::stop`].
+    pub fn stop_blocking(self) -> Result<(), NodeError> {
+        futures::executor::block_on(self.stop())
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`NodeConfig`]: everything a node has to be told.
 
 mod leadership;
+mod members;
 mod waits;
 mod zoo_cfg;
 
@@ -21,7 +22,10 @@ use ballotbox_core::{
 };
 
 pub(super) use self::leadership::Kept;
-pub use self::leadership::{Keep, LeadershipConfig};
+pub use self::{
+    leadership::{Keep, LeadershipConfig},
+    members::MembersError,
+};
 use super::control::CONVERSATIONS_MAX;
 use crate::{ElectionTiming, Ensemble, History, Member, Membership, election::Notification};
 

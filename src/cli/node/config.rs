@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use ballotbox::{
-    Member, Membership, NodeConfig, ServerId,
+    NodeConfig, ServerId,
     leadership::{DirectoryId, Record},
-    membership::config_text::ConfigText,
     node::{Keep, MemoryDisk},
     scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
@@ -93,22 +92,11 @@ fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Fai
 /// Where the file says too little for a node (`me` is no member, or a member has no election address), the node
 /// will refuse to start, and say so.
 fn from_votes(file: &VoteFile, me: ServerId) -> NodeConfig {
-    let mut config = NodeConfig::new(me, file.membership.clone());
+    let mut config = NodeConfig::new(me, file.membership.clone()).announcing_members();
     config.history = file.history(me).unwrap_or_default();
-    let list = ConfigText::of(&with_both_addresses(&file.membership));
-    config.config_text = list.map_or_else(String::new, |list| list.to_string()).into();
     config.timing = file.timing.election;
     config.network.connect = file.timing.connect;
     config
-}
-
-/// A member without a quorum port of its own is followed at its election address: the list names that twice.
-fn with_both_addresses(membership: &Membership) -> Membership {
-    let both = membership.iter().map(|member| {
-        let quorum = if member.quorum.is_empty() { &member.election } else { &member.quorum };
-        Member { quorum: quorum.clone(), ..member.clone() }
-    });
-    Membership::new(both).unwrap_or_else(|_| membership.clone())
 }
 
 #[cfg(test)]
