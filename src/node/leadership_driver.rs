@@ -174,8 +174,8 @@ impl LeadershipDriver {
             // Our introduction was said with the dial.
             StarEvent::Dialled { .. } => {}
             StarEvent::DialFailed { session, error, refused } => {
-                // Where nobody listens the election notices that, too.
-                if !refused {
+                // Of one of ours that is gone the election says so, too.
+                if !refused || self.core.is_refused_for_long() {
                     self.note_unreached(&error);
                 }
                 self.decide(Event::DialFailed { session, refused });

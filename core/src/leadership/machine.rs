@@ -439,17 +439,18 @@ impl Leadership {
                 self.ours.insert(peer);
                 self.pass(EpochsEvent::Arrived { session, peer, info }, out);
             }
-            Err(refusal) => self.turn_away(session, info.id, refusal, out),
+            Err(refusal) => self.turn_away(session, &info, refusal, out),
         }
     }
 
     fn turn_away(
         &mut self,
         session: SessionId,
-        peer: Option<ServerId>,
+        info: &Info,
         refusal: Refusal,
         out: &mut Vec<Action>,
     ) {
+        let peer = info.id;
         if let Refusal::RealServer { id } = refusal {
             // One that was ours a moment ago is none, and neither is a member of an ensemble of ours: anybody can use its name.
             if self.ours.contains(&id) || self.epochs.record().ensemble.is_some() {
@@ -459,7 +460,7 @@ impl Leadership {
             } else {
                 self.met_real_server(id, out);
             }
-        } else {
+        } else if info.block.is_some() {
             let reason = crate::UntrustedText::new(&refusal);
             out.push(Action::Tell { session, word: LeaderWord::Refused { reason } });
         }

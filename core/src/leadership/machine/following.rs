@@ -7,6 +7,9 @@ use crate::{
     leadership::{LeaderWord, SessionId},
 };
 
+/// A leader that refuses us is dialled this often, for half a second with the default waits, before it is said that it is not reached.
+const REFUSALS_UNTOLD: u32 = 6;
+
 impl Leadership {
     pub(super) fn follows(
         &mut self,
@@ -64,11 +67,22 @@ impl Leadership {
             return;
         }
         self.pass(EpochsEvent::Ended { session }, out);
-        if refused {
+        if refused && self.listens_as_long_as_it_lives() {
             self.lose(LostBecause::LeaderLost, out);
             return self.look_again(true, out);
         }
         self.dial_later();
+    }
+
+    /// Whether a leader that may be about to listen has refused us for longer than that takes.
+    pub fn is_refused_for_long(&self) -> bool {
+        self.dial.failures >= REFUSALS_UNTOLD && !self.listens_as_long_as_it_lives()
+    }
+
+    /// Whether a leader that refuses us is gone. A real server listens only while it leads, and begins a moment after it was elected.
+    fn listens_as_long_as_it_lives(&self) -> bool {
+        let is_ours = self.result.is_some_and(|result| self.ours.contains(&result.leader));
+        is_ours || self.reign != Reign::None
     }
 
     /// The session with the leader is over. If we followed, it is dialled again at once: if its process is gone, that is refused.

@@ -377,6 +377,35 @@ fn real_servers_may_elect_one_of_them_when_one_of_ours_was_elected_and_is_not_fo
 }
 
 #[test]
+fn a_real_server_that_is_turned_away_hears_nothing_that_only_ours_say() {
+    let mut world = World::with_a_leader();
+    let mut info = world.seats[&id(1)].last_info.clone().unwrap();
+    (info.id, info.block) = (Some(id(77)), None);
+    let session = SessionId::Accepted(1000);
+    let event = Timed { at: world.now, event: Event::Arrived { session, info } };
+    let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Tell { .. })), "{actions:?}");
+    assert!(actions.contains(&Action::Close { session }));
+}
+
+#[test]
+fn a_leader_that_may_be_a_real_server_is_dialled_again_when_it_does_not_listen_yet() {
+    let mut world = World::of(&[record(0), record(0), record(0)]);
+    world.seats.get_mut(&id(3)).unwrap().running = false;
+    world.elect(3, 1, &[1]);
+    world.run_until(ms(500));
+    assert_eq!(world.looks_again(1), None, "real servers lead a while after they were elected");
+    world.seats.get_mut(&id(3)).unwrap().running = true;
+    world.elect(3, 1, &[2, 3]);
+    world.run_until(ms(1000));
+    assert_eq!(world.established(1), Some((3, 1)));
+    // Now it is known as one of ours, which listens as long as it lives.
+    world.kill(3);
+    world.run_until(ms(1025));
+    assert!(world.looks_again(1).is_some());
+}
+
+#[test]
 fn a_stale_ticket_and_a_stale_session_mean_nothing() {
     let mut world = World::with_a_leader();
     world.tell(3, Event::Tick);
