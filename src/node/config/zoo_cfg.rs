@@ -3,9 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use ballotbox_actors::NetworkTiming;
-use ballotbox_core::{Backoff, leadership::LeadershipTiming};
+use ballotbox_core::{
+    Backoff,
+    leadership::{DirectoryId, LeadershipTiming, Record},
+};
 
 use super::{Keep, LeadershipConfig, NodeConfig};
+use crate::node::memory_disk::MemoryDisk;
 use crate::zoo_cfg::{ZooCfg, ZooCfgError};
 
 /// Between two attempts to bind the election port, at first (ZooKeeper's pause) and at most.
@@ -42,7 +46,8 @@ impl NodeConfig {
     }
 }
 
-/// The epochs are where a real server has them, and the waits are its own.
+/// The epochs are where a real server has them, and the waits are its own. An observer promises nothing, so it keeps nothing:
+/// what it finds there may be a real server's.
 fn leadership(cfg: &ZooCfg) -> LeadershipConfig {
     let defaults = LeadershipTiming::default();
     let timing = LeadershipTiming {
@@ -51,6 +56,41 @@ fn leadership(cfg: &ZooCfg) -> LeadershipConfig {
         establish: cfg.tick_time.saturating_mul(cfg.init_limit),
         ..defaults
     };
-    let keep = Keep::InZooKeepersDirectory(cfg.data_dir.clone());
+    let is_voter = cfg.me.is_some_and(|me| cfg.membership.ensemble().is_voter(me));
+    let keep = if is_voter {
+        Keep::InZooKeepersDirectory(cfg.data_dir.clone())
+    } else {
+        Keep::InMemory(MemoryDisk::new(DirectoryId(0), Record::default()))
+    };
     LeadershipConfig { timing, ..LeadershipConfig::new(keep) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn an_observer_keeps_nothing_where_a_real_server_may_have_its_data() {
+        let text = "tickTime=500\ninitLimit=10\nsyncLimit=4\ndataDir=/data\n\
+                    server.1=h:1:2\nserver.2=h:3:4\nserver.9=h:5:6:observer\n";
+        let mut cfg = ZooCfg::parse(Path::new("zoo.cfg"), |path| {
+            Ok((path == Path::new("zoo.cfg")).then(|| text.into()))
+        })
+        .unwrap();
+        let mut leadership = |id: u64| {
+            cfg.identify(crate::ServerId::new(id).unwrap()).unwrap();
+            NodeConfig::from_zoo_cfg(&cfg).unwrap().leadership.unwrap()
+        };
+        let timing = leadership(1).timing;
+        assert_eq!(
+            (timing.silence, timing.establish),
+            (Duration::from_secs(2), Duration::from_secs(5))
+        );
+        assert!(
+            matches!(leadership(1).keep, Keep::InZooKeepersDirectory(path) if path == Path::new("/data"))
+        );
+        assert!(matches!(leadership(9).keep, Keep::InMemory(_)));
+    }
 }
