@@ -11,25 +11,25 @@ use ballotbox_core::{
 };
 use serde_json::Value;
 
-const RECORDINGS: [(&str, &str); 2] = [
+pub const RECORDINGS: [(&str, &str); 2] = [
     ("3.4.14", include_str!("vectors/quorum-3.4.14.json")),
     ("3.8.0", include_str!("vectors/quorum-3.8.0.json")),
 ];
 
 /// Who sends what in a recording.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Sender {
+pub enum Sender {
     Learner,
     Leader,
 }
 
-struct Recorded {
-    scenario: String,
+pub struct Recorded {
+    pub scenario: String,
     connection: String,
     sender: Sender,
     is_by_real_server: bool,
-    kind: String,
-    bytes: Vec<u8>,
+    pub kind: String,
+    pub bytes: Vec<u8>,
     decoded: Value,
 }
 
@@ -210,12 +210,12 @@ fn what_we_say_to_a_real_server_is_what_they_say_to_each_other() {
     assert_eq!(compared, expected);
 }
 
-fn packets(recording: &str) -> Vec<Recorded> {
+pub fn packets(recording: &str) -> Vec<Recorded> {
     frames(recording).into_iter().filter(|frame| frame.kind == "packet").collect()
 }
 
 /// Packets and snapshots of each direction of each connection, in their order.
-fn streams(recording: &str) -> BTreeMap<(String, String, Sender), Vec<Recorded>> {
+pub fn streams(recording: &str) -> BTreeMap<(String, String, Sender), Vec<Recorded>> {
     let mut streams = BTreeMap::<_, Vec<_>>::new();
     for frame in frames(recording).into_iter().filter(|frame| frame.kind != "raw") {
         let key = (frame.scenario.clone(), frame.connection.clone(), frame.sender);

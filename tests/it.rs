@@ -12,6 +12,7 @@ mod golden_quorum;
 mod leaders;
 mod nodes;
 mod quorum_strangers;
+mod quorum_port;
 mod scenarios;
 mod simulation;
 mod strangers;
