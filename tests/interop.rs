@@ -1,6 +1,6 @@
 //! Nodes of ours beside real ZooKeeper servers, which cannot tell them from their own.
 //!
-//! A node does not serve the quorum port, so it must not win: it has the lowest id.
+//! Ours has the lowest id here, so that it is never elected: what happens otherwise is in [`beside_real`](crate::beside_real).
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -364,14 +364,22 @@ fn all_agree<'a>(leader: u64, servers: impl IntoIterator<Item = &'a mut Server>)
     }
 }
 
-/// Nothing that a real server sent was malformed, and all meant the same ensemble.
+/// Nothing that a real server sent was malformed, all meant the same ensemble, and ours did not lead.
 async fn assert_no_complaint(node: &Node) {
+    let mut met = 0;
     for occurrence in node.watch().news().await.unwrap().events {
         let event = occurrence.event;
-        let complains =
-            matches!(event, NodeEvent::Malformed { .. } | NodeEvent::MembersDiffer { .. });
+        let complains = matches!(
+            event,
+            NodeEvent::Malformed { .. }
+                | NodeEvent::MalformedPacket { .. }
+                | NodeEvent::MembersDiffer { .. }
+                | NodeEvent::Leading { .. }
+        );
         assert!(!complains, "{event:?}");
+        met += usize::from(matches!(event, NodeEvent::BesideRealServer { .. }));
     }
+    assert!(met <= 1, "told {met} times that it is beside real servers");
 }
 
 /// Leader, zxid, epoch and round, as a node of ours reports them.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
 
+mod beside_real;
 mod common;
 mod interop;
 mod interop_links;

@@ -6,6 +6,7 @@
 //!
 //! Everything is waited for by reading what the servers log. Their files stay where they are when a test fails.
 
+mod client;
 pub mod log;
 mod process;
 
@@ -24,9 +25,10 @@ use std::{
 use ballotbox::{
     Endpoint, Node, NodeConfig, Role, ServerId,
     membership::config_text::{ConfigText, ServerLine},
+    zoo_cfg::ZooCfg,
 };
 
-pub use self::process::Server;
+pub use self::{client::Client, process::Server};
 use crate::common::id;
 
 /// What a server needs of Debian's jars.
@@ -116,11 +118,16 @@ impl Zoo {
 
     /// Starts a real server.
     pub fn serve(&self, number: u64) -> Server {
+        self.serve_in(&self.data(number), number)
+    }
+
+    /// Starts a real server with this `dataDir`.
+    pub fn serve_in(&self, data: &Path, number: u64) -> Server {
         let home = self.dir.join(number.to_string());
-        let data = home.join("data");
-        fs::create_dir_all(&data).unwrap();
+        fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(data).unwrap();
         fs::write(data.join("myid"), format!("{number}\n")).unwrap();
-        fs::write(home.join("zoo.cfg"), self.zoo_cfg(number, &data)).unwrap();
+        fs::write(home.join("zoo.cfg"), self.zoo_cfg(number, data)).unwrap();
         fs::write(home.join("log4j.properties"), log::LOG4J).unwrap();
         fs::write(home.join("log4j2.properties"), log::LOG4J2).unwrap();
         let mut java = java();
@@ -133,12 +140,9 @@ impl Zoo {
         Server::start(number, java.current_dir(&home), &home.join("log.txt"))
     }
 
-    /// What a node of ours would be started with, for tests that change it.
+    /// What a node of ours is started with, for tests that change it: its zoo.cfg, with a `dataDir` of its own.
     pub fn config(&self, number: u64) -> NodeConfig {
-        let mut config = NodeConfig::new(id(number), self.members.membership().unwrap());
-        config.config_text = self.members.to_string().into();
-        config.greet_with_all_addresses = self.greet_with_all_addresses;
-        config
+        NodeConfig::from_zoo_cfg(&ZooCfg::read(&self.zoo_cfg_file(number)).unwrap()).unwrap()
     }
 
     /// Starts a node of ours.
@@ -146,12 +150,32 @@ impl Zoo {
         Node::start(self.config(number)).await.unwrap()
     }
 
-    /// Writes the file a real server would be started with, without starting one.
+    /// Writes the file that a node of ours is started with. No real server has used its `dataDir`.
     pub fn zoo_cfg_file(&self, number: u64) -> PathBuf {
-        let (home, data) = (self.dir.join("files"), self.dir.join("files/data"));
+        let (home, data) = (self.dir.join(format!("ours-{number}")), self.our_data(number));
         fs::create_dir_all(&data).unwrap();
-        fs::write(home.join("zoo.cfg"), self.zoo_cfg(number, &data)).unwrap();
+        fs::write(data.join("myid"), format!("{number}\n")).unwrap();
+        let mut text = self.zoo_cfg(number, &data);
+        if self.greet_with_all_addresses {
+            text.push_str("multiAddress.enabled=true\n");
+        }
+        fs::write(home.join("zoo.cfg"), text).unwrap();
         home.join("zoo.cfg")
+    }
+
+    /// A session with a real server that serves.
+    pub fn client(&self, number: u64) -> Client {
+        Client::open(self.clients[&number]).unwrap()
+    }
+
+    /// The `dataDir` of a node of ours.
+    pub fn our_data(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("ours-{number}/data"))
+    }
+
+    /// The `dataDir` of a real server.
+    pub fn data(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number}/data"))
     }
 
     fn zoo_cfg(&self, number: u64, data: &Path) -> String {
