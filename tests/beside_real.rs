@@ -15,6 +15,7 @@ use crate::zookeeper::{Client, Server, Zoo};
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Node, Role, Round,
+    leadership::Refusal,
     node::{NodeEvent, Status},
 };
 use ballotbox_actors::kit::clock;
@@ -112,36 +113,51 @@ fn two_of_ours_elect_one_real_voter(real: &[u64]) {
 }
 
 #[test]
-fn a_real_server_ends_the_leadership_of_ours_for_good() {
-    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
-    zoo.settings.push("initLimit=6".to_owned());
+fn a_real_server_is_not_led_by_an_ensemble_of_ours_and_does_not_end_its_leadership() {
+    let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
     block_on(async {
         // They are recorded with this: two of them are enough from then on.
         let epoch = ours_lead_once(&zoo).await;
         let (two, three) = (zoo.node(2).await, zoo.node(3).await);
-        let led = |status: &Status| status.leader() == Some((id(3), Epoch(epoch.0 + 1)));
-        patiently(three.watch().until(led)).await.unwrap();
+        let leader = Some((id(3), Epoch(epoch.0 + 1)));
+        patiently(three.watch().until(|status| status.leader() == leader)).await.unwrap();
+        patiently(two.watch().until(|status| status.leader() == leader)).await.unwrap();
         let mut one = zoo.serve(1);
-        for node in [&two, &three] {
-            until_beside_real_server(node).await;
+        // It follows as far as the election goes, is turned away, and looks again.
+        for _ in 0..3 {
+            one.until_logged("About to leave FLE instance: leader=3,");
         }
+        one.until_looking();
         for node in [&two, &three] {
-            let status = elects(&mut node.watch(), 1).await;
-            assert_eq!(status.leader(), None);
-            let events = events_of(node).await;
-            let begun = |event: &&NodeEvent| {
-                matches!(event, NodeEvent::Leading { .. } | NodeEvent::Following { .. })
-            };
-            let lost = |event: &&NodeEvent| matches!(event, NodeEvent::Lost { .. });
-            let (begun, lost) =
-                (events.iter().filter(begun).count(), events.iter().filter(lost).count());
-            assert_eq!(begun, lost, "{events:?}");
-            assert_eq!(told(node).await.met, 1);
+            assert_eq!(node.watch().status().await.unwrap().leader(), leader);
+            assert_eq!(told(node).await.met, 0);
         }
-        let (three_led, served) = (told(&three).await.led, one.log().to_vec());
-        assert_eq!(three_led, 1);
-        let signs = ["Getting a diff", "Getting a snapshot", "Getting a snap"];
-        assert!(!served.iter().any(|line| signs.iter().any(|sign| line.contains(sign))));
+        let turned_away = |event: &NodeEvent| {
+            let NodeEvent::LearnerTurnedAway { refusal, .. } = event else { return false };
+            *refusal == Refusal::RealServer { id: id(1) }
+        };
+        assert!(events_of(&three).await.iter().any(turned_away));
+        let signs = ["Getting a diff", "Getting a snap"];
+        assert!(!one.log().iter().any(|line| signs.iter().any(|sign| line.contains(sign))));
+    });
+}
+
+#[test]
+fn a_member_of_an_ensemble_of_ours_learns_of_two_real_voters_from_their_leader() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    // When it was elected in vain for these ticks, it lets others stand.
+    zoo.settings.push("initLimit=6".to_owned());
+    block_on(async {
+        ours_lead_once(&zoo).await;
+        let three = zoo.node(3).await;
+        let (mut one, mut two) = (zoo.serve(1), zoo.serve(2));
+        let leader = one.until_in_service();
+        assert_eq!(two.until_in_service(), leader);
+        assert_ne!(leader, 3);
+        until_beside_real_server(&three).await;
+        let status = elects(&mut three.watch(), leader).await;
+        assert_eq!(status.leader(), None);
+        assert_eq!(told(&three).await, Told { met: 1, led: 0, followed: 0 });
     });
 }
 
