@@ -1,7 +1,7 @@
 //! The epochs of an ensemble: no two begin that are the same, whatever is late, lost, crashed or wiped.
 //!
 //! Three voters are looked at in every order of events, within the bounds of each test; walks go further, at random. Elections
-//! are free: whoever likes is elected at any time, by whoever likes.
+//! are free: anybody is elected at any time, by anybody.
 
 #[path = "epochs/bounds.rs"]
 mod bounds;

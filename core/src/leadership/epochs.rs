@@ -21,7 +21,7 @@
 //! established leader has heard, after its arrival, from a quorum that remembers no newer epoch. Only an epoch in which *every*
 //! voter gives both words needs no memory: so a new ensemble begins, and so one member grows to three. That is a founding.
 //!
-//! **One write.** What a voter has accepted is on its disk only with its word, so a crash may forget it. Whoever confirms an
+//! **One write.** What a voter has accepted is on its disk only with its word, so a crash may forget it. A voter that confirms an
 //! amnesiac may therefore have taken note of the epoch that the amnesiac has forgotten, unless its own word is on its disk,
 //! or it can still give it. So a word counts only beside others that were noted when it was given, or when it was confirmed
 //! by the answer to a later ping. Who takes note late counts once all others have answered such a ping, and in a founding

@@ -16,7 +16,7 @@ pub struct Record {
     /// Whether the ensemble knows that this directory remembers all its words. A member without this mark is an amnesiac: its
     /// directory is new, or was wiped, and nobody can tell which.
     pub recorded: bool,
-    /// The ensemble it belongs to, once it has acknowledged a leader of ours. Whoever is recorded knows it: where voters that
+    /// The ensemble it belongs to, once it has acknowledged a leader of ours. Who is recorded knows it: where voters that
     /// are recorded did not, two leaders could each give one its id, and both be confirmed.
     pub ensemble: Option<EnsembleId>,
     /// Whether an epoch of that ensemble has begun. Before that, another leader may still give it another id.

@@ -52,14 +52,14 @@ impl State {
             on_disk || voter.was_wiped
         };
         let words = self.voters.iter().filter(|voter| has_word(voter)).count();
-        self.must("whoever begins has the durable words of a quorum", words >= self.quorum());
+        self.must("an epoch begins with the durable words of a quorum", words >= self.quorum());
         self.must("its own is among them", self.voters[voter].disk.current == epoch);
         self.history.begun.insert(epoch, voter);
     }
 
     pub(super) fn judge_following(&mut self, leader: usize, epoch: Epoch) {
         let begun = self.history.begun.get(&epoch) == Some(&leader);
-        self.must("whoever is followed has begun the epoch", begun);
+        self.must("a leader that is followed has begun the epoch", begun);
     }
 
     /// This record lands.

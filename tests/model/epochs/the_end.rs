@@ -1,4 +1,4 @@
-//! Where it leads if nothing else goes wrong: whoever remembers, a quorum of them begins an epoch, and if there is no such
+//! Where it leads if nothing else goes wrong: a quorum of those that remember begins an epoch, and if there is no such
 //! quorum all voters together do; in the end nobody is an amnesiac.
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
@@ -42,7 +42,7 @@ impl Ends {
     }
 }
 
-/// Whether all is well in the end, whoever is elected and whoever is there.
+/// Whether all is well in the end, with any leader and any who are there.
 pub(super) fn is_right(from: &State) -> bool {
     let mut calm = from.clone();
     calm.left = Left::CALM;
