@@ -67,7 +67,8 @@ pub(super) enum ControlMsg {
 /// Owns the control socket of one node.
 #[derive(Debug)]
 pub(super) struct Control {
-    socket: ControlSocket,
+    /// Until it ends.
+    socket: Option<ControlSocket>,
     watch: Watch,
     constants: Constants,
     myself: Address<ControlMsg>,
@@ -94,7 +95,7 @@ impl Control {
         myself: Address<ControlMsg>,
     ) -> Self {
         Self {
-            socket,
+            socket: Some(socket),
             watch,
             constants,
             myself,
@@ -132,6 +133,8 @@ impl Actor for Control {
                 Some(ControlMsg::Stop) | None => break,
             }
         }
+        // First nobody finds us any more: so whoever is sent away and comes back learns that we have ended.
+        self.socket = None;
         self.conversations.clear();
         while self.running > 0 {
             match mailbox.next().await {
@@ -150,7 +153,8 @@ impl Control {
             while !self.accepted.admit(clock::now() - self.started) {
                 clock::sleep_until(self.started + self.accepted.next_admitted()).await;
             }
-            match self.socket.accept().await {
+            let Some(socket) = &self.socket else { return std::future::pending().await };
+            match socket.accept().await {
                 Ok(stream) => return stream,
                 // We have no descriptor left, or the other end has gone.
                 Err(_) => clock::sleep_until(clock::now() + PAUSE).await,

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(config.membership.get(id(4)).unwrap().role, Role::Observer);
         assert_eq!(
             &*config.config_text,
-            "server.1=a:3888:3888:participant\nserver.2=[::1]:3889:3889:participant\n\
+            "server.1=a:3888:3888:participant\nserver.2=[0:0:0:0:0:0:0:1]:3889:3889:participant\n\
              server.4=b:1:1:observer\nversion=0"
         );
     }
