@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// The largest epoch that a learner may bring, unless we have come about as far: a million are left behind it.
+const NEAR_THE_END: Epoch = Epoch(EPOCH_MAX.0 - 1_000_000);
+
 /// Why a learner is turned away. `Display` is what it is told.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[expect(missing_docs, reason = "a variant says what its fields are")]
@@ -94,7 +97,7 @@ impl fmt::Display for Refusal {
             Self::EpochTooLarge { accepted } => {
                 write!(
                     f,
-                    "accepted epoch {accepted} is above the largest there can be, {EPOCH_MAX}"
+                    "accepted epoch {accepted} is too near the largest there can be, {EPOCH_MAX}"
                 )
             }
             Self::EnsembleName { ours, theirs } => {
@@ -178,8 +181,9 @@ impl Doorkeeper {
         if info.role != ours {
             return Err(Refusal::Role { id, ours, theirs: info.role });
         }
-        if info.accepted >= EPOCH_MAX || block.epoch_floor >= EPOCH_MAX {
-            let accepted = info.accepted.max(block.epoch_floor);
+        // One introduction must not use up all epochs there are.
+        let accepted = info.accepted.max(block.epoch_floor);
+        if accepted > NEAR_THE_END.max(Epoch(record.accepted.0 + 1)) || accepted >= EPOCH_MAX {
             return Err(Refusal::EpochTooLarge { accepted });
         }
         if block.ensemble_name != self.identity.ensemble_name {

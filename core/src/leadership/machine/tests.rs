@@ -279,7 +279,7 @@ fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal>
 #[test]
 fn who_does_not_belong_here_is_turned_away_with_the_reason() {
     type Change = fn(&mut Info);
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 9] = [
         (
             |info| {
                 let block = info.block.as_mut().unwrap();
@@ -296,7 +296,11 @@ fn who_does_not_belong_here_is_turned_away_with_the_reason() {
         ),
         (
             |info| info.accepted = Epoch(i64::from(i32::MAX) - 1),
-            "accepted epoch 2147483646 is above the largest there can be, 2147483646",
+            "accepted epoch 2147483646 is too near the largest there can be, 2147483646",
+        ),
+        (
+            |info| info.accepted = Epoch(i64::from(i32::MAX) - 1_000_000),
+            "accepted epoch 2146483647 is too near the largest there can be, 2147483646",
         ),
         (
             |info| info.block.as_mut().unwrap().ensemble_name = "other".into(),
