@@ -132,13 +132,14 @@ mod tests {
     #[test]
     fn the_json_has_the_documented_shape() {
         let members = vec![
-            member(1, MemberState::Following { leader: id(2), epoch: None }),
-            member(2, MemberState::Leading { epoch: None }),
+            member(1, MemberState::Following { leader: id(2), epoch: Some(Epoch(2)) }),
+            member(2, MemberState::Leading { epoch: Some(Epoch(2)) }),
             MemberReport {
                 role: Role::Observer,
                 vote: None,
                 round: None,
                 decided: None,
+                established: None,
                 ..member(3, MemberState::Down)
             },
         ];
@@ -152,18 +153,18 @@ mod tests {
             expectations: vec![expectation()],
         };
         let follower = concat!(
-            r#"{"id":1,"role":"voter","state":"following","leader":2,"round":1,"#,
-            r#""zxid":"0x100000005","epoch":1,"decided_ms":2.1}"#
+            r#"{"id":1,"role":"voter","state":"following","leader":2,"epoch":2,"round":1,"#,
+            r#""zxid":"0x100000005","vote_epoch":1,"decided_ms":2.1,"established_ms":3.3}"#
         );
         let leader = follower.replace(r#""id":1"#, r#""id":2"#).replace("following", "leading");
         let down = concat!(
-            r#"{"id":3,"role":"observer","state":"down","leader":null,"round":null,"#,
-            r#""zxid":null,"epoch":null,"decided_ms":null}"#
+            r#"{"id":3,"role":"observer","state":"down","leader":null,"epoch":null,"round":null,"#,
+            r#""zxid":null,"vote_epoch":null,"decided_ms":null,"established_ms":null}"#
         );
         assert_eq!(
             to_json(&report),
             format!(
-                r#"{{"outcome":"elected","leader":2,"round":1,"election_ms":0.6,"elapsed_ms":2.4,"members":[{follower},{leader},{down}],"expectations":[{{"by_ms":1000,"met":true}}]}}"#
+                r#"{{"outcome":"elected","leader":2,"epoch":2,"round":1,"election_ms":0.6,"elapsed_ms":2.4,"members":[{follower},{leader},{down}],"expectations":[{{"by_ms":1000,"met":true}}]}}"#
             )
         );
     }

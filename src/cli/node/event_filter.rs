@@ -311,7 +311,7 @@ mod tests {
             [
                 "88 events were left out; links to 2, 4",
                 "linked to 2",
-                "at present: following 4, round 7, after 12.0 ms",
+                "at present: elected 4, round 7, after 12.0 ms",
             ]
         );
         assert!(told.windows(2).all(|two| two[0].at <= two[1].at));
