@@ -1,4 +1,4 @@
-//! [`Control`]: answers those who ask this node, at a Unix socket in its data directory.
+//! `Control`: answers those who ask this node, at a Unix socket in its data directory.
 //!
 //! ```text
 //!   {"request":"status"}                     ►
@@ -13,7 +13,7 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `socket` | [`ControlSocket`]: the socket file, and how to reach it at a path of any length |
+//! | `socket` | `ControlSocket`: the socket file, and how to reach it at a path of any length |
 //! | `conversation` | one connection |
 //! | `request` | what can be asked |
 //! | `report` | [`StatusReport`]: the answer |
