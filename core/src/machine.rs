@@ -1,5 +1,7 @@
 //! [`Core`]: the one shape that everything here has which decides.
 
+use std::fmt::Debug;
+
 /// A state machine: told what happened, it says what is to be done. It knows no time, no sockets, and draws no numbers.
 ///
 /// Its driver carries out the actions in their order, and reports back with events.
@@ -17,6 +19,25 @@ pub trait Core: Sized {
         let mut out = Vec::new();
         self.handle(event, &mut out);
         out
+    }
+}
+
+/// Lets `core` decide on an event. With debug assertions it panics, with the whole step, if that breaks a rule that always
+/// holds.
+pub(crate) fn checked<C>(
+    core: &mut C,
+    event: C::Event,
+    out: &mut Vec<C::Action>,
+    decide: fn(&mut C, C::Event, &mut Vec<C::Action>),
+    first_broken: fn(Step<'_, C>) -> Option<&'static str>,
+) where
+    C: Core<Event: Clone + Debug, Action: Debug> + Clone + Debug,
+{
+    let before = cfg!(debug_assertions).then(|| (core.clone(), event.clone(), out.len()));
+    decide(core, event, out);
+    if let Some((before, event, already)) = before {
+        let step = Step { before: &before, event: &event, actions: &out[already..], after: core };
+        debug_assert_eq!(first_broken(step), None, "{step:?}");
     }
 }
 

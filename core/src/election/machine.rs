@@ -18,8 +18,9 @@ use super::{
     Standing, Timer, Vote, tally::Tally,
 };
 use crate::{
-    Core, ServerId, Step,
+    Core, ServerId,
     election::ElectionTiming,
+    machine::checked,
     membership::{Ensemble, Role},
 };
 
@@ -84,13 +85,7 @@ impl Core for Election {
     type Action = Action;
 
     fn handle(&mut self, event: Event, out: &mut Vec<Action>) {
-        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
-        self.decide_on(event, out);
-        if let Some((before, event, already)) = before {
-            let step =
-                Step { before: &before, event: &event, actions: &out[already..], after: self };
-            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
-        }
+        checked(self, event, out, Self::decide_on, invariants::first_broken);
     }
 }
 

@@ -46,8 +46,9 @@ use super::{
     SessionId,
 };
 use crate::{
-    Core, ServerId, Step, UntrustedText,
+    Core, ServerId, UntrustedText,
     election::{Epoch, Zxid},
+    machine::checked,
     membership::{Ensemble, Role},
 };
 
@@ -227,13 +228,7 @@ impl Core for Epochs {
     type Action = EpochsAction;
 
     fn handle(&mut self, event: EpochsEvent, out: &mut Vec<EpochsAction>) {
-        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
-        self.decide_on(event, out);
-        if let Some((before, event, already)) = before {
-            let step =
-                Step { before: &before, event: &event, actions: &out[already..], after: self };
-            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
-        }
+        checked(self, event, out, Self::decide_on, invariants::first_broken);
     }
 }
 

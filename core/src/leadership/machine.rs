@@ -19,8 +19,9 @@ use super::{
     Timed, admission::Doorkeeper,
 };
 use crate::{
-    Core, ServerId, Step,
+    Core, ServerId,
     election::{Epoch, Round, Zxid},
+    machine::checked,
     membership::Ensemble,
 };
 
@@ -135,13 +136,7 @@ impl Core for Leadership {
     type Action = Action;
 
     fn handle(&mut self, event: Timed, out: &mut Vec<Action>) {
-        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
-        self.decide_on(event, out);
-        if let Some((before, event, already)) = before {
-            let step =
-                Step { before: &before, event: &event, actions: &out[already..], after: self };
-            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
-        }
+        checked(self, event, out, Self::decide_on, invariants::first_broken);
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use self::peer::{Doubt, Guest, Outbox, Peer, PeerLink};
 use super::{Action, Approach, Event, Generation, LinkId, Notice, Refusal, SocketId, Timer};
-use crate::{Backoff, Core, ServerId, Sparingly, Step, wire::Frame};
+use crate::{Backoff, Core, ServerId, Sparingly, machine::checked, wire::Frame};
 
 /// At most this many strangers are served at the same time: enough for operators who probe, too few to matter.
 pub const GUESTS_MAX: usize = 8;
@@ -88,13 +88,7 @@ impl Core for LinkTable {
     type Action = Action;
 
     fn handle(&mut self, event: Event, out: &mut Vec<Action>) {
-        let before = cfg!(debug_assertions).then(|| (self.clone(), event.clone(), out.len()));
-        self.decide(event, out);
-        if let Some((before, event, already)) = before {
-            let step =
-                Step { before: &before, event: &event, actions: &out[already..], after: self };
-            debug_assert_eq!(invariants::first_broken(step), None, "{step:?}");
-        }
+        checked(self, event, out, Self::decide, invariants::first_broken);
     }
 }
 
