@@ -101,9 +101,7 @@ impl Leadership {
 
     /// Has the election held again after a pause: nothing would be different at once.
     pub(super) fn look_later(&mut self, out: &mut Vec<Action>) {
-        self.pass(EpochsEvent::Unelected, out);
-        self.dial = Dial { last: self.dial.last, ..Dial::default() };
-        self.beat = Beat::default();
+        self.end_sessions(out);
         if let Some(result) = &mut self.result {
             result.again_at = Some(self.now.plus(self.timing.retry));
         }
@@ -111,6 +109,10 @@ impl Leadership {
 
     pub(super) fn forget_result(&mut self, out: &mut Vec<Action>) {
         self.result = None;
+        self.end_sessions(out);
+    }
+
+    fn end_sessions(&mut self, out: &mut Vec<Action>) {
         self.dial = Dial { last: self.dial.last, ..Dial::default() };
         self.beat = Beat::default();
         self.pass(EpochsEvent::Unelected, out);
