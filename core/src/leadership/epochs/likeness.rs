@@ -24,7 +24,7 @@ impl Epochs {
     /// and one ensemble go on alike if it is the same.
     pub fn hash_likeness(&self, names: &impl Renaming, hasher: &mut impl Hasher) {
         names.member(self.me).hash(hasher);
-        (self.record, self.accepted, self.work_goes_on).hash(hasher);
+        (self.record, self.accepted, self.followed, self.work_goes_on).hash(hasher);
         self.store.map(|store| (self.age(store.ticket), store.record, store.failed)).hash(hasher);
         match &self.part {
             Part::Looking { early } => {
