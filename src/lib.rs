@@ -1,7 +1,7 @@
 //! Leader election among a handful of processes, with nothing else to run.
 //!
 //! [`Node::start`] makes a process one member of an ensemble. [`Node::lead`] waits until this member leads, and gives a
-//! [`Leadership`](node::Leadership): whoever holds it does what only one may do.
+//! [`Leadership`](node::Leadership): the process that holds it does what only one may do.
 //!
 //! ```
 //! # use std::net::TcpListener;

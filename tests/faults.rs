@@ -1,7 +1,7 @@
 //! Five `ballotbox node` processes, each in a network namespace of its own, under seeded faults.
 //!
 //! The nodes lead and follow, each with a directory that it keeps while its processes come and go. Over all of them and all
-//! their lives no epoch is led twice or after a newer one, and whoever leads or follows says exactly once that this is over.
+//! their lives no epoch is led twice or after a newer one, and a node that leads or follows says exactly once that this is over.
 //!
 //! An episode begins with everybody agreed. One to three faults happen, are held for a while, and are healed; then all
 //! must agree again within [`RECOVERY_MAX`], and stay so: even while strangers still greet them in the name of others, and

@@ -133,7 +133,7 @@ impl Actor for Control {
                 Some(ControlMsg::Stop) | None => break,
             }
         }
-        // First nobody finds us any more: so whoever is sent away and comes back learns that we have ended.
+        // First nobody finds us any more: so a caller that is sent away and comes back learns that we have ended.
         self.socket = None;
         self.conversations.clear();
         while self.running > 0 {

@@ -3,9 +3,9 @@
 //! It is an actor that outlives the node: a member that is started again finds what it has stored, as on a disk. It can be full
 //! for a while, or lose everything.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
-use ballotbox_actors::kit::{self, Actor, Address, Exit, Mailbox, mailbox, spawn};
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, mailbox, spawn};
 use ballotbox_core::{
     UntrustedText,
     leadership::{DirectoryId, Incarnation, Record},
@@ -118,12 +118,12 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(self, mut mailbox: Mailbox<StoreMsg>) -> Result<(), StoreError> {
-        while let Some(StoreMsg::Store { ticket, record }) = mailbox.next().await {
-            let (reply, mut answer) = kit::mailbox();
+    async fn run(self, mut orders: Mailbox<StoreMsg>) -> Result<(), StoreError> {
+        while let Some(StoreMsg::Store { ticket, record }) = orders.next().await {
+            let (reply, mut answer) = mailbox();
             let _ = self.disk.0.tell(DiskMsg::Write { record, reply });
             let report = match answer.next().await {
-                Some(Ok(())) => StoreReport::Stored { ticket, took: std::time::Duration::ZERO },
+                Some(Ok(())) => StoreReport::Stored { ticket, took: Duration::ZERO },
                 Some(Err(error)) => StoreReport::Failed { ticket, error },
                 None => return Ok(()),
             };

@@ -249,7 +249,7 @@ fn one_connection_takes_many_requests_and_waits_for_what_was_not_seen() {
     caller.say(b"{\"request\":\"status\"}\n{\"request\":\"status\"}\n");
     let seen = [caller.hear(), caller.hear()].map(|answer| answer["seq"].as_u64().unwrap());
     assert!(seen[0] <= seen[1]);
-    // Whoever waits, which may take 10 s, is answered at once when there is more to do.
+    // A caller that waits, which may take 10 s, is answered at once when there is more to do.
     let wait = Some(std::time::Duration::from_secs(8));
     caller.0.get_ref().set_read_timeout(wait).unwrap();
     caller.say(format!("{{\"request\":\"status\",\"seen\":{}}}\n", seen[1]).as_bytes());

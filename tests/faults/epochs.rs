@@ -32,7 +32,7 @@ struct Life {
 #[derive(Debug, Default)]
 pub(crate) struct Epochs {
     lives: BTreeMap<u64, Life>,
-    /// Who leads in an epoch, whoever has said so.
+    /// Which node leads in an epoch.
     leaders: BTreeMap<i64, u64>,
     /// When each epoch began, as its leader says.
     begun: BTreeMap<i64, String>,

@@ -1,6 +1,6 @@
 //! [`Seats`]: how many learners there may be at a time, and which has to go when there are too many.
 //!
-//! A learner is whoever says so in its first packet, so strangers can be learners. The user of the star closes those that it
+//! A peer is a learner if its first packet says so, so strangers can be learners. The user of the star closes those that it
 //! does not want; until then each takes a seat. When a learner comes and there is no seat, the one to which nothing was ever said
 //! makes room, the one waiting longest first; and if there is none, the one to which nothing was said for the longest time. One
 //! address never has all seats. So a flood pushes out only itself, while a learner that is led hears a ping a few times

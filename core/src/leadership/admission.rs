@@ -1,6 +1,6 @@
 //! [`Doorkeeper`]: which learners are served.
 //!
-//! Whoever connects says who it is. Nobody is believed who is no member, or belongs to another ensemble, and of two processes
+//! A learner says who it is. It is not believed if it is no member, or belongs to another ensemble, and of two processes
 //! that say they are the same member the one is believed that was there first, as long as it answers.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};

@@ -229,7 +229,7 @@ impl LeaderWord {
                 (PacketKind::WAITING, NO_ZXID, Some(block.behind(&[])))
             }
             Self::Refused { reason } => {
-                // Whoever shortens it says how much is left out: there has to be room for that.
+                // A text that is shortened says how much is left out: there has to be room for that.
                 let shown = UntrustedText::shortened(reason, REASON_LEN_MAX - 64).to_string();
                 let block = NewBlock::new().text(&shown);
                 (PacketKind::REFUSED, NO_ZXID, Some(block.behind(&[])))

@@ -334,7 +334,7 @@ impl Epochs {
         if leader == self.me {
             self.stand(early, out);
         } else {
-            // Whoever waits for us to lead is mistaken.
+            // Those who wait for us to lead are mistaken.
             out.extend(early.into_values().map(|(session, _)| EpochsAction::Close { session }));
             self.part = Part::Learner(Learning::new(leader));
         }

@@ -131,7 +131,7 @@ impl<'a> JuteReader<'a> {
         }
     }
 
-    /// The next so many bytes, as they are.
+    /// The next `len` bytes, as they are.
     ///
     /// # Errors
     ///

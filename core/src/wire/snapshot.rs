@@ -52,11 +52,11 @@ const FIELD_LEN_MAX: usize = TRAILER.len();
 enum Place {
     Sessions,
     Lists,
-    /// Key and number of entries; so many lists follow this one.
+    /// Key and number of entries; this number of lists follows this one.
     List {
         lists: usize,
     },
-    /// Rights and the length of the scheme; so many entries follow this one.
+    /// Rights and the length of the scheme; this number of entries follows this one.
     Entry {
         lists: usize,
         entries: usize,
@@ -213,7 +213,7 @@ impl Place {
         }
     }
 
-    /// Where so many lists begin.
+    /// Where this number of lists begins.
     const fn list(lists: usize) -> Self {
         match lists.checked_sub(1) {
             Some(lists) => Self::List { lists },
@@ -221,7 +221,7 @@ impl Place {
         }
     }
 
-    /// Where so many entries begin, and then so many lists.
+    /// Where this number of entries begins, and then this number of lists.
     const fn entry(lists: usize, entries: usize) -> Self {
         match entries.checked_sub(1) {
             Some(entries) => Self::Entry { lists, entries },

@@ -21,7 +21,7 @@ const RULES: [Rule; 7] = [
         a_beginning_is_durable,
     ),
     ("an epoch is proposed once, and is newer than all that we had accepted", a_proposal_is_new),
-    ("whoever follows was told that the epoch has begun", following_is_told),
+    ("a member that follows was told that the epoch has begun", following_is_told),
     ("nothing is said on a session that is not open", only_open_sessions),
 ];
 

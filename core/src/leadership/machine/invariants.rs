@@ -64,7 +64,7 @@ fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) ->
 }
 
 fn ended_before_released(Step { before, actions, .. }: Step<'_, Leadership>) -> bool {
-    // Who leads nobody may say so any time.
+    // A member that does not lead may say at any time that it does not.
     let Reign::Leading { .. } = before.reign else { return true };
     let place = |is_meant: fn(&Action) -> bool| actions.iter().position(is_meant);
     let released = place(|action| {

@@ -3,8 +3,8 @@
 use ballotbox_core::{
     Core, Step,
     leadership::{
-        Action, Event, Info, LeaderWord, LearnerWord, Record, Report, SessionId, Ticket, Timed,
-        invariants,
+        Action, Event, Info, LeaderWord, Leadership, LearnerWord, Record, Report, SessionId, Stage,
+        Ticket, Timed, invariants,
     },
 };
 
@@ -342,6 +342,6 @@ fn is_heartbeat(event: &Event) -> bool {
     )
 }
 
-fn is_discovering(core: &ballotbox_core::leadership::Leadership) -> bool {
-    core.stage() == ballotbox_core::leadership::Stage::Discovering
+fn is_discovering(core: &Leadership) -> bool {
+    core.stage() == Stage::Discovering
 }

@@ -60,7 +60,7 @@ pub const ONE_BEGINNING: &str = "an epoch begins at most once";
 pub const EPOCHS_GROW: &str = "the epochs that a member begins grow";
 /// An epoch whose discovery began after another one had begun is larger than that.
 pub const LATER_IS_LARGER: &str = "an epoch that is sought after another has begun is larger";
-/// Whoever reports that it leads or follows reports once that this is over.
+/// A member that reports that it leads or follows reports once that this is over.
 pub const LOST_ONCE: &str = "each beginning is reported once, and its end once";
 /// No member reports an epoch below one that it has reported in this life, or with its word in an earlier one.
 pub const NEVER_BACK: &str = "a member never goes back to an older epoch";
