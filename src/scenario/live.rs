@@ -13,6 +13,7 @@
 
 mod cabling;
 mod descriptors;
+mod disks;
 mod error;
 mod last_election;
 mod ports;

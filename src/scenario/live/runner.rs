@@ -13,14 +13,12 @@ use std::{
 use ballotbox_actors::kit::{
     Address, Exit, Inlet, Mailbox, Wake, clock, mailbox, mailbox_with_inlet, spawn,
 };
-use ballotbox_core::{
-    ServerId, UntrustedText,
-    leadership::{DirectoryId, Record},
-};
+use ballotbox_core::{ServerId, UntrustedText};
 use futures::future::{join_all, try_join_all};
 
 use super::{
     cabling::Cabling,
+    disks::Disks,
     error::{PlayError, STOP_MAX},
     last_election::{LastElection, Span},
     relay::RelayError,
@@ -31,8 +29,8 @@ use super::{
     wiring::Wiring,
 };
 use crate::{
-    History, Node, NodeConfig, Standing,
-    node::{Keep, LeadershipConfig, MemoryDisk, News, NodeEvent, NodeState, Status},
+    Node, NodeConfig, Standing,
+    node::{Keep, LeadershipConfig, News, NodeEvent, NodeState, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
         judge::{AfterLastStep, Judge},
@@ -69,8 +67,7 @@ pub async fn play(
         judge: Judge::new(&file.expectations, &file.steps, AfterLastStep::OnceIsEnough),
         last_election: LastElection::default(),
         seats: BTreeMap::new(),
-        disks: disks(file),
-        wiped: BTreeSet::new(),
+        disks: Disks::of(file),
         established: BTreeMap::new(),
         lives: 0,
         cables_ended: 0,
@@ -112,10 +109,7 @@ struct Runner<'a> {
     last_election: LastElection,
     /// The members that run.
     seats: BTreeMap<ServerId, Seat>,
-    /// The disks of the voters, which outlive their nodes.
-    disks: BTreeMap<ServerId, MemoryDisk>,
-    /// The members that have lost their disks.
-    wiped: BTreeSet<ServerId>,
+    disks: Disks,
     /// How long it took each member that leads or follows, from looking.
     established: BTreeMap<ServerId, Duration>,
     /// How many nodes were started, to tell the news of one life of a member from another's.
@@ -241,16 +235,15 @@ impl Runner<'_> {
                 Ok(())
             }
             Operation::Wipe(members) => {
-                self.wiped.extend(members);
-                self.disks_of(members).for_each(MemoryDisk::wipe);
+                self.disks.wipe(members);
                 Ok(())
             }
             Operation::Fill(members) => {
-                self.disks_of(members).for_each(|disk| disk.fill(true));
+                self.disks.fill(members, true);
                 Ok(())
             }
             Operation::Free(members) => {
-                self.disks_of(members).for_each(|disk| disk.fill(false));
+                self.disks.fill(members, false);
                 Ok(())
             }
             Operation::Resign(member) => {
@@ -291,10 +284,6 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn disks_of(&self, members: &[ServerId]) -> impl Iterator<Item = &MemoryDisk> {
-        members.iter().filter_map(|member| self.disks.get(member))
-    }
-
     fn config(&self, member: ServerId) -> Result<Option<NodeConfig>, PlayError> {
         let Some(history) = self.file.history(member) else { return Ok(None) };
         let mut membership = self.file.membership.clone();
@@ -302,18 +291,18 @@ impl Runner<'_> {
             membership.set_election(id, addresses);
         }
         let mut config = NodeConfig::new(member, membership);
-        config.history = if self.wiped.contains(&member) { History::default() } else { history };
+        config.history = self.disks.left_of(history, member);
         config.timing = self.file.timing.election;
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;
         config.listener = self.wiring.listen(member)?;
-        if self.file.leadership {
-            let disk = self.disks.get(&member).cloned();
-            let disk = disk.unwrap_or_else(|| disk_of(self.file, member));
+        if self.file.leadership
+            && let Some(disk) = self.disks.get(member)
+        {
             config.leadership = Some(LeadershipConfig {
                 timing: self.file.timing.leadership,
                 ensemble_name: Arc::clone(&self.file.ensemble_name),
-                ..LeadershipConfig::new(Keep::InMemory(disk))
+                ..LeadershipConfig::new(Keep::InMemory(disk.clone()))
             });
         }
         Ok(Some(config))
@@ -479,26 +468,11 @@ async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
     }
 }
 
-/// The disks of all members: their ensemble knows them, unless they are new.
-fn disks(file: &VoteFile) -> BTreeMap<ServerId, MemoryDisk> {
-    file.members().map(|(member, _)| (member.id, disk_of(file, member.id))).collect()
-}
-
-fn disk_of(file: &VoteFile, member: ServerId) -> MemoryDisk {
-    let epoch = file.history(member).unwrap_or_default().epoch;
-    let recorded = !file.new_disks.contains(&member);
-    let record = Record { accepted: epoch, current: epoch, recorded, ..Record::default() };
-    // Far enough from each other for a wiped one to get the next number.
-    MemoryDisk::new(DirectoryId(member.number().wrapping_mul(1 << 20)), record)
-}
-
 /// What a running member is; it is looking until it has said something else.
 fn state_of(status: Option<&Status>) -> MemberState {
     let Some(status) = status else { return MemberState::Looking };
     let (elected, epoch) = match status.leadership {
-        Some(_) => {
-            (status.leader().map(|(leader, _)| leader), status.leader().map(|(_, epoch)| epoch))
-        }
+        Some(_) => status.leader().unzip(),
         None => (status.elected(), None),
     };
     match (status.state(), elected) {
