@@ -58,6 +58,11 @@ impl Disk {
         (self.writing, self.waiting) = (None, None);
     }
 
+    /// Whether it was lost at least once.
+    pub(super) const fn was_wiped(&self) -> bool {
+        self.wipes > 0
+    }
+
     /// Its member starts once more.
     pub(super) const fn begin_life(&mut self) {
         self.starts += 1;

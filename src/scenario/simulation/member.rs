@@ -32,8 +32,6 @@ pub(super) struct Member {
     pub(super) id: ServerId,
     /// How often it was started. What was meant for an earlier life does not reach a later one.
     pub(super) life: u32,
-    /// Its disk was lost: it votes with an empty history.
-    pub(super) wiped: bool,
     pub(super) disk: Disk,
     /// How often it has moved to another address, when it last did, and for how long its name leads to the one before.
     pub(super) address: u32,
@@ -87,7 +85,6 @@ impl Member {
         Self {
             id: initial.id,
             life: 0,
-            wiped: false,
             disk: Disk::new(place, initial),
             address: 0,
             moved_at: Moment::default(),

@@ -11,7 +11,7 @@ use ballotbox_core::ServerId;
 use super::{
     LeaderlessSpan, Setup, Violation, World,
     member::Member,
-    plan::NAMES_LAG,
+    plan::{NAMES_LAG, forgetful},
     rules::{self, AGREE_IN_TIME, AGREEMENT_LASTS, NOBODY_LEADS_ALONE},
 };
 use crate::{
@@ -242,7 +242,7 @@ impl Schedule {
         let mut running = BTreeSet::new();
         let mut started = BTreeSet::new();
         let mut faulty = BTreeSet::new();
-        let (mut full, mut wiped) = (BTreeSet::new(), BTreeSet::new());
+        let mut full = BTreeSet::new();
         let mut cut = false;
         for step in steps {
             match &step.operation {
@@ -258,10 +258,9 @@ impl Schedule {
                 Operation::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
                 Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => cut = true,
                 Operation::Heal => cut = false,
-                Operation::Wipe(ids) => wiped.extend(ids.iter().copied()),
                 Operation::Fill(ids) => full.extend(ids.iter().copied()),
                 Operation::Free(ids) => full.retain(|id| !ids.contains(id)),
-                Operation::Resign(_) => {}
+                Operation::Wipe(_) | Operation::Resign(_) => {}
             }
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.
@@ -269,9 +268,7 @@ impl Schedule {
         let healed = !cut && faulty.is_empty() && full.is_empty();
         let quorum_runs = setup.ensemble.is_quorum(&running);
         // Where too few are known to remember, all voters are needed: a new ensemble begins with all of them.
-        let is_new = |id: &ServerId| setup.members.iter().any(|one| one.id == *id && one.new);
-        let remembering = running.iter().filter(|id| !wiped.contains(*id) && !is_new(id));
-        let remembering = remembering.copied().collect();
+        let remembering = running.difference(&forgetful(setup, steps)).copied().collect();
         let all_run = setup.ensemble.voters().all(|voter| running.contains(&voter));
         let may_begin = !setup.leadership || all_run || setup.ensemble.is_quorum(&remembering);
         let fair = healed && all_replaced && quorum_runs && may_begin;

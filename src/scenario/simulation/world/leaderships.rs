@@ -328,9 +328,7 @@ impl World {
             self.reigns.all_is_forgotten();
         }
         self.reigns.is_wiped(member);
-        let this = &mut self.members[member];
-        this.wiped = true;
-        this.disk.wipe();
+        self.members[member].disk.wipe();
     }
 }
 

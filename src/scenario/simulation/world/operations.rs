@@ -6,7 +6,7 @@ use ballotbox_core::{ServerId, leadership::Event as LeadershipEvent, links::Even
 
 use super::World;
 use crate::{
-    election::{Event as ElectionEvent, History},
+    election::Event as ElectionEvent,
     scenario::{
         simulation::{
             member::{Inner, Running},
@@ -139,7 +139,6 @@ impl World {
     /// A new life begins, wherever the member is now.
     pub(super) fn run(&mut self, member: usize) {
         self.last_start = self.now;
-        let candidate = self.setup.members[member];
         let again = self.members[member].life > 0;
         let wipe = self.faults().wipe_percent * 10;
         self.each_other(member, Self::release);
@@ -148,18 +147,17 @@ impl World {
         if wiped {
             self.wipe(member);
         }
-        let mut running = Running::new(candidate.id, &setup);
+        let mut running = Running::new(self.members[member].id, &setup);
         let now = self.now;
         let this = &mut self.members[member];
         this.life += 1;
-        let mut history = if this.wiped { History::default() } else { candidate.history };
         if setup.leadership {
             this.disk.begin_life();
             running.seat = Some(Seat::new(this.id, &setup, &this.disk, now, this.drift_ppm));
-            history = this.disk.history();
         }
+        let history = this.disk.history();
         this.running = Some(running);
-        if this.wiped && (wiped || !setup.leadership) {
+        if this.disk.was_wiped() && (wiped || !setup.leadership) {
             self.note(member, TraceEvent::Starts);
         }
         self.histories[member] = history;
@@ -222,12 +220,8 @@ impl World {
     /// Whatever the member was doing is over; what it was storing is stored, or is not.
     pub(super) fn end_life(&mut self, member: usize) {
         self.members[member].running = None;
-        if self.members[member].disk.is_writing() {
-            let survives = self.random.chance(500);
-            self.members[member].disk.end_life(survives);
-        } else {
-            self.members[member].disk.end_life(false);
-        }
+        let survives = self.members[member].disk.is_writing() && self.random.chance(500);
+        self.members[member].disk.end_life(survives);
     }
 
     /// Who dies while it speaks has said it to some, and not to others.
