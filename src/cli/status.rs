@@ -2,7 +2,7 @@
 
 mod render;
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use async_std::task::block_on;
 use ballotbox::node::control::{ControlError, StatusReport, ask_status};
@@ -14,6 +14,9 @@ use futures::{
 use structopt::StructOpt;
 
 use super::{ExitCode, Failure, watching};
+
+/// Before a watcher that the node has sent away asks again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks the node that runs in a data directory how things stand
 ///
@@ -70,15 +73,14 @@ fn watch(args: &StatusArgs, out: &mut dyn Write) -> Result<StatusReport, Failure
 }
 
 async fn ask_again(args: &StatusArgs, seen: u64) -> Result<StatusReport, ControlError> {
-    let answer = match ask_status(&args.data_dir, Some(seen)).await {
-        // Others were in a hurry, or the node has just ended.
-        Err(ControlError::Closed { .. }) => ask_status(&args.data_dir, None).await,
-        answer => answer,
-    };
-    match answer {
-        // It was there a moment ago.
-        Err(ControlError::NobodyRuns { path }) => Err(ControlError::HasEnded { path }),
-        answer => answer,
+    loop {
+        match ask_status(&args.data_dir, Some(seen)).await {
+            // The node has given the place to another caller, or has just ended. At once we would take it from the next one.
+            Err(ControlError::Closed { .. }) => clock::sleep_until(clock::now() + PAUSE).await,
+            // It was there a moment ago.
+            Err(ControlError::NobodyRuns { path }) => return Err(ControlError::HasEnded { path }),
+            answer => return answer,
+        }
     }
 }
 
