@@ -55,6 +55,8 @@ pub struct Leadership {
     told_missing: BTreeSet<ServerId>,
     /// The newest epoch that we have led in or followed.
     newest_reported: Epoch,
+    /// We end as soon as we do not lead.
+    stopping: bool,
     stopped: bool,
 }
 
@@ -78,21 +80,13 @@ enum Reign {
     None,
     Leading {
         epoch: Epoch,
-        retiring: Option<Retiring>,
+        /// It is given up, and over by then at the latest.
+        retiring: Option<Moment>,
     },
     Following {
         leader: ServerId,
         epoch: Epoch,
     },
-}
-
-/// A leader that gives its epoch up.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-struct Retiring {
-    /// When it is over at the latest.
-    by: Moment,
-    /// Whether we end with it.
-    stopping: bool,
 }
 
 /// The session of a learner with its leader.
@@ -169,6 +163,7 @@ impl Leadership {
             work_goes_on: false,
             told_missing: BTreeSet::new(),
             newest_reported: Epoch::default(),
+            stopping: false,
             stopped: false,
         }
     }
@@ -190,12 +185,19 @@ impl Leadership {
             Event::Stored { ticket } => self.pass(EpochsEvent::Stored { ticket }, out),
             Event::StoreFailed { ticket } => self.pass(EpochsEvent::StoreFailed { ticket }, out),
             Event::WorkGoesOn(goes_on) => self.work(goes_on, out),
-            Event::Resign { within } => self.retire(within, false, out),
-            Event::Stop { within } => self.stop(within, out),
+            Event::Resign { within } => self.retire(within, out),
+            Event::Stop { within } => {
+                self.stopping = true;
+                self.retire(within, out);
+            }
             Event::Confirm => self.confirm(),
             Event::Tick => {}
         }
-        self.look_at_the_clock(out);
+        self.end_if_stopping(out);
+        if !self.stopped {
+            self.look_at_the_clock(out);
+            self.end_if_stopping(out);
+        }
     }
 
     /// When it has to look at the clock next.
@@ -333,14 +335,12 @@ impl Leadership {
         }
     }
 
-    fn stop(&mut self, within: Duration, out: &mut Vec<Action>) {
-        if let Reign::Leading { .. } = self.reign {
-            return self.retire(within, true, out);
+    /// However an epoch in which we led has ended: nothing holds the end up any more.
+    fn end_if_stopping(&mut self, out: &mut Vec<Action>) {
+        let leads = matches!(self.reign, Reign::Leading { .. });
+        if !self.stopping || self.stopped || leads {
+            return;
         }
-        self.end(out);
-    }
-
-    fn end(&mut self, out: &mut Vec<Action>) {
         self.lose(LostBecause::Stopped, out);
         self.forget_result(out);
         self.stopped = true;

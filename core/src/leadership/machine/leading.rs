@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report, Retiring};
+use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report};
 use crate::{election::Epoch, leadership::Stage};
 
 impl Leadership {
@@ -29,7 +29,7 @@ impl Leadership {
 
     pub(super) fn retires_by(&self) -> Option<Moment> {
         match self.reign {
-            Reign::Leading { retiring, .. } => retiring.map(|retiring| retiring.by),
+            Reign::Leading { retiring, .. } => retiring,
             Reign::Following { .. } | Reign::None => None,
         }
     }
@@ -85,13 +85,11 @@ impl Leadership {
     }
 
     /// Begins to give the epoch up: it is over when the work has ended.
-    pub(super) fn retire(&mut self, within: Duration, stopping: bool, out: &mut Vec<Action>) {
+    pub(super) fn retire(&mut self, within: Duration, out: &mut Vec<Action>) {
         let by = self.now.plus(within);
         let Reign::Leading { epoch, retiring } = &mut self.reign else { return };
-        let already = retiring.is_some();
-        let old = retiring.unwrap_or(Retiring { by, stopping });
-        *retiring = Some(Retiring { by: old.by.min(by), stopping: old.stopping || stopping });
-        if !already {
+        let before = retiring.replace(retiring.map_or(by, |earlier| by.min(earlier)));
+        if before.is_none() {
             out.push(Action::Report(Report::Retiring { epoch: *epoch }));
         }
         if !self.work_goes_on {
@@ -100,15 +98,15 @@ impl Leadership {
     }
 
     pub(super) fn finish_retiring(&mut self, out: &mut Vec<Action>) {
-        let Reign::Leading { retiring: Some(Retiring { stopping, .. }), .. } = self.reign else {
+        if !self.is_retiring() {
             return;
-        };
+        }
         // First it is over, then the others are told.
-        let cause = if stopping { LostBecause::Stopped } else { LostBecause::Resigned };
+        let cause = if self.stopping { LostBecause::Stopped } else { LostBecause::Resigned };
         self.lose(cause, out);
         self.pass(EpochsEvent::Release, out);
-        if stopping {
-            return self.end(out);
+        if self.stopping {
+            return self.end_if_stopping(out);
         }
         self.hold_off(out);
         self.look_again(false, out);

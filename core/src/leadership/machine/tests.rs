@@ -127,6 +127,19 @@ fn work_that_does_not_end_holds_a_resignation_up_for_as_long_as_was_said() {
 }
 
 #[test]
+fn a_leader_that_is_to_end_and_loses_its_epoch_otherwise_waits_for_its_work_no_longer() {
+    let mut world = World::with_a_leader();
+    world.tell(3, Event::WorkGoesOn(true));
+    world.tell(3, Event::Stop { within: Duration::from_secs(5) });
+    assert!(!world.seats[&id(3)].core.has_stopped());
+    world.kill(1);
+    world.kill(2);
+    world.run_until(ms(3000));
+    assert_eq!(world.lost(3).last().map(|(_, cause)| *cause), Some(LostBecause::QuorumLost));
+    assert!(world.seats[&id(3)].core.has_stopped());
+}
+
+#[test]
 fn a_leader_that_was_started_again_sends_its_old_followers_away_at_once() {
     let mut world = World::with_a_leader();
     let (record, _) = world.seats[&id(3)].core.promises();
