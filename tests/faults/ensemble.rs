@@ -19,7 +19,7 @@ use super::{
     disk::Disk,
     epochs::Epochs,
     fault::Fault,
-    hosts::{Hosts, PORT, address},
+    hosts::{ELSEWHERE, Hosts, PORT, address},
     record::{Belief, Record},
     stranger::Stranger,
 };
@@ -59,8 +59,8 @@ struct Member {
     process: Option<Child>,
     life: u64,
     paused: bool,
-    /// Where it listens.
-    port: u16,
+    /// It listens where the others do not know, and are led.
+    is_elsewhere: bool,
     /// The one that was there before it, and will never go on.
     frozen: Option<Child>,
     /// Which directory on its disk it keeps its epochs in.
@@ -96,7 +96,7 @@ impl<'a> ProcessEnsemble<'a> {
             process: None,
             life: 0,
             paused: false,
-            port: PORT,
+            is_elsewhere: false,
             frozen: None,
             directory: 0,
             record: Record::new(member as u64 + 1, count as u64),
@@ -123,7 +123,7 @@ impl<'a> ProcessEnsemble<'a> {
 
     fn start_member(&mut self, index: usize) {
         let member = &mut self.members[index];
-        let votes = votes(index, member.port, self.play);
+        let votes = votes(index, member.is_elsewhere, self.play);
         fs::write(&votes.0, &votes.1).unwrap();
         member.life += 1;
         member.paused = false;
@@ -372,13 +372,13 @@ impl<'a> ProcessEnsemble<'a> {
         let is_renewed = self.play == Play::Election
             || (!self.disks[index].is_full
                 && (self.renewed.contains(&index) || self.renewed.len() < NEW_DISKS_MAX));
-        let elsewhere = if member.port == PORT { PORT + 1 } else { PORT };
+        let is_elsewhere = !member.is_elsewhere;
         self.signal(index, "STOP");
-        if is_renewed && self.hosts.redirect(index, elsewhere) {
+        if is_renewed && self.hosts.redirect(index, is_elsewhere) {
             self.renewed.insert(index);
             let member = &mut self.members[index];
             member.directory += 1;
-            (member.frozen, member.port) = (member.process.take(), elsewhere);
+            (member.frozen, member.is_elsewhere) = (member.process.take(), is_elsewhere);
             self.start_member(index);
         } else {
             self.members[index].paused = true;
@@ -421,16 +421,18 @@ impl Drop for ProcessEnsemble<'_> {
         self.be_left_alone();
         for member in 0..self.members.len() {
             self.kill(member);
-            let _ = fs::remove_file(votes(member, self.members[member].port, self.play).0);
+            let _ = fs::remove_file(votes(member, self.members[member].is_elsewhere, self.play).0);
         }
     }
 }
 
-/// The vote file of a member that listens at this port, which the others do not know: its path, and what is in it.
-fn votes(me: usize, port: u16, play: Play) -> (PathBuf, String) {
+/// The vote file of a member: its path, and what is in it. A member that listens elsewhere calls its own address by a name, which
+/// may stand for the address that the others have: so their lists do not differ.
+fn votes(me: usize, is_elsewhere: bool, play: Play) -> (PathBuf, String) {
     let listed = (0..super::MEMBERS).map(|member| {
-        let port = if member == me { port } else { PORT };
-        json!({ "id": member + 1, "election": format!("{}:{port}", address(member)) })
+        let own_name = is_elsewhere && member == me;
+        let host = if own_name { ELSEWHERE.to_owned() } else { address(member).to_string() };
+        json!({ "id": member + 1, "election": format!("{host}:{PORT}") })
     });
     let mut file = json!({ "members": listed.collect::<Vec<_>>() });
     if play == Play::Election {

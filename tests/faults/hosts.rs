@@ -1,8 +1,9 @@
 //! [`Hosts`]: one network namespace a member, joined by a bridge; and what can be done to their network.
 
 use std::{
-    env,
+    env, fs,
     net::Ipv4Addr,
+    path::PathBuf,
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -10,6 +11,9 @@ use std::{
 
 /// Where every member listens, as far as the others know.
 pub(crate) const PORT: u16 = 3888;
+
+/// What every member calls the second address of its own host. Nobody else knows that address.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
 
 /// Where strangers live, in the namespace of the bridge.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 200);
@@ -69,6 +73,8 @@ impl Hosts {
             ))?;
             sh(&format!("ip -n {bridge} link set v{member} master br0 up"))?;
             sh(&format!("ip -n {host} addr add {}/24 dev eth0", address(member)))?;
+            sh(&format!("ip -n {host} addr add {}/32 dev eth0", elsewhere(member)))?;
+            self.name_elsewhere(member).map_err(|error| format!("names for {host}: {error}"))?;
             sh(&format!("ip -n {host} link set eth0 up"))?;
             sh(&format!("ip -n {host} link set lo up"))?;
             self.nft(member, "add table inet faults")?;
@@ -78,6 +84,18 @@ impl Hosts {
             }
         }
         Ok(())
+    }
+
+    /// Processes in a namespace see this file as `/etc/hosts`.
+    fn name_elsewhere(&self, member: usize) -> std::io::Result<()> {
+        let folder = self.names(member);
+        fs::create_dir_all(&folder)?;
+        let names = format!("127.0.0.1 localhost\n{} {ELSEWHERE}\n", elsewhere(member));
+        fs::write(folder.join("hosts"), names)
+    }
+
+    fn names(&self, member: usize) -> PathBuf {
+        PathBuf::from("/etc/netns").join(self.namespace(Some(member)))
     }
 
     pub(crate) fn namespace(&self, member: Option<usize>) -> String {
@@ -117,12 +135,13 @@ impl Hosts {
         self.tc(member, &format!("replace dev eth0 root {how}")).unwrap();
     }
 
-    /// From now on, who connects to this member reaches another port of it; connections that are there stay where they are.
-    /// `false` if the kernel cannot do that.
-    pub(crate) fn redirect(&self, member: usize, port: u16) -> bool {
+    /// From now on, who connects to this member reaches [`ELSEWHERE`] on its host, or its first address again; connections that
+    /// are there stay where they are. `false` if the kernel cannot do that.
+    pub(crate) fn redirect(&self, member: usize, is_elsewhere: bool) -> bool {
         if self.can_redirect {
+            let place = if is_elsewhere { elsewhere(member) } else { address(member) };
             self.nft(member, "flush chain ip moved input").unwrap();
-            let rule = format!("add rule ip moved input tcp dport {PORT} redirect to :{port}");
+            let rule = format!("add rule ip moved input tcp dport {PORT} dnat to {place}");
             self.nft(member, &rule).unwrap();
         }
         self.can_redirect
@@ -131,7 +150,10 @@ impl Hosts {
     /// The kernel has to know of all connections before it can tell the new ones from the old.
     fn prepare_redirects(&self, member: usize) -> Result<(), String> {
         self.nft(member, "add table ip moved")?;
-        self.nft(member, "add chain ip moved input { type nat hook prerouting priority -100; }")
+        self.nft(member, "add chain ip moved input { type nat hook prerouting priority -100; }")?;
+        let nowhere =
+            format!("add rule ip moved input tcp dport {PORT} dnat to {}", address(member));
+        self.nft(member, &nowhere)
     }
 
     /// All is well again with the network of this member.
@@ -159,6 +181,9 @@ impl Hosts {
 
 impl Drop for Hosts {
     fn drop(&mut self) {
+        for member in 0..self.members {
+            let _ = fs::remove_dir_all(self.names(member));
+        }
         for member in (0..self.members).map(Some).chain([None]) {
             let _ = sh(&format!("ip netns del {}", self.namespace(member)));
         }
@@ -169,6 +194,12 @@ impl Drop for Hosts {
 pub(crate) fn address(member: usize) -> Ipv4Addr {
     let last = u8::try_from(member + 1).unwrap();
     Ipv4Addr::new(10, 77, 0, last)
+}
+
+/// Where another process of this member can listen at the same port.
+fn elsewhere(member: usize) -> Ipv4Addr {
+    let [_, _, _, last] = address(member).octets();
+    Ipv4Addr::new(10, 77, 1, last)
 }
 
 fn sh(command: &str) -> Result<(), String> {
