@@ -40,7 +40,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use likeness::Renaming;
 
-use self::{candidate::Candidacy, learner::Learning};
+use self::{candidate::Candidacy, learner::Learning, served::Learner};
 use super::{
     DirectoryId, EnsembleId, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord, Record,
     SessionId,
@@ -196,7 +196,7 @@ struct Store {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum Part {
     /// Nobody is elected. Those who expect us to lead wait, at most one session for each member.
-    Looking { early: BTreeMap<ServerId, (SessionId, Info)> },
+    Looking { early: BTreeMap<SessionId, Learner> },
     /// We are elected.
     Candidate(Candidacy),
     /// Another one is.
@@ -260,7 +260,7 @@ impl Epochs {
         match event {
             EpochsEvent::Elected { leader } => self.elected(leader, out),
             EpochsEvent::Unelected => self.look(out),
-            EpochsEvent::Arrived { session, peer, info } => self.arrived(session, peer, info, out),
+            EpochsEvent::Arrived { session, peer, info } => self.arrived(session, peer, &info, out),
             EpochsEvent::LearnerSaid { session, word } => self.learner_said(session, &word, out),
             EpochsEvent::Introduced { session } => self.introduced(session, out),
             EpochsEvent::LeaderSaid { session, word } => self.leader_said(session, word, out),
@@ -288,6 +288,11 @@ impl Epochs {
     /// The newest epoch we have promised to.
     pub const fn accepted(&self) -> Epoch {
         self.accepted
+    }
+
+    /// Whether work of an epoch of ours goes on, which goes on only while we lead.
+    pub const fn work_goes_on(&self) -> bool {
+        self.work_goes_on
     }
 
     /// Whether a record could not be written, and is still wanted.
@@ -335,7 +340,7 @@ impl Epochs {
             self.stand(early, out);
         } else {
             // Those who wait for us to lead are mistaken.
-            out.extend(early.into_values().map(|(session, _)| EpochsAction::Close { session }));
+            out.extend(early.into_keys().map(|session| EpochsAction::Close { session }));
             self.part = Part::Learner(Learning::new(leader));
         }
     }
@@ -359,27 +364,27 @@ impl Epochs {
         &mut self,
         session: SessionId,
         peer: ServerId,
-        info: Info,
+        info: &Info,
         out: &mut Vec<EpochsAction>,
     ) {
         let newest = self.accepted;
         match &mut self.part {
             Part::Looking { early } => {
-                if let Some((session, _)) = early.insert(peer, (session, info)) {
-                    out.push(EpochsAction::Close { session });
-                }
+                served::take_in(early, session, Learner::new(peer, info), out);
                 // It may have followed us in an epoch that is over.
                 let word = LeaderWord::Released { epoch: newest };
                 out.push(EpochsAction::Tell { session, word });
             }
-            Part::Candidate(_) => self.serve(session, peer, &info, out),
+            Part::Candidate(_) => self.serve(session, Learner::new(peer, info), out),
             Part::Learner(_) => out.push(EpochsAction::Close { session }),
         }
     }
 
     fn ended(&mut self, session: SessionId, out: &mut Vec<EpochsAction>) {
         match &mut self.part {
-            Part::Looking { early } => early.retain(|_, (waiting, _)| *waiting != session),
+            Part::Looking { early } => {
+                early.remove(&session);
+            }
             Part::Candidate(_) => self.learner_left(session, out),
             Part::Learner(learning) => {
                 if learning.leave(session) {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Stage, Ticket,
-    served::{Claim, Late, Learner, Memory, Synced, Told},
+    EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket,
+    served::{Claim, Late, Learner, Memory, Synced, Told, renamed, take_in},
 };
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{EnsembleId, Info, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
+    leadership::{EnsembleId, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
 };
 
 /// What an elected voter knows.
@@ -68,13 +68,12 @@ impl Epochs {
     /// We are elected: serves those who have come already.
     pub(super) fn stand(
         &mut self,
-        early: BTreeMap<ServerId, (SessionId, Info)>,
+        early: BTreeMap<SessionId, Learner>,
         out: &mut Vec<EpochsAction>,
     ) {
-        let learner = |(peer, (session, info))| (session, Learner::new(peer, &info));
         self.part = Part::Candidate(Candidacy {
             phase: Phase::Discovering,
-            learners: early.into_iter().map(learner).collect(),
+            learners: early,
             leads: self.identity.drawn,
             remembers: self.record.recorded,
             pings: 0,
@@ -82,21 +81,15 @@ impl Epochs {
         self.advance(out);
     }
 
-    /// A learner has come. Of two sessions of one member the newer one counts.
+    /// A learner has come.
     pub(super) fn serve(
         &mut self,
         session: SessionId,
-        peer: ServerId,
-        info: &Info,
+        learner: Learner,
         out: &mut Vec<EpochsAction>,
     ) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
-        let older = candidacy.learners.iter().find(|(_, learner)| learner.peer == peer);
-        if let Some(older) = older.map(|(session, _)| *session) {
-            candidacy.learners.remove(&older);
-            out.push(EpochsAction::Close { session: older });
-        }
-        candidacy.learners.insert(session, Learner::new(peer, info));
+        take_in(&mut candidacy.learners, session, learner, out);
         match candidacy.phase {
             Phase::Discovering => self.advance(out),
             Phase::Announcing { epoch }
@@ -119,12 +112,12 @@ impl Epochs {
     ) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
         let (epoch, pings) = (candidacy.epoch(), candidacy.pings);
-        let late = candidacy.next_late();
         let Some(learner) = candidacy.learners.get_mut(&session) else { return };
         match word {
             LearnerWord::AckEpoch { current, .. } if learner.noted.is_none() && epoch.is_some() => {
                 learner.noted = Some(current.is_some());
-                learner.late = late;
+                let late = candidacy.next_late();
+                candidacy.learners.entry(session).and_modify(|learner| learner.late = late);
                 self.welcome(session, out);
             }
             LearnerWord::Ack { epoch: named } if Some(*named) == epoch => {
@@ -136,7 +129,6 @@ impl Epochs {
                     learner.acknowledged = Some(pings);
                     // It was with us after NEWLEADER was said, and so after every ping before that.
                     learner.answered = learner.answered.max(learner.synced_at);
-                    self.tell_up_to_date(out);
                 }
             }
             LearnerWord::Pong { number: Some(number) } if *number <= pings => {
@@ -181,11 +173,7 @@ impl Epochs {
         let remembers = |voter: &Learner| voter.memory.counts(nothing_yet);
         let own = Memory::of(self.record.recorded, self.identity.new_ensemble);
         let i_remember = own.counts(nothing_yet);
-        let mut remembering = candidacy.peers_where(remembers);
-        if i_remember {
-            remembering.insert(self.me);
-        }
-        let by_quorum = i_remember && self.ensemble.is_quorum(&remembering);
+        let by_quorum = i_remember && self.is_quorum_with_us(candidacy.peers_where(remembers));
         if !by_quorum && !self.are_all_voters(&candidacy.peers_where(|_| true)) {
             return None;
         }
@@ -240,9 +228,8 @@ impl Epochs {
         let Part::Candidate(candidacy) = &self.part else { return None };
         let Phase::Announcing { epoch } = candidacy.phase else { return None };
         let noted = |learner: &Learner| learner.noted == Some(true);
-        let mut counting = candidacy.peers_where(|learner| noted(learner) && learner.remembers);
-        counting.insert(self.me);
-        if candidacy.remembers && self.ensemble.is_quorum(&counting) {
+        let counting = candidacy.peers_where(|learner| noted(learner) && learner.remembers);
+        if candidacy.remembers && self.is_quorum_with_us(counting) {
             return Some((epoch, false));
         }
         self.are_all_voters(&candidacy.peers_where(noted)).then_some((epoch, true))
@@ -312,11 +299,7 @@ impl Epochs {
         // Who took note early may have been wiped before the last one did: its word alone is no proof any more.
         let last = candidacy.learners.values().map(|one| one.late).chain([None]);
         let mut quorums = last.collect::<BTreeSet<_>>().into_iter().map(given_after);
-        let is_enough = |mut given: BTreeSet<_>| {
-            given.insert(self.me);
-            self.ensemble.is_quorum(&given)
-        };
-        quorums.any(is_enough).then_some(epoch)
+        quorums.any(|given| self.is_quorum_with_us(given)).then_some(epoch)
     }
 
     fn begin(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
@@ -348,9 +331,7 @@ impl Epochs {
         let Part::Candidate(candidacy) = &self.part else { return false };
         let Phase::Leading { epoch } = candidacy.phase else { return false };
         let answered = |one: &Learner| one.supports(epoch) && one.answered > since;
-        let mut quorum = candidacy.peers_where(answered);
-        quorum.insert(self.me);
-        self.ensemble.is_quorum(&quorum)
+        self.is_quorum_with_us(candidacy.peers_where(answered))
     }
 
     fn tell(
@@ -451,23 +432,13 @@ impl Candidacy {
         }
     }
 
-    /// The same with other tickets.
-    pub(super) fn retell(&mut self, other: impl Fn(Ticket) -> Ticket) {
-        if let Phase::Synchronising { own: Some(own), .. } = &mut self.phase {
-            *own = other(*own);
+    /// The same with other names and tickets.
+    pub(super) fn renamed(&self, names: &impl Renaming, ticket: impl Fn(Ticket) -> Ticket) -> Self {
+        let mut renamed = Self { learners: renamed(&self.learners, names), ..self.clone() };
+        if let Phase::Synchronising { own: Some(own), .. } = &mut renamed.phase {
+            *own = ticket(*own);
         }
-    }
-
-    /// The same with other names.
-    pub(super) fn rename(
-        &mut self,
-        member: impl Fn(ServerId) -> ServerId,
-        session: impl Fn(SessionId) -> SessionId,
-    ) {
-        let learners = std::mem::take(&mut self.learners).into_iter();
-        self.learners = learners
-            .map(|(number, one)| (session(number), Learner { peer: member(one.peer), ..one }))
-            .collect();
+        renamed
     }
 
     /// The epoch it has proposed.

@@ -112,7 +112,7 @@ fn following_is_told(Step { before, actions, after, .. }: Step<'_, Epochs>) -> b
 
 fn only_open_sessions(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
     let is_open = |session| match &after.part {
-        Part::Looking { early } => early.values().any(|(waiting, _)| *waiting == session),
+        Part::Looking { early } => early.contains_key(&session),
         Part::Candidate(candidacy) => candidacy.sessions().any(|served| served == session),
         Part::Learner(learning) => learning.session() == Some(session),
     };

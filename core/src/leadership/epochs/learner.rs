@@ -1,6 +1,6 @@
 //! The learner's side: from a leader that was elected to one that is followed.
 
-use super::{Epochs, EpochsAction, GiveUp, Part, Stage, Ticket};
+use super::{Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket};
 use crate::{
     ServerId,
     election::Epoch,
@@ -85,7 +85,7 @@ impl Learning {
     }
 
     /// The same with other tickets.
-    pub(super) fn retell(&mut self, other: impl Fn(Ticket) -> Ticket) {
+    fn retell(&mut self, other: impl Fn(Ticket) -> Ticket) {
         match &mut self.step {
             LearnerStep::Storing(_, ticket) | LearnerStep::Recording(_, ticket) => {
                 *ticket = other(*ticket);
@@ -97,14 +97,13 @@ impl Learning {
         }
     }
 
-    /// The same with other names.
-    pub(super) fn rename(
-        &mut self,
-        member: impl Fn(ServerId) -> ServerId,
-        session: impl Fn(SessionId) -> SessionId,
-    ) {
-        self.leader = member(self.leader);
-        self.session = self.session.map(session);
+    /// The same with other names and tickets.
+    pub(super) fn renamed(&self, names: &impl Renaming, ticket: impl Fn(Ticket) -> Ticket) -> Self {
+        let leader = names.member(self.leader);
+        let session = self.session.map(|session| names.session(session));
+        let mut renamed = Self { leader, session, ..self.clone() };
+        renamed.retell(ticket);
+        renamed
     }
 
     /// The session is over. Returns whether it is the one on which we have introduced ourselves.

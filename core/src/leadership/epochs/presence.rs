@@ -6,10 +6,21 @@ use super::{Epochs, Part, candidate::Phase, served::Learner};
 use crate::ServerId;
 
 impl Epochs {
+    /// Whether these and we are a quorum.
+    pub(super) fn is_quorum_with_us(&self, mut peers: BTreeSet<ServerId>) -> bool {
+        peers.insert(self.me);
+        self.ensemble.is_quorum(&peers)
+    }
+
     /// Whether these and we are all voters whose vote weighs something.
     pub(super) fn are_all_voters(&self, peers: &BTreeSet<ServerId>) -> bool {
-        let mut weighty = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
-        weighty.all(|voter| voter == self.me || peers.contains(&voter))
+        self.absent(peers).next().is_none()
+    }
+
+    /// The voters whose vote weighs something that are neither among these nor we.
+    fn absent(&self, peers: &BTreeSet<ServerId>) -> impl Iterator<Item = ServerId> {
+        let weighty = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
+        weighty.filter(|voter| *voter != self.me && !peers.contains(voter))
     }
 
     /// While we discover: the voters that have not introduced themselves.
@@ -18,23 +29,19 @@ impl Epochs {
         if candidacy.phase != Phase::Discovering {
             return BTreeSet::new();
         }
-        let here = candidacy.peers_where(|_| true);
-        let missing = self.ensemble.voters().filter(|voter| self.ensemble.may_lead(*voter));
-        missing.filter(|voter| *voter != self.me && !here.contains(voter)).collect()
+        self.absent(&candidacy.peers_where(|_| true)).collect()
     }
 
     /// Whether a quorum is here, so that only a founding still waits for others.
     pub fn is_quorum_here(&self) -> bool {
         let Part::Candidate(candidacy) = &self.part else { return false };
-        let mut here = candidacy.peers_where(|_| true);
-        here.insert(self.me);
-        self.ensemble.is_quorum(&here)
+        self.is_quorum_with_us(candidacy.peers_where(|_| true))
     }
 
     /// The number of the last ping, and of the newest that a quorum of those who support us has answered.
     pub fn pings(&self) -> (u64, u64) {
         let Part::Candidate(candidacy) = &self.part else { return (0, 0) };
-        let is_with_us = |learner: &&Learner| match candidacy.phase {
+        let is_with_us = |learner: &Learner| match candidacy.phase {
             Phase::Leading { epoch } => learner.supports(epoch),
             Phase::Discovering | Phase::Announcing { .. } | Phase::Synchronising { .. } => true,
         };
@@ -43,11 +50,8 @@ impl Epochs {
         numbers.sort_unstable();
         numbers.dedup();
         let answered = numbers.into_iter().rev().find(|number| {
-            let with_us = candidacy.learners.values().filter(is_with_us);
-            let mut quorum: BTreeSet<_> =
-                with_us.filter(|one| one.answered >= *number).map(|one| one.peer).collect();
-            quorum.insert(self.me);
-            self.ensemble.is_quorum(&quorum)
+            let has_answered = |one: &Learner| is_with_us(one) && one.answered >= *number;
+            self.is_quorum_with_us(candidacy.peers_where(has_answered))
         });
         (candidacy.pings, answered.unwrap_or(0))
     }

@@ -1,10 +1,40 @@
 //! [`Learner`]: what a leader knows of a learner that it serves.
 
+use std::collections::BTreeMap;
+
+use super::{EpochsAction, likeness::Renaming};
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{EnsembleId, Info, LearnerBlock},
+    leadership::{EnsembleId, Info, LearnerBlock, SessionId},
 };
+
+/// A learner has come. Of two sessions of one member the newer one counts.
+pub(super) fn take_in(
+    learners: &mut BTreeMap<SessionId, Learner>,
+    session: SessionId,
+    learner: Learner,
+    out: &mut Vec<EpochsAction>,
+) {
+    let older = learners.iter().find(|(_, one)| one.peer == learner.peer);
+    if let Some(session) = older.map(|(session, _)| *session) {
+        learners.remove(&session);
+        out.push(EpochsAction::Close { session });
+    }
+    learners.insert(session, learner);
+}
+
+/// The same learners with other names for members and sessions.
+pub(super) fn renamed(
+    learners: &BTreeMap<SessionId, Learner>,
+    names: &impl Renaming,
+) -> BTreeMap<SessionId, Learner> {
+    let renamed = learners.iter().map(|(session, learner)| {
+        let peer = names.member(learner.peer);
+        (names.session(*session), Learner { peer, ..learner.clone() })
+    });
+    renamed.collect()
+}
 
 /// What a leader knows of a learner, on one session.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
