@@ -173,10 +173,7 @@ impl Doorkeeper {
         if id == self.me {
             return Err(Refusal::OurId { id });
         }
-        if !self.ensemble.contains(id) {
-            return Err(Refusal::UnknownId { id });
-        }
-        let ours = if self.ensemble.is_voter(id) { Role::Voter } else { Role::Observer };
+        let ours = self.ensemble.role(id).ok_or(Refusal::UnknownId { id })?;
         let block = info.block.as_ref().ok_or(Refusal::RealServer { id })?;
         if info.role != ours {
             return Err(Refusal::Role { id, ours, theirs: info.role });

@@ -127,9 +127,14 @@ impl Ensemble {
         self.members().filter(wanted).map(|(id, _)| id)
     }
 
+    /// What this id is; `None` if it is no member.
+    pub fn role(&self, id: ServerId) -> Option<Role> {
+        self.members.get(&id).copied()
+    }
+
     /// Whether this id is a voter, of whatever weight.
     pub fn is_voter(&self, id: ServerId) -> bool {
-        self.members.get(&id) == Some(&Role::Voter)
+        self.role(id) == Some(Role::Voter)
     }
 
     /// Whether this id may be elected: a voter whose vote weighs something.

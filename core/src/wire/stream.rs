@@ -102,15 +102,16 @@ impl PacketStream {
 
     /// Reads past what has come of a snapshot. At its end the SNAP before it comes out.
     fn end_of_snapshot(&mut self) -> Result<Option<QuorumPacket>, StreamError> {
-        let Snapshots::Within { snap, reader } = &mut self.snapshots else { return Ok(None) };
+        let Snapshots::Within { reader, .. } = &mut self.snapshots else { return Ok(None) };
         let taken = reader.read(self.buffer.held())?;
         self.buffer.take_out(taken);
         if !reader.is_over() {
             return Ok(None);
         }
-        let snap = snap.clone();
-        self.snapshots = Snapshots::BehindEachSnap;
-        Ok(Some(snap))
+        match std::mem::replace(&mut self.snapshots, Snapshots::BehindEachSnap) {
+            Snapshots::Within { snap, .. } => Ok(Some(snap)),
+            Snapshots::Never | Snapshots::BehindEachSnap => Ok(None),
+        }
     }
 }
 
