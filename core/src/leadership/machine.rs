@@ -49,8 +49,6 @@ pub struct Leadership {
     /// Members that are known to be ours, and not real servers.
     ours: BTreeSet<ServerId>,
     standing: Standing,
-    /// Whether work goes on that goes on only while we lead.
-    work_goes_on: bool,
     /// The voters that were last said to be missing.
     told_missing: BTreeSet<ServerId>,
     /// The newest epoch that we have led in or followed.
@@ -69,8 +67,6 @@ struct ElectionResult {
     until: Moment,
     /// The election is held again at this moment.
     again_at: Option<Moment>,
-    /// Since then somebody came as a real server, and was not believed.
-    doubted_real_server: bool,
 }
 
 /// Which epoch people and programs believe in.
@@ -109,6 +105,8 @@ struct Dial {
 struct Standing {
     /// A real server was met: we do not lead, and our voters stay off the quorum port.
     beside_real_server: bool,
+    /// Since then somebody has come as a real server, and was not believed; and no leader was established, nor did we step aside.
+    doubted_since: Option<Moment>,
     /// Until then we do not stand.
     held_off_until: Option<Moment>,
     /// The election was told that we do not.
@@ -160,7 +158,6 @@ impl Leadership {
             store_again_at: None,
             ours: BTreeSet::new(),
             standing: Standing::default(),
-            work_goes_on: false,
             told_missing: BTreeSet::new(),
             newest_reported: Epoch::default(),
             stopping: false,
@@ -321,13 +318,14 @@ impl Leadership {
 
     fn hold_off(&mut self, out: &mut Vec<Action>) {
         self.standing.held_off_until = Some(self.now.plus(self.timing.holdoff));
+        self.standing.doubted_since = None;
         self.tell_standing(out);
     }
 
     /// Tells the election whether we stand for it, if that has changed. Who has work left of an epoch that is over could not lead.
     fn tell_standing(&mut self, out: &mut Vec<Action>) {
         let leads = matches!(self.reign, Reign::Leading { .. });
-        let may_lead = leads || !self.work_goes_on;
+        let may_lead = leads || !self.epochs.work_goes_on();
         let stands =
             may_lead && self.standing.held_off_until.is_none() && !self.standing.beside_real_server;
         if std::mem::replace(&mut self.standing.withdrawn, !stands) == stands {
@@ -416,7 +414,7 @@ impl Leadership {
             return;
         }
         self.standing.beside_real_server = true;
-        self.standing.held_off_until = None;
+        (self.standing.held_off_until, self.standing.doubted_since) = (None, None);
         out.push(Action::Report(Report::BesideRealServer { peer }));
         self.tell_standing(out);
         let leads = self.result.is_some_and(|result| result.leader == self.me);
@@ -449,9 +447,7 @@ impl Leadership {
         if let Refusal::RealServer { id } = refusal {
             // One that was ours a moment ago is none, and neither is a member of an ensemble of ours: anybody can use its name.
             if self.ours.contains(&id) || self.epochs.record().ensemble.is_some() {
-                if let Some(result) = &mut self.result {
-                    result.doubted_real_server = true;
-                }
+                self.doubt_real_server();
             } else {
                 self.met_real_server(id, out);
             }

@@ -28,6 +28,7 @@ impl Leadership {
         self.lose(LostBecause::Superseded, out);
         self.reign = now;
         self.newest_reported = epoch;
+        self.standing.doubted_since = None;
         out.push(Action::Established { leader: result.leader, round: result.round, epoch });
         out.push(Action::Report(Report::Following { leader, epoch, counts }));
     }

@@ -10,6 +10,7 @@ impl Leadership {
         let Some(result) = self.result else { return };
         self.reign = Reign::Leading { epoch, retiring: None };
         self.newest_reported = epoch;
+        self.standing.doubted_since = None;
         self.beat.quorum_heard = self.now;
         // The first ping goes out at once.
         self.beat.next = Some(self.now);
@@ -76,7 +77,6 @@ impl Leadership {
     }
 
     pub(super) fn work(&mut self, goes_on: bool, out: &mut Vec<Action>) {
-        self.work_goes_on = goes_on;
         self.pass(EpochsEvent::WorkGoesOn(goes_on), out);
         self.tell_standing(out);
         if !goes_on && self.is_retiring() {
@@ -92,7 +92,7 @@ impl Leadership {
         if before.is_none() {
             out.push(Action::Report(Report::Retiring { epoch: *epoch }));
         }
-        if !self.work_goes_on {
+        if !self.epochs.work_goes_on() {
             self.finish_retiring(out);
         }
     }

@@ -42,7 +42,22 @@ impl Leadership {
             | Stage::Leading { .. }
             | Stage::Following { .. } => None,
         };
-        Some(longer.map_or(result.until, |longer| longer.max(result.until)))
+        let until = self.doubted_until(result).map_or(result.until, |by| by.min(result.until));
+        Some(longer.map_or(until, |longer| longer.max(until)))
+    }
+
+    /// Somebody has come as a real server, and is not believed.
+    pub(super) fn doubt_real_server(&mut self) {
+        let is_elected = self.result.is_some_and(|result| result.leader == self.me);
+        if is_elected && self.reign == Reign::None {
+            self.standing.doubted_since.get_or_insert(self.now);
+        }
+    }
+
+    /// Real servers that were not believed may elect us again and again: however often that is, we lead by then or step aside.
+    fn doubted_until(&self, result: ElectionResult) -> Option<Moment> {
+        let since = self.standing.doubted_since.filter(|_| result.leader == self.me);
+        since.map(|since| since.plus(self.timing.establish))
     }
 
     /// However long others were waited for, there is time to establish from now on.
@@ -55,7 +70,9 @@ impl Leadership {
     pub(super) fn not_established(&mut self, result: ElectionResult, out: &mut Vec<Action>) {
         let leader = result.leader;
         out.push(Action::Report(Report::NotEstablished { leader }));
-        if leader == self.me && (!self.epochs.record().recorded || result.doubted_real_server) {
+        if leader == self.me
+            && (!self.epochs.record().recorded || self.standing.doubted_since.is_some())
+        {
             // Somebody who remembers may be able to lead; or real servers, if it is true that there are some.
             self.hold_off(out);
         }
@@ -65,13 +82,7 @@ impl Leadership {
     pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
         self.lose(LostBecause::Superseded, out);
         let until = self.now.plus(self.timing.establish);
-        self.result = Some(ElectionResult {
-            leader,
-            round,
-            until,
-            again_at: None,
-            doubted_real_server: false,
-        });
+        self.result = Some(ElectionResult { leader, round, until, again_at: None });
         self.told_missing.clear();
         self.dial = Dial { last: self.dial.last, heard: self.now, ..Dial::default() };
         self.beat = Beat { quorum_heard: self.now, ..Beat::default() };

@@ -394,6 +394,25 @@ fn real_servers_may_elect_one_of_them_when_one_of_ours_was_elected_and_is_not_fo
 }
 
 #[test]
+fn real_servers_that_elect_one_of_ours_again_and_again_may_elect_one_of_them_in_the_end() {
+    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
+    let mut world = World::of(&[known; 3]);
+    let info = world.seats[&id(3)].core.epochs().info();
+    world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
+    for (round, passed) in (1..=10).zip((200..).step_by(200)) {
+        assert!(world.seats[&id(3)].stands, "round {round}");
+        world.elect(3, round, &[3]);
+        assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
+        world.run_until(ms(passed));
+        world.tell(3, Event::Unelected);
+    }
+    world.elect(3, 11, &[3]);
+    assert!(!world.seats[&id(3)].stands, "two seconds after the first of them has come");
+    world.run_until(ms(4010));
+    assert!(world.seats[&id(3)].stands, "for a while only");
+}
+
+#[test]
 fn a_real_server_that_is_turned_away_hears_nothing_that_only_ours_say() {
     let mut world = World::with_a_leader();
     let mut info = world.seats[&id(1)].last_info.clone().unwrap();
