@@ -32,7 +32,8 @@ const WAITING_MAX: usize = 64;
 /// that within the silence of its configuration (1 s unless set), and another may lead by then. Give [`token`](Self::token) to
 /// what must not be written by two, and let it refuse a smaller one.
 ///
-/// Dropping it gives the leadership up: it says that all work under it has ended.
+/// Dropping it gives the leadership up: it says that all work under it has ended. Drop it soon when it was lost: until then this
+/// node begins no other epoch, and none begins by its vote.
 #[derive(Debug)]
 pub struct Leadership {
     epoch: Epoch,

@@ -14,7 +14,7 @@
 //! | leading | an amnesiac has come, and a quorum has answered a later ping | it is recorded |
 //! | joining | LEADERINFO with a newer epoch than we accepted | it is accepted: our word counts |
 //! | | with another one | we follow without counting, or leave |
-//! | | NEWLEADER | our record goes to disk, then our word is said |
+//! | | NEWLEADER, and no work of ours goes on | our record goes to disk, then our word is said |
 //! | | UPTODATE | following |
 //!
 //! **Amnesiacs.** A member whose directory is new, or was wiped, may have forgotten its words, so it counts nowhere until an
@@ -106,7 +106,7 @@ pub enum EpochsEvent {
     PingDue,
     /// We give our epoch up: the learners need not wait for us. What goes on is over.
     Release,
-    /// Whether work of an earlier epoch of ours still goes on: no other one begins before its end.
+    /// Whether work of an earlier epoch of ours still goes on: we begin no other one before its end, and none begins by our word.
     WorkGoesOn(bool),
 }
 
@@ -275,7 +275,10 @@ impl Epochs {
             }
             EpochsEvent::WorkGoesOn(goes_on) => {
                 self.work_goes_on = goes_on;
-                self.advance(out);
+                if !goes_on {
+                    self.work_ended(out);
+                    self.advance(out);
+                }
             }
         }
     }

@@ -74,9 +74,11 @@ impl State {
     }
 
     fn asks(&self, voter: usize, steps: &mut Vec<Step>) {
-        let leads =
-            matches!(self.stage(voter), Stage::Synchronising { .. } | Stage::Leading { .. });
-        if leads && self.left.pings > 0 {
+        let proposed = matches!(
+            self.stage(voter),
+            Stage::Announcing { .. } | Stage::Synchronising { .. } | Stage::Leading { .. }
+        );
+        if proposed && self.left.pings > 0 {
             steps.push(Step::Ping { voter });
         }
     }

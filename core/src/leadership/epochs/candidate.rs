@@ -359,13 +359,11 @@ impl Epochs {
         for (session, learner) in &candidacy.learners {
             let word = match candidacy.phase {
                 Phase::Discovering => LeaderWord::Waiting { number, missing: missing.clone() },
-                Phase::Announcing { .. } => continue,
-                Phase::Synchronising { epoch, .. } | Phase::Leading { epoch } => {
-                    if learner.synced.is_none() {
-                        continue;
-                    }
-                    LeaderWord::Ping { epoch, number: Some(number) }
-                }
+                // Its answer to the epoch comes first.
+                _ if learner.noted.is_none() => continue,
+                Phase::Announcing { epoch }
+                | Phase::Synchronising { epoch, .. }
+                | Phase::Leading { epoch } => LeaderWord::Ping { epoch, number: Some(number) },
             };
             out.push(EpochsAction::Tell { session: *session, word });
         }

@@ -9,7 +9,7 @@ use crate::{
 /// A rule, by the sentence that it keeps.
 type Rule = (&'static str, fn(Step<'_, Epochs>) -> bool);
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     (
         "no promise and no record ever falls, and nothing is acknowledged that was not accepted",
         nothing_falls,
@@ -20,6 +20,7 @@ const RULES: [Rule; 7] = [
         "an epoch begins once, is on our disk by then, and only while no earlier work goes on",
         a_beginning_is_durable,
     ),
+    ("nobody else leads by the word of a voter whose work goes on", no_word_while_working),
     ("an epoch is proposed once, and is newer than all that we had accepted", a_proposal_is_new),
     ("a member that follows was told that the epoch has begun", following_is_told),
     ("nothing is said on a session that is not open", only_open_sessions),
@@ -74,6 +75,11 @@ fn a_word_is_on_disk(Step { before, event, actions, after }: Step<'_, Epochs>) -
         }
         LearnerWord::Info(_) | LearnerWord::Pong { .. } | LearnerWord::Other => true,
     })
+}
+
+fn no_word_while_working(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
+    let gives_its_word = said(actions).any(|(_, word)| matches!(word, LearnerWord::Ack { .. }));
+    !after.work_goes_on || !gives_its_word
 }
 
 fn a_beginning_is_durable(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {

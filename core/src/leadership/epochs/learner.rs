@@ -1,6 +1,6 @@
 //! The learner's side: from a leader that was elected to one that is followed.
 
-use super::{Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket};
+use super::{Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket, served::Synced};
 use crate::{
     ServerId,
     election::Epoch,
@@ -24,6 +24,8 @@ enum LearnerStep {
     Introduced,
     /// We have taken note of its epoch.
     Noted(Noted),
+    /// Its history is complete. Work of an earlier epoch of ours goes on: our word waits for its end.
+    Working(Noted, Synced),
     /// Our record is on its way to the disk; then our word is said.
     Storing(Noted, Ticket),
     /// Our word is said.
@@ -49,6 +51,7 @@ impl LearnerStep {
         match self {
             Self::Introduced => None,
             Self::Noted(noted)
+            | Self::Working(noted, _)
             | Self::Storing(noted, _)
             | Self::Acknowledged(noted)
             | Self::Following(noted)
@@ -67,6 +70,7 @@ impl Learning {
         match self.step {
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
+            | LearnerStep::Working(..)
             | LearnerStep::Storing(..)
             | LearnerStep::Acknowledged(_) => Stage::Joining { leader },
             LearnerStep::Following(noted) | LearnerStep::Recording(noted, _) => {
@@ -92,6 +96,7 @@ impl Learning {
             }
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
+            | LearnerStep::Working(..)
             | LearnerStep::Acknowledged(_)
             | LearnerStep::Following(_) => {}
         }
@@ -146,7 +151,8 @@ impl Epochs {
             }
             (LeaderWord::NewLeader { epoch, founding }, LearnerStep::Noted(noted)) => {
                 if epoch == noted.epoch {
-                    self.take_in(session, noted, founding, out);
+                    let synced = if founding { Synced::Founding } else { Synced::Ordinary };
+                    self.take_in(session, noted, synced, out);
                 } else {
                     self.give_up(GiveUp::Misfit, out);
                 }
@@ -241,14 +247,19 @@ impl Epochs {
         self.step(LearnerStep::Noted(Noted { epoch, counts, ensemble: theirs }));
     }
 
-    /// The leader's history is complete: puts our word on disk, if it counts, and says it.
+    /// The leader's history is complete: puts our word on disk, if it counts, and says it. While work of ours goes on, nobody
+    /// else is to lead by our word.
     fn take_in(
         &mut self,
         session: SessionId,
         noted: Noted,
-        founding: bool,
+        synced: Synced,
         out: &mut Vec<EpochsAction>,
     ) {
+        if self.work_goes_on {
+            return self.step(LearnerStep::Working(noted, synced));
+        }
+        let founding = synced == Synced::Founding;
         let remembers = self.record.recorded || (noted.counts && founding);
         let is_newest = noted.epoch == self.accepted;
         let is_new = self.record.current < noted.epoch || !self.record.recorded;
@@ -257,6 +268,16 @@ impl Epochs {
             self.step(LearnerStep::Storing(noted, self.last_ticket));
         } else {
             self.acknowledge(session, noted, out);
+        }
+    }
+
+    /// Work of ours has ended: a word that waited for that is given.
+    pub(super) fn work_ended(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Learner(learning) = &self.part else { return };
+        if let (Some(session), LearnerStep::Working(noted, synced)) =
+            (learning.session, learning.step)
+        {
+            self.take_in(session, noted, synced, out);
         }
     }
 
@@ -282,6 +303,7 @@ impl Epochs {
             }
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
+            | LearnerStep::Working(..)
             | LearnerStep::Storing(..)
             | LearnerStep::Acknowledged(_)
             | LearnerStep::Following(_)

@@ -224,6 +224,41 @@ fn no_epoch_begins_while_work_of_an_earlier_one_goes_on() {
 }
 
 #[test]
+fn a_voter_whose_work_goes_on_takes_note_of_the_next_epoch_and_gives_its_word_when_the_work_has_ended()
+ {
+    let mut table = Table::of(&[record(1); 3]);
+    table.tell(2, EpochsEvent::WorkGoesOn(true));
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.stage(3), Stage::Synchronising { epoch: Epoch(2) });
+    assert_eq!(table.seats[&id(2)].core.accepted(), Epoch(2));
+    assert_eq!(table.seats[&id(2)].core.record(), record(1));
+    table.tell(3, EpochsEvent::PingDue);
+    table.settle();
+    assert_eq!(table.seats[&id(3)].core.pings(), (1, 1), "it is alive");
+    assert_eq!(table.began(3), []);
+    table.tell(2, EpochsEvent::WorkGoesOn(false));
+    table.settle();
+    assert_eq!(table.began(3), [Epoch(2)]);
+    assert_eq!(table.follows(2), Some((3, 2, true)));
+}
+
+#[test]
+fn the_work_of_a_voter_that_has_left_its_leader_meanwhile_ends_without_a_word() {
+    let mut table = Table::of(&[record(1); 3]);
+    table.tell(2, EpochsEvent::WorkGoesOn(true));
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    table.tell(2, EpochsEvent::Unelected);
+    table.tell(2, EpochsEvent::WorkGoesOn(false));
+    table.settle();
+    assert_eq!(table.began(3), []);
+    assert_eq!(table.seats[&id(2)].core.record(), record(1));
+}
+
+#[test]
 fn a_candidate_that_cannot_write_gives_up_and_a_learner_tries_again() {
     let mut table = Table::of(&[record(1); 3]);
     table.fast_disks = false;

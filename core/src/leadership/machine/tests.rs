@@ -1,5 +1,6 @@
 //! What [`Leadership`] does in time.
 
+mod arrivals;
 mod world;
 
 use self::world::{Wire, World, id, identity, ms, record};
@@ -213,6 +214,50 @@ fn what_is_not_established_in_time_is_elected_again() {
 }
 
 #[test]
+fn who_has_taken_note_of_an_epoch_stays_while_others_are_waited_for() {
+    let mut world = World::of(&[record(1); 5]);
+    world.elect(5, 1, &[1, 2, 5]);
+    world.run_until(ms(1));
+    world.pause(2);
+    world.run_until(ms(1500));
+    assert_eq!(world.seats[&id(5)].core.stage(), Stage::Announcing { epoch: Epoch(2) });
+    world.elect(5, 1, &[3]);
+    world.run_until(ms(1510));
+    for number in [1, 3, 5] {
+        assert_eq!(world.established(number), Some((5, 2)), "{number}");
+    }
+}
+
+#[test]
+fn who_introduces_itself_and_says_no_more_makes_no_leader_and_changes_nothing_on_disk() {
+    let mut world = World::of(&[record(1); 3]);
+    world.elect(3, 1, &[3]);
+    let info = world.seats[&id(1)].core.epochs().info();
+    world.tell(3, Event::Arrived { session: SessionId::Accepted(1000), info });
+    assert_eq!(world.seats[&id(3)].core.stage(), Stage::Announcing { epoch: Epoch(2) });
+    world.run_until(ms(2000));
+    assert_eq!(world.looks_again(3), Some((ms(2000), 1, None)));
+    assert_eq!(world.reports(3).last(), Some(&&Report::NotEstablished { leader: id(3) }));
+    assert_eq!(world.seats[&id(3)].core.promises().0, record(1));
+}
+
+#[test]
+fn followers_that_say_they_are_alive_and_answer_no_ping_do_not_keep_their_leader() {
+    let mut world = World::with_a_leader();
+    let sessions: Vec<_> = world.wires.iter().map(|wire| wire.leader.1).collect();
+    world.wires.iter_mut().for_each(|wire| wire.cut = true);
+    for at in (100..1900).step_by(100) {
+        world.run_until(ms(at));
+        for session in &sessions {
+            let alive = LearnerWord::Pong { number: None };
+            world.tell(3, Event::LearnerSaid { session: *session, word: alive });
+        }
+    }
+    let [(at, LostBecause::QuorumLost)] = world.lost(3)[..] else { panic!() };
+    assert!(at > ms(900) && at <= ms(1210), "{at:?}");
+}
+
+#[test]
 fn a_follower_that_was_held_up_itself_gives_its_leader_one_more_ping() {
     let mut world = World::with_a_leader();
     world.run_until(ms(1000));
@@ -275,170 +320,6 @@ fn a_leader_without_our_block_is_left_alone_by_voters_and_followed_by_observers(
         world.tell(9, Event::LeaderSaid { session, word });
     }
     assert_eq!(world.established(9), Some((3, 7)));
-}
-
-/// Somebody introduces itself to 3, which leads.
-fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal> {
-    let mut info = world.seats[&id(1)].last_info.clone().unwrap();
-    change(&mut info);
-    let session = SessionId::Accepted(1000);
-    let already = world.reports(3).len();
-    world.tell(3, Event::Arrived { session, info });
-    world.reports(3)[already..].iter().find_map(|report| {
-        if let Report::TurnedAway { refusal, .. } = report { Some(refusal.clone()) } else { None }
-    })
-}
-
-#[test]
-fn who_does_not_belong_here_is_turned_away_with_the_reason() {
-    type Change = fn(&mut Info);
-    let cases: [(Change, &str); 9] = [
-        (
-            |info| {
-                let block = info.block.as_mut().unwrap();
-                block.members = "server.1=h:1:1\nserver.2=h:2:2\nversion=0".into();
-            },
-            "its member list differs: server 3: only in ours",
-        ),
-        (|info| info.id = None, "a learner without an id"),
-        (|info| info.id = Some(id(77)), "77 is not in the member list here"),
-        (|info| info.id = Some(id(3)), "3 is the id of the leader itself: two processes have it"),
-        (
-            |info| info.role = Role::Observer,
-            "1 is a voter in the member list here, and says that it is an observer",
-        ),
-        (
-            |info| info.accepted = Epoch(i64::from(i32::MAX) - 1),
-            "accepted epoch 2147483646 is too near the largest there can be, 2147483646",
-        ),
-        (
-            |info| info.accepted = Epoch(i64::from(i32::MAX) - 1_000_000),
-            "accepted epoch 2146483647 is too near the largest there can be, 2147483646",
-        ),
-        (
-            |info| info.block.as_mut().unwrap().ensemble_name = "other".into(),
-            "the ensemble is called \"\" here, and \"other\" there",
-        ),
-        (
-            |info| info.block.as_mut().unwrap().directory = DirectoryId(5),
-            "1 is connected with data directory 0000000000000001, and this one has 0000000000000005: two processes have the same id",
-        ),
-    ];
-    for (change, told) in cases {
-        let mut world = World::with_a_leader();
-        let refusal = arrives(&mut world, change).unwrap().to_string();
-        assert_eq!(refusal, told);
-        assert!(world.seats[&id(3)].stands);
-    }
-}
-
-#[test]
-fn a_newer_session_of_the_same_directory_takes_the_place_of_the_older_one() {
-    let mut world = World::with_a_leader();
-    assert_eq!(arrives(&mut world, |_| {}), None);
-    world.run_until(ms(30));
-    assert_eq!(world.wires.len(), 2, "the older one was closed, and dialled again");
-}
-
-#[test]
-fn another_directory_takes_the_place_of_one_that_does_not_answer() {
-    let mut world = World::with_a_leader();
-    world.pause(1);
-    world.run_until(ms(1500));
-    let other = |info: &mut Info| info.block.as_mut().unwrap().directory = DirectoryId(5);
-    assert_eq!(arrives(&mut world, other), None);
-}
-
-/// It says no more of itself than a real server does.
-fn as_real_server(number: u64, role: Role) -> impl FnOnce(&mut Info) {
-    move |info| (info.id, info.role, info.block) = (Some(id(number)), role, None)
-}
-
-#[test]
-fn who_comes_as_a_real_server_is_not_believed_by_a_member_of_an_ensemble_of_ours() {
-    let mut world = World::with_a_leader();
-    // 1 is here, 9 was never seen.
-    for (number, role) in [(1, Role::Voter), (9, Role::Observer)] {
-        let refusal = arrives(&mut world, as_real_server(number, role));
-        assert_eq!(refusal, Some(Refusal::RealServer { id: id(number) }));
-        assert_eq!(world.established(3), Some((3, 2)));
-        assert!(world.seats[&id(3)].stands);
-    }
-}
-
-#[test]
-fn who_comes_as_a_real_server_is_believed_by_a_member_that_never_followed_one_of_ours() {
-    let mut world = World::of(&[Record::default(); 3]);
-    world.elect(3, 1, &[1, 3]);
-    assert!(arrives(&mut world, as_real_server(2, Role::Voter)).is_some());
-    assert!(world.seats[&id(3)].core.is_beside_real_server());
-    assert!(!world.seats[&id(3)].stands);
-}
-
-#[test]
-fn real_servers_may_elect_one_of_them_when_one_of_ours_was_elected_and_is_not_followed() {
-    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
-    for (comes, stands) in [(true, false), (false, true)] {
-        let mut world = World::of(&[known; 3]);
-        world.elect(3, 1, &[3]);
-        if comes {
-            let info = world.seats[&id(3)].core.epochs().info();
-            world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
-            assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
-        }
-        world.run_until(ms(2001));
-        assert_eq!(world.seats[&id(3)].stands, stands);
-        world.run_until(ms(4010));
-        assert!(world.seats[&id(3)].stands, "for a while only");
-    }
-}
-
-#[test]
-fn real_servers_that_elect_one_of_ours_again_and_again_may_elect_one_of_them_in_the_end() {
-    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
-    let mut world = World::of(&[known; 3]);
-    let info = world.seats[&id(3)].core.epochs().info();
-    world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
-    for (round, passed) in (1..=10).zip((200..).step_by(200)) {
-        assert!(world.seats[&id(3)].stands, "round {round}");
-        world.elect(3, round, &[3]);
-        assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
-        world.run_until(ms(passed));
-        world.tell(3, Event::Unelected);
-    }
-    world.elect(3, 11, &[3]);
-    assert!(!world.seats[&id(3)].stands, "two seconds after the first of them has come");
-    world.run_until(ms(4010));
-    assert!(world.seats[&id(3)].stands, "for a while only");
-}
-
-#[test]
-fn a_real_server_that_is_turned_away_hears_nothing_that_only_ours_say() {
-    let mut world = World::with_a_leader();
-    let mut info = world.seats[&id(1)].last_info.clone().unwrap();
-    (info.id, info.block) = (Some(id(77)), None);
-    let session = SessionId::Accepted(1000);
-    let event = Timed { at: world.now, event: Event::Arrived { session, info } };
-    let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
-    assert!(!actions.iter().any(|action| matches!(action, Action::Tell { .. })), "{actions:?}");
-    assert!(actions.contains(&Action::Close { session }));
-}
-
-#[test]
-fn a_leader_that_may_be_a_real_server_is_dialled_again_when_it_does_not_listen_yet() {
-    let mut world = World::of(&[record(0), record(0), record(0)]);
-    world.seats.get_mut(&id(3)).unwrap().running = false;
-    world.elect(3, 1, &[1]);
-    world.run_until(ms(500));
-    assert_eq!(world.looks_again(1), None, "real servers lead a while after they were elected");
-    world.seats.get_mut(&id(3)).unwrap().running = true;
-    world.elect(3, 1, &[2, 3]);
-    world.run_until(ms(1000));
-    assert_eq!(world.established(1), Some((3, 1)));
-    // Now it is known as one of ours, which listens as long as it lives.
-    world.kill(3);
-    world.run_until(ms(1025));
-    assert!(world.looks_again(1).is_some());
 }
 
 #[test]
