@@ -27,8 +27,9 @@ use crate::{
     },
 };
 
-/// After at most this many messages in one go the elector speaks, though more of them wait.
-const BURST_MAX: usize = 256;
+/// After at most this many messages in one go an elector, or a driver of leadership, tells what came of them, though more of
+/// them wait.
+pub(super) const BURST_MAX: usize = 256;
 
 /// What an [`Elector`] can be told.
 #[derive(Debug)]

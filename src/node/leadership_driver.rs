@@ -26,7 +26,7 @@ use ballotbox_core::{
 
 use super::{
     LeadershipStatus, NodeEvent, StoreRemark,
-    elector::ElectorMsg,
+    elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
     leadership::{DriverMsg, LeadMsg, Tenure},
     store::{StoreMsg, StoreReport},
@@ -109,13 +109,16 @@ impl Actor for LeadershipDriver {
 
     async fn run(mut self, mut mailbox: Mailbox<DriverMsg>) -> Result<(), Infallible> {
         self.tell_herald();
+        let mut burst = 0;
         while !self.core.has_stopped() {
             match mailbox.next_until(self.deadline()).await {
                 Wake::Told(message) => self.hear(message),
                 Wake::Closed => self.decide(Event::Stop { within: Duration::ZERO }),
                 Wake::Due => self.decide(Event::Tick),
             }
-            if mailbox.is_empty() {
+            burst += 1;
+            if burst >= BURST_MAX || mailbox.is_empty() {
+                burst = 0;
                 self.tell_herald();
             }
         }
@@ -379,3 +382,6 @@ fn add(words: &mut Words, session: SessionId, packet: Option<QuorumPacket>) {
         None => words.push((session, vec![packet])),
     }
 }
+
+#[cfg(test)]
+mod tests;
