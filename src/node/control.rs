@@ -114,6 +114,32 @@ impl Actor for Control {
     type Error = ConversationPanicked;
 
     async fn run(mut self, mut mailbox: Mailbox<ControlMsg>) -> Result<(), ConversationPanicked> {
+        let mut outcome = self.serve(&mut mailbox).await;
+        // First nobody finds us any more: so a caller that is sent away and comes back learns that we have ended.
+        if let Some(socket) = self.socket.take() {
+            socket.close().await;
+        }
+        self.conversations.clear();
+        while self.running > 0 {
+            match mailbox.next().await {
+                Some(ControlMsg::ConversationEnded { number, exit }) => {
+                    let ended = self.ended(number, exit);
+                    outcome = outcome.and(ended);
+                }
+                Some(ControlMsg::Stop) => {}
+                None => break,
+            }
+        }
+        outcome
+    }
+}
+
+impl Control {
+    /// Answers until it is told to stop.
+    async fn serve(
+        &mut self,
+        mailbox: &mut Mailbox<ControlMsg>,
+    ) -> Result<(), ConversationPanicked> {
         loop {
             // Those that were ended to make room are waited for: so there is never more than one too many.
             let told = if self.running > CONVERSATIONS_MAX {
@@ -130,24 +156,11 @@ impl Actor for Control {
             };
             match told {
                 Some(ControlMsg::ConversationEnded { number, exit }) => self.ended(number, exit)?,
-                Some(ControlMsg::Stop) | None => break,
+                Some(ControlMsg::Stop) | None => return Ok(()),
             }
         }
-        // First nobody finds us any more: so a caller that is sent away and comes back learns that we have ended.
-        self.socket = None;
-        self.conversations.clear();
-        while self.running > 0 {
-            match mailbox.next().await {
-                Some(ControlMsg::ConversationEnded { number, exit }) => self.ended(number, exit)?,
-                Some(ControlMsg::Stop) => {}
-                None => break,
-            }
-        }
-        Ok(())
     }
-}
 
-impl Control {
     async fn accept(&mut self) -> Async<UnixStream> {
         loop {
             while !self.accepted.admit(clock::now() - self.started) {

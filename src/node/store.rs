@@ -39,7 +39,7 @@ mod remark;
 
 pub(crate) use self::{
     directory::{EpochDirectory, Layout, Seed},
-    epoch_store::{EpochStore, StoreMsg, StoreReport},
+    epoch_store::{END_PATIENCE, EpochStore, StoreMsg, StoreReport},
     open::{Opened, Place, open},
     real::RealFiles,
 };

@@ -11,7 +11,10 @@ use std::{
 };
 
 use async_io::Async;
+use ballotbox_actors::kit::{clock, off_thread};
 use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::node::store::END_PATIENCE;
 
 /// The name of the socket in its directory.
 pub(super) const NAME: &str = "control";
@@ -26,9 +29,15 @@ const DIRECT_PATH_MAX: usize = 100;
 #[derive(Debug)]
 pub(in crate::node) struct ControlSocket {
     listener: Async<UnixListener>,
+    file: SocketFile,
+}
+
+/// The file of a socket. It is removed when this is dropped, which may wait for a disk.
+#[derive(Debug)]
+struct SocketFile {
     path: PathBuf,
-    /// Device and number of the file.
-    file: (u64, u64),
+    /// Device and number.
+    number: (u64, u64),
 }
 
 impl ControlSocket {
@@ -44,22 +53,29 @@ impl ControlSocket {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&Nearby::of(folder)?.address()?)?;
         let there = fs::symlink_metadata(&path)?;
-        let file = (there.dev(), there.ino());
+        let file = SocketFile { path, number: (there.dev(), there.ino()) };
         // Nobody can connect before it listens, so nobody else ever could.
-        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        fs::set_permissions(&file.path, Permissions::from_mode(0o600))?;
         socket.listen(BACKLOG)?;
         let listener = Async::new(UnixListener::from(socket))?;
-        Ok(Self { listener, path, file })
+        Ok(Self { listener, file })
     }
 
     pub(super) async fn accept(&self) -> io::Result<Async<UnixStream>> {
         Ok(self.listener.accept().await?.0)
     }
+
+    /// Nobody can connect from now on, and the file is gone when this returns; if the disk hangs, the removal is left to its thread.
+    pub(super) async fn close(self) {
+        let Self { listener, file } = self;
+        drop(listener);
+        let _ = clock::within(END_PATIENCE, off_thread(move || drop(file))).await;
+    }
 }
 
-impl Drop for ControlSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_ours = |there: fs::Metadata| (there.dev(), there.ino()) == self.file;
+        let is_ours = |there: fs::Metadata| (there.dev(), there.ino()) == self.number;
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
             let _ = fs::remove_file(&self.path);
         }

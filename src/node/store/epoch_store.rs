@@ -15,7 +15,7 @@ use super::{
 };
 
 /// An end that was asked for waits at most this long for a disk.
-const END_PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What an [`EpochStore`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
