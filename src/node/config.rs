@@ -167,7 +167,7 @@ impl NodeConfig {
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let peers = count(self.ensemble().peers_of(self.me).count());
         // A name may have several addresses.
-        let listeners = 4 * count(self.membership.election(self.me).len());
+        let listeners = 4 * count(self.listen().len());
         let strangers = count(GREETINGS_OPEN_MAX + GUESTS_MAX);
         // For each peer its link, one that may replace it, and attempts at another one.
         let links = peers * (2 + count(ATTEMPTS_MAX));
@@ -241,4 +241,26 @@ impl NodeConfig {
 
 fn list(ids: &[ServerId]) -> String {
     ids.iter().map(ServerId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(quorum: &[&str]) -> NodeConfig {
+        let me = ServerId::new(1).unwrap();
+        let quorum = quorum.iter().map(|endpoint| endpoint.parse().unwrap()).collect();
+        let member = Member { quorum, ..Member::voter(me) }.at("h:1".parse::<Endpoint>().unwrap());
+        NodeConfig::new(me, Membership::new([member]).unwrap())
+    }
+
+    #[test]
+    fn a_quorum_port_of_its_own_needs_descriptors_where_it_is_listened_at() {
+        let alone = |quorum: &[&str]| config(quorum).descriptors_needed();
+        assert_eq!(alone(&["h:2"]), alone(&[]), "without leadership nobody listens there");
+        let leading = |quorum: &[&str]| config(quorum).data_dir("x").descriptors_needed();
+        assert_eq!(leading(&["h:1"]), leading(&[]), "one address may be both ports");
+        assert_eq!(leading(&["h:2"]), leading(&[]) + 4);
+        assert_eq!(leading(&["h:2", "g:2"]), leading(&[]) + 8);
+    }
 }
