@@ -267,26 +267,27 @@ where
     fn accepted(&mut self, connection: Connection, from: SocketAddr, ports: Ports) {
         self.last_id += 1;
         let greeter = GreeterId(self.last_id);
-        if let Some(silent) = self.reception.admit(greeter, from, self.credit.untaken()) {
-            self.turn_out(silent);
-        }
+        let leaving = self.reception.admit(greeter, from, self.credit.untaken());
         self.start_greeter(greeter, connection, ports);
+        if let Some(leaving) = leaving {
+            self.turn_out(leaving);
+        }
         let more = self.credit.accepted();
         self.accept(more);
     }
 
     fn long_packet(&mut self, greeter: GreeterId) {
         let Some(from) = self.reception.address_of(greeter) else { return };
-        if let Some(slow) = self.long.admit(greeter, from, self.long_untaken) {
-            self.reception.leave(slow);
-            self.turn_out(slow);
+        if let Some(leaving) = self.long.admit(greeter, from, self.long_untaken) {
+            self.reception.leave(leaving);
+            self.turn_out(leaving);
         }
     }
 
-    /// One that took too long makes room.
-    fn turn_out(&mut self, slow: GreeterId) {
-        self.long.leave(slow);
-        self.greeters.remove(&slow);
+    /// One that took too long makes room, or one for which there is none.
+    fn turn_out(&mut self, leaving: GreeterId) {
+        self.long.leave(leaving);
+        self.greeters.remove(&leaving);
         self.refuse(RefusedBecause::Silence, None);
     }
 

@@ -27,4 +27,4 @@ pub use event::{NetworkEvent, RefusedBecause};
 pub use mesh::NetworkAddress;
 pub use network::{start, start_star};
 pub use socket::{DialError, Heard, Listen, ListenError, Liveness, Ports};
-pub use star::{LEARNERS_SPARE_MAX, StarAddress, StarEvent, StarHeard};
+pub use star::{FirstPacket, LEARNERS_SPARE_MAX, StarAddress, StarEvent, StarHeard};

@@ -29,7 +29,7 @@ mod session;
 
 pub(crate) use self::hub::{StarConfig, start};
 pub use self::{
-    event::{StarEvent, StarHeard},
+    event::{FirstPacket, StarEvent, StarHeard},
     message::StarAddress,
     seats::LEARNERS_SPARE_MAX,
 };

@@ -157,23 +157,25 @@ impl LeadershipDriver {
 
     fn hear_star(&mut self, event: StarEvent) {
         match event {
-            StarEvent::Arrived { session, first, from } => match LearnerWord::from_packet(&first) {
-                Ok(LearnerWord::Info(info)) => {
-                    self.arriving = Some(from);
-                    self.decide(Event::Arrived { session, info });
-                    self.arriving = None;
+            StarEvent::Arrived { session, first, from } => {
+                match LearnerWord::from_packet(&first.packet) {
+                    Ok(LearnerWord::Info(info)) => {
+                        self.arriving = Some(from);
+                        self.decide(Event::Arrived { session, info });
+                        self.arriving = None;
+                    }
+                    Ok(
+                        LearnerWord::AckEpoch { .. }
+                        | LearnerWord::Ack { .. }
+                        | LearnerWord::Pong { .. }
+                        | LearnerWord::Other,
+                    ) => self.star.close(session),
+                    Err(error) => {
+                        self.note_malformed(session, error);
+                        self.star.close(session);
+                    }
                 }
-                Ok(
-                    LearnerWord::AckEpoch { .. }
-                    | LearnerWord::Ack { .. }
-                    | LearnerWord::Pong { .. }
-                    | LearnerWord::Other,
-                ) => self.star.close(session),
-                Err(error) => {
-                    self.note_malformed(session, error);
-                    self.star.close(session);
-                }
-            },
+            }
             // Our introduction was said with the dial.
             StarEvent::Dialled { .. } => {}
             StarEvent::DialFailed { session, error, refused } => {

@@ -3,7 +3,8 @@
 //! A stranger can open connections and say nothing. Each costs one socket, until its deadline; there is room for a fixed
 //! number, and for half of it from one address. A connection that comes when there is no room takes the place of the one that
 //! has been silent longest, from the same address if that one has too many. So a flood pushes out only itself,
-//! while a genuine peer, which greets as soon as it connects, has greeted before it could be pushed out.
+//! while a genuine peer, which greets as soon as it connects, has greeted before it could be pushed out. Where all room is taken
+//! by those that are not dealt with, nobody waits who could make room, and the one that comes has to go.
 //!
 //! The same holds for those that announce a long first packet: a member list of ours can be half a megabyte long, and one that
 //! comes from a stranger must not be kept 256 times.
@@ -49,23 +50,23 @@ impl Reception {
         Self { max, per_address_max, waiting: VecDeque::new() }
     }
 
-    /// Lets one in, and says which has to go for it. Those that were handed on and are not dealt with take room as well.
+    /// Lets one in, and says which has to go for it, or that it has to go itself. Those that were handed on and are not dealt with
+    /// take room as well.
     pub(crate) fn admit(
         &mut self,
         id: GreeterId,
         from: SocketAddr,
         untaken: usize,
     ) -> Option<GreeterId> {
+        self.waiting.push_back((id, from));
         let is_of_it = |(_, other): &(GreeterId, SocketAddr)| other.ip() == from.ip();
         let of_this_address = self.waiting.iter().filter(|waiting| is_of_it(waiting)).count();
-        let leaving = if of_this_address >= self.per_address_max {
+        let leaving = if of_this_address > self.per_address_max {
             self.waiting.iter().position(is_of_it)
         } else {
-            (self.waiting.len() + untaken >= self.max).then_some(0)
+            (self.waiting.len() + untaken > self.max).then_some(0)
         };
-        let left = leaving.and_then(|index| self.waiting.remove(index));
-        self.waiting.push_back((id, from));
-        left.map(|(id, _)| id)
+        leaving.and_then(|index| self.waiting.remove(index)).map(|(id, _)| id)
     }
 
     /// Where one that waits came from.
@@ -121,6 +122,19 @@ mod tests {
         for id in 0..1000 {
             let left = reception.admit(GreeterId(id), address(1), untaken);
             assert_eq!(left, (id >= room).then(|| GreeterId(id - room)));
+        }
+    }
+
+    #[test]
+    fn where_nobody_waits_who_could_make_room_the_one_that_comes_has_to_go() {
+        for mut reception in [Reception::for_greetings(), Reception::for_long_packets()] {
+            let (one, two) = (GreeterId(1), GreeterId(2));
+            for untaken in [reception.max, reception.max + 1] {
+                assert_eq!(reception.admit(one, address(1), untaken), Some(one));
+                assert_eq!(reception.address_of(one), None);
+            }
+            assert_eq!(reception.admit(one, address(1), reception.max - 1), None);
+            assert_eq!(reception.admit(two, address(2), reception.max - 1), Some(one));
         }
     }
 }

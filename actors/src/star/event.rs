@@ -2,21 +2,21 @@
 
 use std::net::SocketAddr;
 
-use crate::socket::DialError;
+use crate::{doorman::Place, socket::DialError};
 use ballotbox_core::{UntrustedText, leadership::SessionId, wire::QuorumPacket};
 
 /// What has happened to a session.
 ///
 /// What comes of one session comes in order: `Arrived` or `Dialled` first, `Ended` last. When the user has closed a session,
 /// what was on its way from it may still come, without an `Ended`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum StarEvent {
     /// A learner has dialled us.
     Arrived {
         session: SessionId,
         /// What it began with.
-        first: QuorumPacket,
+        first: FirstPacket,
         /// Where it came from.
         from: SocketAddr,
     },
@@ -38,6 +38,30 @@ pub enum StarEvent {
         cause: UntrustedText,
     },
 }
+
+/// What a learner began with. If it is long, it takes one of a few places until it is dropped: while all are taken, no other learner
+/// with such a packet is let in.
+#[derive(Debug)]
+pub struct FirstPacket {
+    /// The packet.
+    pub packet: QuorumPacket,
+    _place: Option<Place>,
+}
+
+impl FirstPacket {
+    pub(super) const fn new(packet: QuorumPacket, place: Option<Place>) -> Self {
+        Self { packet, _place: place }
+    }
+}
+
+/// Two are alike if they say the same.
+impl PartialEq for FirstPacket {
+    fn eq(&self, other: &Self) -> bool {
+        self.packet == other.packet
+    }
+}
+
+impl Eq for FirstPacket {}
 
 /// A packet that has come.
 #[derive(Clone, Debug, Eq, PartialEq)]

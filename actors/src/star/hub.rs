@@ -13,7 +13,7 @@
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr};
 
 use super::{
-    event::{StarEvent, StarHeard},
+    event::{FirstPacket, StarEvent, StarHeard},
     message::{StarAddress, StarMsg},
     reader::{Began, SessionReader},
     seats::Seats,
@@ -182,7 +182,8 @@ impl<U: From<StarHeard> + From<StarEvent> + Send + 'static> Hub<U> {
         {
             leaving.end("it made room for another learner".into());
         }
-        self.open(session, connection, Began::Arrived { first, from, place });
+        let first = FirstPacket::new(first, place);
+        self.open(session, connection, Began::Arrived { first, from });
     }
 
     fn open(&mut self, session: SessionId, connection: Connection, began: Began) {

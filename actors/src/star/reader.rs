@@ -10,9 +10,8 @@ use std::{
 
 use futures::poll;
 
-use super::event::{StarEvent, StarHeard};
+use super::event::{FirstPacket, StarEvent, StarHeard};
 use crate::{
-    doorman::Place,
     kit::{Actor, Gone, Inlet, Mailbox, Raced, Rounded, clock, yield_now},
     socket::ReadHalf,
 };
@@ -40,7 +39,7 @@ pub(super) enum ReaderMsg {
 #[derive(Debug)]
 pub(super) enum Began {
     /// A learner has come, with this packet.
-    Arrived { first: QuorumPacket, from: SocketAddr, place: Option<Place> },
+    Arrived { first: FirstPacket, from: SocketAddr },
     /// We have dialled a leader.
     Dialled,
 }
@@ -83,10 +82,9 @@ impl<U: From<StarHeard> + From<StarEvent> + Send + 'static> Actor for SessionRea
         let Self { session, half, began, user, packet_limit } = self;
         let report = Report { session, user };
         let (stream, packet_max) = match began {
-            Began::Arrived { first, from, place } => {
+            Began::Arrived { first, from } => {
                 let arrived = report.event(StarEvent::Arrived { session, first, from });
                 let Raced::Done(Ok(())) = mailbox.race(arrived).await else { return Ok(()) };
-                drop(place);
                 (PacketStream::from_learner(), LEARNER_PACKET_MAX)
             }
             Began::Dialled => (PacketStream::from_leader(), usize::MAX),

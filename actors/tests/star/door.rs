@@ -215,6 +215,32 @@ fn a_long_member_list_comes_with_a_first_packet_and_a_crowd_that_never_ends_its_
 }
 
 #[test]
+fn a_long_first_packet_takes_a_place_until_its_user_has_dealt_with_it_and_there_are_sixteen() {
+    block_on(async {
+        let (one, mut star) = start(Setup::new(1));
+        let long = info(5, 100 * 1024);
+        let bytes = long.encode();
+        let mut learners = Vec::new();
+        let mut kept = Vec::new();
+        for _ in 0..16 {
+            learners.push(connect(one.address(), &bytes).await);
+            kept.push(star.arrived_with_place().await);
+        }
+        assert!(kept.iter().all(|first| first.packet == long));
+        let mut one_too_many = connect(one.address(), &bytes).await;
+        assert!(is_closed(&mut one_too_many).await);
+        // A short one needs none.
+        learners.push(connect(one.address(), &info(6, 20).encode()).await);
+        assert_eq!(star.arrived().await.1, info(6, 20));
+        kept.pop();
+        learners.push(connect(one.address(), &bytes).await);
+        assert_eq!(star.arrived().await.1, long);
+        one.stop().await;
+        star.stop().await;
+    });
+}
+
+#[test]
 fn a_user_that_does_not_listen_stops_the_learners_and_no_member() {
     block_on(async {
         let mut setup = Setup::new(1).peer_at_nowhere(2);
@@ -274,7 +300,7 @@ fn a_flood_of_learners_pushes_out_only_itself() {
         while !is_over {
             match star.next().await {
                 StarTold::Event(StarEvent::Arrived { session, first, .. }) => {
-                    is_over = first == info(3, 20);
+                    is_over = first.packet == info(3, 20);
                     assert!(open.insert(session));
                 }
                 StarTold::Event(StarEvent::Ended { session, .. }) => {

@@ -7,7 +7,7 @@ use async_std::{
     net::TcpStream,
 };
 use ballotbox_actors::{
-    DialError, NetworkConfig, Ports, StarAddress, StarEvent, StarHeard,
+    DialError, FirstPacket, NetworkConfig, Ports, StarAddress, StarEvent, StarHeard,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start_star,
 };
@@ -68,7 +68,17 @@ impl Star {
     /// The learner that comes next, with its first packet. Nothing else may come before.
     pub(crate) async fn arrived(&mut self) -> (SessionId, QuorumPacket, SocketAddr) {
         match self.next().await {
-            StarTold::Event(StarEvent::Arrived { session, first, from }) => (session, first, from),
+            StarTold::Event(StarEvent::Arrived { session, first, from }) => {
+                (session, first.packet, from)
+            }
+            other => panic!("{other:?} came first"),
+        }
+    }
+
+    /// The same, with the place that its first packet takes if it is long.
+    pub(crate) async fn arrived_with_place(&mut self) -> FirstPacket {
+        match self.next().await {
+            StarTold::Event(StarEvent::Arrived { first, .. }) => first,
             other => panic!("{other:?} came first"),
         }
     }

@@ -111,7 +111,11 @@ fn an_attempt_that_was_closed_reports_nothing() {
         // And some may have come so far that the leader was told.
         loop {
             match leader.next().await {
-                StarTold::Event(StarEvent::Arrived { first, .. }) if first == info(9, 20) => break,
+                StarTold::Event(StarEvent::Arrived { first, .. })
+                    if first.packet == info(9, 20) =>
+                {
+                    break;
+                }
                 StarTold::Event(StarEvent::Arrived { .. } | StarEvent::Ended { .. }) => {}
                 other => panic!("{other:?}"),
             }
