@@ -122,3 +122,25 @@ pub enum Standing {
     /// It has no vote, and watches the elected one.
     Observing,
 }
+
+impl Standing {
+    /// What the server `me` is under this leader, which may be itself.
+    pub fn under(leader: ServerId, me: ServerId, is_voter: bool) -> Self {
+        if leader == me {
+            Self::Leading
+        } else if is_voter {
+            Self::Following
+        } else {
+            Self::Observing
+        }
+    }
+
+    /// The standing in one word, as in JSON output.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Leading => "leading",
+            Self::Following => "following",
+            Self::Observing => "observing",
+        }
+    }
+}

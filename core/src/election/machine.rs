@@ -298,13 +298,7 @@ impl Election {
         if self.is_unwanted(vote) {
             return self.decline(round, out);
         }
-        let standing = if vote.leader == self.me {
-            Standing::Leading
-        } else if self.i_am_voter() {
-            Standing::Following
-        } else {
-            Standing::Observing
-        };
+        let standing = Standing::under(vote.leader, self.me, self.i_am_voter());
         let decision = Decision { standing, vote, round };
         if round != self.round {
             self.tally.clear();

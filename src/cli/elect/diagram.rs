@@ -9,7 +9,7 @@ use std::{
 };
 
 use ballotbox::{
-    ServerId, Standing,
+    Ensemble, Epoch, ServerId, Standing,
     scenario::{
         live::{StoryLine, Verdict, What},
         vote_file::{MemberState, Operation, VoteFile},
@@ -30,7 +30,7 @@ const CHAR: usize = 8;
 pub(super) fn diagram(file: &VoteFile, story: &[StoryLine]) -> String {
     let shown = &story[..story.len().min(DIAGRAM_ROWS_MAX)];
     let mut picture = Picture::new(file, shown, story.len() - shown.len());
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::new(file.ensemble());
     for (row, line) in shown.iter().enumerate() {
         lanes.take(row, &line.what);
         picture.row(row, line);
@@ -55,13 +55,17 @@ struct Piece {
 }
 
 /// Follows what each member is, row by row.
-#[derive(Default)]
-struct Lanes {
+struct Lanes<'a> {
+    ensemble: &'a Ensemble,
     now: BTreeMap<ServerId, (usize, Look)>,
     pieces: Vec<Piece>,
 }
 
-impl Lanes {
+impl<'a> Lanes<'a> {
+    const fn new(ensemble: &'a Ensemble) -> Self {
+        Self { ensemble, now: BTreeMap::new(), pieces: Vec::new() }
+    }
+
     fn take(&mut self, row: usize, what: &What) {
         match what {
             What::Played(Operation::Start(members)) => {
@@ -97,26 +101,26 @@ impl Lanes {
             | What::WaitsFor { .. }
             | What::Judged { .. } => {}
             What::Leads { member, epoch } => {
-                let state = MemberState::Leading { epoch: Some(*epoch) };
-                self.turn(row, *member, |look| Look { state, ..look });
+                self.led(row, *member, *member, *epoch);
             }
             What::Follows { member, leader, epoch } => {
-                let state = MemberState::Following { leader: *leader, epoch: Some(*epoch) };
-                self.turn(row, *member, |look| Look { state, ..look });
+                self.led(row, *member, *leader, *epoch);
             }
             What::Looking { member, .. } | What::Lost { member, .. } => {
                 self.turn(row, *member, |look| Look { state: MemberState::Looking, ..look });
             }
             What::Decided { member, decision, .. } => {
-                let leader = decision.vote.leader;
-                let state = match decision.standing {
-                    Standing::Leading => MemberState::Leading { epoch: None },
-                    Standing::Following => MemberState::Following { leader, epoch: None },
-                    Standing::Observing => MemberState::Observing { leader, epoch: None },
-                };
+                let state = MemberState::under(decision.vote.leader, decision.standing, None);
                 self.turn(row, *member, |look| Look { state, ..look });
             }
         }
+    }
+
+    /// The member leads, or follows or watches another one.
+    fn led(&mut self, row: usize, member: ServerId, leader: ServerId, epoch: Epoch) {
+        let standing = Standing::under(leader, member, self.ensemble.is_voter(member));
+        let state = MemberState::under(leader, standing, Some(epoch));
+        self.turn(row, member, |look| Look { state, ..look });
     }
 
     fn turn(&mut self, row: usize, member: ServerId, into: impl Fn(Look) -> Look) {
@@ -297,7 +301,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use ballotbox::{Decision, Epoch, Round, Vote, Zxid};
+    use ballotbox::{Decision, Round, Vote, Zxid};
 
     use super::*;
 
@@ -317,9 +321,37 @@ mod tests {
         What::Decided { member: id(member), decision, took: Duration::ZERO, won: None }
     }
 
+    /// Voters 1 and 2, and the observer 3.
+    fn three() -> VoteFile {
+        let text = r#"{"members":[{"id":1},{"id":2},{"id":3,"role":"observer"}]}"#;
+        VoteFile::parse("test", text).unwrap()
+    }
+
+    #[test]
+    fn an_observer_that_is_led_is_drawn_as_one_and_a_voter_as_a_voter() {
+        let file = three();
+        let mut lanes = Lanes::new(file.ensemble());
+        let epoch = Epoch(4);
+        lanes.take(0, &What::Leads { member: id(2), epoch });
+        for member in [1, 3].map(id) {
+            lanes.take(0, &What::Follows { member, leader: id(2), epoch });
+        }
+        let states: Vec<_> = lanes.finish(1).into_iter().map(|piece| piece.look.state).collect();
+        let (leader, epoch) = (id(2), Some(epoch));
+        assert_eq!(
+            states,
+            [
+                MemberState::Following { leader, epoch },
+                MemberState::Leading { epoch },
+                MemberState::Observing { leader, epoch },
+            ]
+        );
+    }
+
     #[test]
     fn a_lane_turns_with_what_its_member_is_and_ends_with_it() {
-        let mut lanes = Lanes::default();
+        let file = three();
+        let mut lanes = Lanes::new(file.ensemble());
         let story = [
             What::Played(Operation::Start(vec![id(1), id(2)])),
             decided(2),

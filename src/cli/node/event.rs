@@ -6,7 +6,7 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, Epoch, ServerId, Standing,
+    Decision, Epoch, ServerId,
     network::{ConnectError, DialError, NetworkEvent, Ports, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
 };
@@ -150,12 +150,6 @@ impl Event {
 
     /// How things stand, as the event that brought it about; nothing before the node listens.
     pub(super) fn present(status: &Status, is_observer: bool) -> Option<Self> {
-        let looking = Self::Looking { round: status.election.round.0, again: true };
-        let standing = match status.state() {
-            NodeState::Starting => return None,
-            NodeState::Looking => return Some(looking),
-            NodeState::Decided(standing) => standing,
-        };
         if let Some((leader, epoch)) = status.leader() {
             if leader == status.me {
                 return Some(Self::Leading {
@@ -171,12 +165,17 @@ impl Event {
             }
             return Some(present);
         }
-        Some(Self::Elected {
-            state: state_word(standing),
-            leader: status.elected()?.number(),
-            round: status.election.round.0,
-            elapsed_ms: tenths_of_ms(status.election.took.unwrap_or_default()),
-            again: true,
+        let round = status.election.round.0;
+        Some(match status.state() {
+            NodeState::Starting => return None,
+            NodeState::Looking => Self::Looking { round, again: true },
+            NodeState::Decided(standing) => Self::Elected {
+                state: standing.word(),
+                leader: status.elected()?.number(),
+                round,
+                elapsed_ms: tenths_of_ms(status.election.took.unwrap_or_default()),
+                again: true,
+            },
         })
     }
 }
@@ -299,19 +298,11 @@ fn following(leader: ServerId, epoch: Epoch, is_observer: bool) -> Event {
 
 fn elected(decision: &Decision, took: Duration) -> Event {
     Event::Elected {
-        state: state_word(decision.standing),
+        state: decision.standing.word(),
         leader: decision.vote.leader.number(),
         round: decision.round.0,
         elapsed_ms: tenths_of_ms(took),
         again: false,
-    }
-}
-
-const fn state_word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Leading => "leading",
-        Standing::Following => "following",
-        Standing::Observing => "observing",
     }
 }
 

@@ -6,7 +6,7 @@ use ballotbox_core::{ServerId, UntrustedText, membership::Role};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Membership,
+    Membership, Standing,
     node::{LeadershipStatus, NodeState, Status},
 };
 
@@ -162,12 +162,10 @@ impl Disk {
 
 fn state(status: &Status, role: Role) -> &'static str {
     let leadership = status.leadership.as_deref();
-    match (status.state(), status.leader(), role) {
+    match (status.leader(), status.state()) {
         _ if leadership.is_some_and(|leadership| leadership.retiring) => "retiring",
-        (_, Some((leader, _)), _) if leader == status.me => "leading",
-        (_, Some(_), Role::Voter) => "following",
-        (_, Some(_), Role::Observer) => "observing",
-        (NodeState::Starting, None, _) => "starting",
-        (NodeState::Looking | NodeState::Decided(_), None, _) => "looking",
+        (Some((leader, _)), _) => Standing::under(leader, status.me, role == Role::Voter).word(),
+        (None, NodeState::Starting) => "starting",
+        (None, NodeState::Looking | NodeState::Decided(_)) => "looking",
     }
 }

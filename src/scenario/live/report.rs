@@ -5,7 +5,8 @@ use std::time::Duration;
 use ballotbox_core::ServerId;
 
 use crate::{
-    Epoch, Role, Round, Vote,
+    Epoch, Role, Round, Standing, Vote,
+    node::Status,
     scenario::{
         claim::foremost,
         judge::Verdict,
@@ -93,10 +94,30 @@ impl PlayReport {
     }
 }
 
+/// What a running member is; it is looking until it has said something else.
+pub(super) fn state_of(status: Option<&Status>, role: Role) -> MemberState {
+    let Some(status) = status else { return MemberState::Looking };
+    let (leader, epoch) = match status.leadership {
+        Some(_) => status.leader().unzip(),
+        None => (status.elected(), None),
+    };
+    leader.map_or(MemberState::Looking, |leader| {
+        let standing = Standing::under(leader, status.me, role == Role::Voter);
+        MemberState::under(leader, standing, epoch)
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ballotbox_actors::kit::clock;
+
     use super::*;
-    use crate::scenario::vote_file::ExpectedLeader;
+    use crate::{
+        node::{ElectionStatus, LeadershipStatus, NodeState},
+        scenario::vote_file::ExpectedLeader,
+    };
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
@@ -125,6 +146,34 @@ mod tests {
             looking: vec![],
         };
         ExpectationReport { expectation, verdict }
+    }
+
+    #[test]
+    fn a_member_that_is_led_is_what_its_role_makes_it_whatever_its_election_does() {
+        let epoch = Epoch(4);
+        let state = |leader: u64, state: NodeState, role| {
+            let established = Some((id(leader), epoch));
+            let election = ElectionStatus { state, ..ElectionStatus::default() };
+            let leadership = LeadershipStatus { established, ..LeadershipStatus::default() };
+            let status = Status {
+                me: id(1),
+                sequence: 0,
+                since: clock::now(),
+                election: Arc::new(election),
+                leadership: Some(Arc::new(leadership)),
+            };
+            state_of(Some(&status), role)
+        };
+        let (leader, epoch) = (id(2), Some(epoch));
+        for election in [NodeState::Looking, NodeState::Decided(Standing::Observing)] {
+            let observing = MemberState::Observing { leader, epoch };
+            assert_eq!(state(2, election, Role::Observer), observing, "{election:?}");
+        }
+        for election in [NodeState::Looking, NodeState::Decided(Standing::Following)] {
+            let following = MemberState::Following { leader, epoch };
+            assert_eq!(state(2, election, Role::Voter), following, "{election:?}");
+            assert_eq!(state(1, election, Role::Voter), MemberState::Leading { epoch });
+        }
     }
 
     #[test]

@@ -23,14 +23,14 @@ use super::{
     last_election::{LastElection, Span},
     relay::RelayError,
     reorderer::Reorderer,
-    report::{ExpectationReport, MemberReport, PlayReport},
+    report::{ExpectationReport, MemberReport, PlayReport, state_of},
     reporter::{MemberNews, Reporter},
     story::{StoryLine, What, Won},
     wiring::Wiring,
 };
 use crate::{
-    Node, NodeConfig, Standing,
-    node::{Keep, LeadershipConfig, News, NodeEvent, NodeState, Status},
+    Node, NodeConfig, Role, Standing,
+    node::{Keep, LeadershipConfig, News, NodeEvent, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
         judge::{AfterLastStep, Judge},
@@ -412,11 +412,12 @@ impl Runner<'_> {
     }
 
     fn states(&self) -> States {
-        let state = |id| {
-            let status = self.seats.get(&id).map(|seat| seat.status.as_ref());
-            (id, status.map_or(MemberState::Down, |status| state_of(status)))
-        };
-        self.file.ensemble().members().map(|(id, _)| state(id)).collect()
+        self.file.ensemble().members().map(|(id, role)| (id, self.state(id, role))).collect()
+    }
+
+    fn state(&self, id: ServerId, role: Role) -> MemberState {
+        let seat = self.seats.get(&id);
+        seat.map_or(MemberState::Down, |seat| state_of(seat.status.as_ref(), role))
     }
 
     fn report(&self) -> PlayReport {
@@ -424,7 +425,7 @@ impl Runner<'_> {
             let id = listed.id;
             let seat = self.seats.get(&id);
             let status = seat.and_then(|seat| seat.status.as_ref());
-            let state = seat.map_or(MemberState::Down, |_| state_of(status));
+            let state = self.state(id, listed.role);
             let decided = state.leader_of(id).is_some();
             MemberReport {
                 id,
@@ -465,22 +466,5 @@ async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
     match clock::within(STOP_MAX, seat.node.stop()).await {
         Ok(stopped) => stopped.map_err(|error| PlayError::Node { member, error }),
         Err(_) => Err(PlayError::Stuck { member }),
-    }
-}
-
-/// What a running member is; it is looking until it has said something else.
-fn state_of(status: Option<&Status>) -> MemberState {
-    let Some(status) = status else { return MemberState::Looking };
-    let (elected, epoch) = match status.leadership {
-        Some(_) => status.leader().unzip(),
-        None => (status.elected(), None),
-    };
-    match (status.state(), elected) {
-        (_, Some(leader)) if leader == status.me => MemberState::Leading { epoch },
-        (NodeState::Decided(Standing::Observing), Some(leader)) => {
-            MemberState::Observing { leader, epoch }
-        }
-        (_, Some(leader)) => MemberState::Following { leader, epoch },
-        (_, None) => MemberState::Looking,
     }
 }

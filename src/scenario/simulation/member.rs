@@ -134,15 +134,9 @@ impl Running {
 
 /// What an election looks like from outside.
 pub(super) fn state_of(election: &Election) -> MemberState {
-    use crate::Standing::{Following, Leading, Observing};
-    match election.decision() {
-        None => MemberState::Looking,
-        Some(decision) => match decision.standing {
-            Leading => MemberState::Leading { epoch: None },
-            Following => MemberState::Following { leader: decision.vote.leader, epoch: None },
-            Observing => MemberState::Observing { leader: decision.vote.leader, epoch: None },
-        },
-    }
+    election.decision().map_or(MemberState::Looking, |decision| {
+        MemberState::under(decision.vote.leader, decision.standing, None)
+    })
 }
 
 /// Which timers are armed, each with the number of its end in the queue. An end with another number is ignored.

@@ -8,7 +8,10 @@ use ballotbox_core::{
 };
 
 use super::{Moment, disk::Disk, network::End, setup::Setup};
-use crate::{election::Epoch, scenario::vote_file::MemberState};
+use crate::{
+    election::{Epoch, Standing},
+    scenario::vote_file::MemberState,
+};
 
 /// The leadership of a running member.
 #[derive(Debug)]
@@ -98,13 +101,10 @@ impl Seat {
     pub(super) fn state(&self) -> MemberState {
         match self.core.established() {
             None => MemberState::Looking,
-            Some((leader, epoch)) if leader == self.me => {
-                MemberState::Leading { epoch: Some(epoch) }
+            Some((leader, epoch)) => {
+                let standing = Standing::under(leader, self.me, self.is_voter);
+                MemberState::under(leader, standing, Some(epoch))
             }
-            Some((leader, epoch)) if self.is_voter => {
-                MemberState::Following { leader, epoch: Some(epoch) }
-            }
-            Some((leader, epoch)) => MemberState::Observing { leader, epoch: Some(epoch) },
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use ballotbox_core::{ServerId, election::Epoch};
+use ballotbox_core::{
+    ServerId,
+    election::{Epoch, Standing},
+};
 
 use super::join;
 
@@ -49,6 +52,15 @@ pub enum MemberState {
 }
 
 impl MemberState {
+    /// What a member is that stands so under this leader.
+    pub const fn under(leader: ServerId, standing: Standing, epoch: Option<Epoch>) -> Self {
+        match standing {
+            Standing::Leading => Self::Leading { epoch },
+            Standing::Following => Self::Following { leader, epoch },
+            Standing::Observing => Self::Observing { leader, epoch },
+        }
+    }
+
     /// The leader the member `id` believes in, when this is its state.
     pub const fn leader_of(self, id: ServerId) -> Option<ServerId> {
         match self {
@@ -78,9 +90,9 @@ impl MemberState {
         match self {
             Self::Down => "down",
             Self::Looking => "looking",
-            Self::Following { .. } => "following",
-            Self::Leading { .. } => "leading",
-            Self::Observing { .. } => "observing",
+            Self::Following { .. } => Standing::Following.word(),
+            Self::Leading { .. } => Standing::Leading.word(),
+            Self::Observing { .. } => Standing::Observing.word(),
         }
     }
 }
