@@ -20,7 +20,7 @@ pub struct NetworkConfig {
     pub listen: Vec<Listen>,
     /// The peers we want links to, with all their addresses: nobody is ever dialled anywhere else.
     pub peers: BTreeMap<ServerId, Vec<Endpoint>>,
-    /// Where learners find those of the peers whose quorum port is not at their election address.
+    /// Where we find the other members as learners, once one of them leads.
     pub quorum_peers: BTreeMap<ServerId, Vec<Endpoint>>,
     /// Whether the body of a frame is something that a peer may say. A connection that brings anything else never takes the
     /// place of another.

@@ -58,9 +58,7 @@ where
     U: From<StarHeard> + From<StarEvent> + Send + 'static,
     P: Send + 'static,
 {
-    let mut peers = config.peers.clone();
-    let elsewhere = config.quorum_peers.iter().filter(|(_, endpoints)| !endpoints.is_empty());
-    peers.extend(elsewhere.map(|(id, endpoints)| (*id, endpoints.clone())));
+    let peers = config.quorum_peers.clone();
     let config = StarConfig { peers, timing: config.timing, liveness: config.liveness };
     star::start(config, user, inlet, parent, star_ended)
 }

@@ -27,7 +27,7 @@ pub use self::{
     members::MembersError,
 };
 use super::control::CONVERSATIONS_MAX;
-use crate::{ElectionTiming, Ensemble, History, Member, Membership, election::Notification};
+use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]
@@ -179,13 +179,11 @@ impl NodeConfig {
         OTHER_DESCRIPTORS + listeners + strangers + links + sessions + control
     }
 
-    /// Where this node listens, and what is spoken there. A member that has no quorum port of its own is followed at its
-    /// election address.
+    /// Where this node listens, and what is spoken there.
     pub(crate) fn listen(&self) -> Vec<Listen> {
         let Some(member) = self.membership.get(self.me) else { return Vec::new() };
         let election = member.election.iter().map(|endpoint| (endpoint, Ports::Election));
-        let followed_at = if member.quorum.is_empty() { &member.election } else { &member.quorum };
-        let quorum = followed_at.iter().map(|endpoint| (endpoint, Ports::Quorum));
+        let quorum = member.followed_at().iter().map(|endpoint| (endpoint, Ports::Quorum));
         let quorum = quorum.filter(|_| self.leadership.is_some());
         let mut endpoints = BTreeMap::<Endpoint, Ports>::new();
         for (endpoint, ports) in election.chain(quorum) {
@@ -228,9 +226,8 @@ impl NodeConfig {
     }
 
     fn quorum_peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
-        let own_port = |member: &&Member| member.id != self.me && !member.quorum.is_empty();
-        let members = self.membership.iter().filter(own_port);
-        members.map(|member| (member.id, member.quorum.clone())).collect()
+        let others = self.membership.iter().filter(|member| member.id != self.me);
+        others.map(|member| (member.id, member.followed_at().to_vec())).collect()
     }
 
     fn peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {
@@ -246,6 +243,7 @@ fn list(ids: &[ServerId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Member;
 
     fn config(quorum: &[&str]) -> NodeConfig {
         let me = ServerId::new(1).unwrap();
@@ -262,5 +260,31 @@ mod tests {
         assert_eq!(leading(&["h:1"]), leading(&[]), "one address may be both ports");
         assert_eq!(leading(&["h:2"]), leading(&[]) + 4);
         assert_eq!(leading(&["h:2", "g:2"]), leading(&[]) + 8);
+    }
+
+    #[test]
+    fn a_member_is_followed_at_its_election_address_unless_it_has_another_one_for_that() {
+        let id = |number| ServerId::new(number).unwrap();
+        let endpoint = |text: &str| text.parse::<Endpoint>().unwrap();
+        let elsewhere = |number| Member {
+            quorum: vec![endpoint("h:2")],
+            ..Member::voter(id(number)).at(endpoint("h:1"))
+        };
+        let here = |number| Member::voter(id(number)).at(endpoint("h:1"));
+        let observer = Member::observer(id(5)).at(endpoint("h:1"));
+        let members = [elsewhere(1), elsewhere(2), here(3), observer];
+        let membership = Arc::new(Membership::new(members).unwrap());
+        let network = |me| {
+            let mut config = NodeConfig::new(id(me), Arc::clone(&membership)).data_dir("x");
+            config.network()
+        };
+        let from_voter = network(1).quorum_peers;
+        assert_eq!(from_voter[&id(2)], [endpoint("h:2")]);
+        assert_eq!(from_voter[&id(3)], [endpoint("h:1")]);
+        assert_eq!(from_voter.keys().copied().collect::<Vec<_>>(), [2, 3, 5].map(id));
+        let ports = |me| network(me).listen.into_iter().map(|l| (l.endpoint, l.ports));
+        let (one, two) = (endpoint("h:1"), endpoint("h:2"));
+        assert!(ports(1).eq([(one.clone(), Ports::Election), (two, Ports::Quorum)]));
+        assert!(ports(3).eq([(one, Ports::Both)]));
     }
 }

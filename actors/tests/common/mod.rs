@@ -47,8 +47,10 @@ impl Setup {
         }
     }
 
+    /// With a peer whose one address is both its ports.
     pub(crate) fn peer(&mut self, number: u64, endpoint: Endpoint) {
-        self.config.peers.insert(id(number), vec![endpoint]);
+        self.config.peers.insert(id(number), vec![endpoint.clone()]);
+        self.config.quorum_peers.insert(id(number), vec![endpoint]);
     }
 
     /// With a peer that is known but never reached.

@@ -162,7 +162,7 @@ fn a_dial_that_leads_back_to_us_is_told_as_such() {
 }
 
 #[test]
-fn a_member_is_dialled_at_its_election_address_unless_it_has_another_one_for_learners() {
+fn a_member_is_dialled_where_it_is_followed_whether_or_not_that_is_its_election_address() {
     block_on(async {
         let (election, at_election) = raw_peer().await;
         let (quorum, at_quorum) = raw_peer().await;

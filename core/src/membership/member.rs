@@ -47,7 +47,7 @@ pub struct Member {
     pub group: Option<GroupId>,
     /// Where it takes part in elections: all its addresses.
     pub election: Vec<Endpoint>,
-    /// Where it serves learners once it leads, if that was said.
+    /// Where it serves learners once it leads, if that is elsewhere; see [`followed_at`](Self::followed_at).
     pub quorum: Vec<Endpoint>,
 }
 
@@ -64,6 +64,11 @@ impl Member {
 
     const fn new(id: ServerId, role: Role) -> Self {
         Self { id, role, weight: None, group: None, election: Vec::new(), quorum: Vec::new() }
+    }
+
+    /// Where it serves learners once it leads: at its quorum addresses, or, if it has none, where it takes part in elections.
+    pub fn followed_at(&self) -> &[Endpoint] {
+        if self.quorum.is_empty() { &self.election } else { &self.quorum }
     }
 
     /// The same member, which takes part in elections at this address as well.

@@ -101,10 +101,9 @@ fn member(entry: &str) -> Result<Member, MembersError> {
 
 /// A member without a quorum port of its own is followed at its election address: the list names that twice.
 fn with_both_addresses(membership: &Membership) -> Membership {
-    let both = membership.iter().map(|member| {
-        let quorum = if member.quorum.is_empty() { &member.election } else { &member.quorum };
-        Member { quorum: quorum.clone(), ..member.clone() }
-    });
+    let both = membership
+        .iter()
+        .map(|member| Member { quorum: member.followed_at().to_vec(), ..member.clone() });
     Membership::new(both).unwrap_or_else(|_| membership.clone())
 }
 
