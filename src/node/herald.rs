@@ -69,17 +69,11 @@ impl Actor for Herald {
         while let Some(message) = mailbox.next().await {
             match message {
                 HeraldMsg::Election { events, status } => {
-                    let changes = self.status.election != status;
-                    let before = self.status.gist();
-                    self.status.election = status;
-                    self.note(events, changes, before != self.status.gist());
+                    self.note(events, |present| present.election = status);
                     self.answer_all().await;
                 }
                 HeraldMsg::Leadership { events, status } => {
-                    let changes = self.status.leadership.as_ref() != Some(&status);
-                    let before = self.status.gist();
-                    self.status.leadership = Some(status);
-                    self.note(events, changes, before != self.status.gist());
+                    self.note(events, |present| present.leadership = Some(status));
                     self.answer_all().await;
                 }
                 HeraldMsg::Ask { beyond: Some(known), reply } if known >= self.journal.known() => {
@@ -103,9 +97,12 @@ impl Herald {
         }
     }
 
-    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, changes: bool, is_other_gist: bool) {
-        self.status.sequence += u64::from(changes);
-        if is_other_gist {
+    /// This has happened, and how things stand has become another.
+    fn note(&mut self, events: Vec<(Instant, NodeEvent)>, change: impl FnOnce(&mut Status)) {
+        let before = self.status.clone();
+        change(&mut self.status);
+        self.status.sequence += u64::from(self.status != before);
+        if self.status.gist() != before.gist() {
             self.status.since = clock::now();
         }
         for (at, event) in events {
