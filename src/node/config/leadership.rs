@@ -117,7 +117,7 @@ impl LeadershipConfig {
 
 /// Listens at the control socket in this folder.
 async fn listen(folder: PathBuf) -> Result<ControlSocket, StoreRemark> {
-    let path = UntrustedText::path(&folder.join("control"));
+    let path = UntrustedText::path(&ControlSocket::path(&folder));
     let bound = off_thread(move || ControlSocket::bind(&folder)).await;
     bound.map_err(|error| StoreRemark::NoControl { path, error: UntrustedText::new(error) })
 }

@@ -16,8 +16,9 @@ use socket2::{Domain, Socket, Type};
 use super::{
     report::StatusReport,
     request::{Refusal, Request, line},
-    socket::{NAME, Nearby},
+    socket::{ControlSocket, Nearby},
 };
+use crate::node::store::Layout;
 
 /// A node answers at once; who has seen the status already is answered within 10 s.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));
@@ -28,8 +29,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// At most this many bytes of an answer.
 const ANSWER_MAX: usize = 1 << 20;
 
-/// Where a data directory has the socket: in itself, or as the `dataDir` of a zoo.cfg.
-const FOLDERS: [&str; 2] = ["", "ballotbox"];
+/// A data directory may be one of a node alone, or the `dataDir` of a zoo.cfg.
+const LAYOUTS: [Layout; 2] = [Layout::Plain, Layout::ZooKeeper];
 
 /// Why there is no answer.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -99,8 +100,9 @@ pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusRep
 
 fn folder(directory: &Path) -> Result<PathBuf, ControlError> {
     let path = UntrustedText::path(directory);
-    let mut candidates = FOLDERS.iter().map(|name| directory.join(name));
-    if let Some(found) = candidates.find(|folder| folder.join(NAME).symlink_metadata().is_ok()) {
+    let mut candidates = LAYOUTS.iter().map(|layout| directory.join(layout.own()));
+    let is_there = |folder: &PathBuf| ControlSocket::path(folder).symlink_metadata().is_ok();
+    if let Some(found) = candidates.find(is_there) {
         return Ok(found);
     }
     match directory.read_dir() {

@@ -16,8 +16,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::node::store::END_PATIENCE;
 
-/// The name of the socket in its directory.
-pub(super) const NAME: &str = "control";
+/// The name of the socket in its folder.
+const NAME: &str = "control";
 
 /// At most this many connections wait to be accepted.
 const BACKLOG: i32 = 64;
@@ -41,9 +41,14 @@ struct SocketFile {
 }
 
 impl ControlSocket {
+    /// Where it is in this folder.
+    pub(in crate::node) fn path(folder: &Path) -> PathBuf {
+        folder.join(NAME)
+    }
+
     /// Listens in this folder, which nobody else may use: what a dead process has left there is replaced.
     pub(in crate::node) fn bind(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(NAME);
+        let path = Self::path(folder);
         match fs::symlink_metadata(&path) {
             Ok(there) if there.file_type().is_socket() => fs::remove_file(&path)?,
             Ok(_) => return Err(io::Error::other("it is there, and is no socket")),
@@ -92,7 +97,7 @@ pub(super) struct Nearby {
 
 impl Nearby {
     pub(super) fn of(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(NAME);
+        let path = ControlSocket::path(folder);
         if path.as_os_str().len() <= DIRECT_PATH_MAX {
             return Ok(Self { path, _folder: None });
         }
