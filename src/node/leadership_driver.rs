@@ -178,7 +178,8 @@ impl LeadershipDriver {
             }
             // Our introduction was said with the dial.
             StarEvent::Dialled { .. } => {}
-            StarEvent::DialFailed { session, error, refused } => {
+            StarEvent::DialFailed { session, error } => {
+                let refused = error.is_refused();
                 // Of one of ours that is gone the election says so, too.
                 if !refused || self.core.is_refused_for_long() {
                     self.note_unreached(&error);

@@ -55,6 +55,14 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// Whether the system of the peer is there, and nobody listens.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            Self::Ourselves { .. } | Self::NotGreeted { .. } | Self::Panicked { .. } => false,
+        }
+    }
+
     /// The address of the peer that was tried, if it came that far.
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {

@@ -23,12 +23,7 @@ pub enum StarEvent {
     /// A leader was reached, and has our first packet.
     Dialled { session: SessionId },
     /// A leader was not reached. This is the end of the session.
-    DialFailed {
-        session: SessionId,
-        error: DialError,
-        /// Whether its system is there, and nobody listens.
-        refused: bool,
-    },
+    DialFailed { session: SessionId, error: DialError },
     /// A snapshot comes from the leader, and is passed over: a sign of life. Said a few times a second.
     Alive { session: SessionId },
     /// A session has ended, and not because it was closed.

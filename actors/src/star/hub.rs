@@ -23,7 +23,7 @@ use crate::{
     config::NetworkTiming,
     doorman::{Arrival, LearnerReport},
     kit::{Actor, Address, Exit, Inlet, Mailbox, mailbox, spawn},
-    socket::{ConnectError, Connection, DialError, Dialed, Dialer, Liveness, SendError, Sender},
+    socket::{Connection, DialError, Dialed, Dialer, Liveness, SendError, Sender},
 };
 use ballotbox_core::{
     Endpoint, ServerId, UntrustedText, leadership::SessionId, wire::QuorumPacket,
@@ -169,8 +169,7 @@ impl<U: From<StarHeard> + From<StarEvent> + Send + 'static> Hub<U> {
             Exit::Failed(error) => error,
             Exit::Panicked(message) => DialError::Panicked { message },
         };
-        let refused = matches!(&error, DialError::Connect(error) if is_refused(error));
-        self.report(StarEvent::DialFailed { session, error, refused });
+        self.report(StarEvent::DialFailed { session, error });
     }
 
     fn arrived(&mut self, arrival: Arrival<QuorumPacket>) {
@@ -271,8 +270,4 @@ impl<U: From<StarHeard> + From<StarEvent> + Send + 'static> Hub<U> {
             | StarMsg::Written { .. } => {}
         }
     }
-}
-
-fn is_refused(error: &ConnectError) -> bool {
-    error.kind() == std::io::ErrorKind::ConnectionRefused
 }

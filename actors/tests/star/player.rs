@@ -90,11 +90,9 @@ impl Star {
         }
     }
 
-    pub(crate) async fn dial_failed(&mut self) -> (SessionId, DialError, bool) {
+    pub(crate) async fn dial_failed(&mut self) -> (SessionId, DialError) {
         match self.next().await {
-            StarTold::Event(StarEvent::DialFailed { session, error, refused }) => {
-                (session, error, refused)
-            }
+            StarTold::Event(StarEvent::DialFailed { session, error }) => (session, error),
             other => panic!("{other:?} came first"),
         }
     }

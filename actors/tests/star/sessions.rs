@@ -131,14 +131,14 @@ fn a_dial_that_is_refused_is_told_as_such() {
         setup.config.quorum_peers.insert(id(1), vec![nobody.clone()]);
         let (_two, mut star) = start(setup.peer_at_nowhere(3));
         star.address.dial(FIRST, id(1), info(5, 20));
-        let (session, error, refused) = star.dial_failed().await;
+        let (session, error) = star.dial_failed().await;
         let address: SocketAddr = nobody.to_string().parse().unwrap();
-        assert_eq!((session, error.address(), refused), (FIRST, Some(address), true));
+        assert_eq!((session, error.address(), error.is_refused()), (FIRST, Some(address), true));
         // A member without an address, and nobody at all.
         for (number, peer) in [(2, 3), (3, 4)] {
             star.address.dial(SessionId::Dialled(number), id(peer), info(5, 20));
-            let (session, error, refused) = star.dial_failed().await;
-            assert_eq!((session, refused), (SessionId::Dialled(number), false));
+            let (session, error) = star.dial_failed().await;
+            assert_eq!((session, error.is_refused()), (SessionId::Dialled(number), false));
             assert_eq!(error, DialError::Connect(ConnectError::NoAddress));
         }
     });
@@ -154,7 +154,7 @@ fn a_dial_that_leads_back_to_us_is_told_as_such() {
         two.until(|event| matches!(event, NetworkEvent::Started).then_some(())).await;
         star.address.dial(FIRST, id(1), info(5, 20));
         let error = DialError::Ourselves { address: two.address() };
-        assert_eq!(star.dial_failed().await, (FIRST, error, false));
+        assert_eq!(star.dial_failed().await, (FIRST, error));
         // Nobody has come.
         two.stop().await;
         star.stop().await;
