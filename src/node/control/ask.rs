@@ -4,7 +4,7 @@ use std::{
     io,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_io::Async;
@@ -83,8 +83,7 @@ pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusRep
     let folder = folder(directory)?;
     let within = if seen.is_some() { ANSWER.1 } else { ANSWER.0 };
     let request = Request::Status { seen };
-    let asked = ask(&folder, &request, clock::now() + within);
-    let answer = match clock::within(within, asked).await {
+    let answer = match clock::within(within, ask(&folder, &request)).await {
         Ok(answer) => answer.map_err(|error| failure(path.clone(), &error))?,
         Err(clock::Late(within)) => return Err(ControlError::Silent { path, within }),
     };
@@ -129,8 +128,8 @@ fn failure(path: UntrustedText, error: &io::Error) -> ControlError {
     }
 }
 
-async fn ask(folder: &Path, request: &Request, until: Instant) -> io::Result<Vec<u8>> {
-    let mut stream = connect(folder, until).await?;
+async fn ask(folder: &Path, request: &Request) -> io::Result<Vec<u8>> {
+    let mut stream = connect(folder).await?;
     stream.write_all(&line(request)).await?;
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
@@ -143,7 +142,7 @@ async fn ask(folder: &Path, request: &Request, until: Instant) -> io::Result<Vec
     Ok(answer)
 }
 
-async fn connect(folder: &Path, until: Instant) -> io::Result<Async<UnixStream>> {
+async fn connect(folder: &Path) -> io::Result<Async<UnixStream>> {
     let nearby = Nearby::of(folder)?;
     let address = nearby.address()?;
     loop {
@@ -152,7 +151,7 @@ async fn connect(folder: &Path, until: Instant) -> io::Result<Async<UnixStream>>
         match socket.connect(&address) {
             Ok(()) => return Async::new(UnixStream::from(socket)),
             // Too many wait there already.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock::now() < until => {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 clock::sleep_until(clock::now() + PAUSE).await;
             }
             Err(error) => return Err(error),
