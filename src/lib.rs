@@ -117,7 +117,7 @@ pub mod scenario;
 pub mod zoo_cfg;
 
 pub use ballotbox_core::{
-    Endpoint, EndpointError, ServerId, UntrustedText,
+    Endpoint, EndpointError, ServerId, ServerIdError, UntrustedText,
     election::{
         self, Decision, Election, ElectionTiming, Epoch, History, Round, Standing, Vote, Zxid,
     },

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-use crate::UntrustedText;
+use crate::{UntrustedText, whole_number};
 
 /// At most this many bytes in a host: no name of the DNS is longer, and Java reads none either.
 const HOST_LEN_MAX: usize = 255;
@@ -68,13 +68,8 @@ impl FromStr for Endpoint {
         {
             return Err(bad_host());
         }
-        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        let port = match port.parse() {
-            Ok(number) if digits => number,
-            _ => {
-                return Err(EndpointError::BadPort { text: text.into(), port: port.into() });
-            }
-        };
+        let bad_port = || EndpointError::BadPort { text: text.into(), port: port.into() };
+        let port = whole_number(port).ok_or_else(bad_port)?;
         Ok(Self { host: bare.to_owned(), port })
     }
 }

@@ -22,14 +22,16 @@ pub mod membership;
 mod server_id;
 mod sparingly;
 mod untrusted_text;
+mod whole_number;
 pub mod wire;
 
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
 pub use machine::{Core, Step};
-pub use server_id::ServerId;
+pub use server_id::{ServerId, ServerIdError};
 pub use sparingly::{RateLimit, Sparingly};
 pub use untrusted_text::UntrustedText;
+pub use whole_number::whole_number;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,8 @@
 //! [`ServerId`]: who is at the other end.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+use crate::{UntrustedText, whole_number};
 
 /// The identity of a server, ZooKeeper's `sid` and `myid`: 0 to 2^63 - 2.
 ///
@@ -33,6 +35,20 @@ impl ServerId {
     }
 }
 
+/// Why a text is no [`ServerId`].
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no server id: expected a whole number from 0 to {max}", max = ServerId::MAX)]
+pub struct ServerIdError(UntrustedText);
+
+impl FromStr for ServerId {
+    type Err = ServerIdError;
+
+    fn from_str(text: &str) -> Result<Self, ServerIdError> {
+        let id = whole_number(text).and_then(Self::new);
+        id.ok_or_else(|| ServerIdError(UntrustedText::new(text)))
+    }
+}
+
 impl fmt::Display for ServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -42,6 +58,19 @@ impl fmt::Display for ServerId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_read_from_digits_alone() {
+        assert_eq!("007".parse(), Ok(ServerId(7)));
+        assert_eq!(ServerId::MAX.to_string().parse(), Ok(ServerId::MAX));
+        for (text, shown) in
+            [("+7", "+7"), ("", ""), ("9223372036854775807", "9223372036854775807")]
+        {
+            let error = text.parse::<ServerId>().unwrap_err().to_string();
+            let expected = "is no server id: expected a whole number from 0 to 9223372036854775806";
+            assert_eq!(error, format!("`{shown}` {expected}"));
+        }
+    }
 
     #[test]
     fn the_id_of_an_observer_without_an_id_is_none() {

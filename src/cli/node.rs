@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use async_std::task::block_on;
 use ballotbox::{Epoch, NodeError, ServerId, UntrustedText, leadership::EPOCH_MAX};
+use ballotbox_core::whole_number;
 use structopt::StructOpt;
 
 use self::{
@@ -32,7 +33,6 @@ pub(super) struct NodeArgs {
         env = "BALLOTBOX_NODE_ID",
         hide_env_values = true,
         empty_values = false,
-        parse(try_from_str = server_id),
         required_unless = "config"
     )]
     id: Option<ServerId>,
@@ -91,17 +91,8 @@ pub(super) struct NodeArgs {
     json: bool,
 }
 
-fn server_id(text: &str) -> Result<ServerId, String> {
-    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    number.and_then(ServerId::new).ok_or_else(|| {
-        let (text, max) = (UntrustedText::new(text), ServerId::MAX);
-        format!("`{text}` is no server id: expected a whole number from 0 to {max}")
-    })
-}
-
 fn epoch(text: &str) -> Result<Epoch, String> {
-    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    number.map(Epoch).filter(|epoch| *epoch < EPOCH_MAX).ok_or_else(|| {
+    whole_number(text).map(Epoch).filter(|epoch| *epoch < EPOCH_MAX).ok_or_else(|| {
         let text = UntrustedText::new(text);
         format!("`{text}` is no epoch: expected a whole number from 0 to {}", EPOCH_MAX.0 - 1)
     })

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ballotbox_core::{
-    Endpoint, EndpointError, ServerId, UntrustedText, membership::config_text::ConfigText,
+    Endpoint, EndpointError, ServerId, ServerIdError, UntrustedText,
+    membership::config_text::ConfigText,
 };
 
 use super::{ConfigError, NodeConfig};
@@ -22,11 +23,8 @@ pub enum MembersError {
     )]
     Entry { entry: UntrustedText },
     /// What stands before the `=` is not an id.
-    #[error(
-        "member `{entry}`: `{id}` is no id: expected a whole number from 0 to {}",
-        ServerId::MAX
-    )]
-    Id { entry: UntrustedText, id: UntrustedText },
+    #[error("member `{entry}`: {error}")]
+    Id { entry: UntrustedText, error: ServerIdError },
     /// What stands behind it is not an address.
     #[error("member `{entry}`: {error}")]
     Address {
@@ -86,10 +84,7 @@ fn member(entry: &str) -> Result<Member, MembersError> {
     let Some((id, place)) = entry.trim().split_once('=') else {
         return Err(MembersError::Entry { entry: shown() });
     };
-    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    let number = id.parse().ok().filter(|_| is_number).and_then(ServerId::new);
-    let bad_id = || MembersError::Id { entry: shown(), id: UntrustedText::new(id) };
-    let id = number.ok_or_else(bad_id)?;
+    let id = id.parse().map_err(|error| MembersError::Id { entry: shown(), error })?;
     let (address, role) = match place.strip_suffix(OBSERVER) {
         Some(address) => (address, Role::Observer),
         None => (place, Role::Voter),
@@ -134,8 +129,11 @@ mod tests {
     fn what_is_wrong_is_told_with_its_entry_and_what_was_expected() {
         for (members, parts) in [
             (&["1=a:1", "b:2"][..], ["member `b:2`", "expected ID=HOST:PORT"]),
-            (&["1=a:1", "x=b:2"], ["member `x=b:2`: `x` is no id", "expected a whole number"]),
-            (&["1=a:1", "+2=b:2"], ["`+2` is no id", "expected a whole number"]),
+            (
+                &["1=a:1", "x=b:2"],
+                ["member `x=b:2`: `x` is no server id", "expected a whole number"],
+            ),
+            (&["1=a:1", "+2=b:2"], ["`+2` is no server id", "expected a whole number"]),
             (&["=a:1"], ["member `=a:1`", "expected a whole number"]),
             (&["1=a"], ["member `1=a`: `a` has no port", "expected host:port"]),
             (&["1=a:1:obserer"], ["member `1=a:1:obserer`", "expected"]),

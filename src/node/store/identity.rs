@@ -19,6 +19,7 @@ use ballotbox_core::{
     ServerId, UntrustedText,
     election::Epoch,
     leadership::{DirectoryId, EnsembleId, Incarnation},
+    whole_number,
 };
 
 use super::epoch_text;
@@ -83,9 +84,9 @@ impl Identity {
         let mut lines = Lines { bytes, at: 0 };
         lines.version()?;
         let identity = Self {
-            member: lines.value("member", |text| number(text).and_then(ServerId::new))?,
+            member: lines.value("member", |text| text.parse().ok())?,
             directory: lines.value("directory", |text| hex(text).map(DirectoryId))?,
-            incarnation: lines.value("incarnation", |text| number(text).map(Incarnation))?,
+            incarnation: lines.value("incarnation", |text| whole_number(text).map(Incarnation))?,
             recorded: lines.value_or_no("recorded", epoch)?,
             ensemble: lines.value_or_no("ensemble", |text| hex(text).map(EnsembleId))?,
             confirmed: lines.value("confirmed", yes_or_no)?,
@@ -172,11 +173,6 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
-}
-
-fn number(text: &str) -> Option<u64> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number)
 }
 
 fn epoch(text: &str) -> Option<Epoch> {
