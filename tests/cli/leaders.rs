@@ -117,6 +117,38 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
 }
 
 #[test]
+fn beside_a_zoo_cfg_a_voter_that_is_to_keep_nothing_is_told_what_it_can_do_there() {
+    let zoo_cfg = "dataDir=/nowhere\ntickTime=100\ninitLimit=20\nsyncLimit=20\n\
+                   server.1=127.0.0.1:1:2\nserver.2=127.0.0.1:3:4\n";
+    let zoo_cfg = file("keeps-nothing.cfg", zoo_cfg);
+    let output =
+        run(&["node", "--id", "1", "--no-data-dir", "--config", zoo_cfg.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.contains("1 is a voter") && told.contains("the dataDir of the file"), "{told}");
+    assert!(!told.contains("(--data-dir)") && !told.contains("vote file"), "{told}");
+}
+
+#[test]
+fn an_observer_says_that_it_does_not_use_a_data_directory_and_makes_none() {
+    let (votes, data) = ensemble("observer-keeps", 2);
+    let mut content: Value = serde_json::from_slice(&fs::read(&votes).unwrap()).unwrap();
+    content["members"][1]["role"] = json!("observer");
+    fs::write(&votes, content.to_string()).unwrap();
+    let mut observer = start(2, &(votes, data.clone()));
+    let warning = observer.until(|event| event["event"] == "warning");
+    let told = warning["text"].as_str().unwrap();
+    assert!(told.contains("2 is an observer") && told.contains("--data-dir"), "{told}");
+    let listening = observer.until(|event| event["event"] == "listening");
+    assert_eq!(listening["data_dir"], Value::Null);
+    assert!(!data.exists());
+    let asked = run(&["status", "--data-dir", data.join("2").to_str().unwrap()]);
+    assert_eq!(asked.status.code(), Some(3));
+    assert!(text(&asked.stderr).contains("observer"), "{}", text(&asked.stderr));
+    assert_eq!(observer.end("-TERM"), Some(0));
+}
+
+#[test]
 fn a_directory_in_use_or_of_another_member_is_refused_and_left_as_it_is() {
     let place = ensemble("in-use", 2);
     let mut first = start(1, &place);

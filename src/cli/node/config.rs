@@ -15,7 +15,7 @@ use crate::cli::Failure;
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    let (mut config, warnings, leads) = match (&args.config, &args.votes, args.id) {
+    let (mut config, mut warnings, leads) = match (&args.config, &args.votes, args.id) {
         (Some(path), _, id) => {
             let mut cfg = ZooCfg::read(path)?;
             if let Some(id) = id {
@@ -45,7 +45,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
             return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
         }
     };
-    keep(args, &mut config, leads)?;
+    warnings.extend(keep(args, &mut config, leads)?);
     Ok((config, warnings))
 }
 
@@ -54,8 +54,8 @@ fn default_directory(id: ServerId) -> PathBuf {
     Path::new("ballotbox-data").join(id.to_string())
 }
 
-/// Makes of the options what they mean for where the epochs are kept.
-fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Failure> {
+/// Makes of the options what they mean for where the epochs are kept, and says which of them means nothing.
+fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<Option<String>, Failure> {
     let is_voter = config.ensemble().is_voter(config.me);
     let given = |option: &str| {
         let text = format!(
@@ -68,9 +68,13 @@ fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Fai
         false if args.new_ensemble => return given("--new-ensemble"),
         true if args.no_data_dir && is_voter => {
             let me = config.me;
+            let expected = if args.config.is_some() {
+                "the role of an observer, or no such option: then the epochs are kept in the dataDir of the file"
+            } else {
+                "a data directory (--data-dir), the role of an observer, or \"leadership\": false in the vote file"
+            };
             let text = format!(
-                "--no-data-dir, and {me} is a voter: it could be elected and never lead. Expected a data directory \
-                 (--data-dir), the role of an observer, or \"leadership\": false in the vote file"
+                "--no-data-dir, and {me} is a voter: it could be elected and never lead. Expected {expected}"
             );
             return Err(Failure::Argument(text.into()));
         }
@@ -84,7 +88,11 @@ fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Fai
         leadership.new_ensemble = args.new_ensemble;
         leadership.epoch_floor = args.epoch_floor.unwrap_or_default();
     }
-    Ok(())
+    let is_observer = config.ensemble().contains(config.me) && !is_voter;
+    Ok((is_observer && args.data_dir.is_some()).then(|| {
+        let me = config.me;
+        format!("{me} is an observer, which keeps nothing: --data-dir is not used, and `ballotbox status` does not reach it")
+    }))
 }
 
 /// The node that takes the place of member `me`. Steps and expectations do not concern it.

@@ -67,7 +67,7 @@ fn gave_up(leader: ServerId, why: &GiveUp) -> String {
         }
         GiveUp::OtherEnsemble { theirs, ours } => format!(
             "{leader} and this member belong to two ensembles, {theirs} and {ours}: was a data directory used for another \
-             list of members before? Name a new one with --data-dir"
+             list of members before? Name a new one with --data-dir, or as dataDir in its zoo.cfg"
         ),
         GiveUp::RealLeader => format!("{leader} is a ZooKeeper server"),
         GiveUp::Refused { reason } => format!("{leader} does not let this member in: {reason}"),

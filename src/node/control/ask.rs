@@ -39,13 +39,13 @@ pub enum ControlError {
     /// There is no such directory.
     #[error(
         "there is no directory {path}: expected the --data-dir of a node that runs (ballotbox-data/ID where it was started, \
-         unless it was given), or the dataDir of its zoo.cfg"
+         unless it was given), or the dataDir of its zoo.cfg. An observer keeps nothing, and cannot be asked"
     )]
     NoDirectory { path: UntrustedText },
     /// There is no socket in it.
     #[error(
-        "no node runs in {path}: there is no socket `control`. A node that was told to keep nothing, or holds elections alone, \
-         has none"
+        "no node runs in {path}: there is no socket `control`. An observer, and a node that holds elections alone, keep nothing \
+         and have none"
     )]
     NobodyRuns { path: UntrustedText },
     /// Nobody listens at the socket.

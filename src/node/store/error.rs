@@ -15,7 +15,7 @@ pub enum OpenError {
     /// It is the directory of another member.
     #[error(
         "{path} belongs to member {found}, and this is member {expected}: \
-         expected a directory for each member; name another one with --data-dir"
+         expected a directory for each member; name another one with --data-dir, or as dataDir in its zoo.cfg"
     )]
     OtherMember { path: UntrustedText, found: ServerId, expected: ServerId },
     /// The file `identity` cannot be read.
@@ -48,11 +48,11 @@ pub enum OpenError {
     /// Another process runs in it.
     #[error(
         "{path} is in use by {}: expected a directory for each node; stop that process, or name another directory with \
-         --data-dir", holder(*pid)
+         --data-dir, or as dataDir in its zoo.cfg", holder(*pid)
     )]
     Locked { path: UntrustedText, pid: Option<u32> },
     /// A call to the file system has failed.
-    #[error("{0}; another directory can be named with --data-dir")]
+    #[error("{0}; another directory can be named with --data-dir, or as dataDir in its zoo.cfg")]
     File(#[from] FileError),
 }
 

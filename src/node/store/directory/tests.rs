@@ -389,7 +389,7 @@ fn every_directory_that_cannot_be_right_is_refused_and_left_alone() {
         (
             &[("acceptedEpoch", &[b'1'; 5000])],
             "cannot read acceptedEpoch: it is larger than 4096 bytes: this is no file of a node; another directory can \
-             be named with --data-dir",
+             be named with --data-dir, or as dataDir in its zoo.cfg",
         ),
     ];
     for (files, message) in cases {
@@ -413,7 +413,7 @@ fn the_directory_of_another_member_is_refused_and_left_alone() {
     assert_eq!(
         error.to_string(),
         "identity belongs to member 4, and this is member 3: expected a directory for each member; name another one with \
-         --data-dir"
+         --data-dir, or as dataDir in its zoo.cfg"
     );
     assert!(error.is_bad_input());
 }
@@ -427,7 +427,7 @@ fn a_disk_that_cannot_be_written_is_no_fault_of_the_directory() {
     assert_eq!(
         error.to_string(),
         "cannot write acceptedEpoch.tmp: the file system is read-only: make it writable; then it is tried again; another \
-         directory can be named with --data-dir"
+         directory can be named with --data-dir, or as dataDir in its zoo.cfg"
     );
 }
 

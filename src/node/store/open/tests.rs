@@ -131,7 +131,7 @@ fn the_directory_of_another_member_is_refused_and_left_as_it_was() {
         error.to_string(),
         format!(
             "{} belongs to member 3, and this is member 4: expected a directory for each member; name another one with \
-             --data-dir",
+             --data-dir, or as dataDir in its zoo.cfg",
             path.display()
         )
     );
@@ -149,7 +149,8 @@ fn a_second_process_is_refused_and_told_which_one_is_there() {
         error.to_string(),
         format!(
             "{} is in use by process {pid} (if it runs in a container, that is its number there): expected a directory for \
-             each node; stop that process, or name another directory with --data-dir",
+             each node; stop that process, or name another directory with --data-dir, or as dataDir \
+             in its zoo.cfg",
             scratch.0.display()
         )
     );
