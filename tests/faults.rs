@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | `BALLOTBOX_EPISODES` | how many episodes | 3 |
 //! | `BALLOTBOX_SEED` | which ones | drawn, and printed |
-//! | `BALLOTBOX_NETNS=required` | fail where namespaces are not allowed, instead of leaving the test out | |
+//! | `BALLOTBOX_NETNS=required` | fail where namespaces or mounts are not allowed, instead of leaving something out | |
 //!
 //! The long run: `BALLOTBOX_EPISODES=200 cargo test --test namespaces faults -- --nocapture`.
 

@@ -1,6 +1,6 @@
 //! What the machines of leaders and followers do: their host is gone without a word, or their disk takes no more.
 //!
-//! Where namespaces are not allowed, the tests say so and pass; `BALLOTBOX_NETNS=required` makes them fail instead.
+//! Where namespaces or mounts are not allowed, the tests say so and pass; `BALLOTBOX_NETNS=required` makes them fail instead.
 
 use std::{
     fs,

@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use super::hosts::{leave_out, run};
+
 /// Two directories of a member fit in, and not much more.
 const SIZE: &str = "size=128k";
 
@@ -19,18 +21,24 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    /// That it is only a folder is told, and is a failure where nothing may be left out.
     pub(crate) fn new(name: &str) -> Self {
         let name = format!("disk-{}-{name}", std::process::id());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap();
-        let is_small = tool(&["mount", "-t", "tmpfs", "-o", SIZE, "tmpfs"], &path);
-        Self { path, is_small, is_full: false }
+        let mut mount = Command::new("mount");
+        let mounted = run(mount.args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(&path));
+        if let Err(why) = &mounted {
+            leave_out(&format!("no disk can be full: {why}"));
+        }
+        Self { path, is_small: mounted.is_ok(), is_full: false }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Whether it can be full. If not, that was told.
     pub(crate) const fn is_small(&self) -> bool {
         self.is_small
     }
@@ -65,14 +73,8 @@ impl Drop for Disk {
     fn drop(&mut self) {
         if self.is_small {
             // Lazily, as a process that ends may still have a file open.
-            tool(&["umount", "-l"], &self.path);
+            let _ = run(Command::new("umount").arg("-l").arg(&self.path));
         }
         let _ = fs::remove_dir_all(&self.path);
     }
-}
-
-/// Whether this has worked.
-fn tool(command: &[&str], path: &Path) -> bool {
-    let output = Command::new(command[0]).args(&command[1..]).arg(path).output();
-    output.is_ok_and(|output| output.status.success())
 }

@@ -37,10 +37,7 @@ impl Hosts {
         match Self::made(members) {
             Ok(hosts) => Some(hosts),
             Err(why) => {
-                let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
-                assert!(!required, "network namespaces are required here: {why}");
-                let test = thread::current();
-                eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
+                leave_out(&why);
                 None
             }
         }
@@ -190,6 +187,14 @@ impl Drop for Hosts {
     }
 }
 
+/// Tells what this test leaves out here, and why; panics if nothing may be left out.
+pub(super) fn leave_out(why: &str) {
+    let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
+    assert!(!required, "BALLOTBOX_NETNS=required, but {why}");
+    let test = thread::current();
+    eprintln!("left out: {}: {why}", test.name().unwrap_or("a test"));
+}
+
 /// Where a member lives, inside the namespaces.
 pub(crate) fn address(member: usize) -> Ipv4Addr {
     let last = u8::try_from(member + 1).unwrap();
@@ -207,7 +212,8 @@ fn sh(command: &str) -> Result<(), String> {
     run(Command::new(words.next().unwrap()).args(words))
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Waits for a command. If it fails, its words say why.
+pub(super) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
