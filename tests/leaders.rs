@@ -5,22 +5,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Node, NodeConfig, ServerId,
-    leadership::{DirectoryId, LostBecause, Record},
-    node::{Keep, LeadershipConfig, MemoryDisk, NodeEvent, Status},
+    leadership::{LostBecause, Record},
+    node::{NodeEvent, Status},
 };
 
-use crate::common::{Lab, id, patiently};
+use crate::common::{Lab, agreed_on, id, patiently};
 
 /// A member that keeps its epochs in memory, and is known to the ensemble.
 fn known(lab: &mut Lab, number: u64) -> NodeConfig {
-    in_memory(lab, number, Record { recorded: true, ..Record::default() })
-}
-
-fn in_memory(lab: &mut Lab, number: u64, record: Record) -> NodeConfig {
-    let mut config = lab.config(number);
-    let disk = MemoryDisk::new(DirectoryId(number), record);
-    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
-    config
+    lab.config_in_memory(number, Record { recorded: true, ..Record::default() })
 }
 
 async fn start_all(lab: &mut Lab, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, Node> {
@@ -37,16 +30,7 @@ async fn until(node: &Node, wished: impl Fn(&Status) -> bool + Send) -> Status {
 
 /// Waits until all of these believe in one leader, and returns it with its epoch.
 async fn agreed(nodes: &BTreeMap<u64, Node>) -> (ServerId, Epoch) {
-    loop {
-        let mut leaders = Vec::new();
-        for node in nodes.values() {
-            leaders.push(until(node, |status| status.leader().is_some()).await.leader());
-        }
-        leaders.dedup();
-        if let [Some(leader)] = leaders[..] {
-            return leader;
-        }
-    }
+    agreed_on(nodes, Status::leader).await
 }
 
 #[test]
@@ -116,7 +100,7 @@ fn work_that_ends_returns_what_came_of_it() {
 fn a_new_ensemble_says_whom_it_waits_for() {
     block_on(async {
         let mut lab = Lab::voters(3);
-        let mut new = |number| in_memory(&mut lab, number, Record::default());
+        let mut new = |number| lab.config_in_memory(number, Record::default());
         let one = Node::start(new(1)).await.unwrap();
         let two = Node::start(new(2)).await.unwrap();
         let mut watch = one.watch();
@@ -167,7 +151,7 @@ fn a_member_that_is_started_again_votes_with_the_epoch_on_its_disk() {
         let mut lab = Lab::voters(1);
         let record =
             Record { accepted: Epoch(6), current: Epoch(6), recorded: true, ..Record::default() };
-        let node = Node::start(in_memory(&mut lab, 1, record)).await.unwrap();
+        let node = Node::start(lab.config_in_memory(1, record)).await.unwrap();
         let status = until(&node, |status| status.leader().is_some()).await;
         assert_eq!(status.leader(), Some((id(1), Epoch(7))));
         // It has said so from the beginning, and says now in which epoch it leads.

@@ -20,7 +20,7 @@ use ballotbox::{
         DirectoryId, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord, Record, Refusal,
     },
     membership::Role,
-    node::{Keep, LeadershipConfig, MemoryDisk, NodeEvent, Status},
+    node::{NodeEvent, Status},
 };
 use ballotbox_core::wire::{Opening, PacketKind, PacketStream, QuorumPacket};
 
@@ -105,7 +105,7 @@ fn an_observer_is_led_by_every_recorded_leader() {
 async fn is_led_by(frames: &[Recorded]) {
     let mut lab = Lab::new([Member::voter(id(5)), Member::observer(id(2))]);
     let listener = lab.listener(5);
-    let node = Node::start(in_memory(&mut lab, 2)).await.unwrap();
+    let node = Node::start(lab.config_in_memory(2, Record::default())).await.unwrap();
     let mut voter = Peer::greet(&lab, 2, 5).await;
     let mut vote = vote_for(5, 1);
     vote.state = PeerState::Leading;
@@ -235,16 +235,9 @@ fn recorded_real_followers_hear_nothing_and_change_nothing() {
 async fn one_that_leads() -> (Lab, Node) {
     let mut lab = Lab::new([Member::voter(id(1)), Member::observer(id(2))]);
     lab.absent(2);
-    let node = Node::start(in_memory(&mut lab, 1)).await.unwrap();
+    let node = Node::start(lab.config_in_memory(1, Record::default())).await.unwrap();
     patiently(node.watch().until(|status| status.leader().is_some())).await.unwrap();
     (lab, node)
-}
-
-fn in_memory(lab: &mut Lab, number: u64) -> ballotbox::NodeConfig {
-    let mut config = lab.config(number);
-    let disk = MemoryDisk::new(DirectoryId(number), Record::default());
-    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
-    config
 }
 
 fn info(number: u64, role: Role) -> Info {

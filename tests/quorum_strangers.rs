@@ -8,7 +8,6 @@ use async_std::{
 use ballotbox::{
     Epoch, Node, Role,
     leadership::{DirectoryId, EnsembleId, Incarnation, Info, LearnerBlock, LearnerWord, Record},
-    node::{Keep, LeadershipConfig, MemoryDisk},
 };
 
 use crate::common::{Lab, id, patiently};
@@ -23,10 +22,7 @@ const ENSEMBLE: EnsembleId = EnsembleId(7);
 async fn start(lab: &mut Lab, number: u64) -> Node {
     let record =
         Record { recorded: true, ensemble: Some(ENSEMBLE), confirmed: true, ..Record::default() };
-    let mut config = lab.config(number);
-    let disk = MemoryDisk::new(DirectoryId(number), record);
-    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
-    Node::start(config).await.unwrap()
+    Node::start(lab.config_in_memory(number, record)).await.unwrap()
 }
 
 /// The introduction of a learner, of ours if it has a directory.

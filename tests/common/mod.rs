@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, ti
 
 use ballotbox::{
     Member, Membership, Node, NodeConfig, ServerId,
-    node::{Ended, Status, Watch},
+    leadership::{DirectoryId, Record},
+    node::{Ended, Keep, LeadershipConfig, MemoryDisk, Status, Watch},
 };
 use futures::future::select_all;
 
@@ -61,6 +62,14 @@ impl Lab {
         config
     }
 
+    /// The same for a member that leads and follows, and keeps this in memory.
+    pub fn config_in_memory(&mut self, number: u64, record: Record) -> NodeConfig {
+        let mut config = self.config(number);
+        let disk = MemoryDisk::new(DirectoryId(number), record);
+        config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
+        config
+    }
+
     /// Starts a member.
     pub async fn start(&mut self, number: u64) -> Node {
         Node::start(self.config(number)).await.unwrap()
@@ -89,18 +98,27 @@ pub async fn elects(watch: &mut Watch, leader: u64) -> Status {
 
 /// Waits until all of these have elected the same one of them.
 pub async fn agreed(nodes: &BTreeMap<u64, Node>) -> ServerId {
+    let one_of_them = |leader: &ServerId| nodes.contains_key(&leader.number());
+    agreed_on(nodes, |status| status.elected().filter(one_of_them)).await
+}
+
+/// Waits until all of these believe the same.
+pub async fn agreed_on<B: PartialEq>(
+    nodes: &BTreeMap<u64, Node>,
+    belief: impl Fn(&Status) -> Option<B>,
+) -> B {
     let mut watches: Vec<Watch> = nodes.values().map(Node::watch).collect();
     patiently(async {
         loop {
-            let mut elected = Vec::new();
+            let mut beliefs = Vec::new();
             for watch in &watches {
-                elected.push(watch.status().await.unwrap().elected());
+                beliefs.push(belief(&watch.status().await.unwrap()));
             }
-            elected.dedup();
-            if let [Some(leader)] = elected[..]
-                && nodes.keys().any(|number| id(*number) == leader)
+            beliefs.dedup();
+            if beliefs.len() == 1
+                && let Some(Some(belief)) = beliefs.pop()
             {
-                return leader;
+                return belief;
             }
             let news = select_all(watches.iter_mut().map(|watch| Box::pin(watch.news())));
             news.await.0.unwrap();
