@@ -27,7 +27,7 @@ pub mod wire;
 
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
-pub use machine::{Core, Step};
+pub use machine::{Core, Rule, Step};
 pub use server_id::{ServerId, ServerIdError};
 pub use sparingly::{RateLimit, Sparingly};
 pub use untrusted_text::UntrustedText;

@@ -41,6 +41,14 @@ pub(crate) fn checked<C>(
     }
 }
 
+/// A rule about every step of a core: its name, and whether a step keeps to it.
+pub type Rule<C> = (&'static str, fn(Step<'_, C>) -> bool);
+
+/// The name of the first of these rules that a step breaks.
+pub(crate) fn first_broken<C: Core>(rules: &[Rule<C>], step: Step<'_, C>) -> Option<&'static str> {
+    rules.iter().find(|(_, keeps)| !keeps(step)).map(|(name, _)| *name)
+}
+
 /// What one event did to a core: what the rules are about that always hold.
 #[derive(Debug)]
 pub struct Step<'a, C: Core> {

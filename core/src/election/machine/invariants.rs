@@ -6,17 +6,17 @@
 //! There is no rule that all servers agree: that needs timely messages.
 
 use super::{Election, State, hearing::ASKERS_MAX, watch::Reach};
-use crate::ServerId;
-use crate::election::{Ballot, Decision, Event, PeerState, Standing, tally::Tally};
+use crate::{
+    Rule, ServerId,
+    election::{Ballot, Decision, Event, PeerState, Standing, tally::Tally},
+    machine,
+};
 
 /// What one event did to an election.
 pub type Step<'a> = crate::Step<'a, Election>;
 
-/// A rule: whether it holds over this step.
-pub type Rule = fn(Step<'_>) -> bool;
-
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 15] = [
+pub const RULES: [Rule<Election>; 15] = [
     ("the vote never falls within a round", vote_never_falls),
     ("the round goes back only to join those who settled", round_goes_back_only_to_join),
     ("a server that decides holds a quorum for it", decided_with_a_quorum),
@@ -36,7 +36,7 @@ pub const RULES: [(&str, Rule); 15] = [
 
 /// The name of the first rule that this step breaks.
 pub fn first_broken(step: Step<'_>) -> Option<&'static str> {
-    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
+    machine::first_broken(&RULES, step)
 }
 
 /// The same for a step by an event that is [about](super::Event::about) this server. Of the election before, an
@@ -47,8 +47,9 @@ pub fn first_broken_about(step: Step<'_>, server: ServerId) -> Option<&'static s
     }
     let excerpt = step.after.excerpt(server);
     // An excerpt holds no quorum: what it seems to break is looked at in whole.
-    let broken = |rule: Rule| !rule(Step { after: &excerpt, ..step }) && !rule(step);
-    RULES.iter().find(|(_, rule)| broken(*rule)).map(|(name, _)| *name)
+    let breaks =
+        |(_, keeps): &&Rule<Election>| !keeps(Step { after: &excerpt, ..step }) && !keeps(step);
+    RULES.iter().find(breaks).map(|(name, _)| *name)
 }
 
 /// Within a round, a server that looks only ever turns to a better vote. (A new election in the largest possible round

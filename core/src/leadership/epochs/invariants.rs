@@ -2,14 +2,13 @@
 
 use super::{Epochs, EpochsAction, EpochsEvent, Part, Stage};
 use crate::{
-    Step,
+    Rule, Step,
     leadership::{LeaderWord, LearnerWord, Record, SessionId},
+    machine,
 };
 
-/// A rule, by the sentence that it keeps.
-type Rule = (&'static str, fn(Step<'_, Epochs>) -> bool);
-
-const RULES: [Rule; 8] = [
+/// All rules, by name.
+const RULES: [Rule<Epochs>; 8] = [
     (
         "no promise and no record ever falls, and nothing is acknowledged that was not accepted",
         nothing_falls,
@@ -26,9 +25,9 @@ const RULES: [Rule; 8] = [
     ("nothing is said on a session that is not open", only_open_sessions),
 ];
 
-/// The first rule that this step breaks, if it breaks any.
+/// The name of the first rule that this step breaks.
 pub fn first_broken(step: Step<'_, Epochs>) -> Option<&'static str> {
-    RULES.iter().find(|(_, keeps)| !keeps(step)).map(|(rule, _)| *rule)
+    machine::first_broken(&RULES, step)
 }
 
 fn nothing_falls(Step { before, after, .. }: Step<'_, Epochs>) -> bool {

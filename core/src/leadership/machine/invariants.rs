@@ -2,15 +2,13 @@
 
 use super::{Leadership, Reign};
 use crate::{
-    Step,
+    Rule, Step,
     leadership::{Action, Report, Stage},
+    machine,
 };
 
-/// A rule: whether it holds over this step.
-type Rule = fn(Step<'_, Leadership>) -> bool;
-
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 6] = [
+pub const RULES: [Rule<Leadership>; 6] = [
     ("each beginning is reported once, and its end once", reports_pair_up),
     ("the end is told before the others are released", ended_before_released),
     ("who leads has begun the epoch, who follows was told of it", reports_are_true),
@@ -21,7 +19,7 @@ pub const RULES: [(&str, Rule); 6] = [
 
 /// The name of the first rule that this step breaks.
 pub fn first_broken(step: Step<'_, Leadership>) -> Option<&'static str> {
-    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
+    machine::first_broken(&RULES, step)
 }
 
 fn reports(actions: &[Action]) -> impl Iterator<Item = &Report> {

@@ -8,18 +8,16 @@ use super::{
     peer::{Dialing, Doubt, Peer, PeerLink},
 };
 use crate::{
-    ServerId,
+    Rule, ServerId,
     links::{Action, Approach, Event, Generation, LinkId, Notice, SocketId, Timer},
+    machine,
 };
 
 /// What one event did to a table.
 pub type Step<'a> = crate::Step<'a, LinkTable>;
 
-/// A rule: whether it holds over this step.
-pub type Rule = fn(Step<'_>) -> bool;
-
 /// All rules, by name.
-pub const RULES: [(&str, Rule); 10] = [
+pub const RULES: [Rule<LinkTable>; 10] = [
     ("a newer link has a higher generation", generations_grow),
     ("every link that comes or goes is told", links_are_told),
     ("the higher id dials, the lower one knocks", higher_dials),
@@ -34,7 +32,7 @@ pub const RULES: [(&str, Rule); 10] = [
 
 /// The name of the first rule that this step breaks.
 pub fn first_broken(step: Step<'_>) -> Option<&'static str> {
-    RULES.iter().find(|(_, rule)| !rule(step)).map(|(name, _)| *name)
+    machine::first_broken(&RULES, step)
 }
 
 /// Every link and attempt has a generation of its own, and a later one a higher one.
