@@ -132,7 +132,7 @@ impl LeadershipDriver {
         match message {
             DriverMsg::Heard(StarHeard { session, packet }) => self.hear_packet(session, &packet),
             DriverMsg::Star(event) => self.hear_star(event),
-            DriverMsg::Store(StoreReport::Stored { ticket, .. }) => {
+            DriverMsg::Store(StoreReport::Stored { ticket }) => {
                 self.status.disk = None;
                 self.decide(Event::Stored { ticket });
             }

@@ -3,7 +3,7 @@
 //! It is an actor that outlives the node: a member that is started again finds what it has stored, as on a disk. It can be full
 //! for a while, or lose everything.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, mailbox, spawn};
 use ballotbox_core::{
@@ -123,7 +123,7 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
             let (reply, mut answer) = mailbox();
             let _ = self.disk.0.tell(DiskMsg::Write { record, reply });
             let report = match answer.next().await {
-                Some(Ok(())) => StoreReport::Stored { ticket, took: Duration::ZERO },
+                Some(Ok(())) => StoreReport::Stored { ticket },
                 Some(Err(error)) => StoreReport::Failed { ticket, error },
                 None => return Ok(()),
             };

@@ -1,9 +1,6 @@
 //! [`EpochStore`]: the actor that stores what a member must not forget, while the member goes on with everything else.
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::{pin::pin, time::Duration};
 
 use ballotbox_actors::kit::{Actor, Address, Mailbox, Raced, clock, off_thread};
 use ballotbox_core::leadership::{Record, Ticket};
@@ -30,8 +27,8 @@ pub(crate) enum StoreMsg {
 /// What an [`EpochStore`] says to its user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum StoreReport {
-    /// No crash takes it back. It took this long.
-    Stored { ticket: Ticket, took: Duration },
+    /// No crash takes it back.
+    Stored { ticket: Ticket },
     /// It may be on disk or not; another attempt may succeed.
     Failed { ticket: Ticket, error: FileError },
 }
@@ -57,14 +54,9 @@ impl<F: Files, U: From<StoreReport>> EpochStore<F, U> {
     }
 
     /// Tells the user what came of it.
-    fn report(
-        &self,
-        ticket: Ticket,
-        began: Instant,
-        outcome: Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn report(&self, ticket: Ticket, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         let report = match outcome {
-            Ok(()) => StoreReport::Stored { ticket, took: clock::now() - began },
+            Ok(()) => StoreReport::Stored { ticket },
             Err(StoreError::File(error)) if error.may_pass() => {
                 StoreReport::Failed { ticket, error }
             }
@@ -94,23 +86,16 @@ where
                     Some(StoreMsg::Stop) | None => return Ok(()),
                 },
             };
-            let began = clock::now();
             let Self { mut directory, user } = self;
-            let (directory, outcome) = if F::BLOCKS {
-                let work = move || {
-                    let outcome = directory.store(record);
-                    (directory, outcome)
-                };
-                match written(off_thread(work), &mut mailbox, &mut next).await {
-                    Some(written) => written,
-                    None => return Ok(()),
-                }
-            } else {
+            let work = off_thread(move || {
                 let outcome = directory.store(record);
                 (directory, outcome)
+            });
+            let Some((directory, outcome)) = written(work, &mut mailbox, &mut next).await else {
+                return Ok(());
             };
             self = Self { directory, user };
-            self.report(ticket, began, outcome)?;
+            self.report(ticket, outcome)?;
         }
     }
 }

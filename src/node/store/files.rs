@@ -11,9 +11,6 @@ pub(crate) const FILE_MAX: usize = 4096;
 ///
 /// A name is that of a file in the directory itself, or `folder/file`; the directory itself is the folder with the empty name.
 pub(crate) trait Files {
-    /// Whether a call may wait for a disk: then it is made on a thread of its own.
-    const BLOCKS: bool;
-
     /// What this name looks like to the user: a whole path.
     fn shown(&self, name: &str) -> UntrustedText;
     /// The content of a file; one that is larger than [`FILE_MAX`] is not read.
@@ -130,10 +127,9 @@ pub enum FileCause {
     Other(UntrustedText),
 }
 
-/// For tests, which keep the files and look at them afterwards.
+/// For those who keep the files and look at them afterwards.
+#[cfg(test)]
 impl<F: Files> Files for &mut F {
-    const BLOCKS: bool = F::BLOCKS;
-
     fn shown(&self, name: &str) -> UntrustedText {
         (**self).shown(name)
     }

@@ -187,8 +187,6 @@ impl MemoryFiles {
 }
 
 impl Files for MemoryFiles {
-    const BLOCKS: bool = false;
-
     fn shown(&self, name: &str) -> UntrustedText {
         UntrustedText::new(name)
     }

@@ -61,8 +61,6 @@ impl RealFiles {
 }
 
 impl Files for RealFiles {
-    const BLOCKS: bool = true;
-
     fn shown(&self, name: &str) -> UntrustedText {
         UntrustedText::path(&join(&self.root, name))
     }

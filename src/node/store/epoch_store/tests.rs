@@ -32,8 +32,6 @@ impl Stepped {
 }
 
 impl Files for Stepped {
-    const BLOCKS: bool = true;
-
     fn shown(&self, name: &str) -> UntrustedText {
         self.files.shown(name)
     }
@@ -148,7 +146,7 @@ impl Fixture {
 
     async fn stored(&mut self) -> Ticket {
         match self.reports.next().await.unwrap() {
-            StoreReport::Stored { ticket, .. } => ticket,
+            StoreReport::Stored { ticket } => ticket,
             StoreReport::Failed { error, .. } => panic!("{error}"),
         }
     }
@@ -258,7 +256,7 @@ fn an_end_waits_for_the_disk_but_not_for_one_that_hangs() {
 }
 
 #[test]
-fn a_store_in_memory_answers_as_well_and_refuses_what_is_a_bug() {
+fn what_is_a_bug_is_refused_and_ends_the_store() {
     block_on(async {
         let (directory, opened) = open_in_memory(MemoryFiles::default(), me(), seed()).unwrap();
         assert_eq!((opened.record, opened.directory), (Record::default(), DirectoryId(7)));
@@ -271,7 +269,7 @@ fn a_store_in_memory_answers_as_well_and_refuses_what_is_a_bug() {
         };
         tell(1, record(5));
         let report: Option<StoreReport> = reports.next().await;
-        assert!(matches!(report, Some(StoreReport::Stored { ticket: Ticket(1), .. })));
+        assert_eq!(report, Some(StoreReport::Stored { ticket: Ticket(1) }));
         tell(2, Record { accepted: Epoch(6), current: Epoch(7), ..record(5) });
         let Some(Exit::Failed(error)) = end.next().await else { panic!("it was stored") };
         let text = "cannot store accepted 6, current 7: this is a bug, please report it";
