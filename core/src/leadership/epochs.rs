@@ -52,7 +52,8 @@ use crate::{
     membership::{Ensemble, Role},
 };
 
-/// The largest epoch there can be: the one after it would turn negative for real servers, which keep 32 bits of it.
+/// The largest epoch there can be. A real server has 32 bits for an epoch, one of them for the sign, and a real leader proposes one
+/// more than the largest that it hears of: one more than this is the last number that is not negative.
 pub const EPOCH_MAX: Epoch = Epoch(i32::MAX as i64 - 1);
 
 /// Who we are at the quorum port.

@@ -22,7 +22,8 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         ),
         NodeEvent::Directory { remark } => remark.to_string(),
         NodeEvent::CannotStore { error } => format!(
-            "cannot write the epochs: {error}; until that works, this member gives no word and does not lead"
+            "cannot write the epochs: {error}; that is tried again, and until it works this member gives no word and does not \
+             lead"
         ),
         NodeEvent::LeaderUnreached { leader, error, .. } => {
             format!("{leader} was elected, and is not reached at its quorum port: {error}")

@@ -8,7 +8,9 @@ use super::{
     identity::IdentityError,
 };
 
-/// Why a member's directory cannot be opened. Nothing in it was changed.
+/// Why a member's directory cannot be opened. The epochs and the identity in it are as they were found; at most its folders
+/// and its lock were made, and the lock signed. With [`OpenError::File`] the start may have come further: it writes everything
+/// anew, which takes back nothing that was found.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "a variant says what its fields are")]
 pub enum OpenError {

@@ -94,13 +94,13 @@ impl fmt::Display for FileCall {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FileCause {
     /// The disk, or the quota, is used up.
-    #[error("no space is left: free some; then it is tried again")]
+    #[error("no space is left: free some")]
     NoSpace,
     /// This process has too many files and sockets open.
-    #[error("no file descriptor is free: allow more (ulimit -n); then it is tried again")]
+    #[error("no file descriptor is free: allow more (ulimit -n)")]
     NoDescriptors,
     /// The file system takes no writes.
-    #[error("the file system is read-only: make it writable; then it is tried again")]
+    #[error("the file system is read-only: make it writable")]
     ReadOnly,
     /// There is no such file.
     #[error("it is not there")]

@@ -152,6 +152,9 @@ fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 }
 
 /// Makes a directory and those above it, so that they are there after a crash.
+///
+/// The name of one that is there already is not synced: on the file systems that keep the order of renames, it comes to the disk
+/// no later than what is synced in it.
 fn create_with_parents(path: &Path) -> Result<(), FileError> {
     let Err(error) = fs::metadata(path) else { return Ok(()) };
     if error.kind() != io::ErrorKind::NotFound {
@@ -162,7 +165,7 @@ fn create_with_parents(path: &Path) -> Result<(), FileError> {
     create(path)
 }
 
-/// Makes a folder of the directory.
+/// Makes a folder of the directory, unless it is there.
 fn create_folder(path: &Path) -> Result<(), FileError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => {
@@ -175,6 +178,7 @@ fn create_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Makes one directory, and syncs its name: also if another process has just made it, and may not have synced it yet.
 fn create(path: &Path) -> Result<(), FileError> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

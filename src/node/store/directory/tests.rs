@@ -426,8 +426,8 @@ fn a_disk_that_cannot_be_written_is_no_fault_of_the_directory() {
     assert!(!error.is_bad_input());
     assert_eq!(
         error.to_string(),
-        "cannot write acceptedEpoch.tmp: the file system is read-only: make it writable; then it is tried again; another \
-         directory can be named with --data-dir, or as dataDir in its zoo.cfg"
+        "cannot write acceptedEpoch.tmp: the file system is read-only: make it writable; another directory can be named \
+         with --data-dir, or as dataDir in its zoo.cfg"
     );
 }
 
