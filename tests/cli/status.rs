@@ -356,16 +356,42 @@ fn a_socket_of_something_else_is_told_as_such() {
     let _ = fs::remove_dir_all(&data);
     fs::create_dir_all(&data).unwrap();
     let listener = UnixListener::bind(data.join("control")).unwrap();
+    let report = |state: &str, directory: &str| {
+        let report = json!({
+            "id": 1, "role": "voter", "state": state, "seq": 1, "since_ms": 1, "leading": false, "retiring": false, "round": 1,
+            "beside_real_server": false, "voters": [], "version": "7",
+            "disk": { "state": "ok", "directory": directory },
+        });
+        format!("{report}\n")
+    };
+    let answers = [
+        "{\"error\":\"a later \\u001b version\"}\n".to_owned(),
+        "\n".to_owned(),
+        "half".to_owned(),
+        report("\u{1b}[2Jleading", "/"),
+        report("leading", "/\u{202e}/"),
+        report("leading", &"/".repeat(2000)),
+    ];
     let other = std::thread::spawn(move || {
-        for answer in ["{\"error\":\"a later \\u001b version\"}\n", "\n", "half"] {
+        for answer in answers {
             let mut stream = listener.accept().unwrap().0;
             let _ = stream.read(&mut [0; 100]).unwrap();
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
-    for part in ["answers: a later \\u{1b} version", "answers: ", "without an answer"] {
+    let not_shown =
+        "answers: a text that is not to be shown: expected at most 1088 bytes, and no hidden";
+    for part in [
+        "answers: a later \\u{1b} version",
+        "answers: ",
+        "without an answer",
+        not_shown,
+        not_shown,
+        not_shown,
+    ] {
         let output = status(&data, &[]);
         assert_eq!(output.status.code(), Some(3));
+        assert!(output.stdout.is_empty());
         assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
     }
     other.join().unwrap();

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Instant};
 
 use ballotbox_core::{ServerId, UntrustedText, membership::Role};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
     Membership, Standing,
     node::{LeadershipStatus, NodeState, Status},
 };
+
+/// At most this many bytes of a text in a report: a path that was shortened, with what is said of the rest.
+const TEXT_MAX: usize = UntrustedText::PATH_SHOWN_MAX + 64;
 
 /// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -16,8 +19,10 @@ pub struct StatusReport {
     /// Its id.
     pub id: u64,
     /// `voter` or `observer`.
+    #[serde(deserialize_with = "shown")]
     pub role: String,
     /// `starting`, `looking`, `leading`, `retiring`, `following` or `observing`. To lead and to follow means: in an established epoch.
+    #[serde(deserialize_with = "shown")]
     pub state: String,
     /// Another number whenever something has changed.
     pub seq: u64,
@@ -53,6 +58,7 @@ pub struct StatusReport {
     /// What its epochs are kept in.
     pub disk: Option<Disk>,
     /// The version of ballotbox that it runs.
+    #[serde(deserialize_with = "shown")]
     pub version: String,
 }
 
@@ -89,11 +95,33 @@ pub struct VoterReport {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Disk {
     /// `ok` or `failing`.
+    #[serde(deserialize_with = "shown")]
     pub state: String,
     /// Why it fails, if it does.
+    #[serde(default, deserialize_with = "shown_if_any")]
     pub error: Option<String>,
     /// Where it is; null in memory.
+    #[serde(default, deserialize_with = "shown_if_any")]
     pub directory: Option<String>,
+}
+
+/// Reads a text that may be shown as it is. A node writes no other; who answers may be something else.
+fn shown<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    may_be_shown(String::deserialize(text)?)
+}
+
+fn shown_if_any<'de, D: Deserializer<'de>>(text: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(text)?.map(may_be_shown).transpose()
+}
+
+fn may_be_shown<E: Error>(text: String) -> Result<String, E> {
+    if text.len() > TEXT_MAX || text.chars().any(UntrustedText::is_escaped) {
+        let expected = format!(
+            "a text that is not to be shown: expected at most {TEXT_MAX} bytes, and no hidden characters"
+        );
+        return Err(E::custom(expected));
+    }
+    Ok(text)
 }
 
 /// What does not change while a node runs.
