@@ -1,4 +1,5 @@
-//! What every step of [`Epochs`] keeps to. Debug builds, the simulator and the model checker evaluate it.
+//! What every step of [`Epochs`] keeps to. Debug builds and the model checker evaluate it; the simulator evaluates what holds
+//! over all that one event of a leadership does to its epochs.
 
 use super::{Epochs, EpochsAction, EpochsEvent, Part, Stage};
 use crate::{
@@ -7,8 +8,27 @@ use crate::{
     machine,
 };
 
-/// All rules, by name.
-const RULES: [Rule<Epochs>; 8] = [
+/// A rule about any number of steps.
+type RuleOfChanges = (&'static str, fn(Change<'_>) -> bool);
+
+/// What one or several events have done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) before: &'a Epochs,
+    pub(crate) actions: &'a [EpochsAction],
+    pub(crate) after: &'a Epochs,
+    /// A leader has said that its epoch has begun. The answer to that is no word: it only says that this was heard.
+    pub(crate) is_told: bool,
+}
+
+/// The rules about one step, by name.
+const RULES: [Rule<Epochs>; 2] = [
+    ("a member that follows was told that the epoch has begun", following_is_told),
+    ("nothing is said on a session that is not open", only_open_sessions),
+];
+
+/// The rules about changes, by name.
+pub(crate) const RULES_OF_CHANGES: [RuleOfChanges; 6] = [
     (
         "no promise and no record ever falls, and nothing is acknowledged that was not accepted",
         nothing_falls,
@@ -21,16 +41,22 @@ const RULES: [Rule<Epochs>; 8] = [
     ),
     ("nobody else leads by the word of a voter whose work goes on", no_word_while_working),
     ("an epoch is proposed once, and is newer than all that we had accepted", a_proposal_is_new),
-    ("a member that follows was told that the epoch has begun", following_is_told),
-    ("nothing is said on a session that is not open", only_open_sessions),
 ];
 
 /// The name of the first rule that this step breaks.
 pub fn first_broken(step: Step<'_, Epochs>) -> Option<&'static str> {
-    machine::first_broken(&RULES, step)
+    let Step { before, event, actions, after } = step;
+    let is_told = matches!(event, EpochsEvent::LeaderSaid { word: LeaderWord::UpToDate, .. });
+    let of_changes = first_broken_by(Change { before, actions, after, is_told });
+    of_changes.or_else(|| machine::first_broken(&RULES, step))
 }
 
-fn nothing_falls(Step { before, after, .. }: Step<'_, Epochs>) -> bool {
+/// The first rule that this change breaks, if it breaks any.
+pub(crate) fn first_broken_by(change: Change<'_>) -> Option<&'static str> {
+    RULES_OF_CHANGES.iter().find(|(_, keeps)| !keeps(change)).map(|(rule, _)| *rule)
+}
+
+fn nothing_falls(Change { before, after, .. }: Change<'_>) -> bool {
     let (old, new) = (before.record, after.record);
     let kept = !old.confirmed || new.confirmed && old.ensemble == new.ensemble;
     after.accepted >= before.accepted
@@ -42,7 +68,7 @@ fn nothing_falls(Step { before, after, .. }: Step<'_, Epochs>) -> bool {
         && kept
 }
 
-fn a_record_only_grows(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
+fn a_record_only_grows(Change { actions, after, .. }: Change<'_>) -> bool {
     let records = actions.iter().filter_map(|action| {
         if let EpochsAction::Store { record, .. } = action { Some(record) } else { None }
     });
@@ -57,10 +83,8 @@ fn a_record_only_grows(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
     records.into_iter().all(grows)
 }
 
-fn a_word_is_on_disk(Step { before, event, actions, after }: Step<'_, Epochs>) -> bool {
-    // The answer to UPTODATE is no word: it only says that it was heard.
-    let is_begun = matches!(event, EpochsEvent::LeaderSaid { word: LeaderWord::UpToDate, .. });
-    if is_begun || !after.ensemble.is_voter(after.me) {
+fn a_word_is_on_disk(Change { before, actions, after, is_told }: Change<'_>) -> bool {
+    if is_told || !after.ensemble.is_voter(after.me) {
         return true;
     }
     said(actions).all(|(_, word)| match word {
@@ -76,12 +100,12 @@ fn a_word_is_on_disk(Step { before, event, actions, after }: Step<'_, Epochs>) -
     })
 }
 
-fn no_word_while_working(Step { actions, after, .. }: Step<'_, Epochs>) -> bool {
+fn no_word_while_working(Change { actions, after, .. }: Change<'_>) -> bool {
     let gives_its_word = said(actions).any(|(_, word)| matches!(word, LearnerWord::Ack { .. }));
     !after.work_goes_on || !gives_its_word
 }
 
-fn a_beginning_is_durable(Step { before, actions, after, .. }: Step<'_, Epochs>) -> bool {
+fn a_beginning_is_durable(Change { before, actions, after, .. }: Change<'_>) -> bool {
     let began = actions.iter().filter_map(|action| {
         if let EpochsAction::Began { epoch } = action { Some(*epoch) } else { None }
     });
@@ -92,7 +116,7 @@ fn a_beginning_is_durable(Step { before, actions, after, .. }: Step<'_, Epochs>)
     !was_leading && on_disk.current == epoch && on_disk.recorded && !after.work_goes_on
 }
 
-fn a_proposal_is_new(Step { before, after, .. }: Step<'_, Epochs>) -> bool {
+fn a_proposal_is_new(Change { before, after, .. }: Change<'_>) -> bool {
     let proposed = |epochs: &Epochs| match epochs.stage() {
         Stage::Announcing { epoch } | Stage::Synchronising { epoch } | Stage::Leading { epoch } => {
             Some(epoch)

@@ -2,6 +2,7 @@
 
 mod ensembles;
 mod forgotten;
+mod invariants;
 mod table;
 
 use self::table::{Mail, NEW, Table, id, identity, record};

@@ -3,7 +3,10 @@
 use super::{Leadership, Reign};
 use crate::{
     Rule, Step,
-    leadership::{Action, Report, Stage},
+    leadership::{
+        Action, EpochsAction, Event, LeaderWord, Report, Stage,
+        epochs_invariants::{self, Change},
+    },
     machine,
 };
 
@@ -17,9 +20,42 @@ pub const RULES: [Rule<Leadership>; 6] = [
     ("who does not follow an election leads and follows nobody", no_reign_without_a_result),
 ];
 
-/// The name of the first rule that this step breaks.
+/// The name of the first rule that this step breaks: one of these, or one about its epochs.
 pub fn first_broken(step: Step<'_, Leadership>) -> Option<&'static str> {
-    machine::first_broken(&RULES, step)
+    let own = machine::first_broken(&RULES, step);
+    own.or_else(|| broken_by_epochs(step))
+}
+
+/// The rule about epochs that this step breaks. One event here may be several there, or none.
+pub(super) fn broken_by_epochs(
+    Step { before, event, actions, after }: Step<'_, Leadership>,
+) -> Option<&'static str> {
+    let actions: Vec<_> = actions.iter().filter_map(of_epochs).collect();
+    let is_told = matches!(event.event, Event::LeaderSaid { word: LeaderWord::UpToDate, .. });
+    let (before, actions, after) = (&before.epochs, &actions[..], &after.epochs);
+    epochs_invariants::first_broken_by(Change { before, actions, after, is_told })
+}
+
+/// What the epochs have asked for, if this comes from them, and a rule is about it.
+fn of_epochs(action: &Action) -> Option<EpochsAction> {
+    match action {
+        Action::Say { session, word } => {
+            Some(EpochsAction::Say { session: *session, word: word.clone() })
+        }
+        Action::Store { ticket, record } => {
+            Some(EpochsAction::Store { ticket: *ticket, record: *record })
+        }
+        Action::Report(Report::Leading { epoch }) => Some(EpochsAction::Began { epoch: *epoch }),
+        Action::Dial { .. }
+        | Action::Tell { .. }
+        | Action::Close { .. }
+        | Action::Established { .. }
+        | Action::LookAgain { .. }
+        | Action::EpochStored(_)
+        | Action::Stand(_)
+        | Action::Report(_)
+        | Action::Stopped => None,
+    }
 }
 
 fn reports(actions: &[Action]) -> impl Iterator<Item = &Report> {
@@ -67,7 +103,7 @@ fn ended_before_released(Step { before, actions, .. }: Step<'_, Leadership>) -> 
     let place = |is_meant: fn(&Action) -> bool| actions.iter().position(is_meant);
     let released = place(|action| {
         let Action::Tell { word, .. } = action else { return false };
-        matches!(word, super::LeaderWord::Released { .. })
+        matches!(word, LeaderWord::Released { .. })
     });
     let ended = place(|action| matches!(action, Action::Report(Report::Lost { .. })));
     released.is_none_or(|released| ended.is_some_and(|ended| ended < released))

@@ -22,6 +22,24 @@ fn an_elected_voter_leads_after_four_trips_and_a_disk_and_the_elections_learn_th
 }
 
 #[test]
+fn a_step_after_which_the_epochs_have_forgotten_something_is_found() {
+    let world = World::with_a_leader();
+    let before = &world.seats[&id(1)].core;
+    let mut after = before.clone();
+    let event = &Timed { at: world.now, event: Event::Tick };
+    let broken =
+        |after| invariants::first_broken(crate::Step { before, event, actions: &[], after });
+    assert_eq!(broken(&after), None);
+    after.epochs = World::of(&[record(1); 3]).seats[&id(1)].core.epochs.clone();
+    after.reign = Reign::None;
+    let found =
+        invariants::broken_by_epochs(crate::Step { before, event, actions: &[], after: &after });
+    let rule =
+        "no promise and no record ever falls, and nothing is acknowledged that was not accepted";
+    assert_eq!(found, Some(rule));
+}
+
+#[test]
 fn nothing_changes_for_an_hour() {
     let mut world = World::with_a_leader();
     world.run_until(ms(3_600_000));

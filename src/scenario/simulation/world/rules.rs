@@ -9,7 +9,7 @@
 //! | [all agree in time](AGREE_IN_TIME), [and stay](AGREEMENT_LASTS) | when all faults have ended |
 //! | [nobody leads without a quorum](NOBODY_LEADS_ALONE) | when all faults but strangers have ended, and no quorum runs |
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
-//! | those of [leadership](ballotbox_core::leadership::invariants), and in debug builds those of [epochs](ballotbox_core::leadership::epochs_invariants) | after every event of a leadership; of heartbeats, after every sixteenth |
+//! | those of [leadership](ballotbox_core::leadership::invariants), with those of [epochs](ballotbox_core::leadership::epochs_invariants) on records, words and epochs | after every event of a leadership; of heartbeats, after every sixteenth |
 //! | [an epoch begins once](ONE_BEGINNING), [epochs](EPOCHS_GROW) [grow](LATER_IS_LARGER) | when one begins, over the whole run |
 //! | [each beginning ends once](LOST_ONCE), [nobody goes back](NEVER_BACK) | whenever a member reports that it leads or follows, or does so no more |
 //!
