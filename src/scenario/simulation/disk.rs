@@ -2,7 +2,10 @@
 
 use ballotbox_core::leadership::{DirectoryId, EnsembleId, Identity, Incarnation, Record, Ticket};
 
-use super::setup::{InitialMember, Setup};
+use super::{
+    Moment,
+    setup::{InitialMember, Setup},
+};
 use crate::election::{Epoch, History, Zxid};
 
 /// The disk of a member.
@@ -14,6 +17,8 @@ pub(super) struct Disk {
     zxid: Zxid,
     /// How often it was lost.
     wipes: u64,
+    /// When it was lost while its ensemble knew it, and the epoch that was on it.
+    lost: Vec<(Moment, Epoch)>,
     /// How often its member was started, on this disk or on one before.
     starts: u64,
     /// What is being written, and what is written after that: of what is to be stored, only the newest counts.
@@ -43,6 +48,7 @@ impl Disk {
             record,
             zxid: history.zxid,
             wipes: 0,
+            lost: Vec::new(),
             starts: 0,
             writing: None,
             waiting: None,
@@ -52,8 +58,11 @@ impl Disk {
     }
 
     /// It is lost, and there is a new one in its place.
-    pub(super) fn wipe(&mut self) {
+    pub(super) fn wipe(&mut self, now: Moment) {
         self.wipes += 1;
+        if self.record.recorded {
+            self.lost.push((now, self.record.current));
+        }
         (self.record, self.zxid) = (Record::default(), Zxid::default());
         (self.writing, self.waiting) = (None, None);
     }
@@ -61,6 +70,12 @@ impl Disk {
     /// Whether it was lost at least once.
     pub(super) const fn was_wiped(&self) -> bool {
         self.wipes > 0
+    }
+
+    /// Whether this epoch, or a newer one, is on it, or was on it until it was lost at this moment or later.
+    pub(super) fn keeps(&self, epoch: Epoch, since: Moment) -> bool {
+        let was_lost = |(at, current): &(Moment, Epoch)| *at >= since && *current >= epoch;
+        self.record.recorded && self.record.current >= epoch || self.lost.iter().any(was_lost)
     }
 
     /// Its member starts once more.

@@ -3,12 +3,12 @@
 use ballotbox_core::{
     Core, Step,
     leadership::{
-        Action, Event, Info, LeaderWord, Leadership, LearnerWord, Record, Report, SessionId, Stage,
-        Ticket, Timed, invariants,
+        Action, Event, Info, LeaderWord, LearnerWord, Record, Report, SessionId, Stage, Ticket,
+        Timed, invariants,
     },
 };
 
-use super::World;
+use super::{World, rules};
 use crate::{
     ServerId,
     election::Event as ElectionEvent,
@@ -45,9 +45,9 @@ impl World {
         let core = &mut seat.core;
         let is_judged = leadership_judged.is_nth_whole(every);
         let before = is_judged.then(|| (core.clone(), timed.clone()));
-        let was_discovering = is_discovering(core);
+        let stage = core.stage();
         let actions = core.actions_on(timed);
-        let begins = !was_discovering && is_discovering(core);
+        let begins = begins_to_discover(stage, core.stage());
         if let Some((before, event)) = &before {
             let step = Step { before, event, actions: &actions, after: core };
             if let Some(rule) = invariants::first_broken(step) {
@@ -55,7 +55,7 @@ impl World {
             }
         }
         if begins {
-            self.reigns.discovery_begins(member);
+            self.reigns.discovery_begins(member, now);
         }
         for action in actions {
             self.perform_leadership(member, action);
@@ -126,6 +126,11 @@ impl World {
         if let Some((rule, details)) = self.reigns.take(member, id, seat, report) {
             let violation = Violation::by(id, rule, self.now());
             self.break_rule(Violation { details, ..violation });
+        }
+        if let Report::Leading { epoch } = report
+            && let Some(violation) = rules::begun_on_disks(self, member, *epoch)
+        {
+            self.break_rule(violation);
         }
     }
 
@@ -328,7 +333,7 @@ impl World {
             self.reigns.all_is_forgotten();
         }
         self.reigns.is_wiped(member);
-        self.members[member].disk.wipe();
+        self.members[member].disk.wipe(self.now);
     }
 }
 
@@ -340,6 +345,13 @@ fn is_heartbeat(event: &Event) -> bool {
     )
 }
 
-fn is_discovering(core: &Leadership) -> bool {
-    core.stage() == Stage::Discovering
+/// Whether a discovery begins between these stages. It may be over at once, if those who are needed have come before.
+const fn begins_to_discover(before: Stage, after: Stage) -> bool {
+    match after {
+        Stage::Discovering => !matches!(before, Stage::Discovering),
+        Stage::Announcing { .. } | Stage::Synchronising { .. } | Stage::Leading { .. } => {
+            matches!(before, Stage::Looking | Stage::Joining { .. } | Stage::Following { .. })
+        }
+        Stage::Looking | Stage::Joining { .. } | Stage::Following { .. } => false,
+    }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use ballotbox_core::{ServerId, leadership::Report};
 
 use super::rules::{EPOCHS_GROW, LATER_IS_LARGER, LOST_ONCE, NEVER_BACK, ONE_BEGINNING};
-use crate::{election::Epoch, scenario::simulation::seat::Seat};
+use crate::{
+    election::Epoch,
+    scenario::simulation::{Moment, seat::Seat},
+};
 
 /// What the rules about epochs need to know.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(super) struct Reigns {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct OfMember {
+    /// When its present discovery began.
+    sought: Moment,
     /// The newest epoch that had begun anywhere when its present discovery began.
     floor: Epoch,
     /// The newest epoch that has begun here.
@@ -31,9 +36,15 @@ impl Reigns {
     }
 
     /// A member begins to hear who is here.
-    pub(super) fn discovery_begins(&mut self, member: usize) {
+    pub(super) fn discovery_begins(&mut self, member: usize, now: Moment) {
         let newest = self.begun.last_key_value().map(|(epoch, _)| *epoch);
-        self.members[member].floor = newest.unwrap_or_default();
+        let this = &mut self.members[member];
+        (this.sought, this.floor) = (now, newest.unwrap_or_default());
+    }
+
+    /// When a member has begun to hear who is here, the last time.
+    pub(super) fn sought(&self, member: usize) -> Moment {
+        self.members[member].sought
     }
 
     /// A member has lost its disk: what it has promised is forgotten.
@@ -44,7 +55,9 @@ impl Reigns {
     /// Nobody may remember any promise: epochs begin anew.
     pub(super) fn all_is_forgotten(&mut self) {
         self.begun.clear();
-        self.members.fill(OfMember::default());
+        for member in &mut self.members {
+            *member = OfMember { sought: member.sought, ..OfMember::default() };
+        }
     }
 
     /// Takes in what a member reports. Returns the rule that this breaks, if it breaks one, and what more there is to say.
@@ -119,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::scenario::{
-        simulation::{Moment, Setup, disk::Disk},
+        simulation::{Setup, disk::Disk},
         vote_file::VoteFile,
     };
 
@@ -169,11 +182,11 @@ mod tests {
     #[test]
     fn an_epoch_is_larger_than_those_that_had_begun_when_it_was_sought() {
         let mut reigns = Reigns::new(3);
-        reigns.discovery_begins(0);
+        reigns.discovery_begins(0, Moment::default());
         assert_eq!(broken(&mut reigns, 1, &[leads(5)]), None);
         // Sought before 5 began.
         assert_eq!(broken(&mut reigns, 0, &[leads(4)]), None);
-        reigns.discovery_begins(2);
+        reigns.discovery_begins(2, Moment::default());
         assert_eq!(broken(&mut reigns, 2, &[leads(3)]), Some(LATER_IS_LARGER));
     }
 

@@ -11,6 +11,7 @@
 //! | [one leader a round](ONE_LEADER), [the best vote](BEST_VOTE) | at the end of an election, if nothing was late or lost |
 //! | those of [leadership](ballotbox_core::leadership::invariants), with those of [epochs](ballotbox_core::leadership::epochs_invariants) on records, words and epochs | after every event of a leadership; of heartbeats, after every sixteenth |
 //! | [an epoch begins once](ONE_BEGINNING), [epochs](EPOCHS_GROW) [grow](LATER_IS_LARGER) | when one begins, over the whole run |
+//! | [an epoch is on the disks of a quorum](ON_DISKS) | when it begins |
 //! | [each beginning ends once](LOST_ONCE), [nobody goes back](NEVER_BACK) | whenever a member reports that it leads or follows, or does so no more |
 //!
 //! The rules about epochs assume that the voters that have lost their disks, and were not recorded again yet, are never a quorum:
@@ -19,13 +20,16 @@
 //! In an ensemble of more than sixteen, most events are judged only by what they are about: they change nothing else (a
 //! rule of its own). With N members, every N-th event is judged by all that the core holds.
 
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use ballotbox_core::links::{Generation, LinkId};
 
 use super::World;
 use crate::{
-    election::{Decision, Standing},
+    election::{Decision, Epoch, Standing},
     scenario::{
         simulation::{
             LeaderlessSpan, Moment, Setup, Violation,
@@ -34,7 +38,7 @@ use crate::{
             seat::Session,
             setup::InitialMember,
         },
-        vote_file::{Operation, Step},
+        vote_file::{Operation, Step, join},
     },
 };
 
@@ -56,6 +60,9 @@ pub const ONE_LEADER: &str = "timely messages elect one leader a round";
 pub const BEST_VOTE: &str = "timely messages elect the best vote";
 /// An epoch begins at most once, over all members and all their lives.
 pub const ONE_BEGINNING: &str = "an epoch begins at most once";
+/// An epoch that has begun is on the disks of a quorum, its leader's among them. A disk that was lost since the leader began to
+/// hear who is here counts with what was on it: its member may have given its word before.
+pub const ON_DISKS: &str = "an epoch that has begun is on the disks of a quorum";
 /// The epochs that a member begins grow, over all its lives.
 pub const EPOCHS_GROW: &str = "the epochs that a member begins grow";
 /// An epoch whose discovery began after another one had begun is larger than that.
@@ -133,6 +140,21 @@ pub(in crate::scenario::simulation) fn best_was_elected(
     let details = format!("{} has a better one than {}", best.id, ended.leader);
     (best.id != ended.leader)
         .then(|| Violation { details, ..Violation::by(ended.leader, BEST_VOTE, world.now()) })
+}
+
+/// Whether the epoch that this member has just begun is on the disks of a quorum.
+pub(in crate::scenario::simulation) fn begun_on_disks(
+    world: &World,
+    member: usize,
+    epoch: Epoch,
+) -> Option<Violation> {
+    let since = world.reigns.sought(member);
+    let keep = world.members.iter().filter(|one| one.disk.keeps(epoch, since));
+    let keep: BTreeSet<_> = keep.map(|one| one.id).collect();
+    let me = world.members[member].id;
+    let details = format!("epoch {epoch} is on those of {}", join(keep.iter()));
+    let is_kept = world.setup.ensemble.is_quorum(&keep) && keep.contains(&me);
+    (!is_kept).then(|| Violation { details, ..Violation::by(me, ON_DISKS, world.now()) })
 }
 
 /// The rule that a link breaks which this member has just opened, if it breaks one.
