@@ -145,6 +145,23 @@ fn faults_are_told_by_check_and_left_out_by_elect_which_says_so() {
 }
 
 #[test]
+fn elect_refuses_a_file_in_which_a_member_hangs_and_simulate_plays_it() {
+    let hanging = file(
+        "hanging.json",
+        r#"{"members":[{"id":1}],"steps":[{"at_ms":0,"start":[1]},{"at_ms":100,"hang":[1]},
+            {"at_ms":200,"wake":[1]}]}"#,
+    );
+    let path = hanging.to_str().unwrap();
+    let output = run(&["elect", path]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+    let told = text(&output.stderr);
+    assert!(told.contains("hanging.json, steps[1].hang: ") && told.contains("simulate"), "{told}");
+    for command in [&["check", path][..], &["simulate", path]] {
+        assert_eq!(run(command).status.code(), Some(0), "{command:?}");
+    }
+}
+
+#[test]
 fn elect_tells_people_who_voted_for_whom_and_why_the_leader_won() {
     let output = run(&["elect", "examples/three-voters.json"]);
     assert_eq!(output.status.code(), Some(0));

@@ -309,6 +309,25 @@ fn a_leader_that_wakes_knows_first_that_its_epoch_is_over() {
 }
 
 #[test]
+fn a_leader_that_hangs_past_two_successions_says_nothing_more_in_its_epoch_when_it_wakes() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/scenarios/leadership-e14-a-stale-leader.json");
+    let setup = setup(&VoteFile::read(&path).unwrap());
+    for seed in 0..50 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        // Nothing of it was told while it hung: it still believed in its epoch.
+        let (_, hung) = trace.split_once("HANGS").unwrap();
+        let (hung, awake) = hung.split_once("WAKES").unwrap();
+        assert_eq!(hung.matches("    5  ").count(), 1, "but that it wakes; seed {seed}");
+        let of_its_epoch = ["LEADS", "FOLLOWS", "LOST", "tells", "answers", "stores"];
+        let mut of_it = awake.lines().filter_map(|line| line.get(12..)?.strip_prefix("  5  "));
+        let first = of_it.find(|line| of_its_epoch.iter().any(|verb| line.starts_with(verb)));
+        assert_eq!(first, Some("LOST        epoch 1: no quorum has answered"), "seed {seed}");
+    }
+}
+
+#[test]
 fn disks_fill_and_stall_and_are_lost_but_never_so_many_that_all_is_forgotten() {
     let setup = setup(&file(
         r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],

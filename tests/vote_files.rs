@@ -354,6 +354,15 @@ fn steps_that_cannot_be_played_are_refused() {
     refused_with(&then(r#"{"at_ms":10,"kill":[]}"#), &["steps[1].kill: an empty list"]);
     refused_with(&then(r#"{"at_ms":10,"pause":[4]}"#), &["steps[1].pause[0]: 4 does not run"]);
     refused_with(&then(r#"{"at_ms":10,"resume":[1]}"#), &["steps[1].resume[0]: 1 is not paused"]);
+    refused_with(&then(r#"{"at_ms":10,"hang":[3]}"#), &["steps[1].hang[0]: 3 does not run"]);
+    refused_with(&then(r#"{"at_ms":10,"wake":[1]}"#), &["steps[1].wake[0]: 1 does not hang"]);
+    let hang = r#"{"at_ms":10,"hang":[1]}"#;
+    for (step, path) in [(hang, "hang[0]"), (r#"{"at_ms":10,"resign":{"id":1}}"#, "resign.id")] {
+        let told = format!("steps[2].{path}: 1 hangs at this point");
+        refused_with(&then(&format!("{hang},{step}")), &[&told]);
+    }
+    let killed = r#"{"at_ms":10,"kill":[1]},{"at_ms":10,"start":[1]},{"at_ms":10,"wake":[1]}"#;
+    refused_with(&then(&format!("{hang},{killed}")), &["steps[4].wake[0]: 1 does not hang"]);
     refused_with(
         &then(r#"{"at_ms":10,"cut":[[1,1]]}"#),
         &["steps[1].cut[0]: 1 is paired with itself"],

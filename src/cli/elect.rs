@@ -53,6 +53,10 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             args.json,
         );
     }
+    live::PlayError::of_steps(&file).map_err(|error| {
+        let path = UntrustedText::path(&args.file);
+        Failure::Argument(UntrustedText::shortened(format_args!("{path}, {error}"), usize::MAX))
+    })?;
     descriptors::require(live::descriptors_needed(&file))?;
     let diagram = args.diagram.as_ref();
     let diagram =

@@ -15,7 +15,7 @@
 //! | `members[].election`, `.quorum` | `host:port`; a free loopback port if left out |
 //! | `members[].new` | `true`: the disk of this voter is new, and nobody knows it; otherwise its ensemble knows it |
 //! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`, `ping_ms`, `silence_ms`, `establish_ms`; all optional |
-//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `cut`, `isolate`, `block`, `heal`, `wipe`, `fill`, `free`, `resign` |
+//! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `hang`, `wake` (these two for simulations only), `cut`, `isolate`, `block`, `heal`, `wipe`, `fill`, `free`, `resign` |
 //! | `expect[]` | by `by_ms` and until the next step: `leader`, `epoch`, `following`, `observing`, `looking` |
 //! | `faults` | for simulations only: see [`Faults`] |
 //!
@@ -145,6 +145,10 @@ pub enum Operation {
     Pause(Vec<ServerId>),
     /// What was held back by a pause flows again.
     Resume(Vec<ServerId>),
+    /// These members do nothing, while their systems take in what is sent to them. For simulations only.
+    Hang(Vec<ServerId>),
+    /// They go on, with all that has come meanwhile.
+    Wake(Vec<ServerId>),
     /// Each of these pairs loses its connection, both ways, and gets no new one.
     Cut(Vec<(ServerId, ServerId)>),
     /// Each of these members is cut off from all others.
@@ -251,6 +255,8 @@ impl fmt::Display for Operation {
             Self::Kill(members) => write!(f, "kill {}", ids(members)),
             Self::Pause(members) => write!(f, "pause {}", ids(members)),
             Self::Resume(members) => write!(f, "resume {}", ids(members)),
+            Self::Hang(members) => write!(f, "hang {}", ids(members)),
+            Self::Wake(members) => write!(f, "wake {}", ids(members)),
             Self::Cut(pairs) => {
                 write!(f, "cut {}", join(pairs.iter().map(|(a, b)| format!("{a}-{b}"))))
             }

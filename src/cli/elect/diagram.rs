@@ -88,7 +88,9 @@ impl<'a> Lanes<'a> {
                 }
             }
             What::Played(
-                Operation::Cut(_)
+                Operation::Hang(_)
+                | Operation::Wake(_)
+                | Operation::Cut(_)
                 | Operation::Isolate(_)
                 | Operation::Block(_)
                 | Operation::Heal

@@ -46,8 +46,12 @@ impl Cabling {
                 self.isolated.clear();
                 self.blocked.clear();
             }
-            Operation::Wipe(_) | Operation::Fill(_) | Operation::Free(_) | Operation::Resign(_) => {
-            }
+            Operation::Hang(_)
+            | Operation::Wake(_)
+            | Operation::Wipe(_)
+            | Operation::Fill(_)
+            | Operation::Free(_)
+            | Operation::Resign(_) => {}
         }
     }
 
@@ -83,6 +87,8 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
             | Operation::Stop(_)
             | Operation::Kill(_)
             | Operation::Resume(_)
+            | Operation::Hang(_)
+            | Operation::Wake(_)
             | Operation::Heal
             | Operation::Wipe(_)
             | Operation::Fill(_)

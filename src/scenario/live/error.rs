@@ -5,7 +5,10 @@ use std::time::Duration;
 use ballotbox_actors::{kit::Rounded, socket::LookupError};
 use ballotbox_core::{ServerId, UntrustedText};
 
-use crate::NodeError;
+use crate::{
+    NodeError,
+    scenario::vote_file::{Operation, Step, VoteFile},
+};
 
 /// At most this many cables are made: twenty members that are all paused or isolated at some time. Each takes a port and a
 /// few descriptors.
@@ -35,6 +38,14 @@ pub enum PlayError {
         /// What the system said.
         cause: UntrustedText,
     },
+    /// A member is to hang. All members share this process, and none of them can hang alone.
+    #[error(
+        "{path}: all members run in this process, and none can hang alone: expected no such step, or \"ballotbox simulate\""
+    )]
+    SimulatedOnly {
+        /// The field, as in `steps[1].hang`.
+        path: UntrustedText,
+    },
     /// Too many pairs of members can be parted.
     #[error(
         "the steps that cut, isolate, block or pause need {found} cables: expected at most {CABLES_MAX}, so name fewer members"
@@ -55,10 +66,23 @@ pub enum PlayError {
 }
 
 impl PlayError {
+    /// Whether all steps of this file can happen to members that share a process.
+    ///
+    /// # Errors
+    ///
+    /// [`PlayError::SimulatedOnly`] for the first step that cannot.
+    pub fn of_steps(file: &VoteFile) -> Result<(), Self> {
+        let hangs = |step: &Step| matches!(step.operation, Operation::Hang(_));
+        match file.steps.iter().position(hangs) {
+            Some(n) => Err(Self::SimulatedOnly { path: format!("steps[{n}].hang").into() }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the file asks for too much, rather than the environment giving too little.
     pub fn is_usage_error(&self) -> bool {
         match self {
-            Self::TooManyCables { .. } => true,
+            Self::SimulatedOnly { .. } | Self::TooManyCables { .. } => true,
             Self::Bind { .. }
             | Self::Lookup { .. }
             | Self::Cable { .. }

@@ -57,6 +57,7 @@ pub async fn play(
     deadline: Duration,
     tell: &mut dyn FnMut(&StoryLine),
 ) -> Result<PlayReport, PlayError> {
+    PlayError::of_steps(file)?;
     let (address, inlet, mut mailbox) = mailbox_with_inlet(NEWS_WAITING_MAX);
     let wiring = Wiring::new(file, &address, RunnerMsg::CableEnded).await?;
     let mut runner = Runner {
@@ -234,6 +235,8 @@ impl Runner<'_> {
                 self.wiring.set(&self.cabling).await;
                 Ok(())
             }
+            // Such a file was refused.
+            Operation::Hang(_) | Operation::Wake(_) => Ok(()),
             Operation::Wipe(members) => {
                 self.disks.wipe(members);
                 Ok(())

@@ -117,10 +117,13 @@ impl<'a> Drawing<'a> {
             match &step.operation {
                 Operation::Fill(ids) => full.extend(ids.iter().copied()),
                 Operation::Free(ids) => full.retain(|id| !ids.contains(id)),
-                Operation::Start(ids) | Operation::Resume(ids) => {
+                Operation::Start(ids) | Operation::Resume(ids) | Operation::Wake(ids) => {
                     running.extend(ids.iter().copied());
                 }
-                Operation::Stop(ids) | Operation::Kill(ids) | Operation::Pause(ids) => {
+                Operation::Stop(ids)
+                | Operation::Kill(ids)
+                | Operation::Pause(ids)
+                | Operation::Hang(ids) => {
                     running.retain(|id| !ids.contains(id));
                 }
                 Operation::Cut(_)
@@ -295,6 +298,8 @@ fn still_parted(steps: &[Step]) -> Vec<Operation> {
         | Operation::Kill(_)
         | Operation::Pause(_)
         | Operation::Resume(_)
+        | Operation::Hang(_)
+        | Operation::Wake(_)
         | Operation::Heal
         | Operation::Wipe(_)
         | Operation::Fill(_)
@@ -317,6 +322,8 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
             | Operation::Kill(_)
             | Operation::Pause(_)
             | Operation::Resume(_)
+            | Operation::Hang(_)
+            | Operation::Wake(_)
             | Operation::Heal
             | Operation::Wipe(_)
             | Operation::Fill(_)

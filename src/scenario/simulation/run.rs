@@ -241,7 +241,7 @@ impl Schedule {
         let last_step = steps.last().map_or(Duration::ZERO, |step| step.at);
         let mut running = BTreeSet::new();
         let mut started = BTreeSet::new();
-        let mut faulty = BTreeSet::new();
+        let (mut paused, mut hanging) = (BTreeSet::new(), BTreeSet::new());
         let mut full = BTreeSet::new();
         let mut cut = false;
         for step in steps {
@@ -252,10 +252,13 @@ impl Schedule {
                 }
                 Operation::Stop(ids) | Operation::Kill(ids) => {
                     running.retain(|id| !ids.contains(id));
-                    faulty.retain(|id| !ids.contains(id));
+                    paused.retain(|id| !ids.contains(id));
+                    hanging.retain(|id| !ids.contains(id));
                 }
-                Operation::Pause(ids) => faulty.extend(ids.iter().copied()),
-                Operation::Resume(ids) => faulty.retain(|id| !ids.contains(id)),
+                Operation::Pause(ids) => paused.extend(ids.iter().copied()),
+                Operation::Resume(ids) => paused.retain(|id| !ids.contains(id)),
+                Operation::Hang(ids) => hanging.extend(ids.iter().copied()),
+                Operation::Wake(ids) => hanging.retain(|id| !ids.contains(id)),
                 Operation::Cut(_) | Operation::Isolate(_) | Operation::Block(_) => cut = true,
                 Operation::Heal => cut = false,
                 Operation::Fill(ids) => full.extend(ids.iter().copied()),
@@ -265,7 +268,7 @@ impl Schedule {
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.
         let all_replaced = setup.faults.frozen == 0 || running == started;
-        let healed = !cut && faulty.is_empty() && full.is_empty();
+        let healed = !cut && paused.is_empty() && hanging.is_empty() && full.is_empty();
         let quorum_runs = setup.ensemble.is_quorum(&running);
         // Where too few are known to remember, all voters are needed: a new ensemble begins with all of them.
         let remembering = running.difference(&forgetful(setup, steps)).copied().collect();

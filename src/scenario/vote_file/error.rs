@@ -189,7 +189,7 @@ pub enum FieldError {
     Repeated { id: ServerId },
     /// A step says when, but not what.
     #[error(
-        "nothing happens: expected one of start, stop, kill, pause, resume, cut, isolate, block, heal, wipe, fill, free or resign"
+        "nothing happens: expected one of start, stop, kill, pause, resume, hang, wake, cut, isolate, block, heal, wipe, fill, free or resign"
     )]
     NoDeed,
     /// A step says several things.
@@ -222,6 +222,12 @@ pub enum FieldError {
     /// A member is resumed that is not paused.
     #[error("{id} is not paused at this point: expected a member that an earlier step has paused")]
     NotPaused { id: ServerId },
+    /// Something happens to a member that would have to act, and hangs.
+    #[error("{id} hangs at this point: expected a member that runs freely")]
+    Hanging { id: ServerId },
+    /// A member is woken that does not hang.
+    #[error("{id} does not hang at this point: expected a member that an earlier step hangs")]
+    NotHanging { id: ServerId },
     /// A member is paired with itself.
     #[error("{id} is paired with itself: expected two different members")]
     PairedWithItself { id: ServerId },

@@ -113,6 +113,10 @@ pub(super) struct RawStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resume: Option<Vec<Id>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hang: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wake: Option<Vec<Id>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cut: Option<Vec<RawPair>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) isolate: Option<Vec<Id>>,
@@ -290,6 +294,8 @@ impl From<&Step> for RawStep {
             Operation::Kill(members) => Self { kill: Some(ids(members)), ..raw },
             Operation::Pause(members) => Self { pause: Some(ids(members)), ..raw },
             Operation::Resume(members) => Self { resume: Some(ids(members)), ..raw },
+            Operation::Hang(members) => Self { hang: Some(ids(members)), ..raw },
+            Operation::Wake(members) => Self { wake: Some(ids(members)), ..raw },
             Operation::Cut(cut) => Self { cut: Some(pairs(cut)), ..raw },
             Operation::Isolate(members) => Self { isolate: Some(ids(members)), ..raw },
             Operation::Block(blocked) => Self { block: Some(pairs(blocked)), ..raw },

@@ -57,6 +57,8 @@ impl World {
                 self.each(ids, |world, member| world.network.set_paused(member, true));
             }
             Operation::Resume(ids) => self.each(ids, Self::resume),
+            Operation::Hang(ids) => self.each(ids, Self::hang),
+            Operation::Wake(ids) => self.each(ids, Self::wake),
             Operation::Cut(pairs) => self.each_pair(pairs, |world, a, b| {
                 world.network.set_cut(a, b);
                 world.reset(a, b);
@@ -102,21 +104,8 @@ impl World {
                 self.network.restore(from, to);
                 self.release(from, to);
             }
-            Fault::Hang(member) if self.members[member].running.is_none() => {}
-            Fault::Hang(member) => {
-                self.note(member, TraceEvent::Hangs);
-                self.members[member].hanging.get_or_insert_default();
-            }
-            Fault::Wake(member) => {
-                let Some(backlog) = self.members[member].hanging.take() else { return };
-                self.note(member, TraceEvent::Wakes { backlog: backlog.len() });
-                for (number, scheduled) in backlog {
-                    self.happen(number, scheduled);
-                }
-                for end in self.network.held_by(member) {
-                    self.read(end);
-                }
-            }
+            Fault::Hang(member) => self.hang(member),
+            Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
             Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
@@ -124,6 +113,26 @@ impl World {
             Fault::Freeze(number) => self.freeze(number),
             Fault::ReplaceFrozen(number) => self.replace(number),
             Fault::KillFrozen(number) => self.kill_frozen(number),
+        }
+    }
+
+    /// The member does nothing from now on.
+    fn hang(&mut self, member: usize) {
+        if self.members[member].running.is_some() {
+            self.note(member, TraceEvent::Hangs);
+            self.members[member].hanging.get_or_insert_default();
+        }
+    }
+
+    /// The member does all that it could not do.
+    fn wake(&mut self, member: usize) {
+        let Some(backlog) = self.members[member].hanging.take() else { return };
+        self.note(member, TraceEvent::Wakes { backlog: backlog.len() });
+        for (number, scheduled) in backlog {
+            self.happen(number, scheduled);
+        }
+        for end in self.network.held_by(member) {
+            self.read(end);
         }
     }
 

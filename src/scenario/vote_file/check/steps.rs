@@ -14,19 +14,20 @@ use crate::{
     },
 };
 
-/// Walks through the steps, and knows at each who runs, who is paused, and whose disk is full.
+/// Walks through the steps, and knows at each who runs, who is paused or hangs, and whose disk is full.
 pub(super) struct StepChecker<'a> {
     ensemble: &'a Ensemble,
     leadership: bool,
     running: BTreeSet<ServerId>,
     paused: BTreeSet<ServerId>,
+    hanging: BTreeSet<ServerId>,
     full: BTreeSet<ServerId>,
 }
 
 impl<'a> StepChecker<'a> {
-    pub(super) const fn new(ensemble: &'a Ensemble, leadership: bool) -> Self {
-        let running = BTreeSet::new();
-        Self { ensemble, leadership, running, paused: BTreeSet::new(), full: BTreeSet::new() }
+    pub(super) fn new(ensemble: &'a Ensemble, leadership: bool) -> Self {
+        let [running, paused, hanging, full] = <[_; 4]>::default();
+        Self { ensemble, leadership, running, paused, hanging, full }
     }
 
     pub(super) fn read(mut self, raw: &[Object<RawStep>]) -> Result<Vec<Step>, At> {
@@ -55,6 +56,8 @@ impl<'a> StepChecker<'a> {
             ("kill", raw.kill.is_some()),
             ("pause", raw.pause.is_some()),
             ("resume", raw.resume.is_some()),
+            ("hang", raw.hang.is_some()),
+            ("wake", raw.wake.is_some()),
             ("cut", raw.cut.is_some()),
             ("isolate", raw.isolate.is_some()),
             ("block", raw.block.is_some()),
@@ -84,6 +87,12 @@ impl<'a> StepChecker<'a> {
         }
         if let Some(raw) = &raw.resume {
             return self.each(raw, &path, Self::resumes).map(Operation::Resume);
+        }
+        if let Some(raw) = &raw.hang {
+            return self.each(raw, &path, Self::hangs).map(Operation::Hang);
+        }
+        if let Some(raw) = &raw.wake {
+            return self.each(raw, &path, Self::wakes).map(Operation::Wake);
         }
         if let Some(raw) = &raw.cut {
             return self.pairs(raw, &path).map(Operation::Cut);
@@ -153,6 +162,7 @@ impl<'a> StepChecker<'a> {
 
     fn ends(&mut self, id: ServerId) -> Result<(), FieldError> {
         self.paused.remove(&id);
+        self.hanging.remove(&id);
         if self.running.remove(&id) { Ok(()) } else { Err(FieldError::NotRunning { id }) }
     }
 
@@ -164,6 +174,20 @@ impl<'a> StepChecker<'a> {
         } else {
             Err(FieldError::Paused { id })
         }
+    }
+
+    fn hangs(&mut self, id: ServerId) -> Result<(), FieldError> {
+        if !self.running.contains(&id) {
+            Err(FieldError::NotRunning { id })
+        } else if self.hanging.insert(id) {
+            Ok(())
+        } else {
+            Err(FieldError::Hanging { id })
+        }
+    }
+
+    fn wakes(&mut self, id: ServerId) -> Result<(), FieldError> {
+        if self.hanging.remove(&id) { Ok(()) } else { Err(FieldError::NotHanging { id }) }
     }
 
     fn is_wiped(&mut self, id: ServerId) -> Result<(), FieldError> {
@@ -197,6 +221,9 @@ impl<'a> StepChecker<'a> {
         }
         if !self.running.contains(&id) {
             return Err(At::new(in_id, FieldError::NotRunning { id }));
+        }
+        if self.hanging.contains(&id) {
+            return Err(At::new(in_id, FieldError::Hanging { id }));
         }
         if let Some(Id(to)) = to {
             let path = format!("{path}.to");
