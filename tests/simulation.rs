@@ -12,7 +12,7 @@ const CHAOS: &str = r#"{
     "members": [{ "id": 1 }, { "id": 2, "vote": { "zxid": 5 } }, { "id": 3 }],
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
                 "blocks": 3, "one_way_cuts": 3, "blackouts": 1, "breaks": 5, "hangs": 3,
-                "strangers": 3, "frozen": 2, "wipes": 2, "disk_full": 3, "disk_stalls": 3,
+                "suspends": 2, "strangers": 3, "frozen": 2, "wipes": 2, "disk_full": 3, "disk_stalls": 3,
                 "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
                 "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
@@ -325,6 +325,46 @@ fn a_leader_that_hangs_past_two_successions_says_nothing_more_in_its_epoch_when_
         let first = of_it.find(|line| of_its_epoch.iter().any(|verb| line.starts_with(verb)));
         assert_eq!(first, Some("LOST        epoch 1: no quorum has answered"), "seed {seed}");
     }
+}
+
+#[test]
+fn a_leader_whose_machine_was_suspended_believes_in_its_epoch_no_longer_than_a_silence_after_it_wakes()
+ {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "faults": { "until_ms": 10000, "suspends": 6 } }"#,
+    ));
+    let (mut seen, mut believed) = (0, 0);
+    for seed in 0..200 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        // Since when each member is suspended, whether it leads, and when it has woken with an epoch that is over.
+        let (mut since, mut leads, mut woken) = ([0.0; 4], [false; 4], [None; 4]);
+        for line in trace.lines() {
+            let mut columns = line.split_whitespace();
+            let at: f64 = columns.next().unwrap().parse().unwrap();
+            let Ok(member) = columns.next().unwrap().parse::<usize>() else { continue };
+            match columns.next().unwrap() {
+                "SUSPENDS" => (since[member], woken[member]) = (at, None),
+                // The others have left it by then.
+                "WAKES" if leads[member] && at - since[member] > 1501.0 => {
+                    woken[member] = Some(at);
+                }
+                "LEADS" => leads[member] = true,
+                "LOST" => {
+                    if let Some(woke) = woken[member].take() {
+                        assert!(at - woke <= 1001.0, "seed {seed}: {line}");
+                        seen += 1;
+                        believed += usize::from(at > woke);
+                    }
+                    leads[member] = false;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(woken, [None; 4], "seed {seed}");
+    }
+    assert!(seen > 10 && believed == seen, "{believed} of {seen}");
 }
 
 #[test]

@@ -422,6 +422,7 @@ fn faults_that_cannot_happen_are_refused() {
         "blackouts",
         "breaks",
         "hangs",
+        "suspends",
         "strangers",
         "frozen",
     ] {

@@ -43,12 +43,16 @@ pub(super) struct Member {
     pub(super) drift_ppm: i64,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
     pub(super) hanging: Option<VecDeque<(u64, Scheduled)>>,
+    /// Since when its machine is suspended, if it is: it hangs as well.
+    pub(super) suspended: Option<Moment>,
     pub(super) running: Option<Running>,
 }
 
 /// A running member: what a process would hold.
 #[derive(Debug)]
 pub(super) struct Running {
+    /// For how long its clock has stood still in this life, in nanoseconds.
+    pub(super) slept: u64,
     pub(super) election: Election,
     pub(super) table: LinkTable,
     pub(super) present: PresentLinks,
@@ -92,6 +96,7 @@ impl Member {
             frozen: None,
             drift_ppm: 0,
             hanging: None,
+            suspended: None,
             running: None,
         }
     }
@@ -115,6 +120,7 @@ impl Running {
         let peers = setup.ensemble.peers_of(me);
         let (ensemble, config) = (Arc::clone(&setup.ensemble), Arc::clone(&setup.config_text));
         Self {
+            slept: 0,
             election: Election::new(me, ensemble, setup.timing.election, config),
             table: LinkTable::new(me, peers, setup.links),
             present: PresentLinks::default(),
@@ -139,13 +145,35 @@ pub(super) fn state_of(election: &Election) -> MemberState {
     })
 }
 
-/// Which timers are armed, each with the number of its end in the queue. An end with another number is ignored.
+/// Which timers are armed. What comes for one under another number than its own is ignored.
 #[derive(Debug)]
-pub(super) struct ArmedTimers<T>(BTreeMap<T, u64>);
+pub(super) struct ArmedTimers<T>(BTreeMap<T, Armed>);
+
+/// An armed timer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Armed {
+    /// The number of its end in the queue.
+    pub(super) number: u64,
+    /// When it ends, unless its clock stands still meanwhile.
+    pub(super) at: Moment,
+    /// For how long its clock had stood still when it was armed.
+    pub(super) slept: u64,
+}
+
+/// What it means that the end of a timer has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Alarm {
+    /// It was armed anew, or is not armed any more.
+    Void,
+    /// Its clock has stood still: it is not over before this moment.
+    NotBefore(Moment),
+    /// It is over, and not armed any more.
+    Over,
+}
 
 impl<T: Ord> ArmedTimers<T> {
-    pub(super) fn set(&mut self, timer: T, number: u64) {
-        self.0.insert(timer, number);
+    pub(super) fn set(&mut self, timer: T, armed: Armed) {
+        self.0.insert(timer, armed);
     }
 
     pub(super) fn clear(&mut self, timer: &T) {
@@ -156,13 +184,17 @@ impl<T: Ord> ArmedTimers<T> {
         self.0.contains_key(timer)
     }
 
-    /// Whether the timer is armed under this number; it is not any more.
-    pub(super) fn take(&mut self, timer: &T, number: u64) -> bool {
-        let armed = self.0.get(timer) == Some(&number);
-        if armed {
-            self.0.remove(timer);
+    /// Takes in that an end of this timer has come under this number, when its clock has stood still for so long.
+    pub(super) fn take(&mut self, timer: &T, number: u64, now: Moment, slept: u64) -> Alarm {
+        let Some(armed) = self.0.get(timer).filter(|armed| armed.number == number) else {
+            return Alarm::Void;
+        };
+        let at = armed.at.plus(slept.saturating_sub(armed.slept));
+        if at > now {
+            return Alarm::NotBefore(at);
         }
-        armed
+        self.0.remove(timer);
+        Alarm::Over
     }
 }
 
@@ -198,5 +230,21 @@ impl Cadence {
         self.events += 1;
         let members = if self.members <= Self::ALWAYS_UP_TO { 1 } else { self.members };
         self.events.is_multiple_of(members * every)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_ends_later_by_as_much_as_its_clock_has_stood_still_since_it_was_armed() {
+        let mut timers = ArmedTimers::default();
+        timers.set('a', Armed { number: 1, at: Moment(100), slept: 7 });
+        assert_eq!(timers.take(&'a', 2, Moment(100), 7), Alarm::Void);
+        assert_eq!(timers.take(&'a', 1, Moment(100), 37), Alarm::NotBefore(Moment(130)));
+        assert!(timers.is_armed(&'a'));
+        assert_eq!(timers.take(&'a', 1, Moment(130), 37), Alarm::Over);
+        assert_eq!(timers.take(&'a', 1, Moment(130), 37), Alarm::Void);
     }
 }

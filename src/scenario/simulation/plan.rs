@@ -38,6 +38,8 @@ pub(super) enum Fault {
     Restore(usize, usize),
     /// The member does nothing until it wakes.
     Hang(usize),
+    /// The same, and its clock stands still, as with a machine that is suspended. Nothing is acknowledged meanwhile.
+    Suspend(usize),
     Wake(usize),
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
@@ -385,6 +387,12 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         let (at, end) = span(&mut random);
         add(at, Fault::DiskStalls(member));
         add(end, Fault::DiskFlows(member));
+    }
+    for _ in 0..faults.suspends {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        add(at, Fault::Suspend(member));
+        add(end, Fault::Wake(member));
     }
     drawn
 }

@@ -22,6 +22,8 @@ pub(super) struct Seat {
     /// When this life began.
     began: Moment,
     drift_ppm: i64,
+    /// For how long its clock has stood still, in nanoseconds.
+    slept: u64,
     /// When it is woken to look at the clock, and the number of that entry in the queue.
     pub(super) wakes: Option<(Moment, u64)>,
     /// Its sessions.
@@ -62,6 +64,7 @@ impl Seat {
             core: Leadership::new(me, ensemble, identity, timing, zxid, disk.record),
             began,
             drift_ppm,
+            slept: 0,
             wakes: None,
             sessions: BTreeMap::new(),
             last_accepted: 0,
@@ -76,9 +79,15 @@ impl Seat {
         SessionId::Accepted(self.last_accepted)
     }
 
-    /// The present moment by its own clock.
+    /// Its clock has stood still for this long.
+    pub(super) const fn sleeps(&mut self, nanos: u64) {
+        self.slept += nanos;
+    }
+
+    /// The present moment by its own clock, which does not stand still now.
     pub(super) fn local(&self, now: Moment) -> LocalMoment {
-        let lived = i128::try_from(now.since(self.began).as_nanos()).unwrap_or(i128::MAX);
+        let awake = self.began.plus(self.slept);
+        let lived = i128::try_from(now.since(awake).as_nanos()).unwrap_or(i128::MAX);
         let local = lived * MILLION / (MILLION + i128::from(self.drift_ppm));
         LocalMoment(std::time::Duration::from_nanos(u64::try_from(local).unwrap_or(u64::MAX)))
     }
@@ -88,7 +97,7 @@ impl Seat {
         let local = i128::try_from(moment.0.as_nanos()).unwrap_or(i128::MAX);
         let rate = MILLION + i128::from(self.drift_ppm);
         let lived = (local * rate + MILLION - 1) / MILLION;
-        self.began.plus(u64::try_from(lived).unwrap_or(u64::MAX))
+        self.began.plus(self.slept).plus(u64::try_from(lived).unwrap_or(u64::MAX))
     }
 
     /// Whether it leads, or has a session with its leader.
@@ -117,12 +126,13 @@ mod tests {
     use crate::scenario::vote_file::VoteFile;
 
     #[test]
-    fn a_deadline_is_never_looked_at_too_early_however_a_clock_drifts() {
+    fn a_deadline_is_never_looked_at_too_early_however_a_clock_drifts_or_stood_still() {
         let file = VoteFile::parse("one", r#"{ "members": [{ "id": 1 }] }"#).unwrap();
         let setup = Setup::new(&file);
         let disk = Disk::new(0, &setup.members[0]);
         for drift in [-100_000, -999, -1, 0, 1, 7, 100_000] {
-            let seat = Seat::new(setup.members[0].id, &setup, &disk, Moment(12_345), drift);
+            let mut seat = Seat::new(setup.members[0].id, &setup, &disk, Moment(12_345), drift);
+            seat.sleeps(777);
             for nanos in [0, 1, 2, 999, 1_000_001, 3_333_333_333] {
                 let deadline = LocalMoment(Duration::from_nanos(nanos));
                 let found = seat.local(seat.global(deadline));

@@ -42,6 +42,7 @@ pub(super) enum TraceEvent<'a> {
     Dark { from: ServerId, to: ServerId },
     Light { from: ServerId, to: ServerId },
     Hangs,
+    Suspends,
     Wakes { backlog: usize },
     Freezes,
     Replaced { names: Duration },
@@ -125,6 +126,7 @@ impl TraceEvent<'_> {
             Self::Dark { .. } => Verb::Dark,
             Self::Light { .. } => Verb::Light,
             Self::Hangs => Verb::Hangs,
+            Self::Suspends => Verb::Suspends,
             Self::Wakes { .. } => Verb::Wakes,
             Self::Freezes => Verb::Freezes,
             Self::Replaced { .. } => Verb::Replaced,
@@ -169,6 +171,7 @@ impl fmt::Display for TraceEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Hangs
+            | Self::Suspends
             | Self::Freezes
             | Self::Vanishes
             | Self::Stands(_)

@@ -31,6 +31,9 @@ pub struct Faults {
     pub breaks: u16,
     /// How many times a member hangs: it does nothing for a while, and then everything at once.
     pub hangs: u16,
+    /// How many times the machine of a member is suspended: the member does nothing, nothing is acknowledged, and its clock stands
+    /// still.
+    pub suspends: u16,
     /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
@@ -77,6 +80,7 @@ impl Default for Faults {
             blackouts: 0,
             breaks: 0,
             hangs: 0,
+            suspends: 0,
             strangers: 0,
             frozen: 0,
             wipes: 0,
@@ -129,7 +133,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 15] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 16] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -141,6 +145,7 @@ impl Faults {
             ("blackouts", self.blackouts),
             ("breaks", self.breaks),
             ("hangs", self.hangs),
+            ("suspends", self.suspends),
             ("strangers", self.strangers),
             ("frozen", self.frozen),
             ("wipes", self.wipes),

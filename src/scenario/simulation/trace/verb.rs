@@ -39,6 +39,7 @@ verbs! {
     Dark = "DARK": "from one member to another nothing gets through",
     Light = "LIGHT": "it does again",
     Hangs = "HANGS": "the member does nothing for a while",
+    Suspends = "SUSPENDS": "the machine of the member stands still for a while, and its clock with it",
     Wakes = "WAKES": "it goes on",
     Freezes = "FREEZES": "the member does nothing for good, and stays connected",
     Replaced = "REPLACED": "another instance takes its place elsewhere",

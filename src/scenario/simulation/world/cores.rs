@@ -19,8 +19,8 @@ use crate::{
         Timer as ElectionTimer, invariants,
     },
     scenario::simulation::{
-        Violation,
-        member::{Inner, Running},
+        Moment, Violation,
+        member::{Alarm, Armed, Inner, Running},
         moment::nanos,
         network::{End, Segment},
         scheduled::Scheduled,
@@ -46,19 +46,43 @@ impl World {
         timer: ElectionTimer,
         number: u64,
     ) {
-        if let Some(running) = self.running(member, life)
-            && running.election_timers.take(&timer, number)
-        {
-            self.note(member, TraceEvent::Timer(timer));
-            self.elect(member, ElectionEvent::TimerFired(timer));
+        let now = self.now;
+        let Some(running) = self.running(member, life) else { return };
+        match running.election_timers.take(&timer, number, now, running.slept) {
+            Alarm::Void => {}
+            Alarm::NotBefore(at) => self.arm_election(member, timer, at),
+            Alarm::Over => {
+                self.note(member, TraceEvent::Timer(timer));
+                self.elect(member, ElectionEvent::TimerFired(timer));
+            }
+        }
+    }
+
+    fn arm_election(&mut self, member: usize, timer: ElectionTimer, at: Moment) {
+        let life = self.members[member].life;
+        let number = self.queue.push(at, Scheduled::ElectionTimer { member, life, timer });
+        if let Some(running) = &mut self.members[member].running {
+            let slept = running.slept;
+            running.election_timers.set(timer, Armed { number, at, slept });
         }
     }
 
     pub(super) fn link_timer(&mut self, member: usize, life: u32, timer: LinkTimer, number: u64) {
-        if let Some(running) = self.running(member, life)
-            && running.link_timers.take(&timer, number)
-        {
-            self.link(member, LinkEvent::TimerFired(timer));
+        let now = self.now;
+        let Some(running) = self.running(member, life) else { return };
+        match running.link_timers.take(&timer, number, now, running.slept) {
+            Alarm::Void => {}
+            Alarm::NotBefore(at) => self.arm_link(member, timer, at),
+            Alarm::Over => self.link(member, LinkEvent::TimerFired(timer)),
+        }
+    }
+
+    fn arm_link(&mut self, member: usize, timer: LinkTimer, at: Moment) {
+        let life = self.members[member].life;
+        let number = self.queue.push(at, Scheduled::LinkTimer { member, life, timer });
+        if let Some(running) = &mut self.members[member].running {
+            let slept = running.slept;
+            running.link_timers.set(timer, Armed { number, at, slept });
         }
     }
 
@@ -124,12 +148,7 @@ impl World {
                 }
             }
             ElectionAction::SetTimer { timer, after } => {
-                let life = self.members[member].life;
-                let scheduled = Scheduled::ElectionTimer { member, life, timer };
-                let number = self.queue.push(self.now.plus(self.drifted(member, after)), scheduled);
-                if let Some(running) = &mut self.members[member].running {
-                    running.election_timers.set(timer, number);
-                }
+                self.arm_election(member, timer, self.now.plus(self.drifted(member, after)));
             }
             ElectionAction::ClearTimer(timer) => {
                 if let Some(running) = &mut self.members[member].running {
@@ -247,12 +266,7 @@ impl World {
             LinkAction::SetTimer { timer, after } => {
                 let jittered = self.random.between(500_000, 1_000_000);
                 let after = self.drifted(member, after) / 1_000_000 * jittered;
-                let life = self.members[member].life;
-                let scheduled = Scheduled::LinkTimer { member, life, timer };
-                let number = self.queue.push(self.now.plus(after), scheduled);
-                if let Some(running) = &mut self.members[member].running {
-                    running.link_timers.set(timer, number);
-                }
+                self.arm_link(member, timer, self.now.plus(after));
             }
             LinkAction::ClearTimer(timer) => {
                 if let Some(running) = &mut self.members[member].running {

@@ -10,6 +10,7 @@ use crate::{
     scenario::{
         simulation::{
             member::{Inner, Running},
+            moment::nanos,
             network::End,
             plan::Fault,
             seat::Seat,
@@ -105,6 +106,7 @@ impl World {
                 self.release(from, to);
             }
             Fault::Hang(member) => self.hang(member),
+            Fault::Suspend(member) => self.suspend(member),
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
@@ -124,8 +126,43 @@ impl World {
         }
     }
 
+    /// The machine of the member stands still from now on, and its clock with it.
+    fn suspend(&mut self, member: usize) {
+        let now = self.now;
+        let this = &mut self.members[member];
+        if this.running.is_none() || this.suspended.is_some() {
+            return;
+        }
+        this.hanging.get_or_insert_default();
+        this.suspended = Some(now);
+        self.note(member, TraceEvent::Suspends);
+        for other in self.other_members(member) {
+            self.network.blackhole(member, other);
+            self.network.blackhole(other, member);
+            self.stop_acknowledging(member, other);
+        }
+    }
+
+    /// The machine of the member goes on, if it was suspended.
+    fn machine_goes_on(&mut self, member: usize) {
+        let Some(since) = self.members[member].suspended.take() else { return };
+        let slept = nanos(self.now.since(since));
+        if let Some(running) = &mut self.members[member].running {
+            running.slept += slept;
+            if let Some(seat) = &mut running.seat {
+                seat.sleeps(slept);
+            }
+        }
+        for other in self.other_members(member) {
+            self.network.restore(member, other);
+            self.network.restore(other, member);
+            self.release(member, other);
+        }
+    }
+
     /// The member does all that it could not do.
     fn wake(&mut self, member: usize) {
+        self.machine_goes_on(member);
         let Some(backlog) = self.members[member].hanging.take() else { return };
         self.note(member, TraceEvent::Wakes { backlog: backlog.len() });
         for (number, scheduled) in backlog {
@@ -228,6 +265,7 @@ impl World {
 
     /// Whatever the member was doing is over; what it was storing is stored, or is not.
     pub(super) fn end_life(&mut self, member: usize) {
+        self.machine_goes_on(member);
         self.members[member].running = None;
         let survives = self.members[member].disk.is_writing() && self.random.chance(500);
         self.members[member].disk.end_life(survives);
@@ -278,6 +316,11 @@ impl World {
                 act(self, a, b);
             }
         }
+    }
+
+    /// The places of all other members; parties outside have none of their faults.
+    fn other_members(&self, member: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..self.members.len()).filter(move |other| *other != member)
     }
 
     fn each_other(&mut self, member: usize, act: fn(&mut Self, usize, usize)) {

@@ -33,6 +33,8 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     hangs: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    suspends: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
@@ -134,6 +136,7 @@ impl From<&RawFaults> for Faults {
             blackouts: raw.blackouts.0,
             breaks: raw.breaks.0,
             hangs: raw.hangs.0,
+            suspends: raw.suspends.0,
             strangers: raw.strangers.0,
             frozen: raw.frozen.0,
             wipes: raw.wipes.0,
@@ -169,6 +172,7 @@ impl From<&Faults> for RawFaults {
             blackouts: Count(faults.blackouts),
             breaks: Count(faults.breaks),
             hangs: Count(faults.hangs),
+            suspends: Count(faults.suspends),
             strangers: Count(faults.strangers),
             frozen: Count(faults.frozen),
             wipes: Count(faults.wipes),
