@@ -26,7 +26,7 @@ mod record;
 mod timing;
 mod word;
 
-pub use admission::{Refusal, RefusalKind};
+pub use admission::{Claimant, Refusal, RefusalKind};
 pub use codec::WordError;
 pub use epochs::{
     EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Renaming, Stage, Ticket,

@@ -161,7 +161,7 @@ impl LeadershipDriver {
                 match LearnerWord::from_packet(&first.packet) {
                     Ok(LearnerWord::Info(info)) => {
                         self.arriving = Some(from);
-                        self.decide(Event::Arrived { session, info });
+                        self.decide(Event::Arrived { session, info, from: Some(from) });
                         self.arriving = None;
                     }
                     Ok(

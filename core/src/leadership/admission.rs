@@ -1,11 +1,20 @@
 //! [`Doorkeeper`]: which learners are served.
 //!
-//! A learner says who it is. It is not believed if it is no member, or belongs to another ensemble, and of two processes
-//! that say they are the same member the one is believed that was there first, as long as it answers.
+//! A learner says who it is. It is not believed if it is no member, or belongs to another ensemble. Two processes may say that
+//! they are the same member:
+//!
+//! | their directories | who is believed, as long as it answers |
+//! | --- | --- |
+//! | are two | the one that was there first |
+//! | are one, and one was started later | the later one: its directory was moved, or copied, while the other one lived |
+//! | are one, and were started as often: two copies | whoever comes, as it may be one process whose connection broke; from the fourth that takes the place of one that answered a moment ago, the one that is there |
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{DirectoryId, EPOCH_MAX, EnsembleId, Identity, Info, Moment, Record, SessionId};
+use super::{
+    DirectoryId, EPOCH_MAX, EnsembleId, Identity, Incarnation, Info, LearnerBlock, Moment, Record,
+    SessionId,
+};
 use crate::{
     ServerId, UntrustedText,
     election::Epoch,
@@ -17,6 +26,12 @@ use crate::{
 
 /// The largest epoch that a learner may bring, unless we have come about as far: a million are left behind it.
 const NEAR_THE_END: Epoch = Epoch(EPOCH_MAX.0 - 1_000_000);
+
+/// A process whose session broke may have dialled again before we know of that; hardly this often in a row.
+const TAKEOVERS_MAX: u32 = 3;
+
+/// After this many times the silence after which a learner is given up, a takeover is forgotten.
+const TAKEOVERS_REMEMBERED: u32 = 10;
 
 /// Why a learner is turned away. `Display` is what it is told.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -41,9 +56,22 @@ pub enum Refusal {
     /// Its member list cannot be read.
     UnreadableMembers { error: UntrustedText },
     /// The same member is connected with another directory, and answers.
-    OtherDirectory { id: ServerId, connected: DirectoryId, theirs: DirectoryId },
+    OtherDirectory { id: ServerId, connected: Claimant, theirs: Claimant },
+    /// The same member is connected with the same directory, and answers; and it is not the same process.
+    SameDirectory { id: ServerId, connected: Claimant, theirs: Claimant },
     /// It is a real server, which ours do not lead.
     RealServer { id: ServerId },
+}
+
+/// A process that says it is a member.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Claimant {
+    /// The directory it runs on.
+    pub directory: DirectoryId,
+    /// Which start this was on that directory.
+    pub incarnation: Incarnation,
+    /// Where it comes from, if that is known.
+    pub from: Option<SocketAddr>,
 }
 
 /// What refusals are counted by.
@@ -60,6 +88,7 @@ pub enum RefusalKind {
     Members,
     UnreadableMembers,
     OtherDirectory,
+    SameDirectory,
     RealServer,
 }
 
@@ -77,6 +106,7 @@ impl Refusal {
             Self::Members(_) => RefusalKind::Members,
             Self::UnreadableMembers { .. } => RefusalKind::UnreadableMembers,
             Self::OtherDirectory { .. } => RefusalKind::OtherDirectory,
+            Self::SameDirectory { .. } => RefusalKind::SameDirectory,
             Self::RealServer { .. } => RefusalKind::RealServer,
         }
     }
@@ -113,12 +143,35 @@ impl fmt::Display for Refusal {
             }
             Self::OtherDirectory { id, connected, theirs } => write!(
                 f,
-                "{id} is connected with data directory {connected}, and this one has {theirs}: two processes have the same id"
+                "{id} is connected{} with data directory {}, and this one{} has {}: two processes have the same id",
+                From(connected.from),
+                connected.directory,
+                From(theirs.from),
+                theirs.directory
+            ),
+            Self::SameDirectory { id, connected, theirs } => write!(
+                f,
+                "{id} is connected{} with data directory {} at its start {}, and this one{} has the same directory at start \
+                 {}: two processes run on one directory, or on copies of it; stop all but one",
+                From(connected.from),
+                connected.directory,
+                connected.incarnation,
+                From(theirs.from),
+                theirs.incarnation
             ),
             Self::RealServer { id } => {
                 write!(f, "{id} is a ZooKeeper server, which ballotbox does not lead")
             }
         }
+    }
+}
+
+/// Where somebody comes from, if that is known.
+struct From(Option<SocketAddr>);
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |from| write!(f, " from {from}"))
     }
 }
 
@@ -136,8 +189,25 @@ pub(super) struct Doorkeeper {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct Guest {
     peer: ServerId,
-    directory: DirectoryId,
+    claimant: Claimant,
     heard: Moment,
+    takeovers: Takeovers,
+}
+
+/// How often in a row a session took the place of one of the same process, as it seems, that had answered a moment ago.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Takeovers {
+    count: u32,
+    /// When the last one was tried.
+    last: Moment,
+}
+
+impl Takeovers {
+    /// The same with one more, now.
+    fn one_more(self, silence: Duration, at: Moment) -> Self {
+        let is_forgotten = at.since(self.last) > silence * TAKEOVERS_REMEMBERED;
+        Self { count: if is_forgotten { 1 } else { self.count.saturating_add(1) }, last: at }
+    }
 }
 
 impl Doorkeeper {
@@ -147,28 +217,44 @@ impl Doorkeeper {
         Self { me, ensemble, identity, members, guests: BTreeMap::new() }
     }
 
-    /// Lets a learner in, and returns its id.
+    /// Lets a learner in, and returns its id. A learner of which nothing was heard for as long as `silence` does not answer.
     pub(super) fn admit(
         &mut self,
         session: SessionId,
         info: &Info,
+        from: Option<SocketAddr>,
         record: Record,
-        silent_since: Moment,
+        silence: Duration,
         at: Moment,
     ) -> Result<ServerId, Refusal> {
-        let (peer, directory) = self.check(info, record)?;
-        let rival = self.guests.values().find(|guest| {
-            guest.peer == peer && guest.directory != directory && guest.heard > silent_since
-        });
-        if let Some(rival) = rival {
-            let connected = rival.directory;
-            return Err(Refusal::OtherDirectory { id: peer, connected, theirs: directory });
+        let (id, block) = self.check(info, record)?;
+        let (directory, incarnation) = (block.directory, block.incarnation);
+        let theirs = Claimant { directory, incarnation, from };
+        let silent_since = Moment(at.0.saturating_sub(silence));
+        let answers = |guest: &&mut Guest| guest.peer == id && guest.heard > silent_since;
+        let mut takeovers = Takeovers::default();
+        for guest in self.guests.values_mut().filter(answers) {
+            let connected = guest.claimant;
+            if connected.directory != directory {
+                return Err(Refusal::OtherDirectory { id, connected, theirs });
+            }
+            if connected.incarnation == incarnation {
+                takeovers = guest.takeovers.one_more(silence, at);
+                guest.takeovers = takeovers;
+            }
+            if connected.incarnation > incarnation || takeovers.count > TAKEOVERS_MAX {
+                return Err(Refusal::SameDirectory { id, connected, theirs });
+            }
         }
-        self.guests.insert(session, Guest { peer, directory, heard: at });
-        Ok(peer)
+        self.guests.insert(session, Guest { peer: id, claimant: theirs, heard: at, takeovers });
+        Ok(id)
     }
 
-    fn check(&self, info: &Info, record: Record) -> Result<(ServerId, DirectoryId), Refusal> {
+    fn check<'i>(
+        &self,
+        info: &'i Info,
+        record: Record,
+    ) -> Result<(ServerId, &'i LearnerBlock), Refusal> {
         let id = info.id.ok_or(Refusal::NoId)?;
         if id == self.me {
             return Err(Refusal::OurId { id });
@@ -198,7 +284,7 @@ impl Doorkeeper {
             return Err(Refusal::Ensemble { ours, theirs });
         }
         self.compare_members(&block.members)?;
-        Ok((id, block.directory))
+        Ok((id, block))
     }
 
     fn compare_members(&self, theirs: &str) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! Everything that [`Leadership`](super::Leadership) can hear of, and everything that it can ask for.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     ServerId,
@@ -27,7 +27,12 @@ pub enum Event {
     /// The election goes on.
     Unelected,
     /// A connection has begun with this introduction.
-    Arrived { session: SessionId, info: Info },
+    Arrived {
+        session: SessionId,
+        info: Info,
+        /// Where it comes from, if that is known.
+        from: Option<SocketAddr>,
+    },
     /// A learner has said something else.
     LearnerSaid { session: SessionId, word: LearnerWord },
     /// The leader has said something.

@@ -9,6 +9,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -173,7 +174,7 @@ impl Leadership {
         match event {
             Event::Elected { leader, round } => self.elected(leader, round, out),
             Event::Unelected => self.unelected(out),
-            Event::Arrived { session, info } => self.arrived(session, info, out),
+            Event::Arrived { session, info, from } => self.arrived(session, info, from, out),
             Event::LearnerSaid { session, word } => self.learner_said(session, word, out),
             Event::LeaderSaid { session, word } => self.leader_said(session, word, out),
             Event::Alive { session } => self.alive(session),
@@ -424,10 +425,15 @@ impl Leadership {
         }
     }
 
-    fn arrived(&mut self, session: SessionId, info: Info, out: &mut Vec<Action>) {
-        let silent_since = Moment(self.now.0.saturating_sub(self.timing.silence));
-        let record = self.epochs.record();
-        match self.door.admit(session, &info, record, silent_since, self.now) {
+    fn arrived(
+        &mut self,
+        session: SessionId,
+        info: Info,
+        from: Option<SocketAddr>,
+        out: &mut Vec<Action>,
+    ) {
+        let (record, silence) = (self.epochs.record(), self.timing.silence);
+        match self.door.admit(session, &info, from, record, silence, self.now) {
             Ok(peer) => {
                 self.ours.insert(peer);
                 self.pass(EpochsEvent::Arrived { session, peer, info }, out);

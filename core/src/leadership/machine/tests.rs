@@ -1,13 +1,14 @@
 //! What [`Leadership`] does in time.
 
 mod arrivals;
+mod directories;
 mod world;
 
 use self::world::{Wire, World, id, identity, ms, record};
 use super::*;
 use crate::{
     election::Epoch,
-    leadership::{DirectoryId, EnsembleId, Ticket},
+    leadership::{EnsembleId, Ticket},
     membership::Role,
 };
 
@@ -251,7 +252,7 @@ fn who_introduces_itself_and_says_no_more_makes_no_leader_and_changes_nothing_on
     let mut world = World::of(&[record(1); 3]);
     world.elect(3, 1, &[3]);
     let info = world.seats[&id(1)].core.epochs().info();
-    world.tell(3, Event::Arrived { session: SessionId::Accepted(1000), info });
+    world.tell(3, Event::Arrived { session: SessionId::Accepted(1000), info, from: None });
     assert_eq!(world.seats[&id(3)].core.stage(), Stage::Announcing { epoch: Epoch(2) });
     world.run_until(ms(2000));
     assert_eq!(world.looks_again(3), Some((ms(2000), 1, None)));

@@ -225,7 +225,7 @@ impl World {
                 if let Some((here, _)) = self.network.halves(end) {
                     (here.session, here.greeted) = (Some(session), true);
                 }
-                Event::Arrived { session, info }
+                Event::Arrived { session, info, from: None }
             }
             (None, _) => return self.close(end),
         };

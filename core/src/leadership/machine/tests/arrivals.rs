@@ -3,12 +3,12 @@
 use super::*;
 
 /// Somebody introduces itself to 3, which leads.
-fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal> {
+pub(super) fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal> {
     let mut info = world.seats[&id(1)].last_info.clone().unwrap();
     change(&mut info);
     let session = SessionId::Accepted(1000);
     let already = world.reports(3).len();
-    world.tell(3, Event::Arrived { session, info });
+    world.tell(3, Event::Arrived { session, info, from: None });
     world.reports(3)[already..].iter().find_map(|report| {
         if let Report::TurnedAway { refusal, .. } = report { Some(refusal.clone()) } else { None }
     })
@@ -17,7 +17,7 @@ fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal>
 #[test]
 fn who_does_not_belong_here_is_turned_away_with_the_reason() {
     type Change = fn(&mut Info);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 8] = [
         (
             |info| {
                 let block = info.block.as_mut().unwrap();
@@ -44,10 +44,6 @@ fn who_does_not_belong_here_is_turned_away_with_the_reason() {
             |info| info.block.as_mut().unwrap().ensemble_name = "other".into(),
             "the ensemble is called \"\" here, and \"other\" there",
         ),
-        (
-            |info| info.block.as_mut().unwrap().directory = DirectoryId(5),
-            "1 is connected with data directory 0000000000000001, and this one has 0000000000000005: two processes have the same id",
-        ),
     ];
     for (change, told) in cases {
         let mut world = World::with_a_leader();
@@ -55,23 +51,6 @@ fn who_does_not_belong_here_is_turned_away_with_the_reason() {
         assert_eq!(refusal, told);
         assert!(world.seats[&id(3)].stands);
     }
-}
-
-#[test]
-fn a_newer_session_of_the_same_directory_takes_the_place_of_the_older_one() {
-    let mut world = World::with_a_leader();
-    assert_eq!(arrives(&mut world, |_| {}), None);
-    world.run_until(ms(30));
-    assert_eq!(world.wires.len(), 2, "the older one was closed, and dialled again");
-}
-
-#[test]
-fn another_directory_takes_the_place_of_one_that_does_not_answer() {
-    let mut world = World::with_a_leader();
-    world.pause(1);
-    world.run_until(ms(1500));
-    let other = |info: &mut Info| info.block.as_mut().unwrap().directory = DirectoryId(5);
-    assert_eq!(arrives(&mut world, other), None);
 }
 
 /// It says no more of itself than a real server does.
@@ -143,7 +122,7 @@ fn a_real_server_that_is_turned_away_hears_nothing_that_only_ours_say() {
     let mut info = world.seats[&id(1)].last_info.clone().unwrap();
     (info.id, info.block) = (Some(id(77)), None);
     let session = SessionId::Accepted(1000);
-    let event = Timed { at: world.now, event: Event::Arrived { session, info } };
+    let event = Timed { at: world.now, event: Event::Arrived { session, info, from: None } };
     let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
     assert!(!actions.iter().any(|action| matches!(action, Action::Tell { .. })), "{actions:?}");
     assert!(actions.contains(&Action::Close { session }));

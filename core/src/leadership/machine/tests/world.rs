@@ -180,7 +180,7 @@ impl World {
         self.last_accepted += 1;
         let accepted = SessionId::Accepted(self.last_accepted);
         self.wires.push(Wire { learner: (me, session), leader: (leader, accepted), cut: false });
-        self.later(leader, Event::Arrived { session: accepted, info });
+        self.later(leader, Event::Arrived { session: accepted, info, from: None });
     }
 
     pub(super) fn close(&mut self, me: ServerId, session: SessionId) {
