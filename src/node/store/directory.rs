@@ -171,6 +171,11 @@ impl<F: Files> EpochDirectory<F> {
         Ok(())
     }
 
+    /// Fails when the directory may belong to somebody else by now.
+    pub(crate) fn confirm_owned(&mut self) -> Result<(), FileError> {
+        self.files.confirm_owned()
+    }
+
     fn put(&mut self, record: Record) -> Result<(), FileError> {
         let (accepted, current, identity) =
             (self.layout.accepted(), self.layout.current(), self.layout.identity());

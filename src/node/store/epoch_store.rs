@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use ballotbox_actors::kit::{Actor, Address, Mailbox, Raced, clock, off_thread};
+use ballotbox_actors::kit::{Actor, Address, Mailbox, Raced, Wake, clock, off_thread};
 use ballotbox_core::leadership::{Record, Ticket};
 
 use super::{
@@ -13,6 +13,9 @@ use super::{
 
 /// An end that was asked for waits at most this long for a disk.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// While nothing is to be stored, it is looked this often whether the directory is still ours.
+const OWNED_CHECK: Duration = Duration::from_secs(5);
 
 /// What an [`EpochStore`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,11 +38,22 @@ pub(crate) enum StoreReport {
 
 /// Stores the records of one member. Generic in its user.
 ///
-/// It ends with an error, and says nothing any more, when nobody can know what is on disk.
+/// It ends with an error, and says nothing any more, when nobody can know what is on disk, or when another process may use the
+/// directory; it also looks whether that is so while it has nothing to store.
 #[derive(Debug)]
 pub(crate) struct EpochStore<F, U> {
     directory: EpochDirectory<F>,
     user: Address<U>,
+    /// How often that is.
+    check_every: Duration,
+}
+
+/// What is done next.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Store(Order),
+    /// Look whether the directory is still ours.
+    Check,
 }
 
 /// Something to store.
@@ -50,17 +64,20 @@ type Written<F> = (EpochDirectory<F>, Result<(), StoreError>);
 
 impl<F: Files, U: From<StoreReport>> EpochStore<F, U> {
     pub(crate) const fn new(directory: EpochDirectory<F>, user: Address<U>) -> Self {
-        Self { directory, user }
+        Self { directory, user, check_every: OWNED_CHECK }
     }
 
     /// Tells the user what came of it.
-    fn report(&self, ticket: Ticket, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-        let report = match outcome {
-            Ok(()) => StoreReport::Stored { ticket },
-            Err(StoreError::File(error)) if error.may_pass() => {
-                StoreReport::Failed { ticket, error }
-            }
-            Err(error) => return Err(error),
+    fn report(&self, task: Task, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        let report = match (task, outcome) {
+            (Task::Check, Ok(())) => return Ok(()),
+            (Task::Store((ticket, _)), Ok(())) => StoreReport::Stored { ticket },
+            (task, Err(StoreError::File(error))) if error.may_pass() => match task {
+                // The next store fails as well, and says so.
+                Task::Check => return Ok(()),
+                Task::Store((ticket, _)) => StoreReport::Failed { ticket, error },
+            },
+            (Task::Check | Task::Store(_), Err(error)) => return Err(error),
         };
         let _ = self.user.tell(report.into());
         Ok(())
@@ -79,24 +96,38 @@ where
     async fn run(mut self, mut mailbox: Mailbox<StoreMsg>) -> Result<(), StoreError> {
         let mut next = None;
         loop {
-            let (ticket, record) = match next.take() {
-                Some(order) => order,
-                None => match mailbox.next().await {
-                    Some(StoreMsg::Store { ticket, record }) => (ticket, record),
-                    Some(StoreMsg::Stop) | None => return Ok(()),
-                },
+            let task = match next.take() {
+                Some(order) => Some(Task::Store(order)),
+                None => next_task(self.check_every, &mut mailbox).await,
             };
-            let Self { mut directory, user } = self;
+            let Some(task) = task else { return Ok(()) };
+            let Self { mut directory, user, check_every } = self;
             let work = off_thread(move || {
-                let outcome = directory.store(record);
+                let outcome = perform(&mut directory, task);
                 (directory, outcome)
             });
             let Some((directory, outcome)) = written(work, &mut mailbox, &mut next).await else {
                 return Ok(());
             };
-            self = Self { directory, user };
-            self.report(ticket, outcome)?;
+            self = Self { directory, user, check_every };
+            self.report(task, outcome)?;
         }
+    }
+}
+
+/// The next thing to do, or `None` at the end.
+async fn next_task(check_every: Duration, mailbox: &mut Mailbox<StoreMsg>) -> Option<Task> {
+    match mailbox.next_until(Some(clock::now() + check_every)).await {
+        Wake::Told(StoreMsg::Store { ticket, record }) => Some(Task::Store((ticket, record))),
+        Wake::Told(StoreMsg::Stop) | Wake::Closed => None,
+        Wake::Due => Some(Task::Check),
+    }
+}
+
+fn perform<F: Files>(directory: &mut EpochDirectory<F>, task: Task) -> Result<(), StoreError> {
+    match task {
+        Task::Store((_, record)) => directory.store(record),
+        Task::Check => Ok(directory.confirm_owned()?),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::node::store::{
 struct Stepped {
     files: MemoryFiles,
     waits: bool,
+    /// The same for looks at who owns the directory.
+    waits_for_checks: bool,
     begun: flume::Sender<FileCall>,
     go: flume::Receiver<Option<FileCause>>,
 }
@@ -65,6 +67,12 @@ impl Files for Stepped {
     }
 
     fn confirm_owned(&mut self) -> Result<(), FileError> {
+        if self.waits_for_checks
+            && self.begun.send(FileCall::Hold).is_ok()
+            && let Ok(Some(cause)) = self.go.recv()
+        {
+            return Err(FileError { call: FileCall::Hold, path: self.shown("lock"), cause });
+        }
         Ok(())
     }
 }
@@ -111,15 +119,30 @@ struct Fixture {
 
 impl Fixture {
     fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// With a look at who owns the directory every millisecond, and each waits.
+    fn checking() -> Self {
+        Self::start_with(|store| {
+            store.directory.files_mut().waits_for_checks = true;
+            store.check_every = Duration::from_millis(1);
+        })
+    }
+
+    fn start_with(change: impl FnOnce(&mut EpochStore<Stepped, StoreReport>)) -> Self {
         let (begun, calls) = flume::unbounded();
         let (go, steps) = flume::unbounded();
-        let files = Stepped { files: MemoryFiles::default(), waits: false, begun, go: steps };
+        let files = MemoryFiles::default();
+        let files = Stepped { files, waits: false, waits_for_checks: false, begun, go: steps };
         let mut directory = EpochDirectory::open(files, Layout::Plain, me(), seed()).unwrap();
         directory.files_mut().waits = true;
         let (user, reports) = mailbox();
         let (store, orders) = mailbox();
         let (parent, end) = mailbox();
-        spawn(EpochStore::new(directory, user), orders, parent, |exit| exit);
+        let mut actor = EpochStore::new(directory, user);
+        change(&mut actor);
+        spawn(actor, orders, parent, |exit| exit);
         Self { store, reports, end, begun: calls, go }
     }
 
@@ -275,5 +298,48 @@ fn what_is_a_bug_is_refused_and_ends_the_store() {
         let text = "cannot store accepted 6, current 7: this is a bug, please report it";
         assert_eq!(error.to_string(), text);
         assert_eq!(reports.next().await, None);
+    });
+}
+
+#[test]
+fn a_store_with_nothing_to_do_notices_that_the_directory_was_taken_away() {
+    block_on(async {
+        let mut fixture = Fixture::checking();
+        for cause in [None, Some(FileCause::PermissionDenied), None] {
+            fixture.until_asked(FileCall::Hold).await;
+            fixture.go.send(cause).unwrap();
+        }
+        fixture.until_asked(FileCall::Hold).await;
+        fixture.go.send(Some(FileCause::NotOwned("it was removed".into()))).unwrap();
+        let Some(Exit::Failed(error)) = fixture.end.next().await else { panic!("it goes on") };
+        assert_eq!(
+            error.to_string(),
+            "cannot hold lock: it was removed: another process may use the directory by now"
+        );
+        assert_eq!(fixture.reports.next().await, None);
+    });
+}
+
+#[test]
+fn what_is_to_be_stored_during_a_look_is_stored_after_it() {
+    block_on(async {
+        let mut fixture = Fixture::checking();
+        fixture.until_asked(FileCall::Hold).await;
+        fixture.store(1, 5);
+        fixture.let_go();
+        // A store looks twice itself.
+        fixture.until_asked(FileCall::Hold).await;
+        fixture.let_go();
+        for call in &CALLS[..6] {
+            fixture.until_asked(*call).await;
+            fixture.let_go();
+        }
+        fixture.until_asked(FileCall::Hold).await;
+        fixture.let_go();
+        for call in &CALLS[6..] {
+            fixture.until_asked(*call).await;
+            fixture.let_go();
+        }
+        assert_eq!(fixture.stored().await, Ticket(1));
     });
 }
