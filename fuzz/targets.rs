@@ -197,7 +197,9 @@ pub fn session(bytes: &[u8]) {
         let event = if first % 2 == 0 {
             let session = SessionId::Accepted(77);
             match LearnerWord::from_packet(packet) {
-                Ok(LearnerWord::Info(info)) if number == 0 => Event::Arrived { session, info },
+                Ok(LearnerWord::Info(info)) if number == 0 => {
+                    Event::Arrived { session, info, from: None }
+                }
                 Ok(word) => Event::LearnerSaid { session, word },
                 Err(_) => Event::Ended { session },
             }
@@ -229,7 +231,7 @@ fn a_leader() -> (Leadership, Moment) {
     };
     let (session, epoch) = (SessionId::Accepted(1), Epoch(6));
     tell(Event::Elected { leader: id(3), round: Round(1) });
-    tell(Event::Arrived { session, info: member(2).epochs().info() });
+    tell(Event::Arrived { session, info: member(2).epochs().info(), from: None });
     let current = Some(Epoch(5));
     tell(Event::LearnerSaid { session, word: LearnerWord::AckEpoch { current, zxid: Zxid(0) } });
     tell(Event::Stored { ticket: Ticket(1) });

@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Node, NodeConfig, ServerId,
-    leadership::{LostBecause, Record},
-    node::{NodeEvent, Status},
+    leadership::{DirectoryId, LostBecause, Record},
+    node::{
+        FileCall, FileError, Keep, LeadershipConfig, MemoryDisk, NodeError, NodeEvent, Status,
+        StoreError,
+    },
 };
 
 use crate::common::{Lab, agreed_on, id, patiently};
@@ -185,5 +188,36 @@ fn a_member_with_another_name_for_the_ensemble_is_not_let_in() {
         })
         .await;
         assert_eq!(one.watch().status().await.unwrap().leader(), None);
+    });
+}
+
+#[test]
+fn a_failed_sync_is_the_end_of_a_leadership_and_then_of_the_node() {
+    block_on(async {
+        let mut lab = Lab::voters(1);
+        let disk = MemoryDisk::new(DirectoryId(1), Record { recorded: true, ..Record::default() });
+        // The epoch is stored before it begins. What fails is to note then that its ensemble is there for good.
+        disk.fail_sync_after(1);
+        let mut config = lab.config(1);
+        config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
+        let mut node = Node::start(config).await.unwrap();
+        let mut watch = node.watch();
+        let mut reigns = Vec::new();
+        while let Ok(news) = patiently(watch.news()).await {
+            let told = news.events.into_iter().map(|occurrence| occurrence.event);
+            reigns.extend(told.filter(|event| {
+                matches!(event, NodeEvent::Leading { .. } | NodeEvent::Lost { .. })
+            }));
+        }
+        let [NodeEvent::Leading { epoch: Epoch(1), .. }, lost] = &reigns[..] else {
+            panic!("{reigns:?}")
+        };
+        let lost_as = NodeEvent::Lost { epoch: Epoch(1), cause: LostBecause::Stopped };
+        assert_eq!(*lost, lost_as);
+        let Err(NodeError::Store(StoreError::File(FileError { call: FileCall::Sync, .. }))) =
+            patiently(node.ended()).await
+        else {
+            panic!("it has ended for another reason");
+        };
     });
 }

@@ -1,7 +1,7 @@
 //! [`MemoryDisk`]: where a member keeps its epochs in plays and tests.
 //!
 //! It is an actor that outlives the node: a member that is started again finds what it has stored, as on a disk. It can be full
-//! for a while, or lose everything.
+//! for a while, lose everything, or fail to sync.
 
 use std::convert::Infallible;
 
@@ -30,6 +30,7 @@ enum DiskMsg {
     Open { reply: Address<Contents> },
     Write { record: Record, reply: Address<Result<(), FileError>> },
     Fill(bool),
+    FailSyncAfter(u32),
     Wipe,
 }
 
@@ -39,13 +40,19 @@ impl MemoryDisk {
         let (address, orders) = mailbox();
         let contents = Contents { directory, incarnation: Incarnation(0), record };
         let (parent, _) = mailbox();
-        spawn(Disk { contents, is_full: false }, orders, parent, |_: Exit<(), Infallible>| ());
+        let disk = Disk { contents, is_full: false, stores_until_failure: None };
+        spawn(disk, orders, parent, |_: Exit<(), Infallible>| ());
         Self(address)
     }
 
     /// From now on nothing more can be stored, or it can again.
     pub fn fill(&self, is_full: bool) {
         let _ = self.0.tell(DiskMsg::Fill(is_full));
+    }
+
+    /// This many more records will be stored, and the sync of the next one fails: it is lost, and so the node ends.
+    pub fn fail_sync_after(&self, records: u32) {
+        let _ = self.0.tell(DiskMsg::FailSyncAfter(records));
     }
 
     /// Everything on it is lost: a member that is started on it later is an amnesiac.
@@ -66,6 +73,8 @@ impl MemoryDisk {
 struct Disk {
     contents: Contents,
     is_full: bool,
+    /// This many more records are stored before a sync fails, if one is to.
+    stores_until_failure: Option<u32>,
 }
 
 impl Actor for Disk {
@@ -84,6 +93,7 @@ impl Actor for Disk {
                     let _ = reply.tell(self.write(record));
                 }
                 DiskMsg::Fill(is_full) => self.is_full = is_full,
+                DiskMsg::FailSyncAfter(records) => self.stores_until_failure = Some(records),
                 DiskMsg::Wipe => {
                     let directory = DirectoryId(self.contents.directory.0.wrapping_add(1));
                     let record = Record::default();
@@ -97,10 +107,19 @@ impl Actor for Disk {
 
 impl Disk {
     fn write(&mut self, record: Record) -> Result<(), FileError> {
+        let path = UntrustedText::from("memory");
         if self.is_full {
-            let path = UntrustedText::from("memory");
             return Err(FileError { call: FileCall::Write, path, cause: FileCause::NoSpace });
         }
+        self.stores_until_failure = match self.stores_until_failure {
+            Some(0) => {
+                self.stores_until_failure = None;
+                let cause = FileCause::NotSynced("it was told to fail".into());
+                return Err(FileError { call: FileCall::Sync, path, cause });
+            }
+            Some(stores) => Some(stores - 1),
+            None => None,
+        };
         self.contents.record = record;
         Ok(())
     }
@@ -124,7 +143,8 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
             let _ = self.disk.0.tell(DiskMsg::Write { record, reply });
             let report = match answer.next().await {
                 Some(Ok(())) => StoreReport::Stored { ticket },
-                Some(Err(error)) => StoreReport::Failed { ticket, error },
+                Some(Err(error)) if error.may_pass() => StoreReport::Failed { ticket, error },
+                Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),
             };
             let _ = self.user.tell(report.into());
