@@ -200,7 +200,7 @@ fn a_failed_sync_is_the_end_of_a_leadership_and_then_of_the_node() {
         disk.fail_sync_after(1);
         let mut config = lab.config(1);
         config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
-        let mut node = Node::start(config).await.unwrap();
+        let mut node = Node::launch(config).await.unwrap();
         let mut watch = node.watch();
         let mut reigns = Vec::new();
         while let Ok(news) = patiently(watch.news()).await {

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -35,10 +35,29 @@ pub(super) enum HeraldMsg {
     Ask { beyond: Option<u64>, reply: Address<News> },
 }
 
+/// What is left of a herald that has ended: a watch that reads slowly finds in it what it was not told any more.
+#[derive(Debug, Default)]
+pub(super) struct LastWord(OnceLock<(Status, Journal)>);
+
+impl LastWord {
+    /// What happened after the first `known` events; nothing before the end, or if that was all.
+    pub(super) fn beyond(&self, known: u64) -> Option<News> {
+        let (status, journal) = self.0.get()?;
+        (known < journal.known()).then(|| news(status, journal, known))
+    }
+}
+
+/// The answer for somebody who knows the first `known` events.
+fn news(status: &Status, journal: &Journal, known: u64) -> News {
+    let (events, missed) = journal.beyond(known);
+    News { known: journal.known(), status: status.clone(), events, missed }
+}
+
 /// Owns what is told of one node.
 #[derive(Debug)]
 pub(super) struct Herald {
     started: Instant,
+    last_word: Arc<LastWord>,
     status: Status,
     journal: Journal,
     /// Those who wait for news, and how many events they know. The one that has waited longest knows the fewest.
@@ -48,10 +67,11 @@ pub(super) struct Herald {
 
 impl Herald {
     /// The herald of this server, which is started now.
-    pub(super) fn new(me: ServerId) -> Self {
+    pub(super) fn new(me: ServerId, last_word: Arc<LastWord>) -> Self {
         let started = clock::now();
         Self {
             started,
+            last_word,
             status: Status::new(me, started),
             journal: Journal::default(),
             readers: VecDeque::new(),
@@ -85,6 +105,9 @@ impl Actor for Herald {
                 }
             }
         }
+        let Self { last_word, status, journal, .. } = self;
+        // Nobody else writes there.
+        let _ = last_word.0.set((status, journal));
         Ok(())
     }
 }
@@ -132,9 +155,7 @@ impl Herald {
         while !self.answers.admit(clock::now() - self.started) {
             clock::sleep_until(self.started + self.answers.next_admitted()).await;
         }
-        let (events, missed) = self.journal.beyond(known);
-        let (known, status) = (self.journal.known(), self.status.clone());
-        let _ = reader.tell(News { known, status, events, missed });
+        let _ = reader.tell(news(&self.status, &self.journal, known));
         // Nobody is to wait for more than one answer.
         yield_now().await;
     }
@@ -154,6 +175,7 @@ mod tests {
     struct Fixture {
         elector: Address<HeraldMsg>,
         inlet: Inlet<HeraldMsg>,
+        last_word: Arc<LastWord>,
         end: Mailbox<Exit<(), Infallible>>,
     }
 
@@ -162,12 +184,13 @@ mod tests {
             let (elector, inlet, orders) = mailbox_with_inlet(4);
             let (parent, end) = mailbox();
             let me = ServerId::new(1).unwrap();
-            spawn(Herald::new(me), orders, parent, |exit| exit);
-            Self { elector, inlet, end }
+            let last_word = Arc::<LastWord>::default();
+            spawn(Herald::new(me, Arc::clone(&last_word)), orders, parent, |exit| exit);
+            Self { elector, inlet, last_word, end }
         }
 
         fn watch(&self) -> Watch {
-            Watch::new(self.inlet.clone())
+            Watch::new(self.inlet.clone(), Arc::clone(&self.last_word))
         }
 
         /// The elector says that it looks in this round, with or without an event about it.
@@ -238,17 +261,23 @@ mod tests {
     #[test]
     fn what_was_told_before_the_end_is_answered_and_then_everybody_learns_of_the_end() {
         block_on(async {
-            let Fixture { elector, inlet, mut end } = Fixture::start();
-            let mut watch = Watch::new(inlet);
-            let status = Arc::new(ElectionStatus { round: Round(7), ..Default::default() });
-            let events = vec![(clock::now(), NodeEvent::Looking { round: Round(7) })];
-            elector.tell(HeraldMsg::Election { events, status }).unwrap();
+            let mut herald = Fixture::start();
+            let mut watch = herald.watch();
+            herald.look(7, true);
             let news = watch.news().await.unwrap();
             assert_eq!(news.status.election.round, Round(7));
+            // Nobody waits for this, and nobody can ask for it any more when the herald has ended.
+            herald.look(8, true);
+            let mut late = watch.clone();
+            let Fixture { elector, ref mut end, .. } = herald;
             drop(elector);
             assert_eq!(end.next().await, Some(Exit::Done(())));
-            assert_eq!(watch.news().await, Err(Ended));
-            assert_eq!(watch.status().await, Err(Ended));
+            for watch in [&mut watch, &mut late] {
+                let news = watch.news().await.unwrap();
+                assert_eq!((news.status.election.round, news.events.len()), (Round(8), 1));
+                assert_eq!(watch.news().await, Err(Ended));
+                assert_eq!(watch.status().await, Err(Ended));
+            }
         });
     }
 }

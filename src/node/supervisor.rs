@@ -14,7 +14,7 @@ use super::{
     config::Kept,
     control::{Constants, Control, ControlMsg, ControlSocket, ConversationPanicked},
     elector::{Elector, ElectorMsg},
-    herald::{Herald, HeraldMsg},
+    herald::{Herald, HeraldMsg, LastWord},
     leadership::DriverMsg,
     leadership_driver::{LeadershipDriver, Surroundings},
     store::{StoreError, StoreMsg},
@@ -95,8 +95,10 @@ impl Supervisor {
     ) -> Started {
         // The elector and the driver have the only addresses of the herald, which so ends after them.
         let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
-        spawn(Herald::new(config.me), mailbox, me.clone(), SupervisorMsg::HeraldEnded);
-        let watch = Watch::new(questions);
+        let last_word = Arc::<LastWord>::default();
+        let actor = Herald::new(config.me, Arc::clone(&last_word));
+        spawn(actor, mailbox, me.clone(), SupervisorMsg::HeraldEnded);
+        let watch = Watch::new(questions, last_word);
         let control = kept.as_mut().and_then(|kept| kept.control.take());
         let control = control.map(|socket| start_control(&config, socket, watch.clone(), &me));
         let (elector, inlet, elector_mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);

@@ -4,9 +4,14 @@
 //! events since the last answer. So nobody is told faster than they can listen, and nothing piles up for a slow reader
 //! but the last events, of which a fixed number is kept.
 
+use std::sync::Arc;
+
 use ballotbox_actors::kit::{Inlet, mailbox};
 
-use super::{News, Status, herald::HeraldMsg};
+use super::{
+    News, Status,
+    herald::{HeraldMsg, LastWord},
+};
 
 /// The node has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -17,12 +22,13 @@ pub struct Ended;
 #[derive(Clone, Debug)]
 pub struct Watch {
     herald: Inlet<HeraldMsg>,
+    last_word: Arc<LastWord>,
     known: u64,
 }
 
 impl Watch {
-    pub(super) const fn new(herald: Inlet<HeraldMsg>) -> Self {
-        Self { herald, known: 0 }
+    pub(super) const fn new(herald: Inlet<HeraldMsg>, last_word: Arc<LastWord>) -> Self {
+        Self { herald, last_word, known: 0 }
     }
 
     /// How things stand now.
@@ -38,9 +44,12 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Ended`], when the node has.
+    /// [`Ended`], when the node has, and all that happened before was told.
     pub async fn news(&mut self) -> Result<News, Ended> {
-        let news = self.ask(Some(self.known)).await?;
+        let news = match self.ask(Some(self.known)).await {
+            Ok(news) => news,
+            Err(Ended) => self.last_word.beyond(self.known).ok_or(Ended)?,
+        };
         self.known = news.known;
         Ok(news)
     }
