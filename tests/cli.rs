@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "cli/changes.rs"]
+mod changes;
+#[path = "cli/directories.rs"]
+mod directories;
 #[path = "cli/early_settle.rs"]
 mod early_settle;
 #[path = "cli/environment.rs"]
@@ -341,13 +345,12 @@ impl Node {
 
     fn start_with(id: u64, votes: &Path, more: &[&str]) -> Self {
         let id = id.to_string();
-        let mut child = ballotbox(&["node", "--json", "--id", &id, "--votes"])
-            .arg(votes)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = ballotbox(&["node", "--json", "--id", &id, "--votes"]);
+        Self::spawned(command.arg(votes).args(more))
+    }
+
+    fn spawned(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let printed = BufReader::new(child.stdout.take().unwrap());
         let (line, lines) = mpsc::channel();
         std::thread::spawn(move || printed.lines().try_for_each(|read| line.send(read.unwrap())));

@@ -23,7 +23,7 @@ pub(super) fn start(id: u64, (votes, data): &(PathBuf, PathBuf)) -> Node {
     start_with(id, (votes, data), &[])
 }
 
-fn start_with(id: u64, (votes, data): (&PathBuf, &PathBuf), more: &[&str]) -> Node {
+pub(super) fn start_with(id: u64, (votes, data): (&PathBuf, &PathBuf), more: &[&str]) -> Node {
     let data = data.join(id.to_string());
     let mut args = vec!["--data-dir", data.to_str().unwrap()];
     args.extend(more);
@@ -158,21 +158,22 @@ fn a_directory_in_use_or_of_another_member_is_refused_and_left_as_it_is() {
         let (votes, data) = (place.0.to_str().unwrap(), data.to_str().unwrap());
         run(&["node", "--id", id, "--votes", votes, "--data-dir", data])
     };
+    let files = || {
+        ["acceptedEpoch", "currentEpoch", "identity", "lock"]
+            .map(|name| fs::read(data.join(name)).unwrap())
+    };
+    let before = files();
     let second = args("1");
+    assert_eq!(files(), before);
     assert_eq!(second.status.code(), Some(3), "{}", text(&second.stderr));
     let pid = first.child.id().to_string();
     assert!(text(&second.stderr).contains(&pid), "{}", text(&second.stderr));
     assert_eq!(first.end("-TERM"), Some(0));
-    let before: Vec<_> = ["acceptedEpoch", "currentEpoch", "identity"]
-        .map(|name| fs::read(data.join(name)).unwrap())
-        .into();
+    let [accepted, current, identity, _] = files();
     let other = args("2");
     assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
     assert!(text(&other.stderr).contains("belongs to member 1"), "{}", text(&other.stderr));
-    let after: Vec<_> = ["acceptedEpoch", "currentEpoch", "identity"]
-        .map(|name| fs::read(data.join(name)).unwrap())
-        .into();
-    assert_eq!(before, after);
+    assert_eq!(files()[..3], [accepted, current, identity]);
 }
 
 #[test]
