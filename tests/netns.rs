@@ -174,10 +174,10 @@ fn inside(hosts: &Hosts, host: usize, command: &[&str]) -> Output {
 }
 
 /// A hosts file for each namespace, which `ip netns exec` puts over the one of the machine.
-struct NamesOf(Vec<PathBuf>);
+pub(crate) struct NamesOf(Vec<PathBuf>);
 
 impl NamesOf {
-    fn new(hosts: &Hosts, count: usize) -> Self {
+    pub(crate) fn new(hosts: &Hosts, count: usize) -> Self {
         let dir = |host| Path::new("/etc/netns").join(hosts.namespace(Some(host)));
         let dirs: Vec<_> = (0..count).map(dir).collect();
         for dir in &dirs {
@@ -187,7 +187,7 @@ impl NamesOf {
     }
 
     /// From now on, these names stand for the addresses of these hosts, everywhere.
-    fn say(&self, names: &[(&str, usize)]) {
+    pub(crate) fn say(&self, names: &[(&str, usize)]) {
         let lines = names.iter().map(|(name, host)| format!("{} {name}\n", address(*host)));
         self.write(&lines.collect::<String>());
     }

@@ -111,6 +111,12 @@ impl Hosts {
         self.drop_when(member, "output", "oif eth0");
     }
 
+    /// Whoever sends something to the port of this member is told that nothing is there. What it has dialled itself stays.
+    pub(crate) fn close_port(&self, member: usize) {
+        let condition = format!("iif eth0 tcp dport {PORT} reject with tcp reset");
+        self.nft(member, &format!("add rule inet faults input {condition}")).unwrap();
+    }
+
     /// The cable of this member is pulled out, or put in again: its kernel is told, those of the others are not.
     pub(crate) fn plug(&self, member: usize, is_in: bool) {
         let (bridge, state) = (self.namespace(None), if is_in { "up" } else { "down" });
