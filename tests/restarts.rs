@@ -1,5 +1,5 @@
-//! Restarts in any order, fifty times: a member that comes back rejoins, and nothing is left over. One test, alone in its
-//! process, so that it can count.
+//! Restarts in any order, fifty times, and leaderships that are lost and had again: a member that comes back rejoins, and nothing
+//! is left over. One test, alone in its process, so that it can count.
 
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "this is a test")]
 #![cfg(target_os = "linux")]
@@ -9,13 +9,18 @@ mod common;
 use std::{collections::BTreeMap, fs};
 
 use async_std::task::block_on;
-use common::{Lab, agreed};
+use ballotbox::{
+    leadership::{DirectoryId, LostBecause, Record},
+    node::{Keep, LeadershipConfig, MemoryDisk, Node},
+};
+use common::{Lab, agreed, patiently};
 
 const VOTERS: u64 = 5;
 const RESTARTS: usize = 50;
+const COMEBACKS: usize = 20;
 
 #[test]
-fn a_restarted_member_rejoins_fifty_times_in_any_order_and_nothing_is_left_over() {
+fn a_restarted_member_rejoins_and_a_lost_leadership_comes_back_and_nothing_is_left_over() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -26,6 +31,12 @@ fn a_restarted_member_rejoins_fifty_times_in_any_order_and_nothing_is_left_over(
         restart(RESTARTS, &mut rng).await;
         let after = counts();
         assert!(after <= before, "descriptors and threads: {before:?}, then {after:?}");
+
+        lead_and_lose(1).await;
+        let before = counts();
+        lead_and_lose(COMEBACKS).await;
+        let after = counts();
+        assert!(after <= before, "leaderships: {before:?}, then {after:?}");
     });
 }
 
@@ -53,6 +64,47 @@ async fn restart(times: usize, rng: &mut fastrand::Rng) {
     for node in nodes.into_values() {
         node.stop().await.unwrap();
     }
+}
+
+/// Of three voters two run. One of them leads, loses its quorum with the other one, and leads again when that is back, this many
+/// times.
+async fn lead_and_lose(times: usize) {
+    let mut lab = Lab::voters(3);
+    lab.absent(2);
+    let disks = [1, 2, 3].map(|number| {
+        MemoryDisk::new(DirectoryId(number), Record { recorded: true, ..Record::default() })
+    });
+    let start = async |lab: &mut Lab, number: u64| {
+        let disk = disks[usize::try_from(number).unwrap() - 1].clone();
+        let mut config = lab.config(number);
+        config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
+        Node::start(config).await.unwrap()
+    };
+    let third = start(&mut lab, 3).await;
+    let mut token = 0;
+    let mut counted = Vec::new();
+    for _ in 0..times {
+        let first = start(&mut lab, 1).await;
+        let mut leadership = patiently(third.lead()).await.unwrap();
+        assert!(leadership.token() > token);
+        token = leadership.token();
+        first.stop().await.unwrap();
+        assert_eq!(patiently(leadership.lost()).await, LostBecause::QuorumLost);
+        drop(leadership);
+        counted.push(counts());
+    }
+    // It may be dialling at one moment or another.
+    let least = |counts: &[(usize, usize)]| {
+        let (descriptors, threads) =
+            (counts.iter().map(|one| one.0), counts.iter().map(|one| one.1));
+        (descriptors.min(), threads.min())
+    };
+    let (before, after) = counted.split_at(times / 2);
+    if !before.is_empty() {
+        let (before, after) = (least(before), least(after));
+        assert!(after.0 <= before.0 && after.1 <= before.1, "{counted:?}");
+    }
+    third.stop().await.unwrap();
 }
 
 /// Descriptors and threads of this process.
