@@ -396,3 +396,22 @@ fn a_socket_of_something_else_is_told_as_such() {
     }
     other.join().unwrap();
 }
+
+#[test]
+fn a_question_that_had_to_make_room_for_others_is_asked_again() {
+    let data = file("made-room.json", "").with_extension("data");
+    let _ = fs::remove_dir_all(&data);
+    fs::create_dir(&data).unwrap();
+    let listener = UnixListener::bind(data.join("control")).unwrap();
+    let node = std::thread::spawn(move || {
+        // The first is closed before it has asked, the second one after that.
+        drop(listener.accept().unwrap());
+        let _ = listener.accept().unwrap().0.read(&mut [0; 100]).unwrap();
+        let mut stream = listener.accept().unwrap().0;
+        let _ = stream.read(&mut [0; 100]).unwrap();
+        stream.write_all(b"{\"error\":\"the third time\"}\n").unwrap();
+    });
+    let output = status(&data, &[]);
+    assert!(text(&output.stderr).contains("answers: the third time"), "{}", text(&output.stderr));
+    node.join().unwrap();
+}

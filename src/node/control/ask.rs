@@ -23,6 +23,9 @@ use crate::node::store::Layout;
 /// A node answers at once; who has seen the status already is answered within 10 s.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));
 
+/// What the system says of a connection that the other end has closed.
+const HANGS_UP: [io::ErrorKind; 2] = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+
 /// Where there is no room, tries again after this.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -83,7 +86,18 @@ pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusRep
     let folder = folder(directory)?;
     let within = if seen.is_some() { ANSWER.1 } else { ANSWER.0 };
     let request = Request::Status { seen };
-    let answer = match clock::within(within, ask(&folder, &request)).await {
+    let asked = async {
+        loop {
+            let answer = ask(&folder, &request).await;
+            // The place was given to another caller, or the node has just ended, which the next attempt says. Who waits for news
+            // comes back by itself.
+            if seen.is_some() || !has_hung_up(&answer) {
+                return answer;
+            }
+            clock::sleep_until(clock::now() + PAUSE).await;
+        }
+    };
+    let answer = match clock::within(within, asked).await {
         Ok(answer) => answer.map_err(|error| failure(path.clone(), &error))?,
         Err(clock::Late(within)) => return Err(ControlError::Silent { path, within }),
     };
@@ -117,7 +131,7 @@ fn failure(path: UntrustedText, error: &io::Error) -> ControlError {
     let kind = error.kind();
     if kind == io::ErrorKind::ConnectionRefused {
         ControlError::HasEnded { path }
-    } else if [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe].contains(&kind) {
+    } else if HANGS_UP.contains(&kind) {
         ControlError::Closed { path }
     } else if kind == io::ErrorKind::NotFound {
         ControlError::NobodyRuns { path }
@@ -125,6 +139,14 @@ fn failure(path: UntrustedText, error: &io::Error) -> ControlError {
         ControlError::NotAllowed { path, error: UntrustedText::new(error) }
     } else {
         ControlError::Io { path, error: UntrustedText::new(error) }
+    }
+}
+
+/// Whether the node has closed the connection without a word.
+fn has_hung_up(answer: &io::Result<Vec<u8>>) -> bool {
+    match answer {
+        Ok(bytes) => bytes.is_empty(),
+        Err(error) => HANGS_UP.contains(&error.kind()),
     }
 }
 
