@@ -52,6 +52,9 @@ fn change(directory: &Path, name: &str, change: impl FnOnce(String) -> String) {
     fs::write(path, change(text)).unwrap();
 }
 
+/// What is done to a directory.
+type Spoil = fn(&Path);
+
 #[test]
 fn a_directory_that_is_not_as_its_member_left_it_is_refused_with_one_line_and_left_as_it_is() {
     let place = ensemble("spoilt", 1);
@@ -61,7 +64,6 @@ fn a_directory_that_is_not_as_its_member_left_it_is_refused_with_one_line_and_le
     let good = content(&place.1.join("1"));
     assert_eq!(good.len(), 3, "{good:?}");
 
-    type Spoil = fn(&Path);
     let cases: [(&str, Spoil, &str); 13] = [
         ("torn-epoch", |dir| change(dir, "acceptedEpoch", |_| String::new()), "holds no epoch"),
         ("wrong-epoch", |dir| change(dir, "currentEpoch", |_| "-1\n".into()), "holds no epoch"),

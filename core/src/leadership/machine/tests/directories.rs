@@ -26,8 +26,8 @@ fn another_directory_takes_the_place_of_one_that_does_not_answer() {
     assert_eq!(arrives(&mut world, other), None);
 }
 
-fn from(port: u16) -> Option<SocketAddr> {
-    Some(SocketAddr::from(([10, 0, 0, 1], port)))
+fn from(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
 }
 
 /// Of these sessions of 1, of which each has another port, the leader has turned these away.
@@ -41,12 +41,12 @@ fn turned_away(
         let block = info.block.as_mut().unwrap();
         (block.directory, block.incarnation) = (*directory, *incarnation);
         let session = SessionId::Accepted(1000 + u64::from(*port));
-        let event = Event::Arrived { session, info, from: from(*port) };
+        let event = Event::Arrived { session, info, from: Some(from(*port)) };
         let event = Timed { at: world.now, event };
         let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
-        turned_away.extend(actions.into_iter().find_map(|action| match action {
-            Action::Report(Report::TurnedAway { refusal, .. }) => Some((*port, refusal)),
-            _ => None,
+        turned_away.extend(actions.into_iter().find_map(|action| {
+            let Action::Report(Report::TurnedAway { refusal, .. }) = action else { return None };
+            Some((*port, refusal))
         }));
     }
     turned_away
@@ -92,7 +92,7 @@ fn two_copies_do_not_take_the_place_of_each_other_for_ever() {
     let ports: Vec<_> = told.iter().map(|(port, _)| *port).collect();
     assert_eq!(ports, [1, 2, 1], "the fifth session would be the fourth takeover");
     let claimant =
-        |port| Claimant { directory: OURS, incarnation: Incarnation(2), from: from(port) };
+        |port| Claimant { directory: OURS, incarnation: Incarnation(2), from: Some(from(port)) };
     let (id, connected, theirs) = (id(1), claimant(2), claimant(1));
     assert_eq!(told[0].1, Refusal::SameDirectory { id, connected, theirs });
 }
