@@ -23,6 +23,7 @@ pub enum Sender {
     Leader,
 }
 
+#[derive(Clone, Debug)]
 pub struct Recorded {
     pub scenario: String,
     connection: String,

@@ -13,6 +13,7 @@ mod leaders;
 mod nodes;
 mod quorum_port;
 mod quorum_strangers;
+mod recorded_sessions;
 mod scenarios;
 mod simulation;
 mod strangers;

@@ -1,6 +1,7 @@
 //! Ensembles of nodes in this process, on free loopback ports.
 
 pub mod peer;
+pub mod talk;
 
 use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, time::Duration};
 
