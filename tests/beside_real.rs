@@ -1,17 +1,10 @@
 //! Leadership beside real ZooKeeper servers: ours never leads them and its voters follow no epoch, its observers follow
 //! a real leader whole, and the two files of epochs mean the same to both.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
-use crate::common::{PATIENCE, elects, id, patiently};
-use crate::zookeeper::{Client, Server, Zoo};
+use crate::common::{elects, id, patiently};
+use crate::zookeeper::{Client, Ours, Server, Zoo};
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Node, Role, Round,
@@ -19,7 +12,7 @@ use ballotbox::{
     node::{NodeEvent, Status},
 };
 use ballotbox_actors::kit::clock;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const EVERY_ORDER: [[u64; 3]; 6] =
     [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
@@ -217,14 +210,14 @@ fn a_directory_of_a_real_server_is_refused_for_a_voter_and_left_alone_by_an_obse
     nine.kill();
     one.kill();
     let file = zoo.data(1).with_file_name("zoo.cfg");
-    let output = ballotbox(&file).output().unwrap();
+    let output = Ours::command(&file).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("version-2/snapshot."), "{told}");
 
     let before = contents(&zoo.data(9).join("version-2"));
     assert!(before.iter().any(|(name, _)| name.starts_with("snapshot.")));
-    let mut ours = Ours::run(ballotbox(&zoo.data(9).with_file_name("zoo.cfg")));
+    let mut ours = Ours::run(&zoo.data(9).with_file_name("zoo.cfg"));
     let _one = zoo.serve(1);
     let following = ours.until("following");
     assert_eq!((&following["role"], &following["id"]), (&"observer".into(), &9.into()));
@@ -290,7 +283,7 @@ async fn ours_lead_once(zoo: &Zoo) -> Epoch {
 }
 
 /// The two epochs that are kept below this `dataDir`: accepted, and current.
-fn epochs_in(data: &Path) -> (i64, i64) {
+pub fn epochs_in(data: &Path) -> (i64, i64) {
     let read = |name| fs::read_to_string(data.join("version-2").join(name)).unwrap();
     (read("acceptedEpoch").parse().unwrap(), read("currentEpoch").parse().unwrap())
 }
@@ -328,7 +321,7 @@ async fn told(node: &Node) -> Told {
     told
 }
 
-async fn events_of(node: &Node) -> Vec<NodeEvent> {
+pub async fn events_of(node: &Node) -> Vec<NodeEvent> {
     let news = node.watch().news().await.unwrap();
     news.events.into_iter().map(|occurrence| occurrence.event).collect()
 }
@@ -363,69 +356,4 @@ fn one_that_leads(one: &mut Server, other: &mut Server) -> u64 {
     let leader = one.until_in_service();
     assert!([one.number, other.number].contains(&leader));
     leader
-}
-
-fn ballotbox(file: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
-    command.args(["node", "--json", "--config"]).arg(file);
-    command
-}
-
-/// A node of ours as a process. It is killed when this is dropped.
-struct Ours {
-    process: Child,
-    arriving: flume::Receiver<Value>,
-    lost: usize,
-}
-
-impl Ours {
-    fn start(zoo: &Zoo, number: u64) -> Self {
-        Self::run(ballotbox(&zoo.zoo_cfg_file(number)))
-    }
-
-    fn run(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (lines, arriving) = flume::unbounded();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                println!("  {line}");
-                if lines.send(serde_json::from_str(&line).unwrap()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { process, arriving, lost: 0 }
-    }
-
-    /// Waits until it tells this.
-    fn until(&mut self, event: &str) -> Value {
-        loop {
-            let line = self.arriving.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|error| panic!("it does not tell {event}: {error}"));
-            if line["event"] == event {
-                return line;
-            }
-            self.count(&line);
-        }
-    }
-
-    /// How often it has lost its leader, beside what was waited for.
-    fn lost(&mut self) -> usize {
-        while let Ok(line) = self.arriving.try_recv() {
-            self.count(&line);
-        }
-        self.lost
-    }
-
-    fn count(&mut self, line: &Value) {
-        self.lost += usize::from(line["event"] == "lost");
-    }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

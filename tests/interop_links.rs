@@ -37,7 +37,7 @@ const LONGER_THAN_SILENCE: Duration = Duration::from_secs(3);
 const LOSSES_MAX: usize = 5;
 
 /// A connection that claims to be a member, and says what the test wants.
-struct Claimant {
+pub struct Claimant {
     claim: u64,
     members: Arc<str>,
     socket: TcpStream,
@@ -45,7 +45,7 @@ struct Claimant {
 }
 
 impl Claimant {
-    fn greet(zoo: &Zoo, number: u64, claim: u64) -> Self {
+    pub fn greet(zoo: &Zoo, number: u64, claim: u64) -> Self {
         let mut socket = TcpStream::connect(zoo.election(number).to_string()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let form = GreetingForm::V1("127.0.0.1:1".parse().unwrap());
@@ -55,7 +55,7 @@ impl Claimant {
     }
 
     /// Votes for a server with an empty history.
-    fn vote(&mut self, leader: u64, round: Round) -> std::io::Result<()> {
+    pub fn vote(&mut self, leader: u64, round: Round) -> std::io::Result<()> {
         self.say(Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(leader) }, round)
     }
 

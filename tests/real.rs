@@ -9,5 +9,6 @@ mod common;
 mod interop;
 mod interop_links;
 mod probe;
+mod real_sessions;
 mod zoo_cfg_judge;
 mod zookeeper;

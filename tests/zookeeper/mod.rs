@@ -8,6 +8,7 @@
 
 mod client;
 pub mod log;
+mod ours;
 mod process;
 
 use std::{
@@ -28,7 +29,7 @@ use ballotbox::{
     zoo_cfg::ZooCfg,
 };
 
-pub use self::{client::Client, process::Server};
+pub use self::{client::Client, ours::Ours, process::Server};
 use crate::common::id;
 
 /// What a server needs of Debian's jars.
@@ -114,6 +115,11 @@ impl Zoo {
     /// Where a member listens for its peers.
     pub fn election(&self, number: u64) -> Endpoint {
         self.members.servers[&id(number)].election[0].clone()
+    }
+
+    /// Where a member serves learners once it leads.
+    pub fn quorum(&self, number: u64) -> Endpoint {
+        self.members.servers[&id(number)].quorum[0].clone()
     }
 
     /// Starts a real server.

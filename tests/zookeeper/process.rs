@@ -126,24 +126,18 @@ impl Server {
 
     /// Freezes the server: its sockets stay, it does nothing.
     pub fn pause(&self) {
-        self.signal("STOP");
+        signal(&self.process, "STOP");
     }
 
     /// Lets a frozen server go on.
     pub fn resume(&self) {
-        self.signal("CONT");
+        signal(&self.process, "CONT");
     }
 
     /// Kills the server.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
-        assert!(sent.success(), "cannot send SIG{name} to server {}", self.number);
     }
 }
 
@@ -161,4 +155,11 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// Sends a signal to a process.
+pub(super) fn signal(process: &Child, name: &str) {
+    let pid = process.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+    assert!(sent.success(), "cannot send SIG{name} to process {pid}");
 }
