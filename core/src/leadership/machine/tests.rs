@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod directories;
+mod waits;
 mod world;
 
 use self::world::{Wire, World, id, identity, ms, record};
@@ -230,50 +231,6 @@ fn what_is_not_established_in_time_is_elected_again() {
     world.elect(3, 5, &[1]);
     world.run_until(ms(5000));
     assert_eq!(world.looks_again(1), Some((ms(4000), 5, None)));
-}
-
-#[test]
-fn who_has_taken_note_of_an_epoch_stays_while_others_are_waited_for() {
-    let mut world = World::of(&[record(1); 5]);
-    world.elect(5, 1, &[1, 2, 5]);
-    world.run_until(ms(1));
-    world.pause(2);
-    world.run_until(ms(1500));
-    assert_eq!(world.seats[&id(5)].core.stage(), Stage::Announcing { epoch: Epoch(2) });
-    world.elect(5, 1, &[3]);
-    world.run_until(ms(1510));
-    for number in [1, 3, 5] {
-        assert_eq!(world.established(number), Some((5, 2)), "{number}");
-    }
-}
-
-#[test]
-fn who_introduces_itself_and_says_no_more_makes_no_leader_and_changes_nothing_on_disk() {
-    let mut world = World::of(&[record(1); 3]);
-    world.elect(3, 1, &[3]);
-    let info = world.seats[&id(1)].core.epochs().info();
-    world.tell(3, Event::Arrived { session: SessionId::Accepted(1000), info, from: None });
-    assert_eq!(world.seats[&id(3)].core.stage(), Stage::Announcing { epoch: Epoch(2) });
-    world.run_until(ms(2000));
-    assert_eq!(world.looks_again(3), Some((ms(2000), 1, None)));
-    assert_eq!(world.reports(3).last(), Some(&&Report::NotEstablished { leader: id(3) }));
-    assert_eq!(world.seats[&id(3)].core.promises().0, record(1));
-}
-
-#[test]
-fn followers_that_say_they_are_alive_and_answer_no_ping_do_not_keep_their_leader() {
-    let mut world = World::with_a_leader();
-    let sessions: Vec<_> = world.wires.iter().map(|wire| wire.leader.1).collect();
-    world.wires.iter_mut().for_each(|wire| wire.cut = true);
-    for at in (100..1900).step_by(100) {
-        world.run_until(ms(at));
-        for session in &sessions {
-            let alive = LearnerWord::Pong { number: None };
-            world.tell(3, Event::LearnerSaid { session: *session, word: alive });
-        }
-    }
-    let [(at, LostBecause::QuorumLost)] = world.lost(3)[..] else { panic!() };
-    assert!(at > ms(900) && at <= ms(1210), "{at:?}");
 }
 
 #[test]
