@@ -36,7 +36,7 @@ fn a_learner_that_says_what_ours_say_is_led_and_hears_a_block() {
         assert_eq!(node.watch().status().await.unwrap().leader(), Some((id(1), epoch)));
         node.stop().await.unwrap();
         let mut said: Vec<_> =
-            learner.to_its_end().await.iter().map(|packet| packet.kind).collect();
+            learner.until_closed().await.iter().map(|packet| packet.kind).collect();
         said.retain(|kind| *kind != PacketKind::PING);
         let expected =
             [PacketKind::LEADERINFO, PacketKind::DIFF, PacketKind::NEWLEADER, PacketKind::UPTODATE];

@@ -16,7 +16,7 @@ use ballotbox::{
     node::{NodeEvent, Status},
 };
 use ballotbox_actors::kit::clock;
-use ballotbox_core::wire::PacketKind;
+use ballotbox_core::wire::{PacketKind, QuorumPacket};
 
 use crate::{
     beside_real::{epochs_in, events_of},
@@ -66,7 +66,7 @@ fn a_real_follower_passes_over_what_a_leader_of_ours_adds() {
         follower.until(PacketKind::PING).await;
         let noted = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid };
         let ack = LearnerWord::Ack { epoch };
-        let heard: Vec<_> = follower.heard.iter().map(|packet| packet.encode()).collect();
+        let heard: Vec<_> = follower.heard.iter().map(QuorumPacket::encode).collect();
         assert_eq!(heard[1..4], [learned(&noted), learned(&ack), learned(&ack)]);
         assert_eq!(heard.len(), 5);
     });

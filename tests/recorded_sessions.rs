@@ -138,7 +138,7 @@ async fn follows_to_the_end(node: Node, mut learner: Talk, epoch: Epoch, pings: 
     );
     let expected = [noted, ack.clone(), ack].into_iter().chain(vec![pong; pings]);
     let expected: Vec<_> = expected.map(|word| word.to_packet().unwrap()).collect();
-    let heard = learner.to_its_end().await;
+    let heard = learner.until_closed().await;
     assert_eq!(heard[0].kind, PacketKind::OBSERVERINFO);
     assert_eq!(heard[1..], expected);
 }
@@ -192,7 +192,7 @@ async fn is_led(frames: &[Recorded]) {
     }
     // All of it was read when the leader hangs up on what nobody says.
     learner.say(&QuorumPacket::bare(PacketKind::ACKEPOCH, 0).encode()).await;
-    let heard = learner.to_its_end().await;
+    let heard = learner.until_closed().await;
     let heard = heard.iter().map(|packet| LeaderWord::from_packet(packet).unwrap());
     let (pings, heard): (Vec<_>, Vec<_>) =
         heard.partition(|word| matches!(word, LeaderWord::Ping { .. }));

@@ -68,7 +68,7 @@ impl Talk {
     }
 
     /// Waits until the other end has closed the connection, and returns all that has come.
-    pub async fn to_its_end(mut self) -> Vec<QuorumPacket> {
+    pub async fn until_closed(mut self) -> Vec<QuorumPacket> {
         while self.next().await.is_some() {}
         self.heard
     }
