@@ -54,10 +54,13 @@ impl Leadership {
         }
     }
 
-    /// Real servers that were not believed may elect us again and again: however often that is, we lead by then or step aside.
+    /// Real servers that were not believed may elect us again and again: however often that is, we lead by then or step aside. As long
+    /// as no quorum of ours is here, there is no epoch that would take its time.
     fn doubted_until(&self, result: ElectionResult) -> Option<Moment> {
-        let since = self.standing.doubted_since.filter(|_| result.leader == self.me);
-        since.map(|since| since.plus(self.timing.establish))
+        let since = self.standing.doubted_since.filter(|_| result.leader == self.me)?;
+        let is_alone = self.epochs.stage() == Stage::Discovering && !self.epochs.is_quorum_here();
+        let longest = if is_alone { self.timing.holdoff } else { self.timing.establish };
+        Some(since.plus(longest.min(self.timing.establish)))
     }
 
     /// However long others were waited for, there is time to establish from now on.

@@ -54,7 +54,7 @@ fn who_does_not_belong_here_is_turned_away_with_the_reason() {
 }
 
 /// It says no more of itself than a real server does.
-fn as_real_server(number: u64, role: Role) -> impl FnOnce(&mut Info) {
+pub(super) fn as_real_server(number: u64, role: Role) -> impl FnOnce(&mut Info) {
     move |info| (info.id, info.role, info.block) = (Some(id(number)), role, None)
 }
 

@@ -1,7 +1,10 @@
 //! How long who waits for whom, and what counts as an answer.
 
-use super::*;
-use crate::leadership::{Incarnation, LeaderBlock};
+use super::{
+    arrivals::{arrives, as_real_server},
+    *,
+};
+use crate::leadership::{DirectoryId, Incarnation, LeaderBlock};
 
 #[test]
 fn an_epoch_that_nobody_takes_note_of_is_given_up_and_not_on_disk() {
@@ -79,5 +82,32 @@ fn who_has_taken_note_of_an_epoch_stays_while_others_are_waited_for() {
     world.run_until(ms(1510));
     for number in [1, 3, 5] {
         assert_eq!(world.established(number), Some((5, 2)), "{number}");
+    }
+}
+
+#[test]
+fn real_servers_that_elect_one_of_ours_wait_for_it_no_longer_than_it_has_a_quorum_of_ours() {
+    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
+    let timing =
+        LeadershipTiming { establish: Duration::from_secs(20), ..LeadershipTiming::default() };
+    for has_quorum in [false, true] {
+        let mut world = World::of(&[known; 3]);
+        let (ensemble, identity) = (Arc::clone(&world.ensemble), Arc::new(identity(3)));
+        let core = Leadership::new(id(3), ensemble, identity, timing, Zxid(0), known);
+        let info = core.epochs().info();
+        world.seats.get_mut(&id(3)).unwrap().core = core;
+        world.elect(3, 1, &[3]);
+        if has_quorum {
+            // It introduces itself, and its answer takes long.
+            world.elect(3, 1, &[1]);
+            world.pause(1);
+            world.run_until(ms(5));
+        }
+        world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
+        assert!(arrives(&mut world, as_real_server(2, Role::Voter)).is_some());
+        world.run_until(ms(2010));
+        assert_eq!(world.seats[&id(3)].stands, has_quorum);
+        world.run_until(ms(20_010));
+        assert_ne!(world.seats[&id(3)].stands, has_quorum);
     }
 }
