@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket,
-    served::{Claim, Late, Learner, Memory, Synced, Told, renamed, take_in},
+    likeness::renamed,
+    served::{Claim, Late, Learner, Memory, Synced, Told, take_in},
 };
 use crate::{
     ServerId,

@@ -3,9 +3,12 @@
 //! A model checker looks at one of them only. It does not matter how members and sessions are called, as long as all call them
 //! alike, nor how many records were stored before.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+};
 
-use super::{Epochs, Part, Ticket, served::renamed};
+use super::{Epochs, Part, Ticket, served::Learner};
 use crate::{ServerId, leadership::SessionId};
 
 /// Other names for members and sessions.
@@ -35,4 +38,16 @@ impl Epochs {
     pub fn age(&self, ticket: Ticket) -> Ticket {
         Ticket(self.last_ticket.0 - ticket.0)
     }
+}
+
+/// The same learners with other names for members and sessions.
+pub(super) fn renamed(
+    learners: &BTreeMap<SessionId, Learner>,
+    names: &impl Renaming,
+) -> BTreeMap<SessionId, Learner> {
+    let renamed = learners.iter().map(|(session, learner)| {
+        let peer = names.member(learner.peer);
+        (names.session(*session), Learner { peer, ..learner.clone() })
+    });
+    renamed.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EpochsAction, likeness::Renaming};
+use super::EpochsAction;
 use crate::{
     ServerId,
     election::Epoch,
@@ -22,18 +22,6 @@ pub(super) fn take_in(
         out.push(EpochsAction::Close { session });
     }
     learners.insert(session, learner);
-}
-
-/// The same learners with other names for members and sessions.
-pub(super) fn renamed(
-    learners: &BTreeMap<SessionId, Learner>,
-    names: &impl Renaming,
-) -> BTreeMap<SessionId, Learner> {
-    let renamed = learners.iter().map(|(session, learner)| {
-        let peer = names.member(learner.peer);
-        (names.session(*session), Learner { peer, ..learner.clone() })
-    });
-    renamed.collect()
 }
 
 /// What a leader knows of a learner, on one session.
