@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Read, Write},
     os::unix::fs::symlink,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
@@ -164,9 +165,12 @@ fn a_program_that_we_start_does_not_hold_the_lock() {
     let first = open_plain(&scratch.0).unwrap();
     let mut child = std::process::Command::new("cat")
         .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    // It may be about to close what it does not inherit; when it answers, it has.
+    child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     drop(first);
     assert!(open_plain(&scratch.0).is_ok());
     drop(child.stdin.take());
