@@ -5,8 +5,15 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use ballotbox::{
-    NodeConfig, election::Notification, membership::config_text::ConfigText, node::reopened,
-    scenario::vote_file::VoteFile, zoo_cfg::ZooCfg,
+    NodeConfig, UntrustedText,
+    election::Notification,
+    membership::config_text::ConfigText,
+    node::{
+        control::{ControlError, StatusReport, answer_read, requests_read},
+        reopened,
+    },
+    scenario::vote_file::VoteFile,
+    zoo_cfg::ZooCfg,
 };
 use ballotbox_core::{
     Core, ServerId,
@@ -183,6 +190,39 @@ pub fn data_directory(bytes: &[u8]) {
 
 fn names_of(files: &[(String, Vec<u8>)]) -> Vec<&str> {
     files.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// What is said at a control socket, as each end reads it: a node, to which it comes in pieces (the first byte says how long they
+/// are), and one that has asked a node.
+pub fn control(bytes: &[u8]) {
+    let Some((piece, stream)) = bytes.split_first() else { return };
+    let (requests, refusal) = requests_read([stream]);
+    let in_pieces = requests_read(stream.chunks(usize::from(*piece).max(1)));
+    assert_eq!(in_pieces, (requests.clone(), refusal.clone()), "pieces of {piece} bytes");
+    for request in requests {
+        assert_eq!(requests_read([request.as_slice()]), (vec![request.clone()], None));
+    }
+    if let Some(refusal) = refusal {
+        assert!(matches!(answer_read(&refusal), Err(ControlError::Answers { .. })));
+    }
+    match answer_read(stream) {
+        Ok((report, written)) => {
+            for text in texts(&report) {
+                assert!(!text.chars().any(UntrustedText::is_escaped), "{text:?}");
+            }
+            let again = answer_read(&written).expect("what a node writes is read");
+            assert_eq!(again, (report, written));
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+}
+
+/// What is shown of a report as it is.
+fn texts(report: &StatusReport) -> impl Iterator<Item = &str> {
+    let disk = report.disk.iter().flat_map(|disk| {
+        [Some(&disk.state), disk.error.as_ref(), disk.directory.as_ref()].into_iter().flatten()
+    });
+    [&report.role, &report.state, &report.version].into_iter().chain(disk).map(String::as_str)
 }
 
 /// What one end of a session says to the other: a learner to a leader if the first byte is even, a leader to a learner otherwise.

@@ -66,3 +66,8 @@ fn data_directories_survive_their_corpus() {
 fn sessions_survive_their_corpus() {
     replay("session", targets::session);
 }
+
+#[test]
+fn what_is_said_at_control_sockets_survives_its_corpus() {
+    replay("control", targets::control);
+}

@@ -15,7 +15,7 @@
 //! | --- | --- |
 //! | `socket` | `ControlSocket`: the socket file, and how to reach it at a path of any length |
 //! | `conversation` | one connection |
-//! | `request` | what can be asked |
+//! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
 //! | `ask` | [`ask_status()`]: the other end, for the command line |
 
@@ -39,6 +39,8 @@ use ballotbox_actors::kit::{
 use ballotbox_core::{RateLimit, UntrustedText};
 
 use self::conversation::Conversation;
+#[doc(hidden)]
+pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
     ask::{ControlError, ask_status},
     report::{Disk, LeaderReport, Promised, StatusReport, VoterReport},

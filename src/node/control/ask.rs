@@ -101,14 +101,31 @@ pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusRep
         Ok(answer) => answer.map_err(|error| failure(path.clone(), &error))?,
         Err(clock::Late(within)) => return Err(ControlError::Silent { path, within }),
     };
+    understood(&answer, path)
+}
+
+/// The report in this answer.
+fn understood(answer: &[u8], path: UntrustedText) -> Result<StatusReport, ControlError> {
     if !answer.ends_with(b"\n") {
         return Err(ControlError::Closed { path });
     }
-    serde_json::from_slice(&answer).map_err(|error| {
-        let refusal = serde_json::from_slice::<Refusal>(&answer);
+    serde_json::from_slice(answer).map_err(|error| {
+        let refusal = serde_json::from_slice::<Refusal>(answer);
         let text = refusal.map_or_else(|_| error.to_string(), |refusal| refusal.error);
         ControlError::Answers { path, answer: UntrustedText::new(text) }
     })
+}
+
+/// The report in an answer, and the answer in which a node gives that report. The fuzzer calls this.
+///
+/// # Errors
+///
+/// [`ControlError`], when there is no report in it.
+#[doc(hidden)]
+pub fn answer_read(answer: &[u8]) -> Result<(StatusReport, Vec<u8>), ControlError> {
+    let report = understood(answer, UntrustedText::default())?;
+    let written = line(&report);
+    Ok((report, written))
 }
 
 fn folder(directory: &Path) -> Result<PathBuf, ControlError> {

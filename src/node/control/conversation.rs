@@ -12,7 +12,7 @@ use futures::{
 
 use super::{
     report::{Constants, StatusReport},
-    request::{LINE_MAX, Refusal, Request, line},
+    request::{LINE_MAX, Refusal, Request, RequestBuffer, line},
 };
 use crate::node::Watch;
 
@@ -34,8 +34,7 @@ pub(super) struct Conversation {
     stream: Async<UnixStream>,
     watch: Watch,
     constants: Constants,
-    /// What was read and not yet looked at; at most a line.
-    read: Vec<u8>,
+    buffer: RequestBuffer,
 }
 
 /// Why a conversation ends.
@@ -54,8 +53,8 @@ impl From<io::Error> for End {
 }
 
 impl Conversation {
-    pub(super) const fn new(stream: Async<UnixStream>, watch: Watch, constants: Constants) -> Self {
-        Self { stream, watch, constants, read: Vec::new() }
+    pub(super) fn new(stream: Async<UnixStream>, watch: Watch, constants: Constants) -> Self {
+        Self { stream, watch, constants, buffer: RequestBuffer::default() }
     }
 }
 
@@ -91,8 +90,8 @@ impl Conversation {
 
     async fn answer_one(&mut self) -> Result<(), End> {
         let late = |_| End::Refused(Refusal::new(format!("no whole line within {DEADLINE:?}")));
-        let request = clock::within(DEADLINE, self.read_line()).await.map_err(late)??;
-        match Request::parse(&request).map_err(End::Refused)? {
+        let request = clock::within(DEADLINE, self.read_request()).await.map_err(late)??;
+        match request {
             Request::Status { seen } => {
                 let report = self.status(seen).await?;
                 self.write(&line(&report)).await
@@ -100,21 +99,15 @@ impl Conversation {
         }
     }
 
-    async fn read_line(&mut self) -> Result<Vec<u8>, End> {
-        let mut buffer = [0; LINE_MAX];
+    async fn read_request(&mut self) -> Result<Request, End> {
+        let mut read = [0; LINE_MAX];
         loop {
-            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line = self.read.drain(..=end).take(end).collect();
-                return Ok(line);
+            if let Some(request) = self.buffer.next_request().map_err(End::Refused)? {
+                return Ok(request);
             }
-            let room = LINE_MAX - self.read.len();
-            if room == 0 {
-                let text = format!("a line of more than {LINE_MAX} bytes: expected a request");
-                return Err(End::Refused(Refusal::new(text)));
-            }
-            match self.stream.read(&mut buffer[..room]).await? {
+            match self.stream.read(&mut read[..self.buffer.room()]).await? {
                 0 => return Err(End::Gone),
-                count => self.read.extend_from_slice(&buffer[..count]),
+                count => self.buffer.filled(&read[..count]),
             }
         }
     }
@@ -132,7 +125,7 @@ impl Conversation {
         loop {
             let status = self.watch.present().await.map_err(|_| End::Gone)?;
             let now = clock::now();
-            if seen != Some(status.sequence) || now >= until || !self.read.is_empty() {
+            if seen != Some(status.sequence) || now >= until || !self.buffer.is_empty() {
                 return Ok(StatusReport::new(&status, &self.constants, now));
             }
             let wait = LOOK_EVERY.min(until - now);

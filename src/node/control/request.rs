@@ -1,4 +1,4 @@
-//! [`Request`]: what can be asked, and how a line is read.
+//! [`Request`]: what can be asked, and [`RequestBuffer`], which cuts what comes in into requests.
 
 use ballotbox_core::UntrustedText;
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,42 @@ impl Refusal {
     }
 }
 
+/// What was read of a connection, and not yet looked at.
+#[derive(Debug, Default)]
+pub(super) struct RequestBuffer(Vec<u8>);
+
+impl RequestBuffer {
+    /// The next request, if all of its line is there.
+    pub(super) fn next_request(&mut self) -> Result<Option<Request>, Refusal> {
+        if let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.0.drain(..=end).take(end).collect();
+            return Request::parse(&line).map(Some);
+        }
+        if self.room() == 0 {
+            let text = format!("a line of more than {LINE_MAX} bytes: expected a request");
+            return Err(Refusal::new(text));
+        }
+        Ok(None)
+    }
+
+    /// At most this many bytes may be read now: some, after [`next_request`](Self::next_request) has found none.
+    pub(super) const fn room(&self) -> usize {
+        LINE_MAX - self.0.len()
+    }
+
+    /// These bytes were read.
+    pub(super) fn filled(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Request {
     /// Reads a line.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
+    fn parse(line: &[u8]) -> Result<Self, Refusal> {
         serde_json::from_slice(line).map_err(|error| {
             let error = UntrustedText::new(error);
             Refusal::new(format!("no request: {error}; expected {{\"request\":\"status\"}}"))
@@ -46,6 +79,32 @@ pub(super) fn line(value: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(value).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+/// What a node reads of a connection on which this comes, piece by piece: the requests, as we write them, and what it answers
+/// before it hangs up, if it does. The fuzzer calls this.
+#[doc(hidden)]
+pub fn requests_read<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
+    let mut buffer = RequestBuffer::default();
+    let mut requests = Vec::new();
+    for piece in pieces {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let (read, later) = rest.split_at(rest.len().min(buffer.room()));
+            buffer.filled(read);
+            rest = later;
+            loop {
+                match buffer.next_request() {
+                    Ok(Some(request)) => requests.push(line(&request)),
+                    Ok(None) => break,
+                    Err(refusal) => return (requests, Some(line(&refusal))),
+                }
+            }
+        }
+    }
+    (requests, None)
 }
 
 #[cfg(test)]
@@ -85,5 +144,15 @@ mod tests {
             assert!(!refusal.error.contains('\u{1b}'), "{line}");
         }
         assert!(Request::parse(&[0xff, 0xfe]).is_err());
+    }
+
+    #[test]
+    fn a_line_of_the_largest_length_is_read_and_one_byte_more_is_refused() {
+        let longest = format!("{:<1$}\n", "{\"request\":\"status\"}", LINE_MAX - 1);
+        let (requests, refusal) = requests_read([longest.as_bytes(), longest.as_bytes()]);
+        assert_eq!((requests.len(), refusal), (2, None));
+        let (requests, refusal) = requests_read([b" ".as_slice(), longest.as_bytes()]);
+        let expected = "{\"error\":\"a line of more than 1024 bytes: expected a request\"}\n";
+        assert_eq!((requests.len(), refusal), (0, Some(expected.as_bytes().to_vec())));
     }
 }
