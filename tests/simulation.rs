@@ -13,7 +13,7 @@ const CHAOS: &str = r#"{
     "faults": { "until_ms": 20000, "kills": 4, "stops": 2, "pauses": 3, "cuts": 4, "isolations": 2,
                 "blocks": 3, "one_way_cuts": 3, "blackouts": 1, "breaks": 5, "hangs": 3,
                 "suspends": 2, "strangers": 3, "frozen": 2, "wipes": 2, "disk_full": 3, "disk_stalls": 3,
-                "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
+                "disk_errors": 2, "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
                 "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
 fn examples() -> Vec<(String, VoteFile)> {
@@ -66,7 +66,9 @@ fn no_rule_breaks_in_chaos_and_all_agree_when_it_is_over() {
 
 #[test]
 fn no_rule_breaks_in_the_chaos_of_an_election_alone() {
-    let without_disks = CHAOS.replace(r#""disk_full": 3, "disk_stalls": 3,"#, "");
+    let without_disks = CHAOS
+        .replace(r#""disk_full": 3, "disk_stalls": 3,"#, "")
+        .replace(r#""disk_errors": 2,"#, "");
     let alone = without_disks.replacen('{', r#"{ "leadership": false, "#, 1);
     let setup = setup(&file(&alone));
     for seed in 0..500 {
@@ -383,6 +385,37 @@ fn disks_fill_and_stall_and_are_lost_but_never_so_many_that_all_is_forgotten() {
         assert_eq!(told(&trace, "STALLS").count(), 3, "seed {seed}");
     }
     assert!(wiped > 200 && failed > 20 && recorded > 50, "{wiped} {failed} {recorded}");
+}
+
+#[test]
+fn a_member_whose_disk_fails_a_sync_says_nothing_more_in_that_life() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "faults": { "until_ms": 10000, "kills": 4, "disk_errors": 6 } }"#,
+    ));
+    let mut failed = 0;
+    for seed in 0..100 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        let mut silent = [false; 4];
+        for line in trace.lines() {
+            let Some((member, what)) =
+                line.get(12..).and_then(|line| line.trim_start().split_once("  "))
+            else {
+                continue;
+            };
+            let Ok(member) = member.trim().parse::<usize>() else { continue };
+            let of_a_life = ["says to", "tells", "answers", "stores", "LEADS", "FOLLOWS"];
+            let speaks = of_a_life.iter().any(|verb| what.starts_with(verb));
+            assert!(!(silent[member] && speaks), "seed {seed}: {line}");
+            if what.starts_with("sync fails") {
+                (failed, silent[member]) = (failed + 1, true);
+            } else if what.starts_with("looks") {
+                silent[member] = false;
+            }
+        }
+    }
+    assert!(failed > 20, "{failed}");
 }
 
 #[test]

@@ -425,6 +425,7 @@ fn faults_that_cannot_happen_are_refused() {
         "suspends",
         "strangers",
         "frozen",
+        "disk_errors",
     ] {
         let told = format!("faults.{kind}: 3 has no effect while until_ms is missing or 0");
         for until in ["", r#","until_ms":0"#] {

@@ -26,6 +26,8 @@ pub(super) struct Disk {
     waiting: Option<Write>,
     /// Nothing more fits on it.
     pub(super) full: bool,
+    /// Its next sync fails.
+    pub(super) broken: bool,
     /// How many faults let it stall.
     stalls: u16,
 }
@@ -53,6 +55,7 @@ impl Disk {
             writing: None,
             waiting: None,
             full: false,
+            broken: false,
             stalls: 0,
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Member {
     pub(super) names: Duration,
     /// It is frozen, under this number, and was not replaced yet.
     pub(super) frozen: Option<usize>,
+    /// Its disk has failed, and it was not started again since.
+    pub(super) ended_by_disk: bool,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
@@ -94,6 +96,7 @@ impl Member {
             moved_at: Moment::default(),
             names: Duration::ZERO,
             frozen: None,
+            ended_by_disk: false,
             drift_ppm: 0,
             hanging: None,
             suspended: None,

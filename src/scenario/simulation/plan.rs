@@ -44,6 +44,9 @@ pub(super) enum Fault {
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
     DiskFlows(usize),
+    /// The next sync of the disk fails, and its member ends; later it is started again.
+    DiskBreaks(usize),
+    DiskIsMended(usize),
     /// A stranger, by its number, comes, and leaves.
     StrangerArrives(usize),
     StrangerLeaves(usize),
@@ -393,6 +396,12 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         let (at, end) = span(&mut random);
         add(at, Fault::Suspend(member));
         add(end, Fault::Wake(member));
+    }
+    for _ in 0..faults.disk_errors {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        add(at, Fault::DiskBreaks(member));
+        add(end, Fault::DiskIsMended(member));
     }
     drawn
 }

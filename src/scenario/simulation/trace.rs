@@ -70,6 +70,7 @@ pub(super) enum TraceEvent<'a> {
     Stores(Record),
     Stored(Record),
     StoreFails,
+    SyncFails,
     Stalls,
     Flows,
     Reports(&'a Report),
@@ -154,6 +155,7 @@ impl TraceEvent<'_> {
             Self::Stores(_) => Verb::Stores,
             Self::Stored(_) => Verb::Stored,
             Self::StoreFails => Verb::StoreFails,
+            Self::SyncFails => Verb::SyncFails,
             Self::Stalls => Verb::Stalls,
             Self::Flows => Verb::Flows,
             Self::Reports(report) => words::verb_of(report),
@@ -177,7 +179,8 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::Stands(_)
             | Self::Stalls
             | Self::Flows
-            | Self::StoreFails => Ok(()),
+            | Self::StoreFails
+            | Self::SyncFails => Ok(()),
             Self::Step(operation) => operation.fmt(f),
             Self::Break(one, other) => write!(f, "{one}-{other}"),
             Self::Dark { from, to } | Self::Light { from, to } => write!(f, "{from} to {to}"),

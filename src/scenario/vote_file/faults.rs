@@ -47,6 +47,8 @@ pub struct Faults {
     pub disk_full: u16,
     /// How many times a disk stalls for a while: what is to be stored waits.
     pub disk_stalls: u16,
+    /// How many times a disk fails the next sync: nobody knows what is on it, so its member ends, and is started again later.
+    pub disk_errors: u16,
     /// Percentage of kills that close no connection: nobody is told.
     pub vanish_percent: u16,
     /// Percentage of restarts that have lost their disk: they vote with an empty history.
@@ -86,6 +88,7 @@ impl Default for Faults {
             wipes: 0,
             disk_full: 0,
             disk_stalls: 0,
+            disk_errors: 0,
             vanish_percent: 0,
             wipe_percent: 0,
             move_percent: 0,
@@ -133,7 +136,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 16] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 17] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -151,6 +154,7 @@ impl Faults {
             ("wipes", self.wipes),
             ("disk_full", self.disk_full),
             ("disk_stalls", self.disk_stalls),
+            ("disk_errors", self.disk_errors),
         ]
     }
 }

@@ -67,6 +67,7 @@ verbs! {
     Stores = "stores": "a record is on its way to the disk",
     Stored = "stored": "it is on the disk",
     StoreFails = "store fails": "it could not be written, as the disk is full",
+    SyncFails = "sync fails": "its disk has failed, and the member ends",
     Stalls = "STALLS": "the disk takes nothing in for a while",
     Flows = "FLOWS": "it does again",
     Leads = "LEADS": "an epoch has begun",

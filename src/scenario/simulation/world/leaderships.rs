@@ -287,6 +287,9 @@ impl World {
         if this.life != life || this.running.is_none() || this.disk.is_stalled() {
             return;
         }
+        if this.disk.broken && this.disk.is_writing() {
+            return self.sync_fails(member);
+        }
         let Some((Write { ticket, record }, stored)) = this.disk.finish() else { return };
         if this.disk.go_on() {
             self.write_on(member);

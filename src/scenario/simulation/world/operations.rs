@@ -110,6 +110,14 @@ impl World {
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
+            Fault::DiskBreaks(member) => self.members[member].disk.broken = true,
+            Fault::DiskIsMended(member) => {
+                let this = &mut self.members[member];
+                this.disk.broken = false;
+                if std::mem::take(&mut this.ended_by_disk) {
+                    self.run(member);
+                }
+            }
             Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
             Fault::StrangerLeaves(stranger) => self.stranger_leaves(stranger),
             Fault::Freeze(number) => self.freeze(number),
@@ -186,6 +194,7 @@ impl World {
     pub(super) fn run(&mut self, member: usize) {
         self.last_start = self.now;
         let again = self.members[member].life > 0;
+        self.members[member].ended_by_disk = false;
         let wipe = self.faults().wipe_percent * 10;
         self.each_other(member, Self::release);
         let setup = Arc::clone(&self.setup);
@@ -230,6 +239,7 @@ impl World {
 
     fn end(&mut self, member: usize, shutdown: Shutdown) {
         let hangs = self.members[member].hanging.take().is_some();
+        self.members[member].ended_by_disk = false;
         if shutdown == Shutdown::Graceful && !hangs {
             self.lead(member, LeadershipEvent::Stop { within: WITHIN });
         }
@@ -261,6 +271,14 @@ impl World {
         }
         self.resume(member);
         self.look_at(member);
+    }
+
+    /// The disk of the member has failed, and says so once: what was to be stored is there, or is not. Nobody knows, so the member
+    /// says nothing more.
+    pub(super) fn sync_fails(&mut self, member: usize) {
+        self.note(member, TraceEvent::SyncFails);
+        self.end(member, Shutdown::Killed);
+        self.members[member].ended_by_disk = true;
     }
 
     /// Whatever the member was doing is over; what it was storing is stored, or is not.

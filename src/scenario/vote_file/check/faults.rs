@@ -13,7 +13,11 @@ const STEPS_PER_FAULT: usize = 5;
 
 pub(super) fn check(raw: &RawFaults, steps: &[Step], leadership: bool) -> Result<Faults, At> {
     let faults = Faults::from(raw);
-    let of_disks = [("disk_full", faults.disk_full), ("disk_stalls", faults.disk_stalls)];
+    let of_disks = [
+        ("disk_full", faults.disk_full),
+        ("disk_stalls", faults.disk_stalls),
+        ("disk_errors", faults.disk_errors),
+    ];
     if let Some((field, _)) = of_disks.into_iter().find(|(_, count)| *count > 0 && !leadership) {
         return Err(At::new(format!("faults.{field}"), FieldError::WithoutLeadership));
     }

@@ -44,6 +44,8 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     disk_full: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     disk_stalls: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    disk_errors: Count,
     #[serde(skip_serializing_if = "Percent::is_none")]
     vanish_percent: Percent,
     #[serde(skip_serializing_if = "Percent::is_none")]
@@ -142,6 +144,7 @@ impl From<&RawFaults> for Faults {
             wipes: raw.wipes.0,
             disk_full: raw.disk_full.0,
             disk_stalls: raw.disk_stalls.0,
+            disk_errors: raw.disk_errors.0,
             vanish_percent: raw.vanish_percent.0,
             wipe_percent: raw.wipe_percent.0,
             move_percent: raw.move_percent.0,
@@ -178,6 +181,7 @@ impl From<&Faults> for RawFaults {
             wipes: Count(faults.wipes),
             disk_full: Count(faults.disk_full),
             disk_stalls: Count(faults.disk_stalls),
+            disk_errors: Count(faults.disk_errors),
             vanish_percent: Percent(faults.vanish_percent),
             wipe_percent: Percent(faults.wipe_percent),
             move_percent: Percent(faults.move_percent),
