@@ -140,7 +140,16 @@ async fn written<F>(
     let mut work = pin!(work);
     loop {
         match mailbox.race(work.as_mut()).await {
-            Raced::Done(written) => return Some(written),
+            Raced::Done(written) => {
+                // What has come while the disk was busy counts as read meanwhile, however late we run.
+                while !mailbox.is_empty() {
+                    match mailbox.next().await {
+                        Some(StoreMsg::Store { ticket, record }) => *next = Some((ticket, record)),
+                        Some(StoreMsg::Stop) | None => return None,
+                    }
+                }
+                return Some(written);
+            }
             Raced::Woken(Some(StoreMsg::Store { ticket, record })) => {
                 *next = Some((ticket, record));
             }
