@@ -6,7 +6,7 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use async_std::task::block_on;
 use ballotbox::{
@@ -77,7 +77,11 @@ async fn lead_and_lose(times: usize) {
     let start = async |lab: &mut Lab, number: u64| {
         let disk = disks[usize::try_from(number).unwrap() - 1].clone();
         let mut config = lab.config(number);
-        config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
+        let mut leadership = LeadershipConfig::new(Keep::InMemory(disk));
+        // A quorum that is gone is given up for lost this much later.
+        leadership.timing.silence = Duration::from_millis(250);
+        leadership.timing.ping = Duration::from_millis(50);
+        config.leadership = Some(leadership);
         Node::start(config).await.unwrap()
     };
     let third = start(&mut lab, 3).await;
