@@ -370,6 +370,22 @@ fn a_leader_whose_machine_was_suspended_believes_in_its_epoch_no_longer_than_a_s
 }
 
 #[test]
+fn an_hour_on_a_network_with_late_messages_changes_no_leader() {
+    let setup = setup(&file(
+        r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+             "faults": { "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 },
+             "expect": [{ "by_ms": 1000, "following": [1] },
+                        { "by_ms": 3600000, "epoch": 1, "following": [1, 2] }] }"#,
+    ));
+    for seed in 0..3 {
+        let run = play(&setup, seed);
+        assert_good(&run);
+        assert_eq!(run.elections.len(), 1, "seed {seed}");
+        assert!(run.time >= Duration::from_secs(3600), "seed {seed}");
+    }
+}
+
+#[test]
 fn disks_fill_and_stall_and_are_lost_but_never_so_many_that_all_is_forgotten() {
     let setup = setup(&file(
         r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],

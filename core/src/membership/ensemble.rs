@@ -250,6 +250,8 @@ fn hierarchical(voters: &[&Member]) -> Result<Quorums, EnsembleError> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
 

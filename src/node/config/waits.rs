@@ -113,7 +113,10 @@ fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
 mod tests {
 
     use super::*;
-    use crate::{Endpoint, Member, Membership, ServerId};
+    use crate::{
+        Endpoint, Member, Membership, ServerId,
+        node::{Keep, LeadershipConfig},
+    };
 
     /// Changes one wait of a configuration.
     type Set = fn(&mut NodeConfig, Duration);
@@ -191,6 +194,57 @@ mod tests {
             let expected = format!("{min} is 2ms, above {max} of 1ms: expected at most that");
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    /// Changes one wait of a leadership.
+    type SetOfLeadership = fn(&mut LeadershipConfig, Duration);
+
+    /// Every wait of a leadership by its name, and the shortest that it may be beside the others' defaults.
+    const OF_LEADERSHIP: [(&str, Duration, SetOfLeadership); 8] = [
+        ("leadership.ping", SOME, |c, to| c.timing.ping = to),
+        ("leadership.silence", Duration::from_millis(400), |c, to| c.timing.silence = to),
+        ("leadership.establish", SOME, |c, to| c.timing.establish = to),
+        ("leadership.redial.min", SOME, |c, to| c.timing.redial.min = to),
+        ("leadership.redial.max", Duration::from_millis(1), |c, to| {
+            (c.timing.redial.min, c.timing.redial.max) = (SOME, to);
+        }),
+        ("leadership.holdoff", Duration::ZERO, |c, to| c.timing.holdoff = to),
+        ("leadership.retry", SOME, |c, to| c.timing.retry = to),
+        ("leadership.stop_within", Duration::ZERO, |c, to| c.stop_within = to),
+    ];
+
+    fn with_leadership(set: SetOfLeadership, to: Duration) -> Result<(), ConfigError> {
+        let mut config = config();
+        let mut leadership = LeadershipConfig::new(Keep::InDirectory("data".into()));
+        set(&mut leadership, to);
+        config.leadership = Some(leadership);
+        config.check()
+    }
+
+    #[test]
+    fn a_wait_of_a_leadership_that_cannot_be_meant_is_refused_with_the_name_of_its_field() {
+        assert_eq!(with_leadership(|_, _| (), SOME), Ok(()));
+        let tick = Duration::from_nanos(1);
+        for (name, shortest, set) in OF_LEADERSHIP {
+            assert_eq!(with_leadership(set, shortest), Ok(()), "{name}");
+            let too_short = shortest.checked_sub(tick);
+            for found in too_short.into_iter().chain([MAX + tick, Duration::MAX]) {
+                let Err(ConfigError::Wait { field, found: told, .. }) = with_leadership(set, found)
+                else {
+                    panic!("{name}: {found:?}");
+                };
+                assert_eq!((field, told), (name, found));
+            }
+        }
+    }
+
+    #[test]
+    fn a_silence_of_a_leadership_is_at_least_two_pings_long() {
+        let longer = |ping: &mut LeadershipConfig, to| ping.timing.ping = to;
+        let silence = LeadershipConfig::new(Keep::InDirectory("data".into())).timing.silence;
+        assert_eq!(with_leadership(longer, silence / 2), Ok(()));
+        let error = with_leadership(longer, silence / 2 + SOME).unwrap_err();
+        assert!(matches!(error, ConfigError::Wait { field: "leadership.silence", .. }), "{error}");
     }
 
     #[test]
