@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballotbox_core::{
-    election::Epoch,
-    leadership::{EnsembleId, Record},
-};
+use ballotbox_core::{election::Epoch, leadership::Record};
 
 use super::{
     state::{State, Voter},
@@ -17,8 +14,6 @@ use super::{
 pub(super) struct History {
     /// Who has begun which epoch.
     pub(super) begun: BTreeMap<Epoch, usize>,
-    /// The id of the ensemble that some voter has found confirmed.
-    confirmed: Option<EnsembleId>,
 }
 
 impl History {
@@ -72,9 +67,9 @@ impl State {
             && new.recorded >= old.recorded
             && new.confirmed >= old.confirmed;
         self.must("nothing on a disk falls", grows);
-        if let Some(id) = new.ensemble.filter(|_| new.confirmed) {
-            let known = *self.history.confirmed.get_or_insert(id);
-            self.must("all know one ensemble", known == id);
-        }
+        // Where all that knew the id for good were wiped, there may be another one.
+        let mut known = self.voters.iter().map(|one| one.disk).filter(|disk| disk.confirmed);
+        let agrees = !new.confirmed || known.all(|disk| disk.ensemble == new.ensemble);
+        self.must("all know one ensemble", agrees);
     }
 }

@@ -232,6 +232,7 @@ impl State {
             Step::Land { voter } => {
                 if let Some(ticket) = self.land(voter) {
                     self.tell(voter, EpochsEvent::Stored { ticket });
+                    self.remember(voter);
                 }
                 if let Some(number) = self.session_of(voter)
                     && let Some(session) = self.session(number)
@@ -331,7 +332,6 @@ impl State {
         self.judge_disk(voter, record);
         let voter = self.voter(voter);
         voter.disk = record;
-        voter.forgetful &= !record.recorded;
         Some(ticket)
     }
 
@@ -360,10 +360,16 @@ impl State {
         let record = weak::wiped(self.weakness);
         let wiped = self.voter(voter);
         wiped.disk = record;
-        wiped.forgetful = true;
         wiped.was_wiped = true;
         wiped.new_ensemble = false;
         self.begin_again(voter, record);
+        self.voter(voter).forgetful = true;
+    }
+
+    /// One that was wiped is recorded again as soon as it knows that it is: not by a write that was reported as failed.
+    fn remember(&mut self, voter: usize) {
+        let this = self.voter(voter);
+        this.forgetful &= !this.core.record().recorded;
     }
 
     fn begin_again(&mut self, voter: usize, record: Record) {
@@ -373,6 +379,7 @@ impl State {
         this.has_failed = false;
         let who = identity(this.new_ensemble, this.drawn);
         this.core = Epochs::new(id(voter), ensemble, who, Zxid(0), record);
+        self.remember(voter);
         let numbers: Vec<_> = self.sessions.keys().copied().collect();
         for number in numbers {
             let session = &self.sessions[&number];
