@@ -77,6 +77,27 @@ fn epochs_go_on_after_all_were_killed() {
 }
 
 #[test]
+fn a_voter_whose_directory_was_wiped_says_that_its_leader_cannot_count_on_it() {
+    let place = ensemble("wiped", 3);
+    let mut nodes: Vec<_> = (1..=3).map(|id| start(id, &place)).collect();
+    leading(&mut nodes[2]);
+    let followed = nodes[0].until(|event| event["event"] == "following");
+    assert_eq!(followed["counts"], Value::Null, "{followed}");
+    drop(nodes.remove(0));
+    fs::remove_dir_all(place.1.join("1")).unwrap();
+    let followed = start(1, &place).until(|event| event["event"] == "following");
+    assert_eq!(followed["counts"], false, "{followed}");
+}
+
+#[test]
+fn two_voters_are_warned_that_neither_can_do_without_the_other() {
+    let place = ensemble("pair", 2);
+    start(1, &place).until(|event| {
+        event["text"].as_str().is_some_and(|text| text.contains("with two voters the failure"))
+    });
+}
+
+#[test]
 fn a_quorum_that_was_told_to_have_no_past_begins_above_the_floor() {
     let place = ensemble("floor", 3);
     let told = ["--new-ensemble", "--epoch-floor", "41"];

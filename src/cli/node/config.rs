@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ballotbox::{
     NodeConfig, ServerId,
     leadership::{DirectoryId, Record},
+    membership::Ensemble,
     node::{Keep, MemoryDisk},
     scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
@@ -25,7 +26,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                 let text = "--data-dir cannot be used with --config: the epochs are kept in the dataDir of the file";
                 return Err(Failure::Argument(text.into()));
             }
-            let warnings = cfg.warnings.iter().map(ToString::to_string).collect();
+            let warnings: Vec<_> = cfg.warnings.iter().map(ToString::to_string).collect();
             (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true)
         }
         (None, Some(path), Some(id)) => {
@@ -39,7 +40,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                     leadership.ensemble_name = file.ensemble_name.clone();
                 }
             }
-            (config, Vec::new(), file.leadership)
+            (config, two_voters(file.ensemble()).into_iter().collect(), file.leadership)
         }
         (None, None, _) | (None, _, None) => {
             return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
@@ -47,6 +48,13 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
     };
     warnings.extend(keep(args, &mut config, leads)?);
     Ok((config, warnings))
+}
+
+/// What seems wrong with an ensemble of two. Of a zoo.cfg this is told with every even number of voters.
+fn two_voters(ensemble: &Ensemble) -> Option<String> {
+    let weighty = ensemble.voters().filter(|voter| ensemble.may_lead(*voter)).count();
+    let text = "with two voters the failure of either one stops both: add a third";
+    (weighty == 2).then(|| text.to_owned())
 }
 
 /// Where a node keeps its epochs if it is not told.

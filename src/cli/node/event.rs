@@ -67,6 +67,9 @@ pub(super) enum Event {
         epoch: i64,
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<&'static str>,
+        /// `false` if its word does not count for this leader: it has promised to a newer epoch, or may have forgotten its words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        counts: Option<bool>,
         #[serde(skip_serializing_if = "is_false")]
         again: bool,
     },
@@ -159,7 +162,7 @@ impl Event {
                     again: true,
                 });
             }
-            let mut present = following(leader, epoch, is_observer);
+            let mut present = following(leader, epoch, is_observer, true);
             if let Self::Following { again, .. } = &mut present {
                 *again = true;
             }
@@ -211,9 +214,10 @@ impl fmt::Display for Event {
                 let took = Rounded(Duration::from_secs_f64(elapsed_ms / 1000.0));
                 write!(f, "leading in epoch {epoch}, after {took}")
             }
-            Self::Following { leader, epoch, again, .. } => {
+            Self::Following { leader, epoch, counts, again, .. } => {
                 f.write_str(if *again { "at present: " } else { "" })?;
-                write!(f, "following {leader} in epoch {epoch}")
+                write!(f, "following {leader} in epoch {epoch}")?;
+                f.write_str(if *counts == Some(false) { ", without counting for it" } else { "" })
             }
             Self::Retiring { epoch } => write!(f, "giving up epoch {epoch}"),
             Self::Lost { epoch, cause } => write!(f, "epoch {epoch} is over here: {cause}"),
@@ -254,8 +258,8 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
             let elapsed_ms = tenths_of_ms(*took);
             Said::Always(Event::Leading { epoch: epoch.0, lease_ms: 0, elapsed_ms, again: false })
         }
-        NodeEvent::Following { leader, epoch, .. } => {
-            Said::Always(following(*leader, *epoch, is_observer))
+        NodeEvent::Following { leader, epoch, counts, .. } => {
+            Said::Always(following(*leader, *epoch, is_observer, *counts))
         }
         NodeEvent::Retiring { epoch } => Said::Always(Event::Retiring { epoch: epoch.0 }),
         NodeEvent::Lost { epoch, cause } => {
@@ -291,9 +295,10 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
     }
 }
 
-fn following(leader: ServerId, epoch: Epoch, is_observer: bool) -> Event {
+fn following(leader: ServerId, epoch: Epoch, is_observer: bool, counts: bool) -> Event {
     let (leader, epoch, role) = (leader.number(), epoch.0, is_observer.then_some("observer"));
-    Event::Following { leader, epoch, role, again: false }
+    let counts = (!is_observer && !counts).then_some(false);
+    Event::Following { leader, epoch, role, counts, again: false }
 }
 
 fn elected(decision: &Decision, took: Duration) -> Event {
