@@ -83,8 +83,9 @@ impl Leadership {
     pub async fn confirm(&mut self) -> Result<(), NotLeading> {
         let (reply, mut answer) = mailbox();
         let epoch = self.epoch;
-        let _ = self.driver.tell(DriverMsg::Lead(LeadMsg::Confirm { epoch, reply }));
-        match answer.next().await {
+        let asked = self.driver.ask(DriverMsg::Lead(LeadMsg::Confirm { epoch, reply }));
+        let answer = if asked.is_ok() { answer.next().await } else { None };
+        match answer {
             Some(()) => Ok(()),
             None => Err(NotLeading { epoch, cause: self.lost().await }),
         }
@@ -281,7 +282,7 @@ impl Tenure {
 pub(super) async fn lead(driver: &Address<DriverMsg>) -> Result<Leadership, Ended> {
     loop {
         let (reply, mut answer) = mailbox();
-        driver.tell(DriverMsg::Lead(LeadMsg::Wait { reply })).map_err(|_| Ended)?;
+        driver.ask(DriverMsg::Lead(LeadMsg::Wait { reply })).map_err(|_| Ended)?;
         // One that had to make room asks again.
         if let Some(leadership) = answer.next().await {
             return Ok(leadership);

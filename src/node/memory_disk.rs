@@ -63,7 +63,7 @@ impl MemoryDisk {
     /// What is on it, for a member that is started on it.
     pub(in crate::node) async fn open(&self) -> Option<Contents> {
         let (reply, mut answer) = mailbox();
-        self.0.tell(DiskMsg::Open { reply }).ok()?;
+        self.0.ask(DiskMsg::Open { reply }).ok()?;
         answer.next().await
     }
 }
@@ -140,7 +140,9 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
     async fn run(self, mut orders: Mailbox<StoreMsg>) -> Result<(), StoreError> {
         while let Some(StoreMsg::Store { ticket, record }) = orders.next().await {
             let (reply, mut answer) = mailbox();
-            let _ = self.disk.0.tell(DiskMsg::Write { record, reply });
+            if self.disk.0.ask(DiskMsg::Write { record, reply }).is_err() {
+                return Ok(());
+            }
             let report = match answer.next().await {
                 Some(Ok(())) => StoreReport::Stored { ticket },
                 Some(Err(error)) if error.may_pass() => StoreReport::Failed { ticket, error },

@@ -8,6 +8,10 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Instant,
 };
@@ -20,34 +24,45 @@ use super::clock;
 
 /// A mailbox and its first address.
 pub fn mailbox<M: 'static>() -> (Address<M>, Mailbox<M>) {
-    let (told, lane) = flume::unbounded();
-    (
-        Address(told),
-        Mailbox { told: Lane::new(lane), inlet: None, fed: None, alarm: Alarm::default() },
-    )
+    let (told, lane) = lane(flume::unbounded());
+    (Address(told), Mailbox { told: lane, inlet: None, fed: None, alarm: Alarm::default() })
 }
 
 /// A mailbox that also has an inlet, with room for `capacity` messages.
 pub fn mailbox_with_inlet<M: 'static>(capacity: usize) -> (Address<M>, Inlet<M>, Mailbox<M>) {
     let (address, mut mailbox) = mailbox();
-    let (inlet, lane) = flume::bounded(capacity);
-    mailbox.inlet = Some(Lane::new(lane));
+    let (inlet, lane) = lane(flume::bounded(capacity));
+    mailbox.inlet = Some(lane);
     (address, Inlet(inlet), mailbox)
 }
 
-/// The actor has ended; here is the message it did not get.
-#[derive(thiserror::Error)]
+/// The actor has ended, and does not read the message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the actor has ended")]
-pub struct Gone<M>(pub M);
+pub struct Gone;
 
-impl<M> fmt::Debug for Gone<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gone")
+/// The sending half of a [`Lane`].
+struct Half<M> {
+    queue: flume::Sender<M>,
+    is_closed: Arc<AtomicBool>,
+}
+
+impl<M> Half<M> {
+    /// Whether a message that was just put into the lane is read, or at least let go. If the reader has gone, it may lie there until
+    /// the last sender goes, and an answer to it never comes.
+    fn confirm(&self) -> Result<(), Gone> {
+        if self.is_closed.load(Ordering::SeqCst) { Err(Gone) } else { Ok(()) }
+    }
+}
+
+impl<M> Clone for Half<M> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), is_closed: Arc::clone(&self.is_closed) }
     }
 }
 
 /// Where an actor is told things. Dropping the last address closes the mailbox, which ends the actor.
-pub struct Address<M>(flume::Sender<M>);
+pub struct Address<M>(Half<M>);
 
 impl<M> Address<M> {
     /// Puts a message into the mailbox, without ever waiting.
@@ -55,35 +70,46 @@ impl<M> Address<M> {
     /// # Errors
     ///
     /// [`Gone`] when the actor has ended. Often that may be ignored: the one that stopped the actor knows.
-    pub fn tell(&self, message: M) -> Result<(), Gone<M>> {
-        self.0.send(message).map_err(|flume::SendError(message)| Gone(message))
+    pub fn tell(&self, message: M) -> Result<(), Gone> {
+        self.0.queue.send(message).map_err(|_| Gone)
+    }
+
+    /// The same with a question, which holds the address of its answer: if this succeeds, the answer comes, or its mailbox closes.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when the actor has ended, also if it has answered just before.
+    pub fn ask(&self, question: M) -> Result<(), Gone> {
+        self.tell(question)?;
+        self.0.confirm()
     }
 
     /// Whether the actor has ended.
     pub fn is_gone(&self) -> bool {
-        self.0.is_disconnected()
+        self.0.queue.is_disconnected()
     }
 }
 
 /// Where an actor is fed, by those who can wait until there is room.
-pub struct Inlet<M>(flume::Sender<M>);
+pub struct Inlet<M>(Half<M>);
 
 impl<M> Inlet<M> {
-    /// Puts a message into the mailbox, waiting for room.
+    /// Puts a message into the mailbox, waiting for room. If it holds the address of an answer and this succeeds, the answer comes, or
+    /// its mailbox closes.
     ///
     /// # Errors
     ///
-    /// [`Gone`] when the actor has ended.
-    pub async fn send(&self, message: M) -> Result<(), Gone<M>> {
+    /// [`Gone`] when the actor has ended, also if it has read the message just before.
+    pub async fn send(&self, message: M) -> Result<(), Gone> {
         // `try_send` first: a full mailbox is the exception, and a future costs more than a push.
-        match self.0.try_send(message) {
-            Ok(()) => Ok(()),
-            Err(flume::TrySendError::Disconnected(message)) => Err(Gone(message)),
+        match self.0.queue.try_send(message) {
+            Ok(()) => {}
+            Err(flume::TrySendError::Disconnected(_)) => return Err(Gone),
             Err(flume::TrySendError::Full(message)) => {
-                let sent = self.0.send_async(message).await;
-                sent.map_err(|flume::SendError(message)| Gone(message))
+                self.0.queue.send_async(message).await.map_err(|_| Gone)?;
             }
         }
+        self.0.confirm()
     }
 }
 
@@ -216,21 +242,28 @@ impl<M> fmt::Debug for Mailbox<M> {
 struct Lane<M: 'static> {
     stream: RecvStream<'static, M>,
     queue: flume::Receiver<M>,
+    is_closed: Arc<AtomicBool>,
+}
+
+/// Both ends of a lane.
+fn lane<M>((sender, queue): (flume::Sender<M>, flume::Receiver<M>)) -> (Half<M>, Lane<M>) {
+    let is_closed = Arc::<AtomicBool>::default();
+    let lane =
+        Lane { stream: queue.clone().into_stream(), queue, is_closed: Arc::clone(&is_closed) };
+    (Half { queue: sender, is_closed }, lane)
 }
 
 impl<M> Lane<M> {
-    fn new(queue: flume::Receiver<M>) -> Self {
-        Self { stream: queue.clone().into_stream(), queue }
-    }
-
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
         Pin::new(&mut self.stream).poll_next(cx)
     }
 }
 
 impl<M> Drop for Lane<M> {
-    /// flume keeps queued messages until the last sender goes; they may hold sockets, so let them go now.
+    /// flume keeps queued messages until the last sender goes; they may hold sockets, or the address of an answer, so let them go now.
+    /// What comes after that finds the lane closed.
     fn drop(&mut self) {
+        self.is_closed.store(true, Ordering::SeqCst);
         drop(self.queue.drain());
     }
 }
@@ -283,6 +316,29 @@ mod tests {
             drop(address);
             assert_eq!(mailbox.next().await, None);
         });
+    }
+
+    #[test]
+    fn a_question_that_meets_the_end_of_its_reader_is_answered_by_a_closed_mailbox_or_refused() {
+        for _ in 0..5_000 {
+            let (address, inlet, reader) = mailbox_with_inlet::<Address<()>>(2);
+            let reader = std::thread::spawn(move || drop(reader));
+            block_on(async {
+                for _ in 0..4 {
+                    let (reply, mut answer) = mailbox();
+                    if address.ask(reply).is_ok() {
+                        let answer = clock::within(Duration::from_secs(60), answer.next()).await;
+                        assert_eq!(answer, Ok(None));
+                    }
+                    let (reply, mut answer) = mailbox();
+                    if inlet.send(reply).await.is_ok() {
+                        let answer = clock::within(Duration::from_secs(60), answer.next()).await;
+                        assert_eq!(answer, Ok(None));
+                    }
+                }
+            });
+            reader.join().unwrap();
+        }
     }
 
     #[test]

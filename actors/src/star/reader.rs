@@ -112,11 +112,11 @@ struct Report<U> {
 }
 
 impl<U: From<StarHeard> + From<StarEvent>> Report<U> {
-    async fn event(&self, event: StarEvent) -> Result<(), Gone<U>> {
+    async fn event(&self, event: StarEvent) -> Result<(), Gone> {
         self.user.send(U::from(event)).await
     }
 
-    async fn heard(&self, packet: QuorumPacket) -> Result<(), Gone<U>> {
+    async fn heard(&self, packet: QuorumPacket) -> Result<(), Gone> {
         self.user.send(U::from(StarHeard { session: self.session, packet })).await
     }
 
