@@ -26,11 +26,7 @@ impl Leadership {
             return;
         }
         self.lose(LostBecause::Superseded, out);
-        self.reign = now;
-        self.newest_reported = epoch;
-        self.standing.doubted_since = None;
-        out.push(Action::Established { leader: result.leader, round: result.round, epoch });
-        out.push(Action::Report(Report::Following { leader, epoch, counts }));
+        self.establish(result, epoch, now, Report::Following { leader, epoch, counts }, out);
     }
 
     /// When nothing will have been heard of the leader that we follow for too long.

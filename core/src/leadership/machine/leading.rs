@@ -8,14 +8,11 @@ use crate::{election::Epoch, leadership::Stage};
 impl Leadership {
     pub(super) fn began(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
         let Some(result) = self.result else { return };
-        self.reign = Reign::Leading { epoch, retiring: None };
-        self.newest_reported = epoch;
-        self.standing.doubted_since = None;
         self.beat.quorum_heard = self.now;
         // The first ping goes out at once.
         self.beat.next = Some(self.now);
-        out.push(Action::Established { leader: result.leader, round: result.round, epoch });
-        out.push(Action::Report(Report::Leading { epoch }));
+        let reign = Reign::Leading { epoch, retiring: None };
+        self.establish(result, epoch, reign, Report::Leading { epoch }, out);
     }
 
     /// When a quorum will have been silent for too long.

@@ -4,7 +4,10 @@ use super::{
     Action, Beat, Dial, ElectionResult, EpochsEvent, Leadership, LostBecause, Moment, Reign,
     Report, Stage,
 };
-use crate::{ServerId, election::Round};
+use crate::{
+    ServerId,
+    election::{Epoch, Round},
+};
 
 impl Leadership {
     /// Holds the election again if it is time to.
@@ -19,6 +22,22 @@ impl Leadership {
                 }
             }
         }
+    }
+
+    /// From now on we lead in this epoch, or follow.
+    pub(super) fn establish(
+        &mut self,
+        ElectionResult { leader, round, .. }: ElectionResult,
+        epoch: Epoch,
+        reign: Reign,
+        report: Report,
+        out: &mut Vec<Action>,
+    ) {
+        self.reign = reign;
+        self.newest_reported = epoch;
+        self.standing.doubted_since = None;
+        out.push(Action::Established { leader, round, epoch });
+        out.push(Action::Report(report));
     }
 
     /// Until when the result has to be established, unless it is.
