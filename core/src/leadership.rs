@@ -21,6 +21,8 @@ mod admission;
 mod codec;
 mod epochs;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod machine;
 mod record;
 mod timing;

@@ -5,8 +5,9 @@ mod forgotten;
 mod invariants;
 mod table;
 
-use self::table::{Mail, NEW, Table, id, identity, record};
+use self::table::{Mail, NEW, Table};
 use super::*;
+use crate::leadership::fixtures::{id, identity, record};
 
 #[test]
 fn a_quorum_that_remembers_begins_the_next_epoch_and_those_who_come_late_follow() {

@@ -5,11 +5,14 @@ mod directories;
 mod waits;
 mod world;
 
-use self::world::{Wire, World, id, identity, ms, record};
+use self::world::{Wire, World, ms};
 use super::*;
 use crate::{
     election::Epoch,
-    leadership::{EnsembleId, Ticket},
+    leadership::{
+        EnsembleId, Ticket,
+        fixtures::{id, identity, record},
+    },
     membership::Role,
 };
 

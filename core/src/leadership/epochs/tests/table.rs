@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::super::*;
-use crate::membership::Member;
+use crate::{
+    leadership::fixtures::{id, identity},
+    membership::Member,
+};
 
 /// Something on its way.
 #[derive(Clone, Debug)]
@@ -35,27 +38,6 @@ pub(super) struct Table {
     pub(super) fast_disks: bool,
     /// Nobody hears that the other end of a session is gone.
     pub(super) unnoticed: bool,
-}
-
-pub(super) fn id(number: u64) -> ServerId {
-    ServerId::new(number).unwrap()
-}
-
-pub(super) fn identity(number: u64) -> Identity {
-    Identity {
-        directory: DirectoryId(number),
-        incarnation: Incarnation(1),
-        new_ensemble: false,
-        epoch_floor: Epoch(0),
-        ensemble_name: "".into(),
-        members: "".into(),
-        drawn: EnsembleId(100 + number),
-    }
-}
-
-pub(super) fn record(epoch: i64) -> Record {
-    let (accepted, current) = (Epoch(epoch), Epoch(epoch));
-    Record { accepted, current, recorded: true, ensemble: None, confirmed: false }
 }
 
 impl Table {

@@ -5,9 +5,13 @@ use std::net::SocketAddr;
 use super::{
     super::*,
     arrivals::arrives,
-    world::{World, id, identity, ms},
+    world::{World, ms},
 };
-use crate::leadership::{Claimant, DirectoryId, Incarnation, admission::Doorkeeper};
+use crate::leadership::{
+    Claimant, DirectoryId, Incarnation,
+    admission::Doorkeeper,
+    fixtures::{id, identity},
+};
 
 #[test]
 fn a_newer_session_of_the_same_directory_takes_the_place_of_the_older_one() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::*;
 use crate::{
     election::Epoch,
-    leadership::{DirectoryId, EnsembleId, Incarnation},
+    leadership::fixtures::{id, identity, record},
     membership::Member,
 };
 
@@ -13,27 +13,6 @@ pub(super) const MS: Duration = Duration::from_millis(1);
 
 pub(super) fn ms(millis: u64) -> Moment {
     Moment(Duration::from_millis(millis))
-}
-
-pub(super) fn id(number: u64) -> ServerId {
-    ServerId::new(number).unwrap()
-}
-
-pub(super) fn identity(number: u64) -> Identity {
-    Identity {
-        directory: DirectoryId(number),
-        incarnation: Incarnation(1),
-        new_ensemble: false,
-        epoch_floor: Epoch(0),
-        ensemble_name: "".into(),
-        members: "server.1=h:1:1\nserver.2=h:2:2\nserver.3=h:3:3\nversion=0".into(),
-        drawn: EnsembleId(100 + number),
-    }
-}
-
-pub(super) fn record(epoch: i64) -> Record {
-    let (accepted, current) = (Epoch(epoch), Epoch(epoch));
-    Record { accepted, current, recorded: true, ensemble: None, confirmed: false }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of a test")]
