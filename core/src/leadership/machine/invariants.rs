@@ -22,8 +22,12 @@ pub const RULES: [Rule<Leadership>; 6] = [
 
 /// The name of the first rule that this step breaks: one of these, or one about its epochs.
 pub fn first_broken(step: Step<'_, Leadership>) -> Option<&'static str> {
-    let own = machine::first_broken(&RULES, step);
-    own.or_else(|| broken_by_epochs(step))
+    first_broken_of_its_own(step).or_else(|| broken_by_epochs(step))
+}
+
+/// The name of the first of these rules that this step breaks.
+pub(super) fn first_broken_of_its_own(step: Step<'_, Leadership>) -> Option<&'static str> {
+    machine::first_broken(&RULES, step)
 }
 
 /// The rule about epochs that this step breaks. One event here may be several there, or none.
