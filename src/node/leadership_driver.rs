@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,10 +15,10 @@ use ballotbox_actors::{
     kit::{Actor, Address, Mailbox, Wake, clock},
 };
 use ballotbox_core::{
-    Core, ServerId, Sparingly, UntrustedText,
+    Core, Sparingly, UntrustedText,
     leadership::{
-        Action, Event, LeaderWord, Leadership, LearnerWord, Moment, Refusal, RefusalKind, Report,
-        SessionId, Stage, Timed, WordError,
+        Action, Event, LeaderWord, Leadership, LearnerWord, Moment, RefusalKind, Report, SessionId,
+        Stage, Timed, WordError,
     },
     wire::QuorumPacket,
 };
@@ -49,8 +48,6 @@ pub(super) struct LeadershipDriver {
     turned_away: BTreeMap<RefusalKind, Sparingly>,
     /// Attempts to reach a leader that have failed.
     unreached: Sparingly,
-    /// Where the learner comes from that is being decided about.
-    arriving: Option<SocketAddr>,
     events: Vec<(Instant, NodeEvent)>,
     /// What the herald was last told.
     told: Arc<LeadershipStatus>,
@@ -90,7 +87,6 @@ impl LeadershipDriver {
             malformed: BTreeMap::new(),
             turned_away: BTreeMap::new(),
             unreached: Sparingly::default(),
-            arriving: None,
             events: remarks
                 .into_iter()
                 .map(|remark| (started, NodeEvent::Directory { remark }))
@@ -160,9 +156,7 @@ impl LeadershipDriver {
             StarEvent::Arrived { session, first, from } => {
                 match LearnerWord::from_packet(&first.packet) {
                     Ok(LearnerWord::Info(info)) => {
-                        self.arriving = Some(from);
                         self.decide(Event::Arrived { session, info, from: Some(from) });
-                        self.arriving = None;
                     }
                     Ok(
                         LearnerWord::AckEpoch { .. }
@@ -319,7 +313,13 @@ impl LeadershipDriver {
                 NodeEvent::Lost { epoch, cause }
             }
             Report::Waiting { leader, missing } => NodeEvent::WaitingFor { leader, missing },
-            Report::TurnedAway { peer, refusal } => return self.turned_away(peer, refusal),
+            Report::TurnedAway { peer, from, refusal } => {
+                let Some(times) = self.turned_away.entry(refusal.kind()).or_default().count()
+                else {
+                    return;
+                };
+                NodeEvent::LearnerTurnedAway { peer, from, refusal, times }
+            }
             Report::GaveUp { leader, why } => NodeEvent::GaveUp { leader, why },
             Report::NotEstablished { leader } => NodeEvent::NotEstablished { leader },
             Report::BesideRealServer { peer } => NodeEvent::BesideRealServer { peer },
@@ -332,13 +332,6 @@ impl LeadershipDriver {
     fn took(&mut self) -> Duration {
         let since = self.looking_since.take();
         since.map(|since| clock::now().saturating_duration_since(since)).unwrap_or_default()
-    }
-
-    fn turned_away(&mut self, peer: Option<ServerId>, refusal: Refusal) {
-        let from = self.arriving;
-        if let Some(times) = self.turned_away.entry(refusal.kind()).or_default().count() {
-            self.note(NodeEvent::LearnerTurnedAway { peer, from, refusal, times });
-        }
     }
 
     fn note_malformed(&mut self, session: SessionId, error: WordError) {

@@ -116,7 +116,12 @@ pub enum Report {
     /// A new ensemble begins when these voters were seen once.
     Waiting { leader: ServerId, missing: BTreeSet<ServerId> },
     /// A learner was turned away.
-    TurnedAway { peer: Option<ServerId>, refusal: Refusal },
+    TurnedAway {
+        /// Who it says that it is.
+        peer: Option<ServerId>,
+        from: Option<SocketAddr>,
+        refusal: Refusal,
+    },
     /// Nothing has come of the election of this leader.
     GaveUp { leader: ServerId, why: GiveUp },
     /// It was not established in time.

@@ -439,7 +439,7 @@ impl Leadership {
                 self.ours.insert(peer);
                 self.pass(EpochsEvent::Arrived { session, peer, info }, out);
             }
-            Err(refusal) => self.turn_away(session, &info, refusal, out),
+            Err(refusal) => self.turn_away(session, &info, from, refusal, out),
         }
     }
 
@@ -447,6 +447,7 @@ impl Leadership {
         &mut self,
         session: SessionId,
         info: &Info,
+        from: Option<SocketAddr>,
         refusal: Refusal,
         out: &mut Vec<Action>,
     ) {
@@ -462,7 +463,7 @@ impl Leadership {
             let reason = crate::UntrustedText::new(&refusal);
             out.push(Action::Tell { session, word: LeaderWord::Refused { reason } });
         }
-        out.push(Action::Report(Report::TurnedAway { peer, refusal }));
+        out.push(Action::Report(Report::TurnedAway { peer, from, refusal }));
         out.push(Action::Close { session });
     }
 

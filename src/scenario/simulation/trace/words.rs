@@ -120,8 +120,8 @@ impl fmt::Display for Reported<'_> {
             }
             Report::Lost { epoch, cause } => write!(f, "epoch {epoch}: {cause}"),
             Report::Waiting { missing, .. } => write!(f, "for {}", join(missing.iter())),
-            Report::TurnedAway { peer: Some(peer), refusal } => write!(f, "{peer}: {refusal}"),
-            Report::TurnedAway { peer: None, refusal } => refusal.fmt(f),
+            Report::TurnedAway { peer: Some(peer), refusal, .. } => write!(f, "{peer}: {refusal}"),
+            Report::TurnedAway { peer: None, refusal, .. } => refusal.fmt(f),
             Report::GaveUp { leader, why } => write!(f, "{leader}: {}", Why(why)),
             Report::NotEstablished { leader } => write!(f, "{leader}: not in time"),
             Report::BesideRealServer { peer } => peer.fmt(f),
