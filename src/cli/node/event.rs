@@ -68,8 +68,8 @@ pub(super) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<&'static str>,
         /// `false` if its word does not count for this leader: it has promised to a newer epoch, or may have forgotten its words.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        counts: Option<bool>,
+        #[serde(skip_serializing_if = "is_true")]
+        counts: bool,
         #[serde(skip_serializing_if = "is_false")]
         again: bool,
     },
@@ -102,6 +102,11 @@ pub(super) struct Missing {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 impl<'a> Line<'a> {
@@ -217,7 +222,7 @@ impl fmt::Display for Event {
             Self::Following { leader, epoch, counts, again, .. } => {
                 f.write_str(if *again { "at present: " } else { "" })?;
                 write!(f, "following {leader} in epoch {epoch}")?;
-                f.write_str(if *counts == Some(false) { ", without counting for it" } else { "" })
+                f.write_str(if *counts { "" } else { ", without counting for it" })
             }
             Self::Retiring { epoch } => write!(f, "giving up epoch {epoch}"),
             Self::Lost { epoch, cause } => write!(f, "epoch {epoch} is over here: {cause}"),
@@ -297,7 +302,8 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
 
 fn following(leader: ServerId, epoch: Epoch, is_observer: bool, counts: bool) -> Event {
     let (leader, epoch, role) = (leader.number(), epoch.0, is_observer.then_some("observer"));
-    let counts = (!is_observer && !counts).then_some(false);
+    // An observer's word counts for no leader: there is nothing to say about it.
+    let counts = is_observer || counts;
     Event::Following { leader, epoch, role, counts, again: false }
 }
 
