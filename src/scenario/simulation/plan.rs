@@ -343,6 +343,9 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
     cut.into_iter().chain(isolated).chain(blocked).collect()
 }
 
+/// The fault of one member, by its place.
+type OfMember = fn(usize) -> Fault;
+
 fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)> {
     let faults = &setup.faults;
     let mut random = Random::new(seed, 3);
@@ -379,29 +382,19 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
             }
         }
     }
-    for _ in 0..faults.hangs {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        add(at, Fault::Hang(member));
-        add(end, Fault::Wake(member));
-    }
-    for _ in 0..faults.disk_stalls {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        add(at, Fault::DiskStalls(member));
-        add(end, Fault::DiskFlows(member));
-    }
-    for _ in 0..faults.suspends {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        add(at, Fault::Suspend(member));
-        add(end, Fault::Wake(member));
-    }
-    for _ in 0..faults.disk_errors {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        add(at, Fault::DiskBreaks(member));
-        add(end, Fault::DiskIsMended(member));
+    let of_one_member: [(u16, OfMember, OfMember); 4] = [
+        (faults.hangs, Fault::Hang, Fault::Wake),
+        (faults.disk_stalls, Fault::DiskStalls, Fault::DiskFlows),
+        (faults.suspends, Fault::Suspend, Fault::Wake),
+        (faults.disk_errors, Fault::DiskBreaks, Fault::DiskIsMended),
+    ];
+    for (times, begins, ends) in of_one_member {
+        for _ in 0..times {
+            let member = random.index(count);
+            let (at, end) = span(&mut random);
+            add(at, begins(member));
+            add(end, ends(member));
+        }
     }
     drawn
 }

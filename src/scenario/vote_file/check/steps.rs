@@ -167,23 +167,17 @@ impl<'a> StepChecker<'a> {
     }
 
     fn pauses(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if !self.running.contains(&id) {
-            Err(FieldError::NotRunning { id })
-        } else if self.paused.insert(id) {
-            Ok(())
-        } else {
-            Err(FieldError::Paused { id })
-        }
+        self.is_running(id)?;
+        if self.paused.insert(id) { Ok(()) } else { Err(FieldError::Paused { id }) }
     }
 
     fn hangs(&mut self, id: ServerId) -> Result<(), FieldError> {
-        if !self.running.contains(&id) {
-            Err(FieldError::NotRunning { id })
-        } else if self.hanging.insert(id) {
-            Ok(())
-        } else {
-            Err(FieldError::Hanging { id })
-        }
+        self.is_running(id)?;
+        if self.hanging.insert(id) { Ok(()) } else { Err(FieldError::Hanging { id }) }
+    }
+
+    fn is_running(&self, id: ServerId) -> Result<(), FieldError> {
+        if self.running.contains(&id) { Ok(()) } else { Err(FieldError::NotRunning { id }) }
     }
 
     fn wakes(&mut self, id: ServerId) -> Result<(), FieldError> {
