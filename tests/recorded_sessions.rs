@@ -8,7 +8,7 @@ use async_std::{net::TcpListener, task::block_on};
 use ballotbox::{
     Epoch, GroupId, Member, Node, ServerId, Zxid,
     election::PeerState,
-    leadership::{LeaderWord, LearnerWord, Record},
+    leadership::{LeaderWord, LearnerWord, LostBecause, Record},
     membership::Role,
     node::{NodeEvent, Status},
 };
@@ -208,16 +208,22 @@ async fn is_led(frames: &[Recorded]) {
     ];
     let expected = if acknowledged > 0 { &expected[..] } else { &expected[..2] };
     assert_eq!((proposed, &heard[1..]), (epoch, expected));
-    let news = node.watch().news().await.unwrap();
-    assert_eq!(news.status.leader(), Some((id(LEADER), epoch)));
-    let events = news.events.iter().map(|occurrence| &occurrence.event);
-    let (malformed, turned_away) = events.fold((0, 0), |(malformed, turned_away), event| {
-        let is_malformed = matches!(event, NodeEvent::MalformedPacket { .. });
-        let is_turned_away = matches!(event, NodeEvent::LearnerTurnedAway { .. });
-        (malformed + u32::from(is_malformed), turned_away + u32::from(is_turned_away))
-    });
-    assert_eq!((malformed, turned_away), (1, 0));
+    // What a node has to tell it has told when it has ended.
+    let mut watch = node.watch();
     node.stop().await.unwrap();
+    let news = watch.news().await.unwrap();
+    let (mut led, mut lost, mut malformed) = (Vec::new(), Vec::new(), 0);
+    for occurrence in news.events {
+        malformed += u32::from(matches!(occurrence.event, NodeEvent::MalformedPacket { .. }));
+        if let NodeEvent::Leading { epoch, .. } = occurrence.event {
+            led.push(epoch);
+        } else if let NodeEvent::Lost { epoch, cause } = occurrence.event {
+            lost.push((epoch, cause));
+        } else if let NodeEvent::LearnerTurnedAway { refusal, .. } = occurrence.event {
+            panic!("{refusal}");
+        }
+    }
+    assert_eq!((led, lost, malformed), (vec![epoch], vec![(epoch, LostBecause::Stopped)], 1));
 }
 
 /// One that leads alone, as it has all the weight, beside a member that is not there.
