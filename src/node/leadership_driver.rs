@@ -321,6 +321,7 @@ impl LeadershipDriver {
                 NodeEvent::LearnerTurnedAway { peer, from, refusal, times }
             }
             Report::GaveUp { leader, why } => NodeEvent::GaveUp { leader, why },
+            Report::BegunByAll { epoch, amnesiacs } => NodeEvent::BegunByAll { epoch, amnesiacs },
             Report::NotEstablished { leader } => NodeEvent::NotEstablished { leader },
             Report::BesideRealServer { peer } => NodeEvent::BesideRealServer { peer },
             Report::Recorded => NodeEvent::Recorded,

@@ -63,6 +63,9 @@ pub enum NodeEvent {
     LeaderUnreached { leader: ServerId, error: DialError, times: u64 },
     /// A member is a real server: this node does not lead, and as a voter follows no epoch.
     BesideRealServer { peer: ServerId },
+    /// All voters have begun its epoch, and these, a quorum, came without memory while others had followed a leader before: they
+    /// are new, or their disks were lost.
+    BegunByAll { epoch: Epoch, amnesiacs: BTreeSet<ServerId> },
     /// Its directory counts from now on.
     Recorded,
     /// There is something to know about its data directory, though it can be used.
@@ -118,6 +121,7 @@ impl NodeEvent {
             | Self::WaitingFor { .. }
             | Self::GaveUp { .. }
             | Self::NotEstablished { .. }
+            | Self::BegunByAll { .. }
             | Self::BesideRealServer { .. }
             | Self::Recorded
             | Self::Directory { .. }

@@ -149,3 +149,24 @@ fn a_member_of_an_ensemble_that_was_given_up_is_refused_by_the_new_one_with_the_
     third.until(says_so);
     assert_ne!(theirs, ours);
 }
+
+#[test]
+fn a_leader_warns_when_a_quorum_has_come_without_its_disks_beside_one_that_remembers() {
+    let place = ensemble("quorum-wiped", 3);
+    let mut nodes = [1, 2, 3].map(|id| start(id, &place));
+    let epoch = leading(&mut nodes[2]);
+    for node in &mut nodes[..2] {
+        assert_eq!(following(node, 3), epoch);
+    }
+    stop_all(nodes);
+    assert_eq!(identity(&place.1.join("3"), "confirmed"), "yes");
+
+    for lost in ["1", "2"] {
+        fs::remove_dir_all(place.1.join(lost)).unwrap();
+    }
+    let [_first, _second, mut third] = [1, 2, 3].map(|id| start(id, &place));
+    let next = leading(&mut third);
+    assert!(next > epoch);
+    let told = format!("epoch {next} is begun by all voters together, as 1, 2 came without memory");
+    third.until(|event| event["text"].as_str().is_some_and(|text| text.contains(&told)));
+}

@@ -115,6 +115,9 @@ pub enum Report {
     Lost { epoch: Epoch, cause: LostBecause },
     /// A new ensemble begins when these voters were seen once.
     Waiting { leader: ServerId, missing: BTreeSet<ServerId> },
+    /// All voters have begun this epoch of ours, and these, a quorum, came without memory while others had followed a leader
+    /// before: they are new, or their disks were lost.
+    BegunByAll { epoch: Epoch, amnesiacs: BTreeSet<ServerId> },
     /// A learner was turned away.
     TurnedAway {
         /// Who it says that it is.

@@ -94,6 +94,7 @@ impl Absence {
             | NodeEvent::WaitingFor { .. }
             | NodeEvent::GaveUp { .. }
             | NodeEvent::NotEstablished { .. }
+            | NodeEvent::BegunByAll { .. }
             | NodeEvent::LeaderUnreached { .. }
             | NodeEvent::BesideRealServer { .. }
             | NodeEvent::Recorded

@@ -273,6 +273,7 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         NodeEvent::WaitingFor { .. }
         | NodeEvent::GaveUp { .. }
         | NodeEvent::NotEstablished { .. }
+        | NodeEvent::BegunByAll { .. }
         | NodeEvent::BesideRealServer { .. }
         | NodeEvent::Directory { .. }
         | NodeEvent::CannotStore { .. } => Said::Always(Event::warning(remark(event))),

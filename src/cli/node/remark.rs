@@ -1,12 +1,14 @@
 //! [`remark`]: what a node has to say about its leadership that is no change of it, in words for people.
 
+use std::collections::BTreeSet;
+
 use ballotbox::{ServerId, leadership::GiveUp, node::NodeEvent};
 
 /// The sentence for an event that is told as a warning. For others it is empty.
 pub(super) fn remark(event: &NodeEvent) -> String {
     match event {
         NodeEvent::WaitingFor { leader, missing } => {
-            let missing = missing.iter().map(ServerId::to_string).collect::<Vec<_>>().join(", ");
+            let missing = join(missing);
             format!(
                 "{leader} is elected; it leads as soon as {missing} was seen once, as a new ensemble begins with all its \
                  voters. Without {missing}: start the others once with --new-ensemble"
@@ -16,6 +18,12 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         NodeEvent::NotEstablished { leader } => {
             format!("{leader} was elected, and has not led in time; the election is held again")
         }
+        NodeEvent::BegunByAll { epoch, amnesiacs } => format!(
+            "epoch {epoch} is begun by all voters together, as {} came without memory: right if they are new. If their disks were \
+             lost, an epoch that they had begun may begin again: stop all, and start them in new directories with \
+             --new-ensemble --epoch-floor, above every epoch that was ever used",
+            join(amnesiacs)
+        ),
         NodeEvent::BesideRealServer { peer } => format!(
             "{peer} is a ZooKeeper server: beside real servers this node takes part in elections, does not lead, and as \
              a voter follows no epoch"
@@ -49,6 +57,10 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         | NodeEvent::MembersDiffer { .. }
         | NodeEvent::Network(_) => String::new(),
     }
+}
+
+fn join(servers: &BTreeSet<ServerId>) -> String {
+    servers.iter().map(ServerId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn gave_up(leader: ServerId, why: &GiveUp) -> String {

@@ -374,6 +374,7 @@ impl Runner<'_> {
                 NodeEvent::Retiring { .. }
                 | NodeEvent::GaveUp { .. }
                 | NodeEvent::NotEstablished { .. }
+                | NodeEvent::BegunByAll { .. }
                 | NodeEvent::LeaderUnreached { .. }
                 | NodeEvent::BesideRealServer { .. }
                 | NodeEvent::Recorded

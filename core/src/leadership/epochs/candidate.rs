@@ -22,7 +22,7 @@ pub(super) struct Candidacy {
     /// The ensemble it leads, once it has proposed an epoch.
     leads: EnsembleId,
     /// Whether our own word counts in this epoch.
-    remembers: bool,
+    pub(super) remembers: bool,
     /// The number of the last ping.
     pub(super) pings: u64,
 }

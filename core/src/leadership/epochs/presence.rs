@@ -38,6 +38,20 @@ impl Epochs {
         self.is_quorum_with_us(candidacy.peers_where(|_| true))
     }
 
+    /// When our epoch begins with the words of all voters: who came without memory, if that is a quorum and others had followed
+    /// a leader before. They are new; or their disks were lost, and with them perhaps an epoch that nobody else knows of.
+    pub fn quorum_of_amnesiacs(&self) -> Option<BTreeSet<ServerId>> {
+        let Part::Candidate(candidacy) = &self.part else { return None };
+        let has_followed = |learner: &Learner| learner.remembers && learner.ensemble.confirmed;
+        let has_led = candidacy.remembers && self.record.confirmed;
+        if !has_led && candidacy.peers_where(has_followed).is_empty() {
+            return None;
+        }
+        let mut amnesiacs = candidacy.peers_where(Learner::is_amnesiac_founder);
+        amnesiacs.extend((!candidacy.remembers).then_some(self.me));
+        self.ensemble.is_quorum(&amnesiacs).then_some(amnesiacs)
+    }
+
     /// The number of the last ping, and of the newest that a quorum of those who support us has answered.
     pub fn pings(&self) -> (u64, u64) {
         let Part::Candidate(candidacy) = &self.part else { return (0, 0) };

@@ -152,6 +152,11 @@ impl Learner {
         }
     }
 
+    /// Whether its word counts though it has no memory, as all voters give theirs.
+    pub(super) fn is_amnesiac_founder(&self) -> bool {
+        self.synced == Some(Synced::Founding) && !self.remembers
+    }
+
     /// Whether its word for the epoch counts towards its beginning.
     pub(super) fn has_given_its_word(&self) -> bool {
         let founding = self.synced == Some(Synced::Founding);

@@ -91,6 +91,7 @@ fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) ->
             }
             Report::Retiring { .. }
             | Report::Waiting { .. }
+            | Report::BegunByAll { .. }
             | Report::TurnedAway { .. }
             | Report::GaveUp { .. }
             | Report::NotEstablished { .. }
@@ -130,6 +131,7 @@ fn epochs_never_fall(Step { before, actions, after, .. }: Step<'_, Leadership>) 
         Report::Retiring { .. }
         | Report::Lost { .. }
         | Report::Waiting { .. }
+        | Report::BegunByAll { .. }
         | Report::TurnedAway { .. }
         | Report::GaveUp { .. }
         | Report::NotEstablished { .. }

@@ -13,6 +13,9 @@ impl Leadership {
         self.beat.next = Some(self.now);
         let reign = Reign::Leading { epoch, retiring: None };
         self.establish(result, epoch, reign, Report::Leading { epoch }, out);
+        if let Some(amnesiacs) = self.epochs.quorum_of_amnesiacs() {
+            out.push(Action::Report(Report::BegunByAll { epoch, amnesiacs }));
+        }
     }
 
     /// When a quorum will have been silent for too long.

@@ -75,6 +75,7 @@ verbs! {
     Lost = "LOST": "it leads or follows no more, and why",
     Retires = "retires": "a leader begins to give its epoch up",
     Waits = "waits": "a new ensemble waits for voters that were never seen",
+    Founds = "founds": "its epoch was begun by all voters, as these had no memory",
     GivesUp = "gives up": "nothing has come of the election of a leader",
     TurnsAway = "turns away": "a learner, and why",
     Recorded = "recorded": "its ensemble knows its disk from now on",

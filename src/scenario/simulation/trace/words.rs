@@ -15,6 +15,7 @@ pub(super) const fn verb_of(report: &Report) -> Verb {
         Report::Retiring { .. } => Verb::Retires,
         Report::Lost { .. } => Verb::Lost,
         Report::Waiting { .. } => Verb::Waits,
+        Report::BegunByAll { .. } => Verb::Founds,
         Report::TurnedAway { .. } | Report::BesideRealServer { .. } => Verb::TurnsAway,
         Report::GaveUp { .. } | Report::NotEstablished { .. } => Verb::GivesUp,
         Report::Recorded => Verb::Recorded,
@@ -120,6 +121,9 @@ impl fmt::Display for Reported<'_> {
             }
             Report::Lost { epoch, cause } => write!(f, "epoch {epoch}: {cause}"),
             Report::Waiting { missing, .. } => write!(f, "for {}", join(missing.iter())),
+            Report::BegunByAll { epoch, amnesiacs } => {
+                write!(f, "epoch {epoch} with {}", join(amnesiacs.iter()))
+            }
             Report::TurnedAway { peer: Some(peer), refusal, .. } => write!(f, "{peer}: {refusal}"),
             Report::TurnedAway { peer: None, refusal, .. } => refusal.fmt(f),
             Report::GaveUp { leader, why } => write!(f, "{leader}: {}", Why(why)),

@@ -79,6 +79,7 @@ impl Reigns {
             }
             Report::Retiring { .. }
             | Report::Waiting { .. }
+            | Report::BegunByAll { .. }
             | Report::TurnedAway { .. }
             | Report::GaveUp { .. }
             | Report::NotEstablished { .. }

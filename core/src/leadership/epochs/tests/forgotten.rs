@@ -176,3 +176,41 @@ fn no_record_takes_back_what_one_on_its_way_says() {
     table.land(1);
     assert!(table.seats[&id(1)].core.record().confirmed);
 }
+
+/// Voters with these records, and the last of them has begun an epoch with the others.
+fn begun(records: &[Record]) -> Table {
+    let (mut table, last) = (Table::of(records), records.len() as u64);
+    table.lead(last);
+    for number in 1..last {
+        table.join(number, last);
+    }
+    table.settle();
+    assert_eq!(table.began(last).len(), 1);
+    table
+}
+
+#[test]
+fn a_leader_says_when_a_quorum_came_without_memory_and_another_has_followed_a_leader() {
+    let followed = Record { ensemble: Some(EnsembleId(7)), confirmed: true, ..record(4) };
+    for who_remembers in 1..=3 {
+        let mut records = [NEW; 3];
+        records[who_remembers - 1] = followed;
+        let table = begun(&records);
+        let forgot = (1..=3).filter(|number| *number != who_remembers as u64).map(id).collect();
+        assert_eq!(table.seats[&id(3)].amnesiacs, Some(forgot));
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_new_ensemble_nor_when_every_quorum_has_one_that_remembers() {
+    let never_begun = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
+    let followed = Record { confirmed: true, ..never_begun };
+    for records in
+        [[NEW; 3], [NEW, NEW, never_begun], [followed, followed, NEW], [NEW, followed, followed]]
+    {
+        let table = begun(&records);
+        for number in 1..=3 {
+            assert_eq!(table.seats[&id(number)].amnesiacs, None, "{records:?}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! An ensemble of [`Epochs`] whose words are carried by hand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::super::*;
 use crate::{
@@ -19,6 +19,8 @@ pub(super) enum Mail {
 pub(super) struct Seat {
     pub(super) core: Epochs,
     pub(super) began: Vec<Epoch>,
+    /// What it said of amnesiacs when its last epoch began.
+    pub(super) amnesiacs: Option<BTreeSet<ServerId>>,
     pub(super) follows: Vec<(ServerId, Epoch, bool)>,
     pub(super) gave_up: Vec<GiveUp>,
     /// Stores that were asked for and are not reported.
@@ -66,6 +68,7 @@ impl Table {
         let seat = Seat {
             core,
             began: vec![],
+            amnesiacs: None,
             follows: vec![],
             gave_up: vec![],
             stores: VecDeque::new(),
@@ -102,7 +105,10 @@ impl Table {
                 }
             }
             EpochsAction::Store { ticket, .. } => seat.stores.push_back(ticket),
-            EpochsAction::Began { epoch } => seat.began.push(epoch),
+            EpochsAction::Began { epoch } => {
+                seat.began.push(epoch);
+                seat.amnesiacs = seat.core.quorum_of_amnesiacs();
+            }
             EpochsAction::Follows { leader, epoch, counts } => {
                 seat.follows.push((leader, epoch, counts));
             }
