@@ -170,3 +170,95 @@ pub struct News {
     /// How many events the reader was too slow for.
     pub missed: u64,
 }
+
+/// How far somebody has read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Position {
+    pub(super) known: u64,
+    /// That of the newest status.
+    pub(super) sequence: u64,
+}
+
+/// Something that holds of every answer to somebody who has read so far.
+type Rule = (&'static str, fn(&News, Position) -> bool);
+
+/// What a reader may rely on. Debug builds evaluate it for every answer to a watch.
+const RULES: [Rule; 3] = [
+    ("what happened is told, or counted as missed", is_whole),
+    ("a later answer is no older", is_no_older),
+    ("the status is not older than the events", is_up_to_date),
+];
+
+impl News {
+    /// The name of the first rule that this answer breaks.
+    pub(super) fn first_broken(&self, read: Position) -> Option<&'static str> {
+        RULES.iter().find(|(_, keeps)| !keeps(self, read)).map(|(name, _)| *name)
+    }
+}
+
+fn is_whole(news: &News, read: Position) -> bool {
+    read.known + news.events.len() as u64 + news.missed == news.known
+}
+
+fn is_no_older(news: &News, read: Position) -> bool {
+    news.known >= read.known && news.status.sequence >= read.sequence
+}
+
+fn is_up_to_date(news: &News, _: Position) -> bool {
+    let leader = news.events.iter().rev().find_map(|occurrence| match occurrence.event {
+        NodeEvent::Leading { epoch, .. } => Some(Some((news.status.me, epoch))),
+        NodeEvent::Following { leader, epoch, .. } => Some(Some((leader, epoch))),
+        NodeEvent::Lost { .. } => Some(None),
+        NodeEvent::Looking { .. }
+        | NodeEvent::Voted { .. }
+        | NodeEvent::Elected { .. }
+        | NodeEvent::Retiring { .. }
+        | NodeEvent::WaitingFor { .. }
+        | NodeEvent::GaveUp { .. }
+        | NodeEvent::NotEstablished { .. }
+        | NodeEvent::LeaderUnreached { .. }
+        | NodeEvent::BesideRealServer { .. }
+        | NodeEvent::BegunByAll { .. }
+        | NodeEvent::Recorded
+        | NodeEvent::Directory { .. }
+        | NodeEvent::CannotStore { .. }
+        | NodeEvent::LearnerTurnedAway { .. }
+        | NodeEvent::MalformedPacket { .. }
+        | NodeEvent::Malformed { .. }
+        | NodeEvent::MembersDiffer { .. }
+        | NodeEvent::Network(_) => None,
+    });
+    leader.is_none_or(|leader| leader == news.status.leader())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ballotbox_actors::kit::clock;
+
+    use super::*;
+    use crate::node::LeadershipStatus;
+
+    #[test]
+    fn an_answer_that_hides_something_or_is_older_is_found() {
+        let me = ServerId::new(1).unwrap();
+        let leads = NodeEvent::Leading { epoch: Epoch(3), took: Duration::ZERO };
+        let established = Some((me, Epoch(3)));
+        let leadership = LeadershipStatus { established, ..LeadershipStatus::default() };
+        let mut status = Status::new(me, clock::now());
+        (status.sequence, status.leadership) = (4, Some(Arc::new(leadership)));
+        let events = vec![Occurrence { at: Duration::ZERO, event: leads }];
+        let whole = News { known: 7, status, events, missed: 2 };
+        let found = |change: fn(&mut News), known, sequence| {
+            let mut news = whole.clone();
+            change(&mut news);
+            news.first_broken(Position { known, sequence })
+        };
+        assert_eq!(found(|_| {}, 4, 4), None);
+        assert_eq!(found(|news| news.missed = 1, 4, 4), Some(RULES[0].0));
+        assert_eq!(found(|_| {}, 3, 4), Some(RULES[0].0));
+        assert_eq!(found(|_| {}, 4, 5), Some(RULES[1].0));
+        assert_eq!(found(|news| news.status.leadership = None, 4, 4), Some(RULES[2].0));
+    }
+}

@@ -11,6 +11,7 @@ use ballotbox_actors::kit::{Inlet, mailbox};
 use super::{
     News, Status,
     herald::{HeraldMsg, LastWord},
+    news::Position,
 };
 
 /// The node has ended.
@@ -23,12 +24,12 @@ pub struct Ended;
 pub struct Watch {
     herald: Inlet<HeraldMsg>,
     last_word: Arc<LastWord>,
-    known: u64,
+    read: Position,
 }
 
 impl Watch {
-    pub(super) const fn new(herald: Inlet<HeraldMsg>, last_word: Arc<LastWord>) -> Self {
-        Self { herald, last_word, known: 0 }
+    pub(super) fn new(herald: Inlet<HeraldMsg>, last_word: Arc<LastWord>) -> Self {
+        Self { herald, last_word, read: Position::default() }
     }
 
     /// How things stand now.
@@ -46,11 +47,13 @@ impl Watch {
     ///
     /// [`Ended`], when the node has, and all that happened before was told.
     pub async fn news(&mut self) -> Result<News, Ended> {
-        let news = match self.ask(Some(self.known)).await {
+        let known = self.read.known;
+        let news = match self.ask(Some(known)).await {
             Ok(news) => news,
-            Err(Ended) => self.last_word.beyond(self.known).ok_or(Ended)?,
+            Err(Ended) => self.last_word.beyond(known).ok_or(Ended)?,
         };
-        self.known = news.known;
+        debug_assert_eq!(news.first_broken(self.read), None, "{news:?} after {:?}", self.read);
+        self.read = Position { known: news.known, sequence: news.status.sequence };
         Ok(news)
     }
 
@@ -82,7 +85,7 @@ impl Watch {
     /// How things stand now. What has led to that is told no more.
     pub(super) async fn present(&mut self) -> Result<Status, Ended> {
         let news = self.ask(None).await?;
-        self.known = news.known;
+        self.read = Position { known: news.known, sequence: news.status.sequence };
         Ok(news.status)
     }
 
