@@ -165,6 +165,9 @@ fn what_is_no_socket_stays_and_the_node_runs_without_one() {
     let told = node.until(|event| event["event"] == "warning");
     assert!(told["text"].as_str().unwrap().contains("is no socket"), "{told}");
     leading(&mut node);
+    let output = status(&data, &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("is no socket"), "{}", text(&output.stderr));
     assert_eq!(node.end("-TERM"), Some(0));
     assert_eq!(fs::read_to_string(data.join("control")).unwrap(), "mine");
 }

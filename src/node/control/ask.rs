@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::unix::net::UnixStream,
+    os::unix::{fs::FileTypeExt, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -51,6 +51,12 @@ pub enum ControlError {
          and have none"
     )]
     NobodyRuns { path: UntrustedText },
+    /// What is there has not been made by a node.
+    #[error(
+        "what is called `control` in {path} is no socket, so a node that runs there cannot be asked: move it away, and start the node \
+         again"
+    )]
+    NoSocket { path: UntrustedText },
     /// Nobody listens at the socket.
     #[error("no node runs in {path} any more")]
     HasEnded { path: UntrustedText },
@@ -131,9 +137,12 @@ pub fn answer_read(answer: &[u8]) -> Result<(StatusReport, Vec<u8>), ControlErro
 fn folder(directory: &Path) -> Result<PathBuf, ControlError> {
     let path = UntrustedText::path(directory);
     let mut candidates = LAYOUTS.iter().map(|layout| directory.join(layout.own()));
-    let is_there = |folder: &PathBuf| ControlSocket::path(folder).symlink_metadata().is_ok();
-    if let Some(found) = candidates.find(is_there) {
-        return Ok(found);
+    let there = candidates.find_map(|folder| {
+        let there = ControlSocket::path(&folder).symlink_metadata().ok()?;
+        Some((folder, there.file_type().is_socket()))
+    });
+    if let Some((folder, is_socket)) = there {
+        return if is_socket { Ok(folder) } else { Err(ControlError::NoSocket { path }) };
     }
     match directory.read_dir() {
         Ok(_) => Err(ControlError::NobodyRuns { path }),
