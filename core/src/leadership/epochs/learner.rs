@@ -166,7 +166,9 @@ impl Epochs {
                 let word = LearnerWord::Ack { epoch: noted.epoch };
                 out.push(EpochsAction::Say { session, word });
                 let Part::Learner(Learning { leader, .. }) = self.part else { return };
-                let counts = self.record.recorded && self.record.current == noted.epoch;
+                let is_newest = self.accepted == noted.epoch;
+                let counts =
+                    is_newest && self.record.recorded && self.record.current == noted.epoch;
                 out.push(EpochsAction::Follows { leader, epoch: noted.epoch, counts });
                 self.confirm_ensemble(noted.ensemble, out);
             }
