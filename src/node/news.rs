@@ -61,7 +61,7 @@ pub enum NodeEvent {
     NotEstablished { leader: ServerId },
     /// The elected one was not reached at its quorum port. Told the first, second, fourth, eighth … time.
     LeaderUnreached { leader: ServerId, error: DialError, times: u64 },
-    /// A member is a real server: this node does not lead, and as a voter follows no epoch.
+    /// A member is a real server: until a review finds none, this node does not lead, and as a voter follows no epoch.
     BesideRealServer { peer: ServerId },
     /// All voters have begun its epoch, and these, a quorum, came without memory while others had followed a leader before: they
     /// are new, or their disks were lost.

@@ -109,7 +109,8 @@ pub struct LeadershipStatus {
     pub accepted: Epoch,
     /// Why the record cannot be written, if it cannot.
     pub disk: Option<UntrustedText>,
-    /// Whether a real server was met: then this node does not lead, and as a voter follows no epoch.
+    /// Whether a real server was met, and no review has found since that there is none: this node does not lead, and as a voter
+    /// follows no epoch.
     pub beside_real_server: bool,
     /// Where the record is; `None` if it is kept in memory.
     pub directory: Option<UntrustedText>,

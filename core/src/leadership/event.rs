@@ -129,7 +129,8 @@ pub enum Report {
     GaveUp { leader: ServerId, why: GiveUp },
     /// It was not established in time.
     NotEstablished { leader: ServerId },
-    /// This member is a real server: from now on we do not stand for election, and our voters stay off the quorum port.
+    /// This member is a real server: until a review finds none, we do not stand for election, and our voters stay off the quorum
+    /// port.
     BesideRealServer { peer: ServerId },
     /// Our directory is recorded from now on.
     Recorded,

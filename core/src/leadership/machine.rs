@@ -3,6 +3,7 @@
 mod following;
 pub mod invariants;
 mod leading;
+mod real_servers;
 mod result;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub struct Leadership {
     /// Members that are known to be ours, and not real servers.
     ours: BTreeSet<ServerId>,
     standing: Standing,
+    review: Review,
     /// The voters that were last said to be missing.
     told_missing: BTreeSet<ServerId>,
     /// The newest epoch that we have led in or followed.
@@ -114,6 +116,17 @@ struct Standing {
     withdrawn: bool,
 }
 
+/// A voter that has met a real server sees from time to time whether there is one.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Review {
+    /// When it does so next.
+    at: Option<Moment>,
+    /// How often it has since it met one.
+    times: u32,
+    /// The leader that it has asked last, and the session with it.
+    asked: Option<(SessionId, ServerId)>,
+}
+
 /// The heartbeats of a leader.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 struct Beat {
@@ -160,6 +173,7 @@ impl Leadership {
             store_again_at: None,
             ours: BTreeSet::new(),
             standing: Standing::default(),
+            review: Review::default(),
             told_missing: BTreeSet::new(),
             newest_reported: Epoch::default(),
             stopping: false,
@@ -208,7 +222,7 @@ impl Leadership {
             self.result.and_then(|result| result.again_at.or_else(|| self.establish_by(result)));
         let of_learner = [self.dial.again_at, self.looks_after_leader_at()];
         let of_leader = [self.beat.next, self.quorum_silent_at(), self.retires_by()];
-        let others = [result, self.store_again_at, self.standing.held_off_until];
+        let others = [result, self.store_again_at, self.standing.held_off_until, self.review.at];
         of_learner.into_iter().chain(of_leader).chain(others).flatten().min()
     }
 
@@ -286,6 +300,9 @@ impl Leadership {
         let (hold_off, retires) = (due(self.standing.held_off_until), due(self.retires_by()));
         let (redial, silent) = (due(self.dial.again_at), due(self.leader_silent_at()));
         let (beat, store) = (due(self.beat.next), due(self.store_again_at));
+        if due(self.review.at) {
+            self.review(out);
+        }
         if hold_off {
             self.standing.held_off_until = None;
             self.tell_standing(out);
@@ -410,22 +427,6 @@ impl Leadership {
         if at_once { self.look_again(false, out) } else { self.look_later(out) }
     }
 
-    /// Beside real servers ours do not lead, and its voters stay off the quorum port.
-    fn met_real_server(&mut self, peer: ServerId, out: &mut Vec<Action>) {
-        if self.standing.beside_real_server {
-            return;
-        }
-        self.standing.beside_real_server = true;
-        (self.standing.held_off_until, self.standing.doubted_since) = (None, None);
-        out.push(Action::Report(Report::BesideRealServer { peer }));
-        self.tell_standing(out);
-        let leads = self.result.is_some_and(|result| result.leader == self.me);
-        if leads {
-            self.lose(LostBecause::Superseded, out);
-            self.look_again(false, out);
-        }
-    }
-
     fn arrived(
         &mut self,
         session: SessionId,
@@ -453,12 +454,7 @@ impl Leadership {
     ) {
         let peer = info.id;
         if let Refusal::RealServer { id } = refusal {
-            // One that was ours a moment ago is none, and neither is a member of an ensemble of ours: anybody can use its name.
-            if self.ours.contains(&id) || self.epochs.record().ensemble.is_some() {
-                self.doubt_real_server();
-            } else {
-                self.met_real_server(id, out);
-            }
+            self.real_server_has_come(id, out);
         } else if info.block.is_some() {
             let reason = crate::UntrustedText::new(&refusal);
             out.push(Action::Tell { session, word: LeaderWord::Refused { reason } });
@@ -468,6 +464,7 @@ impl Leadership {
     }
 
     fn ended(&mut self, session: SessionId, out: &mut Vec<Action>) {
+        self.review.asked.take_if(|(asked, _)| *asked == session);
         self.door.left(session);
         self.pass(EpochsEvent::Ended { session }, out);
         if self.dial.session == Some(session) {

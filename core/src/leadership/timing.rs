@@ -37,6 +37,8 @@ pub struct LeadershipTiming {
     pub holdoff: Duration,
     /// What could not be done for a reason that may pass is tried again after this time.
     pub retry: Duration,
+    /// A voter that has met a real server sees this often whether there is one.
+    pub review: Backoff,
 }
 
 impl Default for LeadershipTiming {
@@ -52,6 +54,11 @@ impl Default for LeadershipTiming {
             },
             holdoff: Duration::from_secs(2),
             retry: Duration::from_secs(1),
+            review: Backoff {
+                min: Duration::from_secs(2),
+                max: Duration::from_secs(60),
+                attempts_max: None,
+            },
         }
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
 /// The waits of leadership, if there is one.
 fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
     let Some(leadership) = &config.leadership else { return Ok(()) };
-    let LeadershipTiming { ping, silence, establish, redial, holdoff, retry } = leadership.timing;
+    let LeadershipTiming { ping, silence, establish, redial, holdoff, retry, review } =
+        leadership.timing;
     for (field, found, min) in [
         ("leadership.ping", ping, SOME),
         // A ping that is lost is no silence.
@@ -100,6 +101,8 @@ fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
         ("leadership.redial.max", redial.max, redial.min),
         ("leadership.holdoff", holdoff, Duration::ZERO),
         ("leadership.retry", retry, SOME),
+        ("leadership.review.min", review.min, SOME),
+        ("leadership.review.max", review.max, review.min),
         ("leadership.stop_within", leadership.stop_within, Duration::ZERO),
     ] {
         if found < min || found > MAX {

@@ -60,6 +60,7 @@ impl Leadership {
     }
 
     pub(super) fn dial_failed(&mut self, session: SessionId, refused: bool, out: &mut Vec<Action>) {
+        self.review.asked.take_if(|(asked, _)| *asked == session);
         if self.dial.session != Some(session) {
             return;
         }
@@ -104,6 +105,9 @@ impl Leadership {
         word: LeaderWord,
         out: &mut Vec<Action>,
     ) {
+        if let Some(asked) = self.review.asked.filter(|(asked, _)| *asked == session) {
+            return self.leader_answers(asked, &word, out);
+        }
         if self.dial.session != Some(session) {
             return;
         }

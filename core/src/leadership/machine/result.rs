@@ -65,23 +65,6 @@ impl Leadership {
         Some(longer.map_or(until, |longer| longer.max(until)))
     }
 
-    /// Somebody has come as a real server, and is not believed.
-    pub(super) fn doubt_real_server(&mut self) {
-        let is_elected = self.result.is_some_and(|result| result.leader == self.me);
-        if is_elected && self.reign == Reign::None {
-            self.standing.doubted_since.get_or_insert(self.now);
-        }
-    }
-
-    /// Real servers that were not believed may elect us again and again: however often that is, we lead by then or step aside. As long
-    /// as no quorum of ours is here, there is no epoch that would take its time.
-    fn doubted_until(&self, result: ElectionResult) -> Option<Moment> {
-        let since = self.standing.doubted_since.filter(|_| result.leader == self.me)?;
-        let is_alone = self.epochs.stage() == Stage::Discovering && !self.epochs.is_quorum_here();
-        let longest = if is_alone { self.timing.holdoff } else { self.timing.establish };
-        Some(since.plus(longest.min(self.timing.establish)))
-    }
-
     /// However long others were waited for, there is time to establish from now on.
     pub(super) fn begin_to_establish(&mut self) {
         if let Some(result) = &mut self.result {

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod directories;
+mod real_servers;
 mod waits;
 mod world;
 
