@@ -1,7 +1,9 @@
-//! How long an election takes, from the common beginning until the last of its voters has decided.
+//! How long an election takes, from the common beginning until the last of its voters has decided, and how long it takes
+//! until all are in the epoch of the elected one.
 //!
 //! | what | one sample |
 //! | --- | --- |
+//! | established | new nodes with new disks in memory, whose ports are bound but that have no links: from the first `Node::start` till one leads and the others follow it in its epoch |
 //! | cold | new nodes whose ports are bound but that have no links: from the first `Node::start` till all have elected |
 //! | connected | the same nodes afterwards, links up and settled: from telling each to look again till all have elected |
 //! | leader stopped | the same nodes, a link between any two: from telling the leader to stop till the others have elected |
@@ -35,8 +37,9 @@ use std::{
 
 use async_std::task;
 use ballotbox::{
-    Member, Membership, Node, NodeConfig, ServerId,
-    node::{Status, Watch},
+    Epoch, Member, Membership, Node, NodeConfig, ServerId,
+    leadership::{DirectoryId, Record},
+    node::{Keep, LeadershipConfig, MemoryDisk, Status, Watch},
 };
 use ballotbox_actors::kit::clock;
 use common::{Figure, Options, Percentiles, Printer, Unit};
@@ -79,6 +82,9 @@ async fn measure_all(options: Options) {
     for voters in [3, 5, 9] {
         measure(voters, options.amount(200, 10), &printer).await;
     }
+    for voters in [3, 9] {
+        measure_established(voters, options.amount(200, 10), &printer).await;
+    }
     measure_watched(options.amount(11, 3), options.amount(100, 10), &printer).await;
     let descriptors = descriptors();
     if descriptors < DESCRIPTORS_MANY {
@@ -94,6 +100,18 @@ async fn measure_all(options: Options) {
         stop(nodes).await;
     }
     printer.figure(&Figure::single("cold", 101, cold));
+    measure_established(101, options.amount(5, 1), &printer).await;
+}
+
+async fn measure_established(voters: u64, times: usize, printer: &Printer) {
+    let mut established = Vec::new();
+    for _ in 0..times {
+        let (nodes, took) = establish_cold(voters).await;
+        established.push(took);
+        stop(nodes).await;
+    }
+    let nodes = usize::try_from(voters).expect("few voters");
+    printer.figure(&Figure::single("established", nodes, established));
 }
 
 async fn measure(voters: u64, elections: usize, printer: &Printer) {
@@ -177,6 +195,29 @@ async fn elect_cold(voters: u64) -> (Vec<Node>, Duration) {
     let took = clock::now() - begun;
     assert_eq!(leader(&nodes).await, id(voters));
     (nodes, took)
+}
+
+/// New members of a new ensemble, which all have to be seen before it begins.
+async fn establish_cold(voters: u64) -> (Vec<Node>, Duration) {
+    let configs: Vec<_> = configs(voters).into_iter().map(with_new_disk).collect();
+    let begun = clock::now();
+    let starts = configs.into_iter().map(|config| async {
+        let node = Node::start(config).await.unwrap();
+        let follows = |status: &Status| status.leader().is_some();
+        let leader = node.watch().until(follows).await.unwrap().leader();
+        (node, leader)
+    });
+    let (nodes, mut leaders): (Vec<_>, Vec<_>) = join_all(starts).await.into_iter().unzip();
+    let took = clock::now() - begun;
+    leaders.dedup();
+    assert_eq!(leaders, [Some((id(voters), Epoch(1)))], "one leader in one epoch");
+    (nodes, took)
+}
+
+fn with_new_disk(mut config: NodeConfig) -> NodeConfig {
+    let disk = MemoryDisk::new(DirectoryId(config.me.number()), Record::default());
+    config.leadership = Some(LeadershipConfig::new(Keep::InMemory(disk)));
+    config
 }
 
 /// Waits until there is a link between any two: an election can end before.
