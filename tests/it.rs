@@ -11,6 +11,7 @@ mod golden;
 mod golden_quorum;
 mod leaders;
 mod nodes;
+mod on_tokio;
 mod quorum_port;
 mod quorum_strangers;
 mod recorded_sessions;
