@@ -11,12 +11,14 @@
 pub mod clock;
 mod jitter;
 mod mailbox;
+mod off_thread;
 mod rounded;
 mod task;
 mod timers;
 
 pub use jitter::jittered;
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
+pub use off_thread::off_thread;
 pub use rounded::Rounded;
-pub use task::{Actor, Exit, off_thread, spawn, yield_now};
+pub use task::{Actor, Exit, spawn, yield_now};
 pub use timers::Timers;

@@ -12,6 +12,7 @@ mod connect;
 mod connection;
 mod dialer;
 mod listener;
+mod lookup;
 mod receiver;
 mod sender;
 

@@ -69,12 +69,6 @@ pub async fn yield_now() {
     async_std::task::yield_now().await;
 }
 
-/// Does work that blocks, such as asking the system's resolver or waiting for a disk, on a thread of its own. When nobody waits
-/// for it any more, the thread ends once the work does. A panic of the work is one of the task that waits.
-pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    async_std::task::spawn_blocking(work).await
-}
-
 /// What the panic said. It may quote what came from outside.
 fn panic_message(panic: &(dyn Any + Send)) -> UntrustedText {
     let text = panic.downcast_ref::<&str>().copied();

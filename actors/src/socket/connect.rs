@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::{Duration, Instant},
     vec,
 };
@@ -10,8 +10,8 @@ use std::{
 use async_io::Async;
 use futures::{StreamExt, stream::FuturesUnordered};
 
-use super::Connection;
-use crate::kit::{Rounded, clock, off_thread};
+use super::{Connection, lookup::look_up};
+use crate::kit::{Rounded, clock};
 use ballotbox_core::{Endpoint, UntrustedText};
 
 /// At most this many addresses are tried at once, whatever the resolver says.
@@ -116,8 +116,7 @@ pub async fn resolve(endpoint: &Endpoint, limit: Duration) -> Result<Vec<SocketA
     if let Ok(address) = endpoint.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, endpoint.port)]);
     }
-    let (host, port) = (endpoint.host.clone(), endpoint.port);
-    let looked_up = off_thread(move || (host.as_str(), port).to_socket_addrs());
+    let looked_up = look_up(endpoint.host.clone(), endpoint.port);
     answer(&endpoint.host, looked_up, limit).await
 }
 

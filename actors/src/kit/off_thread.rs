@@ -1,0 +1,72 @@
+//! [`off_thread`]: work that blocks, where it holds up nobody.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+    time::Duration,
+};
+
+use super::clock;
+
+/// Work for which the system has no thread is tried again after this time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Does work that blocks, such as asking the system's resolver or waiting for a disk, on a thread of its own, which ends with it. When
+/// nobody waits for it any more, the work is done all the same. A panic of the work is one of the task that waits.
+///
+/// This is not async-std's `spawn_blocking`: the threads of its pool never end, and each wakes up twice a second to look for work, of
+/// which a node has none for hours.
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (order, orders) = flume::bounded(1);
+    let (done, outcome) = flume::bounded(1);
+    // There is room for one.
+    let _ = order.send(work);
+    let attempt = || {
+        let (orders, done) = (orders.clone(), done.clone());
+        thread::Builder::new().name("off-thread".to_owned()).spawn(move || {
+            if let Ok(work) = orders.try_recv() {
+                let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
+            }
+        })
+    };
+    // The work stays where it is until a thread takes it.
+    while attempt().is_err() {
+        clock::sleep_until(clock::now() + PAUSE).await;
+    }
+    match outcome.recv_async().await {
+        Ok(Ok(output)) => output,
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(flume::RecvError::Disconnected) => unreachable!("a thread says what came of its work"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use async_std::task::block_on;
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_of_the_work_is_returned_and_a_panic_is_one_of_the_task_that_waits() {
+        assert_eq!(block_on(off_thread(|| 7)), 7);
+        let panicked = block_on(AssertUnwindSafe(off_thread(|| panic!("as told"))).catch_unwind());
+        let panic: Result<(), _> = panicked;
+        assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"as told"));
+    }
+
+    #[test]
+    fn work_that_nobody_waits_for_any_more_is_still_done() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (done, is_done) = mpsc::channel();
+        let work = off_thread(move || {
+            let _ = gone.recv();
+            done.send(()).unwrap();
+        });
+        assert_eq!(block_on(async { work.now_or_never() }), None);
+        drop(go);
+        is_done.recv().unwrap();
+    }
+}
