@@ -268,7 +268,8 @@ impl<M> Drop for Lane<M> {
     }
 }
 
-/// One timer, kept: it is set anew only when it would fire too late; when it fires early, that is ignored.
+/// One timer, kept. To set it anew wakes the thread that waits for all timers; to let it ring in vain wakes ours as well. So it is set
+/// anew when it would ring too late, or when it would ring early and be set then for a longer time than is left until that.
 #[derive(Default)]
 struct Alarm {
     timer: Option<Timer>,
@@ -278,7 +279,7 @@ struct Alarm {
 impl Alarm {
     fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            if self.rings_at.is_none_or(|rings_at| rings_at > deadline) {
+            if self.rings_at.is_none_or(|rings_at| is_to_be_moved(rings_at, deadline)) {
                 self.timer.get_or_insert_with(Timer::never).set_at(deadline);
                 self.rings_at = Some(deadline);
             }
@@ -296,9 +297,14 @@ impl Alarm {
     }
 }
 
+fn is_to_be_moved(rings_at: Instant, deadline: Instant) -> bool {
+    let until_it_rings = rings_at.saturating_duration_since(clock::now());
+    rings_at > deadline || deadline - rings_at > until_it_rings
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::{sync::Arc, task::Waker, time::Duration};
 
     use async_std::task::block_on;
 
@@ -396,6 +402,21 @@ mod tests {
             assert_eq!(mailbox.next_until(Some(soon)).await, Wake::Due);
             assert!(clock::now() >= soon);
         });
+    }
+
+    #[test]
+    fn an_alarm_is_put_off_only_by_more_than_it_has_left() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut alarm, hour) = (Alarm::default(), Duration::from_secs(3600));
+        let first = clock::now() + hour;
+        let mut rings_at = |deadline| {
+            assert!(alarm.poll(deadline, &mut cx).is_pending());
+            alarm.rings_at.unwrap()
+        };
+        assert_eq!(rings_at(first), first);
+        assert_eq!(rings_at(first + hour / 2), first);
+        assert_eq!(rings_at(first + 2 * hour), first + 2 * hour);
+        assert_eq!(rings_at(first + hour), first + hour);
     }
 
     #[test]
