@@ -5,6 +5,7 @@ mod config;
 mod event;
 mod event_filter;
 mod gate;
+mod reader;
 mod remark;
 mod serve;
 mod signals;

@@ -1,9 +1,9 @@
 //! [`Serve`]: a node, its signals and its output, until one of them ends it.
 //!
 //! ```text
-//!   Node ── Watch ──► EventFilter ──► Stream ──► a thread ──► stdout
-//!                       │        └──► Stream ──► a thread ──► stderr
-//!   signals ──► Serve ──┘
+//!   Node ── Watch ──► EventFilter ──► Stream ──► a thread a line ──► stdout
+//!                       │        └──► Stream ──► a thread a line ──► stderr
+//!   signals ──► Serve ──┴──── Reader ◄── nobody reads stdout any more
 //! ```
 //!
 //! Nothing here ever waits for a reader of our output. While stdout takes nothing, the node is asked for no news: it
@@ -21,12 +21,13 @@ use ballotbox::{
     Node, NodeConfig, NodeError, ServerId, UntrustedText,
     node::{Ended, News, Watch},
 };
-use ballotbox_actors::kit::{Mailbox, Raced, Wake, clock, mailbox};
+use ballotbox_actors::kit::{Exit, Mailbox, Raced, Wake, clock, mailbox};
 use futures::future::{self, Either};
 
 use super::{
     event::{Event, Line, rfc3339},
     event_filter::{EventFilter, Told},
+    reader::Reader,
     signals::Signals,
     stream::{Stream, StreamMsg, Which},
 };
@@ -52,6 +53,7 @@ enum Woken {
     Signal,
     News(Result<News, Ended>),
     Stream(StreamMsg),
+    Unread(io::Error),
     /// The filter has held an event back for long enough.
     Due,
 }
@@ -64,6 +66,7 @@ pub(super) struct Output {
     time_of_day: SystemTime,
     stdout: Stream,
     stderr: Stream,
+    reader: Reader,
     reports: Mailbox<StreamMsg>,
 }
 
@@ -154,6 +157,10 @@ async fn tell(
                     return Ending::Unread(error);
                 }
             }
+            Woken::Unread(error) => {
+                output.stdout.end();
+                return Ending::Unread(error);
+            }
         }
     }
 }
@@ -174,22 +181,26 @@ async fn next(
         }
     };
     let signal = pin!(signals.next());
+    let unread = pin!(output.reader.gone());
     let other = pin!(output.reports.race(news));
-    match future::select(signal, other).await {
+    match future::select(signal, future::select(unread, other)).await {
         Either::Left(_) => Woken::Signal,
-        Either::Right((Raced::Done(woken), _)) => woken,
-        Either::Right((Raced::Woken(Some(message)), _)) => Woken::Stream(message),
-        // The threads of the streams hold addresses as long as anything can be written.
-        Either::Right((Raced::Woken(None), _)) => Woken::Due,
+        Either::Right((Either::Left((error, _)), _)) => Woken::Unread(error),
+        Either::Right((Either::Right((raced, _)), _)) => match raced {
+            Raced::Done(woken) => woken,
+            Raced::Woken(Some(message)) => Woken::Stream(message),
+            // The writers hold addresses as long as anything can be written.
+            Raced::Woken(None) => Woken::Due,
+        },
     }
 }
 
 impl Output {
-    /// Starts the threads that write.
+    /// Starts what writes.
     ///
     /// # Errors
     ///
-    /// The system gives no descriptor or no thread.
+    /// The system gives no descriptor.
     pub(super) fn start(me: ServerId, json: bool) -> io::Result<Self> {
         let (address, reports) = mailbox();
         Ok(Self {
@@ -199,6 +210,7 @@ impl Output {
             time_of_day: clock::time_of_day(),
             stdout: Stream::start(Which::Stdout, address.clone())?,
             stderr: Stream::start(Which::Stderr, address)?,
+            reader: Reader::of_stdout()?,
             reports,
         })
     }
@@ -259,9 +271,13 @@ impl Output {
             StreamMsg::Written(Which::Stdout) => self.stdout.written(),
             StreamMsg::Written(Which::Stderr) => self.stderr.written(),
             StreamMsg::Ended(Which::Stderr, _) => self.stderr.end(),
-            StreamMsg::Ended(Which::Stdout, error) => {
+            StreamMsg::Ended(Which::Stdout, exit) => {
                 self.stdout.end();
-                return Err(error);
+                match exit {
+                    Exit::Done(()) => {}
+                    Exit::Failed(error) => return Err(error),
+                    Exit::Panicked(message) => return Err(io::Error::other(message.to_string())),
+                }
             }
         }
         Ok(())

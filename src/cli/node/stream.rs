@@ -1,18 +1,18 @@
 //! [`Stream`]: lines on their way to stdout or stderr.
 //!
-//! A terminal that was stopped, a pager, a full pipe: a reader can let a write wait for ever. So each stream is
-//! written by a thread of its own, one line at a time, and the process can end and leave that thread behind.
+//! A terminal that was stopped, a pager, a full pipe: a reader can let a write wait for ever. So each line is
+//! written by a thread of its own, one after the other, and the process can end and leave that thread behind.
 
 use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
-    thread,
+    sync::Arc,
 };
 
 use anstream::{AutoStream, ColorChoice};
-use ballotbox_actors::kit::Address;
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, mailbox, off_thread, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
 
 /// At most this many lines wait for a reader of stderr; of later ones it learns only the number.
@@ -31,54 +31,37 @@ pub(super) enum StreamMsg {
     /// A line was written: the next one may follow.
     Written(Which),
     /// Nothing can be written any more.
-    Ended(Which, io::Error),
+    Ended(Which, Exit<(), io::Error>),
 }
 
-/// Lines that wait to be written, and the thread that writes them.
+/// Lines that wait to be written.
 #[derive(Debug)]
 pub(super) struct Stream {
     which: Which,
     waiting: VecDeque<String>,
-    /// To the thread; `None` when nothing can be written any more.
-    writer: Option<flume::Sender<String>>,
-    /// Whether the thread has a line.
+    /// `None` when nothing can be written any more.
+    writer: Option<Address<String>>,
+    /// Whether the writer has a line.
     busy: bool,
     left_out: u64,
     colours: bool,
 }
 
 impl Stream {
-    /// Starts the thread of a stream, and for stdout another one that notices when nobody reads it any more.
+    /// Starts the writer of a stream.
     ///
     /// # Errors
     ///
-    /// The system gives no descriptor or no thread.
+    /// The system gives no descriptor.
     pub(super) fn start(which: Which, report: Address<StreamMsg>) -> io::Result<Self> {
         // Our own descriptors: no lock of the standard library is held while a write waits.
         let (file, colours) = match which {
             Which::Stdout => (own(&io::stdout())?, AutoStream::choice(&io::stdout())),
             Which::Stderr => (own(&io::stderr())?, AutoStream::choice(&io::stderr())),
         };
-        if which == Which::Stdout {
-            let (file, report) = (file.try_clone()?, report.clone());
-            let name = "ballotbox-reader".to_owned();
-            thread::Builder::new().name(name).spawn(move || {
-                let _ = report.tell(StreamMsg::Ended(which, until_unread(&file)));
-            })?;
-        }
-        let (writer, lines) = flume::bounded::<String>(1);
-        let name = "ballotbox-writer".to_owned();
-        thread::Builder::new().name(name).spawn(move || {
-            for line in lines {
-                let message = match write(&file, line.as_bytes()) {
-                    Ok(()) => StreamMsg::Written(which),
-                    Err(error) => StreamMsg::Ended(which, error),
-                };
-                if report.tell(message).is_err() {
-                    break;
-                }
-            }
-        })?;
+        let (writer, lines) = mailbox();
+        let actor = Writer { which, file: Arc::new(file), user: report.clone() };
+        spawn(actor, lines, report, move |exit| StreamMsg::Ended(which, exit));
         Ok(Self {
             which,
             waiting: VecDeque::new(),
@@ -133,9 +116,33 @@ impl Stream {
     fn hand_over(&mut self) {
         let Some(writer) = self.writer.as_ref().filter(|_| !self.busy) else { return };
         if let Some(line) = self.waiting.pop_front() {
-            // There is room for one, and the last one was written.
-            self.busy = writer.try_send(line).is_ok();
+            self.busy = writer.tell(line).is_ok();
         }
+    }
+}
+
+/// Writes one line after the other. Between two of them there is no thread.
+#[derive(Debug)]
+struct Writer {
+    which: Which,
+    file: Arc<File>,
+    user: Address<StreamMsg>,
+}
+
+impl Actor for Writer {
+    type Msg = String;
+    type Output = ();
+    type Error = io::Error;
+
+    async fn run(self, mut lines: Mailbox<String>) -> io::Result<()> {
+        while let Some(line) = lines.next().await {
+            let file = Arc::clone(&self.file);
+            off_thread(move || write(&file, line.as_bytes())).await?;
+            if self.user.tell(StreamMsg::Written(self.which)).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -152,7 +159,7 @@ fn write(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Another process that shares the stream may have made it so that no write waits.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                wait(file, PollFlags::OUT)?;
+                wait_for_room(file)?;
             }
             Err(error) => return Err(error),
         }
@@ -160,17 +167,9 @@ fn write(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until nobody can read what we write any more; for a file, which can always be written, it never returns.
-fn until_unread(file: &File) -> io::Error {
-    match wait(file, PollFlags::empty()) {
-        Ok(()) => io::ErrorKind::BrokenPipe.into(),
-        Err(error) => error,
-    }
-}
-
-fn wait(file: &File, flags: PollFlags) -> io::Result<()> {
+fn wait_for_room(file: &File) -> io::Result<()> {
     loop {
-        match poll(&mut [PollFd::new(file, flags)], None) {
+        match poll(&mut [PollFd::new(file, PollFlags::OUT)], None) {
             Ok(_) => return Ok(()),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
