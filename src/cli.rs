@@ -82,7 +82,9 @@ pub(crate) fn run(
         }
         Err(error) => return Err(exit::UsageError::new(&error, &given, objection).into()),
     };
-    one_runtime_thread();
+    if !matches!(args.command, Command::Node(_)) {
+        one_runtime_thread();
+    }
     let code = match args.command {
         Command::Elect(args) => elect::run(&args, out)?,
         Command::Simulate(args) => simulate::run(&args, out)?,
@@ -120,7 +122,7 @@ fn asked_for(error: &clap::Error) -> bool {
 }
 
 /// An election is a few small messages: handing them from thread to thread costs more than it brings. This has to come
-/// before anything touches the runtime.
+/// before anything touches the runtime. A node needs not even this one: it runs on the main thread.
 fn one_runtime_thread() {
     let one = GlobalExecutorConfig::default().with_min_threads(1).with_max_threads(1);
     async_global_executor::init_with_config(one);

@@ -14,6 +14,7 @@ mod mailbox;
 mod off_thread;
 mod rounded;
 mod task;
+mod this_thread;
 mod timers;
 
 pub use jitter::jittered;
@@ -21,4 +22,5 @@ pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_w
 pub use off_thread::off_thread;
 pub use rounded::Rounded;
 pub use task::{Actor, Exit, spawn, yield_now};
+pub use this_thread::on_this_thread;
 pub use timers::Timers;

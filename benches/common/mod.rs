@@ -66,7 +66,7 @@ pub fn again_under(command: &mut Command) -> Option<ExitCode> {
     Some(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// As the node binary does: every task on one thread.
+/// Every task on one thread: for one node that is the fastest choice.
 pub fn one_runtime_thread() {
     let config = GlobalExecutorConfig::default().with_min_threads(1).with_max_threads(1);
     async_global_executor::init_with_config(config);

@@ -11,10 +11,10 @@ mod serve;
 mod signals;
 mod stream;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
-use async_std::task::block_on;
 use ballotbox::{Epoch, NodeError, ServerId, UntrustedText, leadership::EPOCH_MAX};
+use ballotbox_actors::kit::on_this_thread;
 use ballotbox_core::whole_number;
 use structopt::StructOpt;
 
@@ -104,8 +104,12 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     descriptors::require(config.descriptors_needed())?;
     // Before anything else, so that no signal finds us without a handler.
     let signals = Signals::new().map_err(|error| Failure::Signals(error.into()))?;
-    let output = Output::start(config.me, args.json)?;
-    match block_on(serve(config, warnings, signals, output)) {
+    let json = args.json;
+    let outcome = on_this_thread(async move {
+        let output = Output::start(config.me, json)?;
+        Ok::<_, io::Error>(serve(config, warnings, signals, output).await)
+    });
+    match outcome? {
         Ok(code) => Ok(code),
         Err(NodeError::Config(error)) => {
             let file = args.config.as_ref().or(args.votes.as_ref());

@@ -2,9 +2,10 @@
 
 use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
+use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
-use super::{Node, file, run, text};
+use super::{Node, PATIENCE, file, run, text};
 
 /// A vote file of voters 1 to `count`, and an empty place for their data, both of this name.
 pub(super) fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
@@ -241,4 +242,25 @@ fn members_with_different_lists_do_not_follow_each_other_and_say_what_differs() 
     assert!(told["text"].as_str().unwrap().contains('2'), "{told}");
     third.until(turned_away);
     second.until(|event| event["text"].as_str().is_some_and(|text| text.contains("another idea")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nodes_that_have_nothing_to_do_have_two_threads() {
+    let place = ensemble("threads", 3);
+    let mut nodes = [1, 2, 3].map(|id| start(id, &place));
+    for node in &mut nodes {
+        node.until(|event| event["event"] == "leading" || event["event"] == "following");
+        // What has written a line or an epoch ends with it, a moment later.
+        let tasks = format!("/proc/{}/task", node.child.id());
+        let until = clock::now() + PATIENCE;
+        loop {
+            let threads = fs::read_dir(&tasks).unwrap().count();
+            if threads == 2 {
+                break;
+            }
+            assert!(clock::now() < until, "{threads} threads");
+            std::thread::yield_now();
+        }
+    }
 }

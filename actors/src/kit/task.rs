@@ -2,9 +2,9 @@
 
 use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe};
 
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 
-use super::{Address, Mailbox};
+use super::{Address, Mailbox, this_thread::spawn_here};
 use ballotbox_core::UntrustedText;
 
 /// Something with a mailbox and a loop of its own.
@@ -54,7 +54,8 @@ pub fn spawn<A: Actor, P: Send + 'static>(
     parent: Address<P>,
     report: impl FnOnce(Exit<A::Output, A::Error>) -> P + Send + 'static,
 ) {
-    async_std::task::spawn(async move {
+    // Of one type for all actors: what a runtime needs for each type of task is compiled once, and is in memory once.
+    let life: BoxFuture<'static, ()> = Box::pin(async move {
         let exit = match AssertUnwindSafe(actor.run(mailbox)).catch_unwind().await {
             Ok(Ok(output)) => Exit::Done(output),
             Ok(Err(error)) => Exit::Failed(error),
@@ -62,6 +63,9 @@ pub fn spawn<A: Actor, P: Send + 'static>(
         };
         let _ = parent.tell(report(exit));
     });
+    if let Some(life) = spawn_here(life) {
+        async_std::task::spawn(life);
+    }
 }
 
 /// Lets other tasks run first. An actor that has much to do at once calls this, so that urgent tasks do not wait.
