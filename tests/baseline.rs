@@ -13,7 +13,7 @@ use ballotbox::{
     node::{NodeEvent, Occurrence},
 };
 use ballotbox_core::wire::{Greeting, GreetingForm};
-use common::{Lab, elects, id};
+use common::{Lab, elects, id, settled};
 
 const CYCLES: usize = 1000;
 const HANDSHAKES: usize = 10_000;
@@ -57,6 +57,8 @@ fn after_thousands_of_starts_stops_and_strangers_everything_is_as_before() {
 }
 
 fn assert_flat(before: (usize, usize, usize), what: &str) {
+    // A thread for what blocks ends a moment after its work.
+    settled(|| counts().1, &before.1);
     let after = counts();
     assert!(after.0 <= before.0, "descriptors grew over {what}: {before:?} to {after:?}");
     assert!(after.1 <= before.1, "threads grew over {what}: {before:?} to {after:?}");

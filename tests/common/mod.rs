@@ -10,10 +10,23 @@ use ballotbox::{
     leadership::{DirectoryId, Record},
     node::{Ended, Keep, LeadershipConfig, MemoryDisk, Status, Watch},
 };
+use ballotbox_actors::kit::clock;
 use futures::future::select_all;
 
 /// At most this long is waited for anything: then the test fails, instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Counts until it is at most this, as what blocks has a thread that ends a moment after its work; returns the last count.
+pub fn settled<T: PartialOrd>(count: impl Fn() -> T, most: &T) -> T {
+    let until = clock::now() + PATIENCE;
+    loop {
+        let now = count();
+        if now <= *most || clock::now() > until {
+            return now;
+        }
+        std::thread::yield_now();
+    }
+}
 
 /// An ensemble whose members start when the test wants it.
 #[derive(Debug)]
