@@ -12,7 +12,7 @@ use super::clock;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Does work that blocks, such as asking the system's resolver or waiting for a disk, on a thread of its own, which ends with it. When
-/// nobody waits for it any more, the work is done all the same. A panic of the work is one of the task that waits.
+/// nobody waits for it any more, what has begun is done all the same. A panic of the work is one of the task that waits.
 ///
 /// This is not async-std's `spawn_blocking`: the threads of its pool never end, and each wakes up twice a second to look for work, of
 /// which a node has none for hours.
