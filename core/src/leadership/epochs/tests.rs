@@ -1,5 +1,7 @@
 //! What ensembles of [`Epochs`] do, in an order that each test chooses.
 
+mod answers;
+mod disks;
 mod ensembles;
 mod forgotten;
 mod invariants;
@@ -108,6 +110,39 @@ fn a_quorum_that_was_told_to_have_no_past_founds_without_the_rest_but_not_beside
     table.join(1, 2);
     table.settle();
     assert_eq!(table.stage(2), Stage::Discovering, "1 remembers epochs: this ensemble has a past");
+}
+
+#[test]
+fn only_a_voter_that_was_told_to_have_no_past_says_above_which_epoch_to_begin() {
+    let told = |number, new_ensemble, floor| Identity {
+        new_ensemble,
+        epoch_floor: Epoch(floor),
+        ..identity(number)
+    };
+    for (told_so, begins) in [([true, false, true], 41), ([false, true, true], 61)] {
+        let mut table = Table::of(&[NEW; 3]);
+        for ((number, told_so), floor) in (1..).zip(told_so).zip([40, 60, 0]) {
+            table.seat(number, told(number, told_so, floor), NEW);
+        }
+        table.lead(2);
+        table.join(1, 2);
+        table.join(3, 2);
+        table.settle();
+        assert_eq!(table.began(2), [Epoch(begins)]);
+    }
+}
+
+#[test]
+fn who_was_told_to_have_no_past_is_an_amnesiac_where_there_is_one() {
+    let mut table = Table::of(&[record(3), record(3), NEW]);
+    table.seat(3, Identity { new_ensemble: true, ..identity(3) }, NEW);
+    table.lead(1);
+    table.join(2, 1);
+    table.settle();
+    table.join(3, 1);
+    table.settle();
+    assert_eq!(table.follows(3), Some((1, 4, false)));
+    assert!(!table.seats[&id(3)].core.record().recorded);
 }
 
 #[test]
@@ -299,6 +334,12 @@ fn the_last_epoch_there_can_be_is_followed_by_none() {
     table.join(2, 3);
     table.settle();
     assert_eq!(table.seats[&id(3)].gave_up, [GiveUp::NoEpochLeft]);
+
+    let mut table = Table::of(&[record(EPOCH_MAX.0 - 1); 3]);
+    table.lead(3);
+    table.join(2, 3);
+    table.settle();
+    assert_eq!(table.began(3), [EPOCH_MAX]);
 }
 
 #[test]

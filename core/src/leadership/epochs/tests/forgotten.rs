@@ -63,6 +63,22 @@ fn one_that_takes_note_late_counts_once_the_others_have_answered_a_later_ping() 
     assert_eq!(table.began(5), [Epoch(2)]);
 }
 
+/// The word of 3 counts no more than above; 1 has given its own before 2 took note.
+#[test]
+fn of_two_that_take_note_late_the_first_has_to_answer_a_later_ping() {
+    let mut table = five_voters();
+    table.fast_disks = true;
+    table.crash(4);
+    for number in [1, 2] {
+        table.join(number, 5);
+        table.settle();
+        assert_eq!(table.began(5), [], "{number}");
+    }
+    table.tell(5, EpochsEvent::PingDue);
+    table.settle();
+    assert_eq!(table.began(5), [Epoch(2)]);
+}
+
 /// The last one to take note need not answer a ping: NEWLEADER was said to it after all had taken note.
 #[test]
 fn the_last_one_to_take_note_counts_at_once_beside_the_leader() {
