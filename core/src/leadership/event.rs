@@ -179,3 +179,24 @@ impl fmt::Display for LostBecause {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs go by the words: README lists them.
+    #[test]
+    fn each_cause_has_a_word_for_programs_and_a_sentence_for_people() {
+        let told = [
+            (LostBecause::Resigned, "resigned", "it has resigned"),
+            (LostBecause::QuorumLost, "quorum-lost", "no quorum has answered"),
+            (LostBecause::Superseded, "superseded", "another leader or epoch has taken its place"),
+            (LostBecause::Stopped, "stopped", "it was stopped"),
+            (LostBecause::LeaderLost, "leader-lost", "the leader is gone"),
+            (LostBecause::Silence, "silence", "nothing was heard of the leader"),
+        ];
+        for (cause, word, sentence) in told {
+            assert_eq!((cause.word(), cause.to_string().as_str()), (word, sentence));
+        }
+    }
+}

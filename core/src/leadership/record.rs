@@ -67,3 +67,41 @@ impl fmt::Display for Incarnation {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ensemble: u64, confirmed: bool) -> Record {
+        Record { ensemble: Some(EnsembleId(ensemble)), confirmed, ..Record::default() }
+    }
+
+    #[test]
+    fn of_two_ids_the_confirmed_one_counts_and_else_the_newer_one() {
+        for (newer, earlier, known) in [
+            ((7, false), (8, false), (7, false)),
+            ((7, true), (8, false), (7, true)),
+            ((7, false), (8, true), (8, true)),
+            ((7, true), (7, true), (7, true)),
+        ] {
+            let [newer, earlier, known] =
+                [newer, earlier, known].map(|(ensemble, confirmed)| of(ensemble, confirmed));
+            assert_eq!(newer.after(earlier), known);
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_record_says_is_not_taken_back() {
+        let earlier =
+            Record { accepted: Epoch(5), current: Epoch(4), recorded: true, ..Record::default() };
+        assert_eq!(Record::default().after(earlier), earlier);
+        assert_eq!(earlier.after(Record::default()), earlier);
+    }
+
+    #[test]
+    fn ids_are_shown_as_sixteen_digits_and_starts_as_a_number() {
+        assert_eq!(EnsembleId(0xab).to_string(), "00000000000000ab");
+        assert_eq!(DirectoryId(u64::MAX).to_string(), "ffffffffffffffff");
+        assert_eq!(Incarnation(12).to_string(), "12");
+    }
+}

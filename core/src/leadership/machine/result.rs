@@ -89,7 +89,7 @@ impl Leadership {
         let until = self.now.plus(self.timing.establish);
         self.result = Some(ElectionResult { leader, round, until, again_at: None });
         self.told_missing.clear();
-        self.dial = Dial { last: self.dial.last, heard: self.now, ..Dial::default() };
+        self.dial = Dial { last: self.dial.last, ..Dial::default() };
         self.beat = Beat { quorum_heard: self.now, ..Beat::default() };
         if leader == self.me {
             if self.standing.beside_real_server {

@@ -1,8 +1,10 @@
 //! What [`Leadership`] does in time.
 
+mod again;
 mod arrivals;
 mod directories;
 mod real_servers;
+mod tampered;
 mod waits;
 mod world;
 
@@ -22,9 +24,53 @@ fn an_elected_voter_leads_after_four_trips_and_a_disk_and_the_elections_learn_th
     let world = World::with_a_leader();
     for number in 1..=3 {
         assert_eq!(world.seats[&id(number)].established, [(Epoch(2), Round(1))]);
+        assert_eq!(world.seats[&id(number)].epochs_stored, [Epoch(2)]);
     }
     let (at, report) = &world.seats[&id(3)].reports[0];
     assert_eq!((*at, report), (ms(6), &Report::Leading { epoch: Epoch(2) }));
+}
+
+#[test]
+fn a_leader_knows_until_when_it_is_supported_and_can_ask_at_any_time() {
+    let mut world = World::with_a_leader();
+    let leads = |world: &World| world.seats[&id(3)].core.leads();
+    assert_eq!(leads(&world), Some((Epoch(2), ms(1006))), "the first ping went out at once");
+    assert_eq!(world.seats[&id(1)].core.leads(), None);
+    world.run_until(ms(1000));
+    assert_eq!(world.seats[&id(3)].core.pings(), (5, 5));
+    for number in [1, 3] {
+        world.tell(number, Event::Confirm);
+    }
+    assert_eq!(world.seats[&id(3)].core.pings(), (6, 5));
+    world.run_until(ms(1002));
+    assert_eq!(world.seats[&id(3)].core.pings(), (6, 6));
+    assert_eq!(leads(&world), Some((Epoch(2), ms(2000))));
+    assert!(!world.seats[&id(3)].core.is_beside_real_server());
+}
+
+#[test]
+fn a_lone_voter_leads_on_however_long_it_was_held_up() {
+    let mut world = World::of(&[record(1)]);
+    world.elect(1, 1, &[1]);
+    world.run_until(ms(100));
+    let for_ever = Moment(Duration::MAX);
+    assert_eq!(world.seats[&id(1)].core.leads(), Some((Epoch(2), for_ever)));
+    world.pause(1);
+    world.run_until(ms(5000));
+    world.resume(1);
+    world.run_until(ms(6000));
+    assert_eq!(world.lost(1), []);
+}
+
+#[test]
+fn a_learner_that_says_nothing_for_as_long_as_the_silence_is_parted_with() {
+    let mut world = World::with_a_leader();
+    world.pause(1);
+    world.run_until(ms(950));
+    assert_eq!(world.wires.len(), 2);
+    world.run_until(ms(1250));
+    assert_eq!(world.wires.len(), 1);
+    assert_eq!(world.lost(3), []);
 }
 
 #[test]
@@ -121,6 +167,8 @@ fn a_leader_that_resigns_waits_for_the_work_then_tells_and_does_not_stand_for_a_
     world.run_until(ms(900));
     assert_eq!(world.established(3), Some((3, 2)));
     assert!(world.seats[&id(3)].core.is_retiring());
+    world.tell(3, Event::WorkGoesOn(true));
+    assert_eq!(world.established(3), Some((3, 2)), "more work has begun");
     world.tell(3, Event::WorkGoesOn(false));
     assert_eq!(world.lost(3), [(ms(900), LostBecause::Resigned)]);
     assert!(!world.seats[&id(3)].stands);
@@ -128,6 +176,8 @@ fn a_leader_that_resigns_waits_for_the_work_then_tells_and_does_not_stand_for_a_
     for number in [1, 2] {
         assert_eq!(world.lost(number), [(ms(901), LostBecause::LeaderLost)]);
         assert_eq!(world.looks_again(number), Some((ms(901), 1, None)));
+        let is_told = |report: &&Report| matches!(report, Report::GaveUp { .. });
+        assert!(!world.reports(number).iter().any(is_told), "it is no failure");
     }
     world.run_until(ms(3000));
     assert!(world.seats[&id(3)].stands);
@@ -291,6 +341,7 @@ fn a_leader_without_our_block_is_left_alone_by_voters_and_followed_by_observers(
     let met = Report::BesideRealServer { peer: id(3) };
     assert_eq!(world.reports(1), [&met]);
     assert!(!world.seats[&id(1)].stands);
+    assert_eq!(world.looks_again(1), None, "it may well lead the others");
     let session = SessionId::Dialled(1);
     for word in [
         LeaderWord::Sync { zxid: Zxid(0) },

@@ -216,3 +216,51 @@ fn who_comes_back_in_the_same_epoch_says_its_word_at_once() {
     assert!(table.seats[&id(2)].stores.is_empty());
     assert_eq!(table.follows(2), Some((3, 2, true)));
 }
+
+#[test]
+fn a_follower_goes_back_to_no_leader_of_an_epoch_before_the_one_it_followed() {
+    let mut follower = follower_of(5, record(1));
+    follower.told(EpochsEvent::Unelected);
+    follower.told(EpochsEvent::Elected { leader: id(2) });
+    follower.told(EpochsEvent::Introduced { session: session(3) });
+    let block = LeaderBlock {
+        directory: DirectoryId(2),
+        incarnation: Incarnation(1),
+        ensemble: EnsembleId(7),
+    };
+    let asked = follower.heard(LeaderWord::Info { epoch: Epoch(4), block: Some(block) });
+    let older = GiveUp::OldLeader { epoch: Epoch(4), ours: Epoch(5) };
+    assert_eq!(asked.last(), Some(&EpochsAction::GiveUp(older)));
+}
+
+#[test]
+fn what_a_leader_says_on_a_session_that_another_has_replaced_is_not_heard() {
+    let mut learner = learner_of(2, record(1));
+    learner.told(EpochsEvent::Introduced { session: session(4) });
+    let before = learner.core.clone();
+    let number = 1;
+    let missing = [id(2)].into();
+    for word in [
+        LeaderWord::Waiting { number, missing },
+        LeaderWord::Info { epoch: Epoch(2), block: None },
+        LeaderWord::Refused { reason: "no".into() },
+    ] {
+        assert_eq!(learner.heard(word), []);
+    }
+    assert_eq!(learner.core, before);
+}
+
+/// Anybody can be an observer, and it has promised nothing to anybody.
+#[test]
+fn what_an_observer_has_accepted_makes_no_epoch_larger() {
+    let mut leader = One::elected();
+    let members = (1..=5).map(|number| Member::voter(id(number)));
+    let members = members.chain([Member::observer(id(6))]);
+    leader.core.ensemble = Arc::new(Ensemble::new(members).unwrap());
+    let info = Info { role: Role::Observer, accepted: Epoch(50), ..leader.core.info() };
+    leader.told(EpochsEvent::Arrived { session: session(6), peer: id(6), info });
+    for number in [1, 2] {
+        leader.arrived(number);
+    }
+    assert_eq!(leader.core.stage(), Stage::Announcing { epoch: Epoch(2) });
+}

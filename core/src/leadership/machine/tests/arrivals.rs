@@ -1,6 +1,7 @@
 //! Who comes to a leader, and whether it is served; and what real servers make of it.
 
 use super::*;
+use crate::leadership::EPOCH_MAX;
 
 /// Somebody introduces itself to 3, which leads.
 pub(super) fn arrives(world: &mut World, change: impl FnOnce(&mut Info)) -> Option<Refusal> {
@@ -77,6 +78,26 @@ fn who_comes_as_a_real_server_is_believed_by_a_member_that_never_followed_one_of
     assert!(arrives(&mut world, as_real_server(2, Role::Voter)).is_some());
     assert!(world.seats[&id(3)].core.is_beside_real_server());
     assert!(!world.seats[&id(3)].stands);
+    assert_eq!(world.looks_again(3), Some((ms(0), 1, None)), "it was elected itself");
+}
+
+/// That is so for all epochs that are as near to the end as our own.
+#[test]
+fn an_accepted_epoch_is_too_large_only_if_it_is_near_the_end_and_past_the_next_of_ours() {
+    let limit = EPOCH_MAX.0 - 1_000_000;
+    for (ours, theirs, is_let_in) in [
+        (1, limit, true),
+        (1, limit + 1, false),
+        (limit + 5, limit + 6, true),
+        (limit + 5, limit + 7, false),
+        (EPOCH_MAX.0 - 1, EPOCH_MAX.0, false),
+    ] {
+        let mut world = World::of(&[record(ours); 3]);
+        let info = world.seats[&id(1)].core.epochs().info();
+        world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
+        let refusal = arrives(&mut world, |info| info.accepted = Epoch(theirs));
+        assert_eq!(refusal.is_none(), is_let_in, "{ours}, {theirs}: {refusal:?}");
+    }
 }
 
 #[test]
@@ -114,6 +135,27 @@ fn real_servers_that_elect_one_of_ours_again_and_again_may_elect_one_of_them_in_
     assert!(!world.seats[&id(3)].stands, "two seconds after the first of them has come");
     world.run_until(ms(4010));
     assert!(world.seats[&id(3)].stands, "for a while only");
+}
+
+#[test]
+fn a_real_server_that_comes_while_nobody_of_ours_is_to_lead_by_it_shortens_no_later_election() {
+    let known = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
+    for leads in [false, true] {
+        let mut world = if leads { World::with_a_leader() } else { World::of(&[known; 3]) };
+        let info = world.seats[&id(3)].core.epochs().info();
+        world.seats.get_mut(&id(1)).unwrap().last_info = Some(info);
+        assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
+        world.run_until(ms(900));
+        world.tell(3, Event::Unelected);
+        [1, 2].into_iter().for_each(|number| world.kill(number));
+        world.run_until(ms(10_000));
+        world.elect(3, 2, &[3]);
+        world.run_until(ms(11_999));
+        assert_eq!(world.looks_again(3), None, "{leads}");
+        world.run_until(ms(12_000));
+        assert_eq!(world.looks_again(3), Some((ms(12_000), 2, None)));
+        assert!(world.seats[&id(3)].stands);
+    }
 }
 
 #[test]

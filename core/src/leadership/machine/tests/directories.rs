@@ -101,23 +101,48 @@ fn two_copies_do_not_take_the_place_of_each_other_for_ever() {
     assert_eq!(told[0].1, Refusal::SameDirectory { id, connected, theirs });
 }
 
-#[test]
-fn a_process_whose_connection_breaks_now_and_then_is_always_let_in() {
+/// How often in a row one process is let in that comes after each of these waits, its older session having answered until then.
+fn let_in(wait: u64) -> usize {
     let world = World::with_a_leader();
     let seat = &world.seats[&id(1)];
     let (info, record) = (seat.last_info.clone().unwrap(), seat.core.promises().0);
     let (ensemble, silence) = (Arc::clone(&world.ensemble), Duration::from_secs(1));
     let mut door = Doorkeeper::new(id(3), ensemble, identity(3).into());
     let mut last = None;
-    for turn in 0..20 {
-        let (session, at) = (SessionId::Accepted(turn), ms(turn * 11_000));
-        // The older one has answered until now.
+    let mut comes = |turn: u64| {
+        let (session, at) = (SessionId::Accepted(turn), ms(turn * wait));
         if let Some(last) = last.replace(session) {
             door.heard(last, at);
         }
-        assert_eq!(door.admit(session, &info, None, record, silence, at), Ok(id(1)), "{turn}");
+        let is_let_in = door.admit(session, &info, None, record, silence, at).is_ok();
         if let Some(before) = turn.checked_sub(1) {
             door.left(SessionId::Accepted(before));
         }
+        is_let_in
+    };
+    (1..=20).take_while(|turn| comes(*turn)).count()
+}
+
+#[test]
+fn a_process_whose_connection_breaks_now_and_then_is_always_let_in() {
+    assert_eq!(let_in(10_001), 20);
+    assert_eq!(let_in(10_000), 4, "three takeovers in ten silences each are too many");
+}
+
+#[test]
+fn a_session_answers_until_nothing_was_heard_on_it_for_as_long_as_the_silence() {
+    let world = World::with_a_leader();
+    let seat = &world.seats[&id(1)];
+    let (info, record) = (seat.last_info.clone().unwrap(), seat.core.promises().0);
+    let mut other = info.clone();
+    other.block.as_mut().unwrap().directory = DirectoryId(5);
+    for (comes, is_let_in) in [(5999, false), (6000, true)] {
+        let mut door = Doorkeeper::new(id(3), Arc::clone(&world.ensemble), identity(3).into());
+        let mut admit = |turn, info: &Info, at| {
+            let silence = Duration::from_secs(1);
+            door.admit(SessionId::Accepted(turn), info, None, record, silence, ms(at))
+        };
+        assert!(admit(1, &info, 5000).is_ok());
+        assert_eq!(admit(2, &other, comes).is_ok(), is_let_in, "{comes}");
     }
 }
