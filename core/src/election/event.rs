@@ -144,3 +144,15 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs go by the words: README lists them.
+    #[test]
+    fn each_standing_has_a_word() {
+        let standings = [Standing::Leading, Standing::Following, Standing::Observing];
+        assert_eq!(standings.map(Standing::word), ["leading", "following", "observing"]);
+    }
+}

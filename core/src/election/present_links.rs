@@ -104,8 +104,13 @@ mod tests {
         assert!(links.contains(older));
         links.event_of(Notice::LinkUp(newer));
         assert!(links.contains(newer) && !links.contains(older));
+        assert_eq!((links.reaches(peer), links.count()), (true, 1));
+        let other = LinkId { peer: ServerId::new(3).unwrap(), ..newer };
+        links.event_of(Notice::LinkUp(other));
+        assert_eq!((links.reaches(other.peer), links.count()), (true, 2));
         links.event_of(Notice::LinkDown(newer));
         assert!(!links.contains(newer) && !links.contains(older));
+        assert_eq!((links.reaches(peer), links.count()), (false, 1));
     }
 
     #[test]

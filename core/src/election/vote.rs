@@ -134,3 +134,16 @@ impl fmt::Display for Vote {
         write!(f, "{} ({})", self.leader, self.history())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_votes_are_made_of_is_shown_as_zookeeper_shows_it() {
+        let history = History { epoch: Epoch(3), zxid: Zxid(0x3_0000_0005) };
+        let vote = Vote::new(history, ServerId::new(2).unwrap());
+        assert_eq!(vote.to_string(), "2 (epoch 3, zxid 0x300000005)");
+        assert_eq!(Round(17).to_string(), "17");
+    }
+}

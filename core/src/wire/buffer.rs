@@ -57,3 +57,22 @@ impl Buffer {
         self.bytes.capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_of_which_a_piece_is_always_held_needs_no_more_room_than_that() {
+        let mut buffer = Buffer::default();
+        for turn in 0..1000_usize {
+            let room = buffer.room();
+            room[..600].fill(u8::try_from(turn % 251).unwrap());
+            buffer.filled(600);
+            // One byte of each time is left for the next.
+            buffer.take_out(if turn == 0 { 599 } else { 600 });
+            assert_eq!(buffer.held(), [u8::try_from(turn % 251).unwrap()]);
+        }
+        assert!(buffer.capacity() <= 4 * Buffer::ROOM_MIN, "{}", buffer.capacity());
+    }
+}

@@ -133,6 +133,27 @@ fn over_a_new_link_the_present_state_is_said() {
 }
 
 #[test]
+fn of_those_linked_while_we_look_only_observers_are_told_the_outcome_as_voters_hear_it_anyway() {
+    let mut core = begun(1, members(3, 1));
+    link_up(&mut core, [2, 4]);
+    hear(&mut core, 2, Looking, plain(3), 1);
+    let actions = hear(&mut core, 3, Looking, plain(3), 1);
+    assert!(decided(&actions).is_some());
+    let settled: Vec<_> = said(&actions).into_iter().filter(|said| said.1 == Following).collect();
+    assert_eq!(settled, [(4, Following, Some(plain(3)), 1)]);
+}
+
+#[test]
+fn who_was_settled_until_now_is_told_our_better_vote_again_and_no_vote_that_is_its_own() {
+    for (vote_of_1, answers) in [(plain(1), 1), (plain(2), 0)] {
+        let mut core = begun(2, members(3, 0));
+        hear(&mut core, 1, Following, plain(3), 1);
+        assert_eq!(said(&hear(&mut core, 1, Looking, vote_of_1, 1)).len(), answers);
+        assert_eq!(said(&hear(&mut core, 1, Looking, vote_of_1, 1)), [], "it has heard it");
+    }
+}
+
+#[test]
 fn before_it_begins_it_says_nothing_to_anybody() {
     let mut core = core_of(1, members(3, 1));
     assert_eq!(link_up(&mut core, [2, 3, 4]), []);
@@ -141,6 +162,7 @@ fn before_it_begins_it_says_nothing_to_anybody() {
     assert_eq!(hear(&mut core, 4, Looking, None, 1), []);
     assert_eq!(link_down(&mut core, 2), []);
     assert_eq!(unreachable(&mut core, 2), []);
+    assert_eq!(core.actions_on(Event::Doubted { peer: id(2) }), []);
     for timer in [Timer::Resend, Timer::Settle, Timer::Grace] {
         assert_eq!(fire(&mut core, timer), []);
     }

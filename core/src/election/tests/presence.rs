@@ -110,6 +110,7 @@ fn in_doubt_the_present_state_is_said_again_and_a_sign_of_life_asked_for() {
     let actions = doubted(&mut core, 3);
     assert_eq!((asked(&actions), said(&actions).len(), actions.len()), (vec![3], 1, 2));
     assert_eq!(doubted(&mut core, 1000), [], "strangers are not missed");
+    assert_eq!(doubted(&mut core, 1), [], "nor are we ourselves");
 }
 
 #[test]
