@@ -13,7 +13,12 @@ impl World {
         if decision.standing == Standing::Leading {
             return self.ensemble.is_quorum(&self.followers(leader, round));
         }
-        let leads = |core: &Election| core.decision().is_some_and(|one| one.is_for(leader, round));
+        // Nobody counts on an observer. It follows whatever its leader leads, which may have started over and been elected again.
+        let leads = |core: &Election| match core.decision() {
+            Some(one) if self.ensemble.is_voter(me) => one.is_for(leader, round),
+            Some(one) => one.standing == Standing::Leading,
+            None => false,
+        };
         self.cores.get(&leader).is_some_and(leads) && self.linked.contains_key(&pair(me, leader))
     }
 
