@@ -62,6 +62,35 @@ impl Buffer {
 mod tests {
     use super::*;
 
+    /// Fills all the room there is until this much is held, and returns how often that takes.
+    fn fill(buffer: &mut Buffer, len: usize) -> usize {
+        let mut times = 0;
+        while buffer.held().len() < len {
+            let room = buffer.room().len();
+            buffer.filled(room.min(len - buffer.held().len()));
+            times += 1;
+        }
+        times
+    }
+
+    #[test]
+    fn something_large_comes_in_few_pieces_and_what_it_needed_is_freed() {
+        let mut buffer = Buffer::default();
+        assert!(fill(&mut buffer, 512 * 1024) <= 10);
+        assert!(buffer.capacity() <= 2 * 512 * 1024 + Buffer::ROOM_MIN);
+        buffer.take_out(512 * 1024);
+        assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn what_common_frames_need_is_kept() {
+        let mut buffer = Buffer::default();
+        fill(&mut buffer, 4096);
+        let capacity = buffer.capacity();
+        buffer.take_out(4096);
+        assert_eq!(buffer.capacity(), capacity);
+    }
+
     #[test]
     fn a_stream_of_which_a_piece_is_always_held_needs_no_more_room_than_that() {
         let mut buffer = Buffer::default();

@@ -168,6 +168,22 @@ mod tests {
     }
 
     #[test]
+    fn how_much_of_a_frame_is_there_is_seen_without_taking_it_out() {
+        let frame = Frame::new(b"abc").unwrap();
+        assert_eq!(frame.as_ref(), [0, 0, 0, 3, b'a', b'b', b'c']);
+        assert_eq!(format!("{frame:?}"), "Frame(3 bytes)", "bodies are not for logs");
+        let mut buffer = FrameBuffer::default();
+        assert!(buffer.is_empty() && !buffer.is_partial());
+        feed(&mut buffer, &frame.as_bytes()[..6]);
+        assert_eq!((buffer.len(), buffer.has_frame()), (6, Ok(false)));
+        assert!(!buffer.is_empty() && buffer.is_partial());
+        feed(&mut buffer, &frame.as_bytes()[6..]);
+        assert_eq!((buffer.len(), buffer.has_frame()), (7, Ok(true)));
+        assert_eq!(buffer.first_frame(), Ok(Some(frame)));
+        assert_eq!(buffer.len(), 7);
+    }
+
+    #[test]
     fn an_announced_length_costs_nothing_until_bytes_arrive() {
         let mut buffer = FrameBuffer::default();
         feed(&mut buffer, &i32::to_be_bytes(512 * 1024));

@@ -184,6 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn it_says_at_each_byte_how_many_are_missing_as_far_as_can_be_known() {
+        let whole = v1(3, b"h:1");
+        for there in 0..whole.len() {
+            let known = if there < 8 {
+                8
+            } else if there < 20 {
+                20
+            } else {
+                whole.len()
+            };
+            assert_eq!(Greeting::missing(&whole[..there]), Ok(known - there));
+            let cut = GreetingError::Size { found: there, expected: known };
+            assert_eq!(Greeting::decode(&whole[..there]), Err(cut));
+        }
+        assert_eq!(Greeting::missing(&whole), Ok(0));
+    }
+
+    #[test]
     fn an_observer_without_an_id_is_nobody() {
         assert_eq!(Greeting::decode(&i64::MAX.to_be_bytes()).unwrap().from, None);
         assert_eq!(Greeting::decode(&v1(-7, b"h:1")), Err(GreetingError::Id { id: -7 }));

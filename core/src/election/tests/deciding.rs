@@ -348,3 +348,12 @@ fn a_candidate_that_follows_another_is_not_elected_though_others_still_vote_for_
     hear(&mut core, 4, Looking, plain(4), 1);
     assert!(core.decision().is_some(), "it looks again, and votes with the others");
 }
+
+#[test]
+fn a_leader_takes_the_word_of_followers_that_remember_different_histories_of_it() {
+    let mut core = begun(1, members(3, 0));
+    hear(&mut core, 2, Following, vote(0, 1, 1), 1);
+    let actions = hear(&mut core, 3, Following, vote(0, 2, 1), 1);
+    let standing = decided(&actions).map(|decision| decision.standing);
+    assert_eq!(standing, Some(Standing::Leading));
+}

@@ -39,7 +39,7 @@ fn every_rule_finds_the_leadership_that_breaks_it() {
             nothing,
         ),
         broken(follower, &[], nothing, |core| core.newest_reported = Epoch(1)),
-        broken(leader, &[], nothing, |core| core.now = ms(10_000)),
+        broken(leader, &[], nothing, |core| core.now = core.next_deadline().unwrap()),
         broken(follower, &[], nothing, |core| core.result = None),
     ];
     assert_eq!(found, RULES.map(|(name, _)| Some(name)));
