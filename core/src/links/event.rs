@@ -155,3 +155,14 @@ pub enum Refusal {
     /// It has no id.
     NoId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_shown_as_its_peer_and_which_one_it_is() {
+        let peer = ServerId::new(3).unwrap();
+        assert_eq!(LinkId { peer, generation: Generation(7) }.to_string(), "3#7");
+    }
+}

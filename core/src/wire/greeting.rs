@@ -199,6 +199,18 @@ mod tests {
             assert_eq!(Greeting::decode(&whole[..there]), Err(cut));
         }
         assert_eq!(Greeting::missing(&whole), Ok(0));
+        let more = [&whole[..], b"0"].concat();
+        let too_long = GreetingError::Size { found: whole.len() + 1, expected: whole.len() };
+        assert_eq!(Greeting::decode(&more), Err(too_long));
+    }
+
+    #[test]
+    fn an_address_text_may_need_two_bytes_of_its_length() {
+        let host = "a".repeat(250);
+        let addresses = (1..=4).map(|port| format!("{host}:{port}").parse().unwrap());
+        let form = GreetingForm::V2(addresses.collect());
+        let greeting = Greeting { from: ServerId::new(3), form };
+        assert_eq!(Greeting::decode(&greeting.encode()), Ok(greeting));
     }
 
     #[test]

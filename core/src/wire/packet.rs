@@ -260,6 +260,12 @@ mod tests {
     }
 
     #[test]
+    fn a_log_shows_how_long_the_data_is_and_no_more() {
+        assert_eq!(format!("{:?}", ping(Some(b"abc"))), "PING 0x700000003 (3 bytes)");
+        assert_eq!(format!("{:?}", ping(None)), "PING 0x700000003 (no data)");
+    }
+
+    #[test]
     fn the_fields_stand_where_real_servers_write_them() {
         let none = raw(5, -1, b"", -1, &[]);
         assert_eq!(ping(None).encode(), none);
@@ -368,6 +374,7 @@ mod tests {
         let head = &raw(11, 1024 * 1024, b"", -1, &[])[..HEAD_LEN];
         assert_eq!(QuorumPacket::missing(head), Ok(Buffer::ROOM_MIN));
         assert_eq!(QuorumPacket::missing(&[]), Ok(4), "nothing else tells what it is");
+        assert_eq!(QuorumPacket::missing(&head[..3]), Ok(1));
         assert_eq!(QuorumPacket::missing(&head[..4]), Ok(16), "no packet is shorter than 20 bytes");
     }
 

@@ -354,6 +354,7 @@ mod tests {
         ] {
             let error =
                 SnapshotError::Length { part, error: JuteError::Length { found, min, max } };
+            assert!(error.to_string().contains(&part.to_string()) && part.to_string().len() > 5);
             assert_eq!(read(&stream, 1000), Err(error));
         }
     }

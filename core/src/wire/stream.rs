@@ -144,6 +144,7 @@ mod tests {
             stream.filled(count);
             rest = &rest[count..];
             untaken += count;
+            assert_eq!(stream.held_len(), stream.buffer.held().len());
             assert!(stream.buffer.capacity() <= 16 * Buffer::ROOM_MIN + 2 * untaken);
             loop {
                 match stream.next_packet() {

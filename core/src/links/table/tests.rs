@@ -352,6 +352,20 @@ fn ten_thousand_strangers_leave_no_more_than_a_few_guests() {
         assert!(table.guests() <= GUESTS_MAX);
     }
     assert_eq!((opened, closed), (10_000, 10_000 - GUESTS_MAX));
+    assert_eq!(table.guests(), GUESTS_MAX);
+}
+
+#[test]
+fn a_report_about_another_link_than_its_own_concerns_no_guest() {
+    let mut table = started();
+    greeted(&mut table, 77, 1);
+    greeted(&mut table, 78, 2);
+    for other in [link(77, 3), link(78, 2), link(79, 2)] {
+        assert_eq!(table.actions_on(Event::LinkDown { link: other }), []);
+    }
+    assert_eq!(table.guests(), 2);
+    table.actions_on(Event::LinkDown { link: link(78, 3) });
+    assert_eq!(table.guests(), 1);
 }
 
 #[test]

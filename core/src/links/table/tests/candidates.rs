@@ -196,6 +196,20 @@ fn a_knock_puts_the_link_in_doubt_and_touches_nothing_as_long_as_it_is_answered(
     assert_eq!(table.link(id(3)), Some(link(3, 2)));
 }
 
+/// Who knocked may have meant to answer to a dial: it is given longer.
+#[test]
+fn an_answer_is_waited_for_as_long_as_what_raised_the_doubt_needs() {
+    let timing = LinkTiming::default();
+    let mut table = in_touch_with_3();
+    let wait = Action::SetTimer { timer: Timer::Answer(id(3)), after: 2 * timing.answer_to_knock };
+    assert!(greeted(&mut table, 3, 10).contains(&wait));
+    let mut table = in_touch_with_8();
+    greeted(&mut table, 8, 20);
+    let wait = Action::SetTimer { timer: answer_of_8(), after: 2 * timing.answer };
+    assert!(candidate_spoke(&mut table, 20).contains(&wait));
+    assert_ne!(timing.answer, timing.answer_to_knock);
+}
+
 #[test]
 fn a_lower_id_that_knocks_and_does_not_answer_over_its_link_is_dialled_at_once() {
     let mut table = in_touch_with_3();
