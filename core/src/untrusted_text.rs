@@ -213,6 +213,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_system_says_is_shown_in_its_words_and_nothing_is_empty() {
+        assert_eq!(UntrustedText::os(OsStr::new("/tmp\u{7}")).to_string(), "/tmp\\u{7}");
+        let full = std::io::Error::other("no space");
+        assert_eq!(UntrustedText::from(full).to_string(), "no space");
+        assert!(UntrustedText::from("").is_empty());
+        assert!(!UntrustedText::from("a").is_empty());
+        assert!(!UntrustedText::bytes_shortened(b"a", 0).is_empty(), "it was left out");
+    }
+
+    #[test]
     fn plain_text_is_shown_as_it_is() {
         for text in ["", "server.1", "zoo1.example:3888", r"C:\data", "größer, 漢字, 😀", "a `b` c"]
         {

@@ -325,4 +325,48 @@ mod tests {
         ];
         assert_eq!(found, RULES.map(|(name, _)| Some(name)));
     }
+
+    #[test]
+    fn two_attempts_that_begin_at_once_are_two_generations() {
+        let mut table = LinkTable::new(id(5), [id(3), id(4)], LinkTiming::default());
+        let dials = table.actions_on(Event::Start);
+        let dials = dials.iter().filter(|action| matches!(action, Action::Dial { .. }));
+        assert_eq!(dials.count(), 2);
+    }
+
+    #[test]
+    fn a_link_that_was_not_in_doubt_gives_way_to_nobody() {
+        let link = LinkId { peer: id(3), generation: Generation(2) };
+        let unanswered = Event::TimerFired(Timer::Answer(id(3)));
+        let found = broken(&unanswered, &[Action::Notify(Notice::LinkDown(link))], |table| {
+            drop(table.actions_on(Event::LinkDown { link }));
+        });
+        assert_eq!(found, Some(RULES[6].0));
+    }
+
+    #[test]
+    fn a_timer_that_is_cleared_has_to_be_armed_again_itself() {
+        let clear = || Action::ClearTimer(Timer::Redial(id(8)));
+        let set = |timer| Action::SetTimer { timer, after: LinkTiming::default().knock };
+        let again = [clear(), set(Timer::Redial(id(8)))];
+        assert_eq!(broken(&Event::Reconnect, &again, |_| {}), None);
+        let other = [clear(), set(Timer::Steady(id(8)))];
+        let found = broken(&Event::Reconnect, &other, |_| {});
+        assert_eq!(found, Some(RULES[7].0));
+    }
+
+    #[test]
+    fn a_peer_is_no_guest() {
+        let mut before = table();
+        before.actions_on(Event::Greeted { from: Some(id(77)), socket: SocketId(9) });
+        let generation = before.guests[0].outbox.generation;
+        let mut after = before.clone();
+        after.guests[0].id = id(8);
+        let gone = Notice::LinkDown(LinkId { peer: id(77), generation });
+        let come = Notice::LinkUp(LinkId { peer: id(8), generation });
+        let actions = &[gone, come].map(Action::Notify);
+        let event = &Event::Reconnect;
+        let found = first_broken(Step { before: &before, event, actions, after: &after });
+        assert_eq!(found, Some(RULES[8].0));
+    }
 }

@@ -47,8 +47,8 @@ fn a_leader_that_turns_us_away_is_told_of_and_the_election_held_again_after_a_pa
     let mut world = World::of(&[record(1); 3]);
     asks(&mut world, elected(3));
     let (session, reason) = (SessionId::Dialled(1), crate::UntrustedText::from("no"));
-    let word = LeaderWord::Refused { reason: reason.clone() };
-    world.tell(1, Event::LeaderSaid { session, word });
+    let refused = LeaderWord::Refused { reason: reason.clone() };
+    world.tell(1, Event::LeaderSaid { session, word: refused });
     let why = GiveUp::Refused { reason };
     assert_eq!(world.reports(1), [&Report::GaveUp { leader: id(3), why }]);
     world.run_until(ms(999));
@@ -99,8 +99,8 @@ fn a_leader_that_may_be_a_real_server_is_dialled_again_and_after_some_refusals_t
     let (directory, incarnation, ensemble) = (DirectoryId(3), Incarnation(1), EnsembleId(7));
     let block = Some(LeaderBlock { directory, incarnation, ensemble });
     let session = world.seats[&id(1)].core.dial.session.unwrap();
-    let word = LeaderWord::Info { epoch: Epoch(2), block };
-    asks(&mut world, Event::LeaderSaid { session, word });
+    let info = LeaderWord::Info { epoch: Epoch(2), block };
+    asks(&mut world, Event::LeaderSaid { session, word: info });
     assert!(!is_told(&world));
     let asked = asks(&mut world, Event::DialFailed { session, refused: true });
     let gone = Action::LookAgain { leader: id(3), round: Round(1), gone: true };

@@ -147,7 +147,8 @@ fn a_real_server_that_comes_while_nobody_of_ours_is_to_lead_by_it_shortens_no_la
         assert!(arrives(&mut world, as_real_server(1, Role::Voter)).is_some());
         world.run_until(ms(900));
         world.tell(3, Event::Unelected);
-        [1, 2].into_iter().for_each(|number| world.kill(number));
+        world.kill(1);
+        world.kill(2);
         world.run_until(ms(10_000));
         world.elect(3, 2, &[3]);
         world.run_until(ms(11_999));

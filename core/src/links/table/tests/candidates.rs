@@ -135,6 +135,8 @@ fn a_crowd_of_silent_candidates_pushes_out_none_that_has_spoken() {
     }
     let most = CANDIDATES_MAX as u64 - 1;
     assert_eq!(gone, (100..1100 - most).collect::<Vec<_>>(), "the longest silent first");
+    let present = table.peers[&id(8)].link.as_ref().unwrap();
+    assert_eq!(present.rivals.count(), CANDIDATES_MAX);
     let actions = fire(&mut table, answer_of_8());
     assert!(actions.contains(&Action::OpenLink { link: link(8, 3), socket: SocketId(20) }));
 }
