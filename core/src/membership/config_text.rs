@@ -398,6 +398,27 @@ mod tests {
         let mut numbers = expected;
         numbers.sort_unstable();
         assert_eq!(hash_order(numbers.into_iter()), expected);
+        // Both halves of a long number choose its bucket, and a table of sixteen holds twelve.
+        let folded = [4, 5, (1 << 32) + 4];
+        assert_eq!(hash_order(folded.into_iter()), folded);
+        let twelve = [1, 17, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+        assert_eq!(hash_order(twelve.into_iter()), twelve);
+    }
+
+    #[test]
+    fn where_there_are_groups_the_weight_of_every_voter_is_told() {
+        let list = "server.1=h1:1:2:participant\nserver.2=h2:1:2:participant\ngroup.1=1:2";
+        let told = ConfigText::parse(&format!("{list}\nversion=0")).unwrap().to_string();
+        assert_eq!(told, format!("{list}\nweight.1=1\nweight.2=1\nversion=0"));
+    }
+
+    #[test]
+    fn a_version_is_a_hexadecimal_number_that_is_not_negative() {
+        for (digits, version) in [("0", Some(0)), ("1f", Some(31)), ("-1", None), ("g", None)] {
+            assert_eq!(ConfigVersion::from_hex(digits), version.map(ConfigVersion), "{digits}");
+            let list = ConfigText::parse(&format!("server.1=h:1:2\nversion={digits}"));
+            assert_eq!(list.ok().map(|list| list.version), version.map(ConfigVersion), "{digits}");
+        }
     }
 
     #[test]

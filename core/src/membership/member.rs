@@ -78,3 +78,13 @@ impl Member {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_has_a_word() {
+        assert_eq!([Role::Voter, Role::Observer].map(Role::word), ["voter", "observer"]);
+    }
+}
