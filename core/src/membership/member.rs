@@ -87,4 +87,13 @@ mod tests {
     fn each_role_has_a_word() {
         assert_eq!([Role::Voter, Role::Observer].map(Role::word), ["voter", "observer"]);
     }
+
+    #[test]
+    fn a_member_is_followed_at_its_quorum_addresses_if_it_has_any() {
+        let endpoint = |text: &str| text.parse::<Endpoint>().unwrap();
+        let mut member = Member::voter(ServerId::new(1).unwrap()).at(endpoint("h:3888"));
+        assert_eq!(member.followed_at(), [endpoint("h:3888")]);
+        member.quorum.push(endpoint("h:2888"));
+        assert_eq!(member.followed_at(), [endpoint("h:2888")]);
+    }
 }

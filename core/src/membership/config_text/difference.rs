@@ -339,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn all_points_are_counted_and_a_host_more_is_one() {
+        let list = |text: &str| ConfigText::parse(text).unwrap();
+        let ours = list("server.1=h:1:1\nserver.2=h:2:2\nversion=0");
+        let found = ours.difference(&list("server.1=h:1:1\nversion=1")).unwrap();
+        assert_eq!((found.shown().len(), found.count()), (2, 2));
+        let one = "server.1=a:1:2\nversion=0";
+        let two = "server.1=a:1:2|b:1:2\nversion=0";
+        assert!(difference(one, two).is_some() && difference(two, two).is_none());
+    }
+
+    #[test]
     fn a_long_difference_is_cut() {
         let theirs: Vec<String> = (1..=12).map(|n| format!("server.{n}=h:1:2")).collect();
         let told = difference("server.1=h:1:2", &theirs.join("\n")).unwrap();
