@@ -221,9 +221,13 @@ fn a_leader_says_when_a_quorum_came_without_memory_and_another_has_followed_a_le
 fn nothing_is_said_of_a_new_ensemble_nor_when_every_quorum_has_one_that_remembers() {
     let never_begun = Record { ensemble: Some(EnsembleId(7)), ..record(1) };
     let followed = Record { confirmed: true, ..never_begun };
-    for records in
-        [[NEW; 3], [NEW, NEW, never_begun], [followed, followed, NEW], [NEW, followed, followed]]
-    {
+    for records in [
+        [NEW; 3],
+        [never_begun, NEW, NEW],
+        [NEW, NEW, never_begun],
+        [followed, followed, NEW],
+        [NEW, followed, followed],
+    ] {
         let table = begun(&records);
         for number in 1..=3 {
             assert_eq!(table.seats[&id(number)].amnesiacs, None, "{records:?}");
