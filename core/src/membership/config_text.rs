@@ -422,6 +422,18 @@ mod tests {
     }
 
     #[test]
+    fn blanks_round_a_version_are_odd() {
+        for (text, is_odd) in [("1f", false), ("1f ", true), (" 1f", true)] {
+            let entry =
+                Entry { untrimmed: text.into(), ..properties::parse("version=1").0.remove(0) };
+            let (mut list, mut odd) = (ConfigText::default(), Vec::new());
+            assert_eq!(list.apply(&entry, &mut odd), Ok(true));
+            assert_eq!(list.version, ConfigVersion(31));
+            assert_eq!(matches!(odd[..], [Oddity::Blank { .. }]), is_odd, "{text:?}: {odd:?}");
+        }
+    }
+
+    #[test]
     fn a_hierarchical_list_names_every_group_and_weight() {
         let text = "server.1=h1:1:2:participant\nserver.2=h2:1:2:participant\n\
                     server.50=h50:1:2:observer\nserver.3=h3:1:2:participant\n\

@@ -329,6 +329,8 @@ mod tests {
         assert_eq!(noted("dataDir=D:/zk\\\n  clientPort = 2181"), Some(2));
         assert_eq!(noted("server.1=h:1:2\\\nserver.2=h:3:4\\\nserver.3=h:5:6"), Some(2));
         assert_eq!(noted("k=a\\\n  b"), None);
+        assert_eq!(noted("k=-Da=1 \\\n-Db=2"), None);
+        assert_eq!(noted("k=a\\\nb/c=d"), None);
         assert_eq!(noted("\\\nk=a"), None);
     }
 

@@ -56,7 +56,7 @@ mod tests {
         assert!(matches!(found("${PORT}"), Some(Slip::LeftIn { .. })));
         assert!(matches!(found("2181 # for clients"), Some(Slip::Comment)));
         assert!(matches!(found("# for clients"), Some(Slip::Comment)));
-        for quoted in ["\"a\"", "'a'", "\"a", "a \"b\" c"] {
+        for quoted in ["\"a\"", "'a'", "\"a", "'a", "a'", "a \"b\" c"] {
             assert!(matches!(found(quoted), Some(Slip::Quotes)), "{quoted}");
         }
         for plain in ["", "2181", "/data/#1", "/mnt/o'hara/log", "a b", "größer"] {

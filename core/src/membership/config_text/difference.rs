@@ -306,6 +306,16 @@ mod tests {
         let ours = "server.1=h:1:2|10.0.0.1:1:2";
         assert_eq!(difference(ours, "server.1=10.0.0.2:1:2|10.0.0.1:1:2"), None);
         assert!(difference(ours, "server.1=10.0.0.2:1:2|10.0.0.3:1:2").is_some());
+        assert!(difference(ours, "server.1=10.0.0.1:1:2").is_some());
+        assert!(difference(ours, "server.1=h:1:2|g:1:2|10.0.0.1:1:2").is_some());
+    }
+
+    #[test]
+    fn the_weight_of_a_member_that_is_an_observer_on_one_side_is_no_difference_of_its_own() {
+        let list = "server.1=h:1:2\nserver.2=h:3:4\ngroup.1=1:2\nweight.1=1\nweight.2=5";
+        let theirs = "server.1=h:1:2\nserver.2=h:3:4:observer\ngroup.1=1\nweight.1=1";
+        let told = difference(list, theirs).unwrap();
+        assert_eq!(told, "server 2: ours participant, theirs observer");
     }
 
     #[test]

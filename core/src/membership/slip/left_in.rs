@@ -99,6 +99,8 @@ mod tests {
             ("[[ .LogDir ]]", "[[ .LogDir ]]"),
             ("<host of the first>:1:2", "<host of the first>"),
             ("<ip-2>", "<ip-2>"),
+            ("{.Values.host}:1:2", "{.Values.host}"),
+            ("<$host>:1:2", "<$host>"),
             ("<%= @zk1 %>", "<%= @zk1 %>"),
             ("%ZOO_HOME%/log", "%ZOO_HOME%"),
             ("%(log_dir)s", "%(log_dir)"),
@@ -129,6 +131,7 @@ mod tests {
             "srvr, ruok, mntr",
             "RULE:[1:$1@$0](zk@EXAMPLE)s/.*/zk/",
             "{}",
+            "{-1}",
             "$",
             "$1",
         ] {

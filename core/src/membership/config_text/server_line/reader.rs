@@ -301,6 +301,7 @@ mod tests {
         for text in ["a:1:2::3", "a:1:2::3;2181"] {
             assert!(refused(text).contains("server.3=host"), "{text}: {}", refused(text));
         }
+        assert!(!refused("a:1:2::x").contains("server."), "{}", refused("a:1:2::x"));
     }
 
     #[test]
@@ -328,6 +329,7 @@ mod tests {
         ] {
             assert!(odd(text).contains(expected), "{text}: {}", odd(text));
         }
+        assert_eq!(odd("h:1:2|h:1:3"), "", "one of the ports is another one");
         for text in ["h:1:2", "h:1:2: observer ", "[::1]:1:2;[::]:3", "h:1:2;3", "[fe80::1%lo]:1:2"]
         {
             assert_eq!(odd(text), "", "{text}");
