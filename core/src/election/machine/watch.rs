@@ -5,7 +5,7 @@
 //! | follow or watch a leader | the link to it is lost | wait for the grace, then look again |
 //! | | it cannot be reached | look again |
 //! | | it says that it looks, or follows another, and this is news | look again |
-//! | | it says so of an older round | wait for the grace, then look again |
+//! | | it says so of an older round, or over a new link that it leads in one | wait for the grace, then look again |
 //! | | it turned to a better candidate of the same round | go on in that round |
 //! | watch a leader | it has not said that it leads, or not over its new link | ask it, after a wait that doubles |
 //! | | it has said so | ask it again, after the longest wait |
@@ -231,7 +231,8 @@ impl Election {
     /// There is no grace if it says that it leads: a real server says so while it still names the vote of the election
     /// before, and after that it says no more.
     ///
-    /// Over a new link there is no old news. But a leader that still votes for itself there, as it did before, remains
+    /// Over a new link there is no old news. One that leads in an older round there has started over and was elected again: who counts
+    /// us with the others finds two rounds, and no quorum for either. But a leader that still votes for itself, as it did before, remains
     /// elected: real servers wait before they lead, and may replace the link meanwhile.
     pub(super) fn abdicates(
         &mut self,
@@ -249,6 +250,7 @@ impl Election {
         }
         match word {
             Word::Stale | Word::Older if self.watch.link_replaced => return true,
+            Word::LeadsAlready if self.watch.link_replaced => self.arm_grace(out),
             Word::Leads | Word::LeadsAlready | Word::Elects => {
                 // That its link is there as well is another matter.
                 if self.hold(decision) == Hold::Firm {

@@ -98,6 +98,23 @@ fn a_leader_that_votes_as_before_over_a_new_link_is_about_to_lead() {
 }
 
 #[test]
+fn a_leader_that_says_over_a_new_link_that_it_leads_in_an_older_round_has_a_grace_to_say_otherwise()
+{
+    for (says_otherwise, stays) in [(false, false), (true, true)] {
+        let mut core = settled(1);
+        link_down(&mut core, 3);
+        link_up(&mut core, [3]);
+        let actions = hear(&mut core, 3, Leading, plain(3), 0);
+        assert_eq!(armed(&actions, Timer::Grace), Some(GRACE));
+        if says_otherwise {
+            hear(&mut core, 3, Leading, plain(3), 1);
+        }
+        fire(&mut core, Timer::Grace);
+        assert_eq!(core.decision().is_some(), stays);
+    }
+}
+
+#[test]
 fn a_leader_that_says_over_a_new_link_that_it_leads_is_trusted_as_before() {
     let mut core = settled(1);
     link_up(&mut core, [3]);
