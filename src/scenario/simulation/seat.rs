@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ballotbox_core::{
     ServerId,
-    leadership::{Leadership, Moment as LocalMoment, SessionId},
+    leadership::{Leadership, Moment as LocalMoment, SessionId, Stage},
 };
 
 use super::{Moment, disk::Disk, network::End, setup::Setup};
@@ -12,6 +12,9 @@ use crate::{
     election::{Epoch, Standing},
     scenario::vote_file::MemberState,
 };
+
+/// At most this many pings of a leader have no answer of a quorum while nothing is wrong, as words take up to a few hundred milliseconds.
+const PINGS_UNDER_WAY: u64 = 2;
 
 /// The leadership of a running member.
 #[derive(Debug)]
@@ -100,10 +103,21 @@ impl Seat {
         self.began.plus(self.slept).plus(u64::try_from(lived).unwrap_or(u64::MAX))
     }
 
-    /// Whether it leads, or has a session with its leader.
+    /// Whether it leads, and a quorum has answered lately, or follows. One that believes in a leader, and is on its way back to it, does
+    /// neither.
     pub(super) fn is_connected(&self) -> bool {
-        self.core.established().is_some_and(|(leader, _)| leader == self.me)
-            || !self.sessions.is_empty()
+        match self.core.stage() {
+            Stage::Following { .. } => true,
+            Stage::Leading { .. } => {
+                let (sent, answered) = self.core.pings();
+                answered + PINGS_UNDER_WAY >= sent
+            }
+            Stage::Looking
+            | Stage::Discovering
+            | Stage::Announcing { .. }
+            | Stage::Synchronising { .. }
+            | Stage::Joining { .. } => false,
+        }
     }
 
     /// What it looks like from outside.
