@@ -1,7 +1,8 @@
-//! How many elections a second the simulation plays on one core.
+//! How many runs a second the simulation plays on one core.
 //!
-//! One sample is one run: a world is made, three voters (or five) start, dial, vote and decide, every rule is evaluated
-//! after every step, and twenty virtual seconds of calm are watched. `chaos` is `examples/faults/chaos.json`.
+//! One sample is one run: a world is made, three voters (or five) start, dial, vote, decide and begin an epoch, every rule is evaluated
+//! after every step, and what comes then is watched for three times the silence after which a leader is given up. `chaos` is
+//! `examples/faults/chaos.json`.
 
 #![allow(
     clippy::unwrap_used,
