@@ -103,6 +103,14 @@ struct Dial {
     waiting: Option<Moment>,
 }
 
+impl Dial {
+    /// The id of a session that was never used.
+    fn next_session(&mut self) -> SessionId {
+        self.last += 1;
+        SessionId::Dialled(self.last)
+    }
+}
+
 /// Whether we stand for election.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 struct Standing {

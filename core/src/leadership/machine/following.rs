@@ -48,11 +48,10 @@ impl Leadership {
     pub(super) fn dial_leader(&mut self, out: &mut Vec<Action>) {
         self.dial.again_at = None;
         let Some(result) = self.result else { return };
-        if self.standing.beside_real_server && self.ensemble.is_voter(self.me) {
+        if self.stays_off_the_quorum_port() {
             return;
         }
-        self.dial.last += 1;
-        let session = SessionId::Dialled(self.dial.last);
+        let session = self.dial.next_session();
         self.dial.session = Some(session);
         self.pass(EpochsEvent::Introduced { session }, out);
         let info = self.epochs.info();

@@ -18,11 +18,10 @@ use crate::{
 impl Leadership {
     /// A learner has come that says no more of itself than a real server does.
     pub(super) fn real_server_has_come(&mut self, id: ServerId, out: &mut Vec<Action>) {
-        let is_elected = self.result.is_some_and(|result| result.leader == self.me);
         // One that was ours a moment ago is none, and neither is a member of an ensemble of ours.
         if self.ours.contains(&id) || self.epochs.record().ensemble.is_some() {
             self.doubt_real_server();
-        } else if is_elected {
+        } else if self.is_elected() {
             self.met_real_server(id, out);
         }
     }
@@ -35,20 +34,27 @@ impl Leadership {
         (self.standing.held_off_until, self.standing.doubted_since) = (None, None);
         out.push(Action::Report(Report::BesideRealServer { peer }));
         self.tell_standing(out);
-        if self.ensemble.is_voter(self.me) {
+        if self.stays_off_the_quorum_port() {
             self.review_later();
         }
-        let leads = self.result.is_some_and(|result| result.leader == self.me);
-        if leads {
+        if self.is_elected() {
             self.lose(LostBecause::Superseded, out);
             self.look_again(false, out);
         }
     }
 
+    fn is_elected(&self) -> bool {
+        self.result.is_some_and(|result| result.leader == self.me)
+    }
+
+    /// Whether we are a voter that follows nobody, as there are real servers.
+    pub(super) fn stays_off_the_quorum_port(&self) -> bool {
+        self.standing.beside_real_server && self.ensemble.is_voter(self.me)
+    }
+
     /// Somebody has come as a real server, and is not believed.
     fn doubt_real_server(&mut self) {
-        let is_elected = self.result.is_some_and(|result| result.leader == self.me);
-        if is_elected && self.reign == Reign::None {
+        if self.is_elected() && self.reign == Reign::None {
             self.standing.doubted_since.get_or_insert(self.now);
         }
     }
@@ -76,8 +82,7 @@ impl Leadership {
         }
         match self.result.filter(|result| result.leader != self.me) {
             Some(ElectionResult { leader, .. }) => {
-                self.dial.last += 1;
-                let session = SessionId::Dialled(self.dial.last);
+                let session = self.dial.next_session();
                 self.review.asked = Some((session, leader));
                 let (id, role, accepted) = (None, Role::Observer, Epoch(0));
                 let info = Info { id, role, accepted, ..self.epochs.info() };

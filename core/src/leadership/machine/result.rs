@@ -42,8 +42,7 @@ impl Leadership {
 
     /// Until when the result has to be established, unless it is.
     pub(super) fn establish_by(&self, result: ElectionResult) -> Option<Moment> {
-        let is_off = self.standing.beside_real_server && self.ensemble.is_voter(self.me);
-        if is_off || self.reign != Reign::None {
+        if self.stays_off_the_quorum_port() || self.reign != Reign::None {
             return None;
         }
         let longer = match self.epochs.stage() {
