@@ -298,8 +298,8 @@ impl Alarm {
 }
 
 fn is_to_be_moved(rings_at: Instant, deadline: Instant) -> bool {
-    let until_it_rings = rings_at.saturating_duration_since(clock::now());
-    rings_at > deadline || deadline - rings_at > until_it_rings
+    let until_it_rings = || rings_at.saturating_duration_since(clock::now());
+    rings_at > deadline || (rings_at < deadline && deadline - rings_at > until_it_rings())
 }
 
 #[cfg(test)]
