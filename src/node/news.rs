@@ -190,6 +190,11 @@ const RULES: [Rule; 3] = [
 ];
 
 impl News {
+    /// How far its reader has read with it.
+    pub(super) const fn position(&self) -> Position {
+        Position { known: self.known, sequence: self.status.sequence }
+    }
+
     /// The name of the first rule that this answer breaks.
     pub(super) fn first_broken(&self, read: Position) -> Option<&'static str> {
         RULES.iter().find(|(_, keeps)| !keeps(self, read)).map(|(name, _)| *name)

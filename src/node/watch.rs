@@ -53,7 +53,7 @@ impl Watch {
             Err(Ended) => self.last_word.beyond(known).ok_or(Ended)?,
         };
         debug_assert_eq!(news.first_broken(self.read), None, "{news:?} after {:?}", self.read);
-        self.read = Position { known: news.known, sequence: news.status.sequence };
+        self.read = news.position();
         Ok(news)
     }
 
@@ -85,7 +85,7 @@ impl Watch {
     /// How things stand now. What has led to that is told no more.
     pub(super) async fn present(&mut self) -> Result<Status, Ended> {
         let news = self.ask(None).await?;
-        self.read = Position { known: news.known, sequence: news.status.sequence };
+        self.read = news.position();
         Ok(news.status)
     }
 
