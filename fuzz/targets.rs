@@ -2,7 +2,7 @@
 //!
 //! The fuzzer calls these, and `tests/corpus.rs` with all inputs that are kept.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use ballotbox::{
     NodeConfig, UntrustedText,
@@ -19,8 +19,9 @@ use ballotbox_core::{
     Core, ServerId,
     election::{Epoch, Round, Zxid},
     leadership::{
-        DirectoryId, EnsembleId, Event, Identity, Incarnation, LeaderWord, Leadership,
-        LeadershipTiming, LearnerWord, Moment, Record, SessionId, Ticket, Timed,
+        Action, DirectoryId, EnsembleId, Event, Identity, Incarnation, LeaderWord, Leadership,
+        LeadershipTiming, LearnerWord, LeaseTerms, Moment, Reading, Record, SessionId, Ticket,
+        Timed,
     },
     membership::{Ensemble, Member},
     wire::{Frame, FrameBuffer, Greeting, PacketKind, PacketStream, QuorumPacket},
@@ -250,11 +251,25 @@ pub fn session(bytes: &[u8]) {
                 Err(_) => Event::Ended { session },
             }
         };
-        core.handle(Timed { at, event }, &mut Vec::new());
+        tell(&mut core, at, event);
         if let Some(due) = core.next_deadline().filter(|due| *due <= at.plus(LONG)) {
             at = at.max(due);
-            core.handle(Timed { at, event: Event::Tick }, &mut Vec::new());
+            tell(&mut core, at, Event::Tick);
         }
+    }
+}
+
+/// Tells a member what has happened. What it promises is kept at once.
+fn tell(core: &mut Leadership, at: Moment, event: Event) {
+    let reading = Reading { boot: at.0, raw: at.0 };
+    let promised = |action: &Action| {
+        let Action::Promise { ticket, .. } = action else { return None };
+        Some(Event::Promised { ticket: *ticket })
+    };
+    let mut events = VecDeque::from([event]);
+    while let Some(event) = events.pop_front() {
+        let actions = core.actions_on(Timed { at, reading, event });
+        events.extend(actions.iter().filter_map(promised));
     }
 }
 
@@ -267,15 +282,18 @@ fn a_leader() -> (Leadership, Moment) {
     let mut at = Moment::default();
     let mut tell = |event| {
         at = at.plus(Duration::from_millis(1));
-        core.handle(Timed { at, event }, &mut Vec::new());
+        tell(&mut core, at, event);
     };
     let (session, epoch) = (SessionId::Accepted(1), Epoch(6));
     tell(Event::Elected { leader: id(3), round: Round(1) });
     tell(Event::Arrived { session, info: member(2).epochs().info(), from: None });
     let current = Some(Epoch(5));
-    tell(Event::LearnerSaid { session, word: LearnerWord::AckEpoch { current, zxid: Zxid(0) } });
+    let word = LearnerWord::AckEpoch { current, zxid: Zxid(0), bond: None };
+    tell(Event::LearnerSaid { session, word });
     tell(Event::Stored { ticket: Ticket(1) });
     tell(Event::LearnerSaid { session, word: LearnerWord::Ack { epoch } });
+    let word = LearnerWord::Pong { number: Some(1), promises: true };
+    tell(Event::LearnerSaid { session, word });
     assert_eq!(core.established(), Some((id(3), epoch)));
     (core, at)
 }
@@ -285,13 +303,14 @@ fn a_learner() -> (Leadership, Moment) {
     let mut core = member(1);
     let at = Moment(Duration::from_millis(1));
     let event = Event::Elected { leader: id(3), round: Round(1) };
-    core.handle(Timed { at, event }, &mut Vec::new());
+    tell(&mut core, at, event);
     (core, at)
 }
 
 fn member(number: u64) -> Leadership {
     let members = (1..=3).map(|number| Member::voter(id(number)));
     let ensemble = Arc::new(Ensemble::new(members).expect("three voters are an ensemble"));
+    let lease = LeaseTerms { length: Duration::from_secs(2), drift_ppm: LeaseTerms::DRIFT_PPM };
     let identity = Identity {
         directory: DirectoryId(number),
         incarnation: Incarnation(1),
@@ -300,11 +319,14 @@ fn member(number: u64) -> Leadership {
         ensemble_name: "".into(),
         members: "".into(),
         drawn: EnsembleId(number),
+        ended: Epoch(0),
+        lease: Some(lease),
+        drift_ppm: lease.drift_ppm,
     };
     let (accepted, current) = (Epoch(5), Epoch(5));
     let record = Record { accepted, current, recorded: true, ..Record::default() };
-    let timing = LeadershipTiming::default();
-    Leadership::new(id(number), ensemble, identity.into(), timing, Zxid(0), record)
+    let timing = LeadershipTiming { lease: Some(lease), ..LeadershipTiming::default() };
+    Leadership::new(id(number), ensemble, identity.into(), timing, Zxid(0), record, None)
 }
 
 fn id(number: u64) -> ServerId {

@@ -19,6 +19,7 @@
 
 mod config;
 pub mod control;
+mod deadline;
 mod elector;
 mod herald;
 mod journal;
@@ -46,7 +47,7 @@ pub use self::{
     member_lists::MemberListProblem,
     memory_disk::MemoryDisk,
     news::{News, NodeEvent, Occurrence},
-    status::{ElectionStatus, LeadershipStatus, NodeState, Status},
+    status::{ElectionStatus, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
     store::{
         EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError, StoreError,
         StoreRemark,

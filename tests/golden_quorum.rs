@@ -125,13 +125,17 @@ fn recorded_words_are_understood() {
                         assert_eq!(info.role == Role::Voter, is_voter);
                         assert_eq!(info.block, None, "{version}");
                     }
-                    LearnerWord::AckEpoch { current, zxid } => {
+                    LearnerWord::AckEpoch { current, zxid, bond } => {
+                        assert_eq!(bond, None, "{version}");
                         let current = current.map_or(-1, |epoch| epoch.0);
                         assert_eq!(decoded["data"]["currentEpoch"], current, "{version}");
                         assert_eq!(zxid.0, packet.zxid);
                     }
                     LearnerWord::Ack { epoch: named } => assert_eq!(named, epoch),
-                    LearnerWord::Pong { number } => assert_eq!(number, None, "{version}"),
+                    LearnerWord::Pong { number, promises } => {
+                        assert_eq!((number, promises), (None, false), "{version}");
+                    }
+                    LearnerWord::HasEnded { .. } => panic!("no real learner says that"),
                     LearnerWord::Other => {
                         let known = ["ACK", "REQUEST", "REVALIDATE"];
                         assert!(known.contains(&decoded["typeName"].as_str().unwrap()));
@@ -154,6 +158,7 @@ fn recorded_words_are_understood() {
                         assert!(known.contains(&decoded["typeName"].as_str().unwrap()));
                     }
                     ours @ (LeaderWord::Recorded { .. }
+                    | LeaderWord::HasEnded(_)
                     | LeaderWord::Released { .. }
                     | LeaderWord::Waiting { .. }
                     | LeaderWord::Refused { .. }) => panic!("{version}: {ours:?}"),

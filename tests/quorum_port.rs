@@ -20,7 +20,7 @@ fn a_learner_that_says_what_ours_say_is_led_and_hears_a_block() {
             Talk::with_leader(lab.address(1), &introduced(info(2, Role::Observer))).await;
         let LeaderWord::Info { epoch, block: Some(_) } = word(&mut learner).await else { panic!() };
         assert_eq!(epoch, Epoch(1));
-        let said = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0) };
+        let said = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0), bond: None };
         learner.say(&said.to_packet().unwrap().encode()).await;
         learner.until(PacketKind::DIFF).await;
         learner.until(PacketKind::NEWLEADER).await;
@@ -31,7 +31,9 @@ fn a_learner_that_says_what_ours_say_is_led_and_hears_a_block() {
             let ping = LeaderWord::from_packet(&learner.until(PacketKind::PING).await).unwrap();
             let LeaderWord::Ping { number, .. } = ping else { panic!() };
             assert!(number.is_some());
-            learner.say(&LearnerWord::Pong { number }.to_packet().unwrap().encode()).await;
+            learner
+                .say(&LearnerWord::Pong { number, promises: false }.to_packet().unwrap().encode())
+                .await;
         }
         assert_eq!(node.watch().status().await.unwrap().leader(), Some((id(1), epoch)));
         node.stop().await.unwrap();
@@ -90,6 +92,7 @@ pub fn info(number: u64, role: Role) -> Info {
         confirmed: false,
         ensemble_name: "".into(),
         members: "".into(),
+        ended: Epoch(0),
     };
     Info { id: ServerId::new(number), role, accepted: Epoch(0), block: Some(block) }
 }

@@ -38,6 +38,7 @@ fn info(number: u64, role: Role, directory: Option<u64>) -> Vec<u8> {
         confirmed: true,
         ensemble_name: "".into(),
         members: "".into(),
+        ended: Epoch(0),
     };
     let block = directory.map(block);
     let info = Info { id: Some(id(number)), role, accepted: Epoch(0), block };

@@ -53,6 +53,8 @@ fn a_real_follower_passes_over_what_a_leader_of_ours_adds() {
             directory: DirectoryId(u64::MAX),
             incarnation: Incarnation(1),
             ensemble: EnsembleId(7),
+            ended: Epoch(0),
+            lease: None,
         };
         follower.say(&said(&LeaderWord::Info { epoch, block: Some(block) })).await;
         follower.until(PacketKind::ACKEPOCH).await;
@@ -64,7 +66,7 @@ fn a_real_follower_passes_over_what_a_leader_of_ours_adds() {
         follower.until(PacketKind::ACK).await;
         follower.say(&said(&LeaderWord::Ping { epoch, number: None })).await;
         follower.until(PacketKind::PING).await;
-        let noted = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid };
+        let noted = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid, bond: None };
         let ack = LearnerWord::Ack { epoch };
         let heard: Vec<_> = follower.heard.iter().map(QuorumPacket::encode).collect();
         assert_eq!(heard[1..4], [learned(&noted), learned(&ack), learned(&ack)]);
@@ -87,7 +89,7 @@ fn an_observer_that_a_real_leader_has_no_room_for_comes_again_and_again_with_a_p
         let first = learned(&LearnerWord::Info(info));
         let mut slow = Talk::with_leader(zoo.quorum(3).to_string(), &first).await;
         slow.until(PacketKind::LEADERINFO).await;
-        let noted = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0) };
+        let noted = LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0), bond: None };
         slow.say(&learned(&noted)).await;
         slow.until(PacketKind::NEWLEADER).await;
 

@@ -132,9 +132,9 @@ async fn follows_to_the_end(node: Node, mut learner: Talk, epoch: Epoch, pings: 
     patiently(node.watch().until(led)).await.unwrap();
     node.stop().await.unwrap();
     let (noted, ack, pong) = (
-        LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0) },
+        LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0), bond: None },
         LearnerWord::Ack { epoch },
-        LearnerWord::Pong { number: None },
+        LearnerWord::Pong { number: None, promises: false },
     );
     let expected = [noted, ack.clone(), ack].into_iter().chain(vec![pong; pings]);
     let expected: Vec<_> = expected.map(|word| word.to_packet().unwrap()).collect();

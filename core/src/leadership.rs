@@ -23,6 +23,7 @@ mod epochs;
 mod event;
 #[cfg(test)]
 mod fixtures;
+pub mod lease;
 mod machine;
 mod record;
 mod timing;
@@ -35,7 +36,8 @@ pub use epochs::{
     invariants as epochs_invariants,
 };
 pub use event::{Action, Event, LostBecause, Report, Timed};
+pub use lease::{HasEnded, Holder, LeaseTerms, Promise, Reading};
 pub use machine::{Leadership, invariants};
 pub use record::{DirectoryId, EnsembleId, Incarnation, Record};
-pub use timing::{LeadershipTiming, Moment};
-pub use word::{Info, LeaderBlock, LeaderWord, LearnerBlock, LearnerWord, SessionId};
+pub use timing::{LeadershipTiming, LeaseProblem, Moment};
+pub use word::{Bond, Info, LeaderBlock, LeaderWord, LearnerBlock, LearnerWord, SessionId};

@@ -11,7 +11,7 @@ mod serve;
 mod signals;
 mod stream;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use ballotbox::{Epoch, NodeError, ServerId, UntrustedText, leadership::EPOCH_MAX};
 use ballotbox_actors::kit::on_this_thread;
@@ -22,7 +22,7 @@ use self::{
     serve::{Output, serve},
     signals::Signals,
 };
-use super::{ExitCode, Failure, descriptors};
+use super::{ExitCode, Failure, descriptors, duration};
 
 /// Runs one member of an ensemble, until SIGINT, SIGTERM or SIGHUP
 #[derive(Debug, StructOpt)]
@@ -87,9 +87,36 @@ pub(super) struct NodeArgs {
         requires = "new-ensemble"
     )]
     epoch_floor: Option<Epoch>,
+    /// Leads only while nobody else can, for so long at a time, as in 2s; or `off`; left out: what the vote file says
+    #[structopt(
+        long,
+        value_name = "2s|off",
+        env = "BALLOTBOX_NODE_LEASE",
+        hide_env_values = true,
+        empty_values = false,
+        parse(try_from_str = lease)
+    )]
+    lease: Option<Lease>,
     /// Prints one JSON object for each event
     #[structopt(long)]
     json: bool,
+}
+
+/// What `--lease` says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lease {
+    Off,
+    For(Duration),
+}
+
+fn lease(text: &str) -> Result<Lease, String> {
+    if text == "off" {
+        return Ok(Lease::Off);
+    }
+    duration::parse(text).map(Lease::For).map_err(|_| {
+        let text = UntrustedText::new(text);
+        format!("`{text}` is no lease: expected a time, as in 2s or 1500ms, or `off`")
+    })
 }
 
 fn epoch(text: &str) -> Result<Epoch, String> {

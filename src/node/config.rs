@@ -17,6 +17,7 @@ use ballotbox_actors::{
 };
 use ballotbox_core::{
     Endpoint, ServerId,
+    leadership::{LeaseProblem, LeaseTerms},
     links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
     wire::{Frame, Greeting, GreetingForm},
 };
@@ -94,6 +95,12 @@ pub enum ConfigError {
         /// The longest.
         max: Duration,
     },
+    /// It would lead with a lease, and keeps nothing.
+    #[error("a lease without a data directory: expected one, as a lease rests on what voters keep")]
+    LeaseWithoutDirectory,
+    /// It cannot be meant so.
+    #[error(transparent)]
+    Lease(#[from] LeaseProblem),
     /// The member list does not fit into a notification, so no vote could be said.
     #[error("a member list of {len} bytes: expected at most {}", CONFIG_TEXT_LEN_MAX)]
     MemberListTooLong {
@@ -130,7 +137,24 @@ impl NodeConfig {
     /// With a leadership whose epochs are kept in this directory.
     #[must_use]
     pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.leadership = Some(LeadershipConfig::new(Keep::InDirectory(directory.into())));
+        let keep = Keep::InDirectory(directory.into());
+        match &mut self.leadership {
+            Some(leadership) => leadership.keep = keep,
+            None => self.leadership = Some(LeadershipConfig::new(keep)),
+        }
+        self
+    }
+
+    /// With leases of this length: while this node leads, nobody else does before a deadline that it knows. Without one, another
+    /// may lead while this node has not noticed yet that it is over.
+    ///
+    /// It is 950 ms (with pings of 200 ms) to 60 s. A leader that dies is followed by the next one only when its lease, and a little
+    /// more, is over. See [`lease`](ballotbox_core::leadership::lease) for what it rests on.
+    #[must_use]
+    pub fn lease(mut self, length: Duration) -> Self {
+        let leadership =
+            self.leadership.get_or_insert_with(|| LeadershipConfig::new(Keep::Nowhere));
+        leadership.timing.lease = Some(LeaseTerms { length, drift_ppm: leadership.drift_ppm });
         self
     }
 
@@ -138,7 +162,7 @@ impl NodeConfig {
     pub fn data_directory(&self) -> Option<&Path> {
         match &self.leadership.as_ref()?.keep {
             Keep::InDirectory(path) | Keep::InZooKeepersDirectory(path) => Some(path),
-            Keep::InMemory(_) => None,
+            Keep::InMemory(_) | Keep::Nowhere => None,
         }
     }
 

@@ -43,7 +43,7 @@ use self::conversation::Conversation;
 pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
     ask::{ControlError, ask_status},
-    report::{Disk, LeaderReport, Promised, StatusReport, VoterReport},
+    report::{Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport},
 };
 pub(super) use self::{report::Constants, socket::ControlSocket};
 use super::Watch;

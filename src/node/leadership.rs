@@ -3,24 +3,20 @@
 //! Dropping it says that this has ended; only then are the others told that the epoch is over. So nobody can
 //! release a leadership while its work still goes on.
 
-use std::{
-    collections::VecDeque,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, future::Future, time::Duration};
 
 use ballotbox_actors::{
     StarEvent, StarHeard,
     kit::{Address, Mailbox, clock, mailbox},
 };
-use ballotbox_core::leadership::LostBecause;
+use ballotbox_core::leadership::{LeaseTerms, LostBecause, Reading};
 use futures::future::{Either, select};
 
-use super::{Ended, store::StoreReport};
+use super::{
+    Ended,
+    deadline::Deadline,
+    store::{PromiseReport, StoreReport, WorkHold},
+};
 use crate::{Epoch, Round, ServerId};
 
 /// At most this many callers wait to lead. The one that has waited longest is told to ask again.
@@ -28,20 +24,41 @@ const WAITING_MAX: usize = 64;
 
 /// This node leads, in one epoch. There is at most one of these for a node at any time.
 ///
-/// It stays true until [`lost`](Self::lost) says otherwise. There is no lease yet: a leader that was cut off, or held up, notices
-/// that within the silence of its configuration (1 s unless set), and another may lead by then. Give [`token`](Self::token) to
-/// what must not be written by two, and let it refuse a smaller one.
+/// With a [lease](crate::NodeConfig::lease) nobody else leads as long as [`is_valid`](Self::is_valid) says so: look before you act, and see how
+/// much time [`remains`](Self::remaining). Without one it is a hint: a leader that was cut off, or held up, notices that within the silence of its
+/// configuration (1 s unless set), and another may lead by then. Either way, give [`token`](Self::token) to what must not be written
+/// by two, and let it refuse a smaller one: between looking and acting there is always a moment.
 ///
-/// Dropping it gives the leadership up: it says that all work under it has ended. Drop it soon when it was lost: until then this
-/// node begins no other epoch, and none begins by its vote.
+/// Dropping it gives the leadership up: it says that all work under it has ended. So nobody can give a leadership up while its work still
+/// goes on, but by dropping it too early. Drop it soon when [`lost`](Self::lost) has returned: until then this node begins no other
+/// epoch, none begins by its vote, and with a lease nobody leads before that is over. That holds after the end of its node as well, and for the next
+/// node on the same directory. It cannot be cloned:
+///
+/// ```compile_fail
+/// # fn of(leadership: ballotbox::node::Leadership) {
+/// let another = leadership.clone();
+/// # }
+/// ```
+///
+/// Work that [`run`](Self::run) does owns it, so that nothing is left to be misused:
+///
+/// ```compile_fail
+/// # async fn of(leadership: ballotbox::node::Leadership) {
+/// leadership.run(async {}).await;
+/// leadership.is_valid();
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Leadership {
     epoch: Epoch,
-    /// Until when a quorum is known to support us.
-    valid: Arc<Validity>,
+    /// Until when nobody else leads; without a lease, until when a quorum is known to support us.
+    valid: Deadline,
+    has_lease: bool,
     loss: Mailbox<LostBecause>,
     lost: Option<LostBecause>,
     driver: Address<DriverMsg>,
+    /// What whoever starts another node on this directory can see.
+    _work: Option<WorkHold>,
 }
 
 /// The leadership is over.
@@ -65,14 +82,17 @@ impl Leadership {
         self.epoch
     }
 
-    /// Whether a quorum has answered within the silence, by the clock as it is now. Without a lease this is a hint, and no promise.
+    /// Whether nobody else leads, by the clocks as they are now: nobody is asked. It is true until the lease is over, also when the leadership is being
+    /// given up already. Without a lease: whether a quorum has answered within the silence, which is a hint and no promise.
     pub fn is_valid(&self) -> bool {
-        self.lost.is_none() && self.valid.holds_at(clock::now())
+        self.valid.left(clock::reading()).is_some()
     }
 
-    /// How long nobody else can lead: `None`, as there is no lease.
-    pub const fn remaining(&self) -> Option<Duration> {
-        None
+    /// How long nobody else can lead, less 50 ms for the time between looking and having acted; zero when that is over. `None` without a
+    /// lease.
+    pub fn remaining(&self) -> Option<Duration> {
+        let left = self.valid.left(clock::reading()).unwrap_or_default();
+        self.has_lease.then(|| left.saturating_sub(LeaseTerms::SLACK))
     }
 
     /// Asks a quorum whether it still supports this leadership. When this returns, it did so after the call.
@@ -91,7 +111,11 @@ impl Leadership {
         }
     }
 
-    /// Waits until the leadership is over, and says why. It may be over already.
+    /// Waits until the work has to end, and says why. It may have to already.
+    ///
+    /// With a lease there is time left to end it then: when the leadership is given up in good order, as long as that takes, up to what was said;
+    /// when the lease was not renewed, the [time to stop](ballotbox_core::leadership::LeadershipTiming::stop_within). Without a lease
+    /// another one may lead already.
     pub async fn lost(&mut self) -> LostBecause {
         if let Some(cause) = self.lost {
             return cause;
@@ -106,7 +130,7 @@ impl Leadership {
         futures::executor::block_on(self.lost())
     }
 
-    /// Does this work as long as we lead: it is dropped when the leadership is over. Returns what came of it, or why it was dropped.
+    /// Does this work as long as we lead: it is dropped when it has to end, and then the leadership is. Returns what came of it, or why it was dropped.
     ///
     /// # Errors
     ///
@@ -128,30 +152,6 @@ impl Drop for Leadership {
     }
 }
 
-/// Until when a leader is known to have a quorum, for its handle to read without asking.
-#[derive(Debug)]
-pub(super) struct Validity {
-    started: Instant,
-    /// In nanoseconds since then; 0 when it is over.
-    until: AtomicU64,
-}
-
-impl Validity {
-    fn new(started: Instant) -> Self {
-        Self { started, until: AtomicU64::new(0) }
-    }
-
-    fn set(&self, until: Duration) {
-        let nanos = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
-        self.until.store(nanos, Ordering::Release);
-    }
-
-    fn holds_at(&self, now: Instant) -> bool {
-        let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
-        now.saturating_duration_since(self.started) < until
-    }
-}
-
 /// What the driver of leadership can be told.
 #[derive(Debug)]
 pub(super) enum DriverMsg {
@@ -160,6 +160,8 @@ pub(super) enum DriverMsg {
     Star(StarEvent),
     /// By the store.
     Store(StoreReport),
+    /// By the keeper of promises.
+    Promises(PromiseReport),
     /// By the elector.
     Looking,
     Elected {
@@ -188,26 +190,29 @@ pub(super) enum LeadMsg {
 /// Who waits to lead, and who does.
 #[derive(Debug)]
 pub(super) struct Tenure {
-    started: Instant,
     driver: Address<DriverMsg>,
     waiting: VecDeque<Address<Leadership>>,
     /// The epoch of the handle that is out.
     held: Option<Epoch>,
     loss: Option<Address<LostBecause>>,
-    valid: Arc<Validity>,
+    valid: Deadline,
+    has_lease: bool,
+    /// That no work of an earlier node goes on here.
+    work: Option<WorkHold>,
     /// Those who asked whether a quorum supports them, with the ping that has to be answered.
     confirming: Vec<(u64, Address<()>)>,
 }
 
 impl Tenure {
-    pub(super) fn new(started: Instant, driver: Address<DriverMsg>) -> Self {
+    pub(super) fn new(driver: Address<DriverMsg>, has_lease: bool, work: Option<WorkHold>) -> Self {
         Self {
-            started,
             driver,
             waiting: VecDeque::new(),
             held: None,
             loss: None,
-            valid: Arc::new(Validity::new(started)),
+            valid: Deadline::default(),
+            has_lease,
+            work,
             confirming: Vec::new(),
         }
     }
@@ -226,13 +231,14 @@ impl Tenure {
             return false;
         }
         while let Some(reply) = self.waiting.pop_front() {
-            let (loss, report) = mailbox();
-            let valid = Arc::clone(&self.valid);
-            let driver = self.driver.clone();
-            let handle = Leadership { epoch, valid, loss: report, lost: None, driver };
+            let (teller, loss) = mailbox();
+            let (valid, driver) = (self.valid.clone(), self.driver.clone());
+            let (has_lease, work) = (self.has_lease, self.work.clone());
+            let handle =
+                Leadership { epoch, valid, has_lease, loss, lost: None, driver, _work: work };
             // The handle of one who does not wait any more says that it was dropped.
             self.held = Some(epoch);
-            self.loss = Some(loss);
+            self.loss = Some(teller);
             if reply.tell(handle).is_ok() {
                 return true;
             }
@@ -246,9 +252,24 @@ impl Tenure {
         self.held.take_if(|held| *held == epoch).is_some()
     }
 
-    /// A quorum is known to support us until then.
-    pub(super) fn extend(&self, until: Duration) {
+    /// Nobody else leads before that; without a lease, a quorum is known to support us until then.
+    pub(super) fn extend(&self, until: Reading) {
         self.valid.set(until);
+    }
+
+    /// Until when that is.
+    pub(super) const fn valid(&self) -> &Deadline {
+        &self.valid
+    }
+
+    /// Whether some work goes on: of ours, or of an earlier node.
+    pub(super) const fn work_goes_on(&self) -> bool {
+        self.held.is_some() || self.work.is_none()
+    }
+
+    /// The work of an earlier node has ended.
+    pub(super) fn has_the_work(&mut self, hold: WorkHold) {
+        self.work = Some(hold);
     }
 
     pub(super) fn confirm(&mut self, ping: u64, reply: Address<()>) {
@@ -267,14 +288,19 @@ impl Tenure {
         });
     }
 
-    /// The leadership is over. The next one has a validity of its own.
-    pub(super) fn lose(&mut self, cause: LostBecause) {
-        self.valid.set(Duration::ZERO);
-        self.valid = Arc::new(Validity::new(self.started));
-        self.confirming.clear();
+    /// The work has to end. Nobody else leads meanwhile, as far as that is known.
+    pub(super) fn end_work(&mut self, cause: LostBecause) {
         if let Some(loss) = self.loss.take() {
             let _ = loss.tell(cause);
         }
+    }
+
+    /// The leadership is over. The next one has a deadline of its own.
+    pub(super) fn lose(&mut self, cause: LostBecause) {
+        self.valid.end();
+        self.valid = Deadline::default();
+        self.confirming.clear();
+        self.end_work(cause);
     }
 }
 
@@ -283,8 +309,8 @@ pub(super) async fn lead(driver: &Address<DriverMsg>) -> Result<Leadership, Ende
     loop {
         let (reply, mut answer) = mailbox();
         driver.ask(DriverMsg::Lead(LeadMsg::Wait { reply })).map_err(|_| Ended)?;
-        // One that had to make room asks again.
-        if let Some(leadership) = answer.next().await {
+        // One that had to make room asks again, and so does one that was handed a leadership too late.
+        if let Some(leadership) = answer.next().await.filter(Leadership::is_valid) {
             return Ok(leadership);
         }
     }
@@ -299,6 +325,12 @@ impl From<StarHeard> for DriverMsg {
 impl From<StarEvent> for DriverMsg {
     fn from(event: StarEvent) -> Self {
         Self::Star(event)
+    }
+}
+
+impl From<PromiseReport> for DriverMsg {
+    fn from(report: PromiseReport) -> Self {
+        Self::Promises(report)
     }
 }
 

@@ -17,8 +17,8 @@ use ballotbox_actors::{
 use ballotbox_core::{
     Core, Sparingly, UntrustedText,
     leadership::{
-        Action, Event, LeaderWord, Leadership, LearnerWord, Moment, RefusalKind, Report, SessionId,
-        Stage, Timed, WordError,
+        Action, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment, RefusalKind,
+        Report, SessionId, Stage, Timed, WordError,
     },
     wire::QuorumPacket,
 };
@@ -28,7 +28,7 @@ use super::{
     elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
     leadership::{DriverMsg, LeadMsg, Tenure},
-    store::{StoreMsg, StoreReport},
+    store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
 };
 
 /// Runs the leadership of one node.
@@ -38,11 +38,12 @@ pub(super) struct LeadershipDriver {
     started: Instant,
     star: StarAddress,
     store: Address<StoreMsg>,
+    promises: Address<PromiseMsg>,
     elector: Address<ElectorMsg>,
     herald: Address<HeraldMsg>,
     /// Those who wait to lead, and the one that does.
     tenure: Tenure,
-    stop_within: Duration,
+    timing: LeadershipTiming,
     /// Words that were no words, of the leader, and of all learners together.
     malformed: BTreeMap<bool, Sparingly>,
     turned_away: BTreeMap<RefusalKind, Sparingly>,
@@ -60,6 +61,7 @@ pub(super) struct LeadershipDriver {
 pub(super) struct Surroundings {
     pub(super) star: StarAddress,
     pub(super) store: Address<StoreMsg>,
+    pub(super) promises: Address<PromiseMsg>,
     pub(super) elector: Address<ElectorMsg>,
     pub(super) herald: Address<HeraldMsg>,
 }
@@ -67,23 +69,25 @@ pub(super) struct Surroundings {
 impl LeadershipDriver {
     pub(super) fn new(
         core: Leadership,
-        stop_within: Duration,
+        timing: LeadershipTiming,
+        work: Option<WorkHold>,
         status: LeadershipStatus,
         remarks: Vec<StoreRemark>,
         myself: Address<DriverMsg>,
         surroundings: Surroundings,
     ) -> Self {
-        let Surroundings { star, store, elector, herald } = surroundings;
+        let Surroundings { star, store, promises, elector, herald } = surroundings;
         let started = clock::now();
         Self {
             core,
             started,
             star,
             store,
+            promises,
             elector,
             herald,
-            tenure: Tenure::new(started, myself),
-            stop_within,
+            tenure: Tenure::new(myself, timing.lease.is_some(), work),
+            timing,
             malformed: BTreeMap::new(),
             turned_away: BTreeMap::new(),
             unreached: Sparingly::default(),
@@ -104,6 +108,9 @@ impl Actor for LeadershipDriver {
     type Error = Infallible;
 
     async fn run(mut self, mut mailbox: Mailbox<DriverMsg>) -> Result<(), Infallible> {
+        if self.tenure.work_goes_on() {
+            self.decide(Event::WorkGoesOn(true));
+        }
         self.tell_herald();
         let mut burst = 0;
         while !self.core.has_stopped() {
@@ -140,14 +147,42 @@ impl LeadershipDriver {
                 self.status.disk = Some(error);
                 self.decide(Event::StoreFailed { ticket });
             }
+            DriverMsg::Promises(report) => self.hear_of_promise(report),
             DriverMsg::Looking => {
                 self.looking_since.get_or_insert_with(clock::now);
                 self.decide(Event::Unelected);
             }
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
-            DriverMsg::Resign => self.decide(Event::Resign { within: self.stop_within }),
-            DriverMsg::Stop => self.decide(Event::Stop { within: self.stop_within }),
+            DriverMsg::Resign => {
+                self.decide(Event::Resign { within: self.timing.stop_within() });
+            }
+            DriverMsg::Stop => {
+                self.decide(Event::Stop { within: self.timing.stop_within() });
+            }
+        }
+    }
+
+    fn hear_of_promise(&mut self, report: PromiseReport) {
+        match report {
+            PromiseReport::Kept { ticket } => {
+                self.status.cannot_promise = None;
+                self.decide(Event::Promised { ticket });
+            }
+            PromiseReport::Failed { ticket, error } => {
+                let error = UntrustedText::new(error);
+                if self.status.cannot_promise.as_ref() != Some(&error) {
+                    self.note(NodeEvent::CannotPromise { error: error.clone() });
+                }
+                self.status.cannot_promise = Some(error);
+                self.decide(Event::PromiseFailed { ticket });
+            }
+            PromiseReport::WorkHasEnded(hold) => {
+                self.tenure.has_the_work(hold);
+                if !self.tenure.work_goes_on() {
+                    self.decide(Event::WorkGoesOn(false));
+                }
+            }
         }
     }
 
@@ -162,6 +197,7 @@ impl LeadershipDriver {
                         LearnerWord::AckEpoch { .. }
                         | LearnerWord::Ack { .. }
                         | LearnerWord::Pong { .. }
+                        | LearnerWord::HasEnded { .. }
                         | LearnerWord::Other,
                     ) => self.star.close(session),
                     Err(error) => {
@@ -208,10 +244,12 @@ impl LeadershipDriver {
         match message {
             LeadMsg::Wait { reply } => {
                 self.tenure.wait(reply);
+                // First of all, whether it is over by now.
+                self.decide(Event::Tick);
                 self.hand_out();
             }
             LeadMsg::Confirm { epoch, reply } => {
-                if self.core.leads().is_some_and(|(leading, _)| leading == epoch) {
+                if self.core.leads_in() == Some(epoch) {
                     let (pings, _) = self.core.pings();
                     self.tenure.confirm(pings + 1, reply);
                     self.decide(Event::Confirm);
@@ -220,7 +258,7 @@ impl LeadershipDriver {
             LeadMsg::Dropped { epoch } => {
                 if self.tenure.dropped(epoch) {
                     self.decide(Event::WorkGoesOn(false));
-                    if self.core.leads().is_some_and(|(leading, _)| leading == epoch) {
+                    if self.core.leads_in() == Some(epoch) {
                         self.decide(Event::Resign { within: Duration::ZERO });
                     }
                 }
@@ -234,7 +272,7 @@ impl LeadershipDriver {
             return;
         }
         if let Some((epoch, until)) = self.core.leads() {
-            self.tenure.extend(until.0);
+            self.tenure.extend(until);
             if self.tenure.hand_out(epoch) {
                 self.decide(Event::WorkGoesOn(true));
             }
@@ -243,14 +281,15 @@ impl LeadershipDriver {
 
     fn decide(&mut self, event: Event) {
         let at = Moment(clock::now().saturating_duration_since(self.started));
-        let actions = self.core.actions_on(Timed { at, event });
+        let reading = clock::reading();
+        let actions = self.core.actions_on(Timed { at, reading, event });
         let mut words = Vec::new();
         for action in actions {
             self.perform(action, &mut words);
         }
         self.say(&mut words);
         if let Some((_, until)) = self.core.leads() {
-            self.tenure.extend(until.0);
+            self.tenure.extend(until);
             self.tenure.answered(self.core.pings().1);
         }
     }
@@ -270,6 +309,9 @@ impl LeadershipDriver {
             }
             Action::Store { ticket, record } => {
                 let _ = self.store.tell(StoreMsg::Store { ticket, record });
+            }
+            Action::Promise { ticket, promise } => {
+                let _ = self.promises.tell(PromiseMsg::Keep { ticket, promise });
             }
             Action::Established { leader, round, epoch } => {
                 self.order(ElectorMsg::Established { leader, round, epoch });
@@ -298,15 +340,20 @@ impl LeadershipDriver {
     fn report(&mut self, report: Report) {
         let event = match report {
             Report::Leading { epoch } => {
-                let took = self.took();
-                self.note(NodeEvent::Leading { epoch, took });
+                let (took, lease) = (self.took(), self.timing.lease.map(|lease| lease.length));
+                self.note(NodeEvent::Leading { epoch, took, lease });
                 return self.hand_out();
             }
             Report::Following { leader, epoch, counts } => {
                 let took = self.took();
                 NodeEvent::Following { leader, epoch, counts, took }
             }
-            Report::Retiring { epoch } => NodeEvent::Retiring { epoch },
+            Report::Retiring { epoch, cause } => {
+                self.tenure.end_work(cause);
+                NodeEvent::Retiring { epoch, cause }
+            }
+            Report::WithoutLease { epoch, missing } => NodeEvent::WithoutLease { epoch, missing },
+            Report::Bound { peer, to, rest } => NodeEvent::Bound { peer, to, rest },
             Report::Lost { epoch, cause } => {
                 self.tenure.lose(cause);
                 self.looking_since = Some(clock::now());
@@ -359,7 +406,7 @@ impl LeadershipDriver {
     }
 
     fn tell_herald(&mut self) {
-        self.status.update(&self.core);
+        self.status.update(&self.core, self.tenure.valid());
         if !self.events.is_empty() || self.status != *self.told {
             self.told = Arc::new(self.status.clone());
             let events = std::mem::take(&mut self.events);

@@ -3,31 +3,37 @@
 //! It is an actor that outlives the node: a member that is started again finds what it has stored, as on a disk. It can be full
 //! for a while, lose everything, or fail to sync.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
-use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, mailbox, spawn};
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn};
 use ballotbox_core::{
-    UntrustedText,
-    leadership::{DirectoryId, Incarnation, Record},
+    ServerId, UntrustedText,
+    leadership::{DirectoryId, Incarnation, Promise, Reading, Record},
 };
 
-use super::store::{FileCall, FileCause, FileError, StoreError, StoreMsg, StoreReport};
+use super::store::{
+    Bound, FileCall, FileCause, FileError, PromiseMsg, PromiseReport, StoreError, StoreMsg,
+    StoreReport, WORK_CHECK, WorkHold,
+};
 
 /// A disk in memory. It is gone when nobody has it any more: neither a clone of this, nor a node.
 #[derive(Clone, Debug)]
 pub struct MemoryDisk(Address<DiskMsg>);
 
-/// What a disk holds.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// What a member finds when it starts.
+#[derive(Clone, Debug, Default)]
 pub(in crate::node) struct Contents {
     pub(in crate::node) directory: DirectoryId,
     pub(in crate::node) incarnation: Incarnation,
     pub(in crate::node) record: Record,
+    pub(in crate::node) bound: Bound,
 }
 
 #[derive(Debug)]
 enum DiskMsg {
-    Open { reply: Address<Contents> },
+    Open { me: ServerId, reply: Address<Contents> },
+    Keep { promise: Promise<Reading>, reply: Address<()> },
+    HoldWork { reply: Address<Option<WorkHold>> },
     Write { record: Record, reply: Address<Result<(), FileError>> },
     Fill(bool),
     FailSyncAfter(u32),
@@ -38,9 +44,16 @@ impl MemoryDisk {
     /// A disk that holds this, in the directory of this number.
     pub fn new(directory: DirectoryId, record: Record) -> Self {
         let (address, orders) = mailbox();
-        let contents = Contents { directory, incarnation: Incarnation(0), record };
         let (parent, _) = mailbox();
-        let disk = Disk { contents, is_full: false, stores_until_failure: None };
+        let disk = Disk {
+            directory,
+            incarnation: Incarnation(0),
+            record,
+            promise: None,
+            work: Arc::default(),
+            is_full: false,
+            stores_until_failure: None,
+        };
         spawn(disk, orders, parent, |_: Exit<(), Infallible>| ());
         Self(address)
     }
@@ -61,9 +74,9 @@ impl MemoryDisk {
     }
 
     /// What is on it, for a member that is started on it.
-    pub(in crate::node) async fn open(&self) -> Option<Contents> {
+    pub(in crate::node) async fn open(&self, me: ServerId) -> Option<Contents> {
         let (reply, mut answer) = mailbox();
-        self.0.ask(DiskMsg::Open { reply }).ok()?;
+        self.0.ask(DiskMsg::Open { me, reply }).ok()?;
         answer.next().await
     }
 }
@@ -71,7 +84,12 @@ impl MemoryDisk {
 /// The actor that holds what is stored.
 #[derive(Debug)]
 struct Disk {
-    contents: Contents,
+    directory: DirectoryId,
+    incarnation: Incarnation,
+    record: Record,
+    promise: Option<Promise<Reading>>,
+    /// Whoever has a clone of it may still work.
+    work: Arc<()>,
     is_full: bool,
     /// This many more records are stored before a sync fails, if one is to.
     stores_until_failure: Option<u32>,
@@ -85,9 +103,17 @@ impl Actor for Disk {
     async fn run(mut self, mut mailbox: Mailbox<DiskMsg>) -> Result<(), Infallible> {
         while let Some(message) = mailbox.next().await {
             match message {
-                DiskMsg::Open { reply } => {
-                    self.contents.incarnation.0 += 1;
-                    let _ = reply.tell(self.contents);
+                DiskMsg::Open { me, reply } => {
+                    self.incarnation.0 += 1;
+                    let _ = reply.tell(self.contents(me));
+                }
+                // It takes the place of the one before: there is room for it on a full disk.
+                DiskMsg::Keep { promise, reply } => {
+                    self.promise = Some(promise);
+                    let _ = reply.tell(());
+                }
+                DiskMsg::HoldWork { reply } => {
+                    let _ = reply.tell(self.hold_work());
                 }
                 DiskMsg::Write { record, reply } => {
                     let _ = reply.tell(self.write(record));
@@ -95,9 +121,9 @@ impl Actor for Disk {
                 DiskMsg::Fill(is_full) => self.is_full = is_full,
                 DiskMsg::FailSyncAfter(records) => self.stores_until_failure = Some(records),
                 DiskMsg::Wipe => {
-                    let directory = DirectoryId(self.contents.directory.0.wrapping_add(1));
-                    let record = Record::default();
-                    self.contents = Contents { directory, incarnation: Incarnation(0), record };
+                    self.directory.0 = self.directory.0.wrapping_add(1);
+                    (self.incarnation, self.record) = (Incarnation(0), Record::default());
+                    self.promise = None;
                 }
             }
         }
@@ -106,6 +132,22 @@ impl Actor for Disk {
 }
 
 impl Disk {
+    fn contents(&self, me: ServerId) -> Contents {
+        let (directory, record, now) = (self.directory, self.record, clock::reading());
+        // Its machine is this process, which has not started anew.
+        let work = self.hold_work();
+        let bound = match self.promise {
+            Some(promise) => Bound::of(me, directory, record, Some(promise), work, now),
+            None => Bound { work, ..Bound::default() },
+        };
+        Contents { directory, incarnation: self.incarnation, record, bound }
+    }
+
+    fn hold_work(&self) -> Option<WorkHold> {
+        let is_free = Arc::strong_count(&self.work) == 1;
+        is_free.then(|| WorkHold::InMemory(Arc::clone(&self.work)))
+    }
+
     fn write(&mut self, record: Record) -> Result<(), FileError> {
         let path = UntrustedText::from("memory");
         if self.is_full {
@@ -120,7 +162,7 @@ impl Disk {
             Some(stores) => Some(stores - 1),
             None => None,
         };
-        self.contents.record = record;
+        self.record = record;
         Ok(())
     }
 }
@@ -152,5 +194,46 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
             let _ = self.user.tell(report.into());
         }
         Ok(())
+    }
+}
+
+/// Keeps the promises of one node on such a disk.
+#[derive(Debug)]
+pub(in crate::node) struct MemoryPromises<U> {
+    pub(in crate::node) disk: MemoryDisk,
+    /// Work of an earlier node goes on.
+    pub(in crate::node) waits_for_work: bool,
+    pub(in crate::node) user: Address<U>,
+}
+
+impl<U: From<PromiseReport> + Send + 'static> Actor for MemoryPromises<U> {
+    type Msg = PromiseMsg;
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(mut self, mut orders: Mailbox<PromiseMsg>) -> Result<(), StoreError> {
+        loop {
+            let look_at = self.waits_for_work.then(|| clock::now() + WORK_CHECK);
+            match orders.next_until(look_at).await {
+                Wake::Told(PromiseMsg::Keep { ticket, promise }) => {
+                    let (reply, mut answer) = mailbox();
+                    let asked = self.disk.0.ask(DiskMsg::Keep { promise, reply });
+                    if asked.is_err() || answer.next().await.is_none() {
+                        return Ok(());
+                    }
+                    let _ = self.user.tell(PromiseReport::Kept { ticket }.into());
+                }
+                Wake::Told(PromiseMsg::Stop) | Wake::Closed => return Ok(()),
+                Wake::Due => {
+                    let (reply, mut answer) = mailbox();
+                    let asked = self.disk.0.ask(DiskMsg::HoldWork { reply });
+                    let hold = if asked.is_ok() { answer.next().await } else { None };
+                    if let Some(Some(hold)) = hold {
+                        self.waits_for_work = false;
+                        let _ = self.user.tell(PromiseReport::WorkHasEnded(hold).into());
+                    }
+                }
+            }
+        }
     }
 }

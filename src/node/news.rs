@@ -34,6 +34,8 @@ pub enum NodeEvent {
         epoch: Epoch,
         /// How long it took, from looking.
         took: Duration,
+        /// How long the lease is that it holds, and renews; `None` without one.
+        lease: Option<Duration>,
     },
     /// It follows an established leader.
     Following {
@@ -45,7 +47,7 @@ pub enum NodeEvent {
         took: Duration,
     },
     /// It leads, and has begun to give that up.
-    Retiring { epoch: Epoch },
+    Retiring { epoch: Epoch, cause: LostBecause },
     /// It leads or follows no more. Told once for each `Leading` and each `Following`.
     Lost { epoch: Epoch, cause: LostBecause },
     /// A new ensemble begins when these voters were seen once.
@@ -66,6 +68,17 @@ pub enum NodeEvent {
     /// All voters have begun its epoch, and these, a quorum, came without memory while others had followed a leader before: they
     /// are new, or their disks were lost.
     BegunByAll { epoch: Epoch, amnesiacs: BTreeSet<ServerId> },
+    /// Its epoch has begun, and it does not lead in it yet: these voters do not promise what a lease needs.
+    WithoutLease { epoch: Epoch, missing: BTreeSet<ServerId> },
+    /// It leads as soon as this voter is bound to another leader no more, which takes at most so long.
+    Bound {
+        peer: ServerId,
+        /// Which leader that is, if it is known any more.
+        to: Option<ServerId>,
+        rest: Duration,
+    },
+    /// Its promises cannot be written. Told when the reason changes.
+    CannotPromise { error: UntrustedText },
     /// Its directory counts from now on.
     Recorded,
     /// There is something to know about its data directory, though it can be used.
@@ -125,8 +138,11 @@ impl NodeEvent {
             | Self::BesideRealServer { .. }
             | Self::Recorded
             | Self::Directory { .. }
+            | Self::WithoutLease { .. }
+            | Self::CannotPromise { .. }
             | Self::CannotStore { .. } => false,
-            Self::Malformed { .. }
+            Self::Bound { .. }
+            | Self::Malformed { .. }
             | Self::MembersDiffer { .. }
             | Self::LeaderUnreached { .. }
             | Self::LearnerTurnedAway { .. }
@@ -227,6 +243,9 @@ fn is_up_to_date(news: &News, _: Position) -> bool {
         | NodeEvent::Recorded
         | NodeEvent::Directory { .. }
         | NodeEvent::CannotStore { .. }
+        | NodeEvent::WithoutLease { .. }
+        | NodeEvent::Bound { .. }
+        | NodeEvent::CannotPromise { .. }
         | NodeEvent::LearnerTurnedAway { .. }
         | NodeEvent::MalformedPacket { .. }
         | NodeEvent::Malformed { .. }
@@ -248,7 +267,7 @@ mod tests {
     #[test]
     fn an_answer_that_hides_something_or_is_older_is_found() {
         let me = ServerId::new(1).unwrap();
-        let leads = NodeEvent::Leading { epoch: Epoch(3), took: Duration::ZERO };
+        let leads = NodeEvent::Leading { epoch: Epoch(3), took: Duration::ZERO, lease: None };
         let established = Some((me, Epoch(3)));
         let leadership = LeadershipStatus { established, ..LeadershipStatus::default() };
         let mut status = Status::new(me, clock::now());

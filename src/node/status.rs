@@ -6,11 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ballotbox_actors::kit::clock;
 use ballotbox_core::{
     ServerId, UntrustedText,
     leadership::{Leadership, Record, Stage},
 };
 
+use super::deadline::Deadline;
 use crate::{Epoch, Round, Standing, Vote};
 
 /// How things stand with one node.
@@ -109,6 +111,12 @@ pub struct LeadershipStatus {
     pub accepted: Epoch,
     /// Why the record cannot be written, if it cannot.
     pub disk: Option<UntrustedText>,
+    /// Why promises cannot be written, if they cannot: then nobody holds a lease by this member, nor it.
+    pub cannot_promise: Option<UntrustedText>,
+    /// The lease that it asks for when it leads; `None` where it leads without.
+    pub lease: Option<LeaseStatus>,
+    /// What it has promised to a leader last, which may be over.
+    pub promise: Option<PromiseStatus>,
     /// Whether a real server was met, and no review has found since that there is none: this node does not lead, and as a voter
     /// follows no epoch.
     pub beside_real_server: bool,
@@ -118,12 +126,56 @@ pub struct LeadershipStatus {
 
 impl LeadershipStatus {
     /// Takes over how things stand with this core.
-    pub(super) fn update(&mut self, core: &Leadership) {
+    pub(super) fn update(&mut self, core: &Leadership, valid: &Deadline) {
         self.stage = Some(core.stage());
         self.established = core.established();
         self.retiring = core.is_retiring();
         (self.record, self.accepted) = core.promises();
         self.beside_real_server = core.is_beside_real_server();
+        self.lease = core.terms().map(|terms| LeaseStatus {
+            length: terms.length,
+            until: valid.clone(),
+            promising: core.promising().unwrap_or_default(),
+        });
+        self.promise = core.promise().map(|promise| {
+            let until = self.promise.take().map(|before| before.until).unwrap_or_default();
+            until.set(promise.until);
+            PromiseStatus { to: promise.to.map(|to| to.leader), epoch: promise.epoch, until }
+        });
+    }
+}
+
+/// The lease of a node that leads, or would lead with one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LeaseStatus {
+    /// How long a lease is.
+    pub length: Duration,
+    until: Deadline,
+    /// Who has promised at one of the last pings, itself among them; nobody while it does not lead.
+    pub promising: BTreeSet<ServerId>,
+}
+
+impl LeaseStatus {
+    /// How long nobody else can lead, by the clocks as they are now. `None` if the node holds no lease.
+    pub fn left(&self) -> Option<Duration> {
+        self.until.left(clock::reading())
+    }
+}
+
+/// What a voter has promised to a leader.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PromiseStatus {
+    /// The leader; `None` if that is not known any more.
+    pub to: Option<ServerId>,
+    /// In which of its epochs.
+    pub epoch: Epoch,
+    until: Deadline,
+}
+
+impl PromiseStatus {
+    /// For how long it is bound to help nobody else, by the clocks as they are now. `None` if that is over.
+    pub fn left(&self) -> Option<Duration> {
+        self.until.left_by_slowest(clock::reading())
     }
 }
 

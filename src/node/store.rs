@@ -5,6 +5,8 @@
 //!   acceptedEpoch             version-2/acceptedEpoch
 //!   currentEpoch              version-2/currentEpoch
 //!   identity                  ballotbox/identity
+//!   promise                   ballotbox/promise
+//!   work.lock                 ballotbox/work.lock
 //! ```
 //!
 //! The epochs are ZooKeeper's own files, so a real server can take the place of ours, and ours the place of one without data.
@@ -22,6 +24,8 @@
 //! | `open` | [`open`]: makes all of that, for a node |
 //! | `remark` | what to tell the user of a directory that can be used |
 //! | `epoch_store` | [`EpochStore`]: the actor that waits for the disk |
+//! | `promise`, `promise_file` | what a member has promised a leader, which outlives the process and not the machine; and the lock of work |
+//! | `promise_keeper` | [`PromiseKeeper`]: the actor that writes promises down |
 //! | `error` | why a directory cannot be used |
 
 mod directory;
@@ -34,13 +38,18 @@ mod lock;
 #[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
 mod memory;
 mod open;
+mod promise;
+mod promise_file;
+mod promise_keeper;
 mod real;
 mod remark;
 
 pub(crate) use self::{
     directory::{EpochDirectory, Layout, Seed},
     epoch_store::{END_PATIENCE, EpochStore, StoreMsg, StoreReport},
-    open::{Opened, Place, open},
+    open::{Bound, Opened, Place, open},
+    promise_file::{PromiseFile, WorkHold},
+    promise_keeper::{PromiseKeeper, PromiseMsg, PromiseReport, WORK_CHECK},
     real::RealFiles,
 };
 pub use self::{

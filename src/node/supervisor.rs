@@ -17,7 +17,7 @@ use super::{
     herald::{Herald, HeraldMsg, LastWord},
     leadership::DriverMsg,
     leadership_driver::{LeadershipDriver, Surroundings},
-    store::{StoreError, StoreMsg},
+    store::{PromiseMsg, StoreError, StoreMsg},
 };
 
 /// At most this many frames wait for the elector; then receivers wait.
@@ -44,6 +44,7 @@ pub(super) enum SupervisorMsg {
     StarEnded(Exit<(), Infallible>),
     DriverEnded(Exit<(), Infallible>),
     StoreEnded(Exit<(), StoreError>),
+    PromisesEnded(Exit<(), StoreError>),
     ControlEnded(Exit<(), ConversationPanicked>),
 }
 
@@ -63,6 +64,7 @@ pub(super) struct Supervisor {
 struct LeadershipParts {
     star: StarAddress,
     store: Address<StoreMsg>,
+    promises: Address<PromiseMsg>,
     driver: Address<DriverMsg>,
 }
 
@@ -75,6 +77,7 @@ enum Part {
     Herald,
     Star,
     Store,
+    Promises,
     Driver,
     Control,
 }
@@ -122,7 +125,7 @@ impl Supervisor {
         spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);
         let mut running = BTreeSet::from([Part::Doorman, Part::Mesh, Part::Elector, Part::Herald]);
         if leadership.is_some() {
-            running.extend([Part::Star, Part::Store, Part::Driver]);
+            running.extend([Part::Star, Part::Store, Part::Promises, Part::Driver]);
         }
         if control.is_some() {
             running.insert(Part::Control);
@@ -145,7 +148,10 @@ impl Supervisor {
             SupervisorMsg::DriverEnded(exit) => {
                 (Part::Driver, panic_of("the driver of leadership", exit))
             }
-            SupervisorMsg::StoreEnded(exit) => (Part::Store, store_outcome(exit)),
+            SupervisorMsg::StoreEnded(exit) => (Part::Store, store_outcome("the store", exit)),
+            SupervisorMsg::PromisesEnded(exit) => {
+                (Part::Promises, store_outcome("the keeper of promises", exit))
+            }
             SupervisorMsg::ControlEnded(exit) => (Part::Control, control_outcome(exit)),
         };
         self.running.remove(&part);
@@ -170,6 +176,7 @@ impl Supervisor {
         if let Some(parts) = &self.leadership {
             parts.star.stop();
             let _ = parts.store.tell(StoreMsg::Stop);
+            let _ = parts.promises.tell(PromiseMsg::Stop);
         }
         self.doorman.stop();
         self.network.stop();
@@ -204,20 +211,28 @@ fn start_leadership(
     let (driver, inlet, mailbox) = mailbox_with_inlet(PACKETS_WAITING_MAX);
     let (user, parent) = (driver.clone(), me.clone());
     let star = ballotbox_actors::start_star(network, user, inlet, parent, SupervisorMsg::StarEnded);
-    let identity = leadership.identity(config, kept.contents);
+    let identity = Arc::new(leadership.identity(config, &kept.contents));
     let zxid = config.history.zxid;
     let (ensemble, timing) = (Arc::clone(config.ensemble()), leadership.timing);
-    let core =
-        Leadership::new(config.me, ensemble, identity.into(), timing, zxid, kept.contents.record);
+    let (record, bound) = (kept.contents.record, kept.contents.bound.clone());
+    let core = Leadership::new(config.me, ensemble, identity, timing, zxid, record, bound.promise);
     let status = LeadershipStatus { directory: kept.path.clone(), ..LeadershipStatus::default() };
-    let stop_within = leadership.stop_within;
     let remarks = kept.remarks.clone();
-    let store = kept.start(driver.clone(), me.clone(), SupervisorMsg::StoreEnded);
-    let surroundings = Surroundings { star: star.clone(), store: store.clone(), elector, herald };
-    let actor =
-        LeadershipDriver::new(core, stop_within, status, remarks, driver.clone(), surroundings);
+    let (user, parent) = (driver.clone(), me.clone());
+    let (store, promises) =
+        kept.start(user, parent, SupervisorMsg::StoreEnded, SupervisorMsg::PromisesEnded);
+    let (star_address, store_address) = (star.clone(), store.clone());
+    let surroundings = Surroundings {
+        star: star_address,
+        store: store_address,
+        promises: promises.clone(),
+        elector,
+        herald,
+    };
+    let (myself, work) = (driver.clone(), bound.work);
+    let actor = LeadershipDriver::new(core, timing, work, status, remarks, myself, surroundings);
     spawn(actor, mailbox, me.clone(), SupervisorMsg::DriverEnded);
-    LeadershipParts { star, store, driver }
+    LeadershipParts { star, store, promises, driver }
 }
 
 impl Actor for Supervisor {
@@ -254,11 +269,11 @@ fn door_outcome(exit: Exit<(), NetworkError>) -> Result<(), NodeError> {
     }
 }
 
-fn store_outcome(exit: Exit<(), StoreError>) -> Result<(), NodeError> {
+fn store_outcome(actor: &'static str, exit: Exit<(), StoreError>) -> Result<(), NodeError> {
     match exit {
         Exit::Done(()) => Ok(()),
         Exit::Failed(error) => Err(error.into()),
-        Exit::Panicked(message) => Err(NodeError::Panicked { actor: "the store", message }),
+        Exit::Panicked(message) => Err(NodeError::Panicked { actor, message }),
     }
 }
 

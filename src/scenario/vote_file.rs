@@ -31,7 +31,10 @@ mod raw;
 
 use std::{collections::BTreeSet, fmt, fs::File, io::Read, path::Path, sync::Arc, time::Duration};
 
-use ballotbox_core::{ServerId, UntrustedText, leadership::LeadershipTiming};
+use ballotbox_core::{
+    ServerId, UntrustedText,
+    leadership::{LeadershipTiming, LeaseTerms},
+};
 use serde::Serialize;
 
 pub use error::{FieldError, VoteFileError};
@@ -110,6 +113,8 @@ pub struct FileTiming {
     pub connect: Duration,
     /// The waits of leadership.
     pub leadership: LeadershipTiming,
+    /// By how much clocks may be off, in parts per million: how much longer promises are than leases.
+    pub drift_ppm: u32,
 }
 
 impl Default for FileTiming {
@@ -119,6 +124,7 @@ impl Default for FileTiming {
             election: ElectionTiming::default(),
             connect: Duration::from_secs(5),
             leadership: LeadershipTiming::default(),
+            drift_ppm: LeaseTerms::DRIFT_PPM,
         }
     }
 }

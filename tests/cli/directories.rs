@@ -62,7 +62,7 @@ fn a_directory_that_is_not_as_its_member_left_it_is_refused_with_one_line_and_le
     leading(&mut node);
     assert_eq!(node.end("-TERM"), Some(0));
     let good = content(&place.1.join("1"));
-    assert_eq!(good.len(), 3, "{good:?}");
+    assert_eq!(good.len(), 5, "{good:?}");
 
     let cases: [(&str, Spoil, &str); 13] = [
         ("torn-epoch", |dir| change(dir, "acceptedEpoch", |_| String::new()), "holds no epoch"),

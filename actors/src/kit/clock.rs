@@ -8,7 +8,9 @@ use std::{
 };
 
 use async_io::Timer;
+use ballotbox_core::leadership::Reading;
 use futures::poll;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::Rounded;
 
@@ -17,6 +19,27 @@ use super::Rounded;
 pub fn now() -> Instant {
     Instant::now()
 }
+
+/// What the two clocks show by which leases go.
+pub fn reading() -> Reading {
+    let shown = |clock| {
+        let time = clock_gettime(clock);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        Duration::from_secs(seconds)
+            + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    Reading { boot: shown(BOOT), raw: shown(RAW) }
+}
+
+#[cfg(target_os = "linux")]
+const BOOT: ClockId = ClockId::Boottime;
+#[cfg(target_os = "linux")]
+const RAW: ClockId = ClockId::MonotonicRaw;
+/// Other systems have one clock that is neither set nor stopped.
+#[cfg(not(target_os = "linux"))]
+const BOOT: ClockId = ClockId::Monotonic;
+#[cfg(not(target_os = "linux"))]
+const RAW: ClockId = ClockId::Monotonic;
 
 /// The time of day, to be shown to people. It may jump: nothing is decided by it.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]

@@ -10,8 +10,8 @@ mod tests;
 
 use self::block::{Block, NewBlock};
 use super::{
-    DirectoryId, EPOCH_MAX, EnsembleId, Incarnation, Info, LeaderBlock, LeaderWord, LearnerBlock,
-    LearnerWord,
+    Bond, DirectoryId, EPOCH_MAX, EnsembleId, HasEnded, Holder, Incarnation, Info, LeaderBlock,
+    LeaderWord, LearnerBlock, LearnerWord, LeaseTerms,
 };
 use crate::{
     ServerId, UntrustedText,
@@ -121,12 +121,20 @@ impl LearnerWord {
                     NOT_COUNTED => None,
                     found => Some(epoch(kind, found.into())?),
                 };
-                Self::AckEpoch { current, zxid: Zxid(zxid) }
+                let bond = bond(kind, &data[reader.position()..])?;
+                Self::AckEpoch { current, zxid: Zxid(zxid), bond }
             }
             // Others acknowledge a change, which a leader of ours never proposes.
             PacketKind::ACK if Zxid(zxid).counter() == 0 => Self::Ack { epoch: epoch_of(packet)? },
             // Real servers put the sessions of their clients there.
-            PacketKind::PING => Self::Pong { number: ping_number(kind, data)? },
+            PacketKind::PING => match Block::find(kind, data)? {
+                Some(mut block) => Self::Pong {
+                    number: Some(block.number()?),
+                    promises: block.has_leases() && block.boolean()?,
+                },
+                None => Self::Pong { number: None, promises: false },
+            },
+            PacketKind::ENDED => Self::HasEnded { epoch: epoch_of(packet)? },
             _ => Self::Other,
         })
     }
@@ -136,18 +144,26 @@ impl LearnerWord {
     pub fn to_packet(&self) -> Option<QuorumPacket> {
         match self {
             Self::Info(info) => info_packet(info),
-            Self::AckEpoch { current, zxid } => {
+            Self::AckEpoch { current, zxid, bond } => {
                 let current = match current {
                     Some(epoch) => epoch_field(*epoch)?,
                     None => NOT_COUNTED,
                 };
-                let data = Some(current.to_be_bytes().to_vec());
-                Some(QuorumPacket { kind: PacketKind::ACKEPOCH, zxid: zxid.0, data })
+                let current = current.to_be_bytes();
+                let data = match bond {
+                    Some(bond) => new_bond(*bond)?.behind(&current),
+                    None => current.to_vec(),
+                };
+                Some(QuorumPacket { kind: PacketKind::ACKEPOCH, zxid: zxid.0, data: Some(data) })
             }
             Self::Ack { epoch } => Some(QuorumPacket::bare(PacketKind::ACK, epoch_zxid(*epoch)?)),
-            Self::Pong { number } => {
-                let data = number.map_or_else(Vec::new, ping_data);
+            Self::Pong { number, promises } => {
+                let block = number.map(|number| NewBlock::new().number(number).boolean(*promises));
+                let data = block.map_or_else(Vec::new, |block| block.behind(&[]));
                 Some(QuorumPacket { kind: PacketKind::PING, zxid: 0, data: Some(data) })
+            }
+            Self::HasEnded { epoch } => {
+                Some(QuorumPacket::bare(PacketKind::ENDED, epoch_zxid(*epoch)?))
             }
             Self::Other => None,
         }
@@ -187,6 +203,15 @@ impl LeaderWord {
             }
             PacketKind::RECORDED => Self::Recorded { epoch: epoch_of(packet)? },
             PacketKind::RELEASED => Self::Released { epoch: epoch_of(packet)? },
+            PacketKind::ENDED => {
+                let mut block = Block::find(kind, data)?.ok_or(WordError::NoBlock { kind })?;
+                let holder = Holder {
+                    leader: block.id()?,
+                    directory: DirectoryId(block.number()?),
+                    incarnation: Incarnation(block.number()?),
+                };
+                Self::HasEnded(HasEnded { holder, epoch: epoch_of(packet)? })
+            }
             PacketKind::WAITING => {
                 let mut block = Block::find(kind, data)?.ok_or(WordError::NoBlock { kind })?;
                 Self::Waiting { number: block.number()?, missing: block.ids(MEMBERS_MAX)? }
@@ -207,7 +232,7 @@ impl LeaderWord {
             Self::Info { epoch, block } => {
                 let protocol = PROTOCOL.to_be_bytes();
                 let data = match block {
-                    Some(block) => new_leader_block(*block).behind(&protocol),
+                    Some(block) => new_leader_block(*block)?.behind(&protocol),
                     None => protocol.to_vec(),
                 };
                 (PacketKind::LEADERINFO, epoch_zxid(*epoch)?, Some(data))
@@ -224,6 +249,12 @@ impl LeaderWord {
             }
             Self::Recorded { epoch } => (PacketKind::RECORDED, epoch_zxid(*epoch)?, None),
             Self::Released { epoch } => (PacketKind::RELEASED, epoch_zxid(*epoch)?, None),
+            Self::HasEnded(HasEnded { holder, epoch }) => {
+                let Holder { leader, directory, incarnation } = *holder;
+                let block = NewBlock::new().number(leader.number());
+                let block = block.number(directory.0).number(incarnation.0);
+                (PacketKind::ENDED, epoch_zxid(*epoch)?, Some(block.behind(&[])))
+            }
             Self::Waiting { number, missing } => {
                 let block = NewBlock::new().number(*number).ids(missing.iter());
                 (PacketKind::WAITING, NO_ZXID, Some(block.behind(&[])))
@@ -283,13 +314,14 @@ fn learner_block(mut block: Block<'_>) -> Result<LearnerBlock, WordError> {
         confirmed: block.boolean()?,
         ensemble_name: block.text(NAME_LEN_MAX)?.into(),
         members: block.text(MEMBERS_LEN_MAX)?.into(),
+        ended: if block.has_leases() { block.epoch()? } else { Epoch(0) },
     })
 }
 
 fn new_learner_block(block: &LearnerBlock) -> Option<NewBlock> {
     let fits = block.ensemble_name.len() <= NAME_LEN_MAX
         && block.members.len() <= MEMBERS_LEN_MAX
-        && [block.epoch_floor, block.current].into_iter().all(is_epoch);
+        && [block.epoch_floor, block.current, block.ended].into_iter().all(is_epoch);
     let written = NewBlock::new()
         .number(block.directory.0)
         .number(block.incarnation.0)
@@ -303,21 +335,42 @@ fn new_learner_block(block: &LearnerBlock) -> Option<NewBlock> {
         None => written,
     };
     let written = written.boolean(block.confirmed).text(&block.ensemble_name).text(&block.members);
-    fits.then_some(written)
+    fits.then(|| written.epoch(block.ended))
 }
 
 fn leader_block(kind: PacketKind, bytes: &[u8]) -> Result<Option<LeaderBlock>, WordError> {
     let Some(mut block) = Block::find(kind, bytes)? else { return Ok(None) };
-    Ok(Some(LeaderBlock {
-        directory: DirectoryId(block.number()?),
-        incarnation: Incarnation(block.number()?),
-        ensemble: EnsembleId(block.number()?),
-    }))
+    let (directory, incarnation) = (DirectoryId(block.number()?), Incarnation(block.number()?));
+    let ensemble = EnsembleId(block.number()?);
+    let (mut ended, mut lease) = (Epoch(0), None);
+    if block.has_leases() {
+        ended = block.epoch()?;
+        let length = block.wait()?;
+        let drift_ppm = u32::try_from(block.number()?).unwrap_or(u32::MAX);
+        lease = Some(LeaseTerms { length, drift_ppm }).filter(|_| !length.is_zero());
+    }
+    Ok(Some(LeaderBlock { directory, incarnation, ensemble, ended, lease }))
 }
 
-fn new_leader_block(block: LeaderBlock) -> NewBlock {
-    let LeaderBlock { directory, incarnation, ensemble } = block;
-    NewBlock::new().number(directory.0).number(incarnation.0).number(ensemble.0)
+fn new_leader_block(block: LeaderBlock) -> Option<NewBlock> {
+    let LeaderBlock { directory, incarnation, ensemble, ended, lease } = block;
+    let (length, drift) =
+        lease.map(|lease| (lease.length, lease.drift_ppm.into())).unwrap_or_default();
+    let written = NewBlock::new().number(directory.0).number(incarnation.0).number(ensemble.0);
+    is_epoch(ended).then(|| written.epoch(ended).wait(length).number(drift))
+}
+
+/// To whom a voter is bound, if it says so. A real server reads no further than the epoch before it.
+fn bond(kind: PacketKind, bytes: &[u8]) -> Result<Option<Bond>, WordError> {
+    let Some(mut block) = Block::find(kind, bytes)? else { return Ok(None) };
+    let to = if block.boolean()? { Some(block.id()?) } else { None };
+    Ok(Some(Bond { to, epoch: block.epoch()?, rest: block.wait()? }))
+}
+
+fn new_bond(Bond { to, epoch, rest }: Bond) -> Option<NewBlock> {
+    let written = NewBlock::new().boolean(to.is_some());
+    let written = to.into_iter().fold(written, |written, to| written.number(to.number()));
+    is_epoch(epoch).then(|| written.epoch(epoch).wait(rest))
 }
 
 fn ping_number(kind: PacketKind, data: &[u8]) -> Result<Option<u64>, WordError> {

@@ -14,7 +14,7 @@
 //! | leading | an amnesiac has come, and a quorum has answered a later ping | it is recorded |
 //! | joining | LEADERINFO with a newer epoch than we accepted | it is accepted: our word counts |
 //! | | with another one | we follow without counting, or leave |
-//! | | NEWLEADER, and no work of ours goes on | our record goes to disk, then our word is said |
+//! | | NEWLEADER, no work of ours goes on, and we are bound to nobody else | our record goes to disk, then our word is said |
 //! | | UPTODATE | following |
 //!
 //! **Amnesiacs.** A member whose directory is new, or was wiped, may have forgotten its words, so it counts nowhere until an
@@ -42,8 +42,8 @@ pub use likeness::Renaming;
 
 use self::{candidate::Candidacy, learner::Learning, served::Learner};
 use super::{
-    DirectoryId, EnsembleId, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord, Record,
-    SessionId,
+    DirectoryId, EnsembleId, HasEnded, Holder, Incarnation, Info, LeaderWord, LearnerBlock,
+    LearnerWord, LeaseTerms, Record, SessionId,
 };
 use crate::{
     Core, ServerId, UntrustedText,
@@ -73,6 +73,12 @@ pub struct Identity {
     pub members: Arc<str>,
     /// The id that an ensemble gets if we found it: a number drawn at random.
     pub drawn: EnsembleId,
+    /// The newest epoch of our earlier lives that has surely ended; 0 if nothing is sure.
+    pub ended: Epoch,
+    /// The lease that we ask our voters for when we lead.
+    pub lease: Option<LeaseTerms>,
+    /// By how much we expect clocks to be off, in parts per million.
+    pub drift_ppm: u32,
 }
 
 /// Which store is meant.
@@ -109,6 +115,12 @@ pub enum EpochsEvent {
     Release,
     /// Whether work of an earlier epoch of ours still goes on: we begin no other one before its end, and none begins by our word.
     WorkGoesOn(bool),
+    /// Whether we are bound to somebody else than the one that our word would be for, be it us: it waits until we are free.
+    Bound(bool),
+    /// We have promised our leader what this ping of it asks for, where that outlives us: it may be told.
+    Promised { session: SessionId, number: u64 },
+    /// As leader we have promised that to ourselves.
+    PromisedOurselves { number: u64 },
 }
 
 /// What is to be done, in this order.
@@ -181,6 +193,12 @@ pub struct Epochs {
     last_ticket: Ticket,
     /// Work of an earlier epoch of ours goes on.
     work_goes_on: bool,
+    /// We are bound to somebody else than the one that our word would be for.
+    bound: bool,
+    /// The newest epoch in which we have led in this life.
+    led: Epoch,
+    /// The newest epoch of ours that has ended, with all work.
+    ended: Epoch,
     part: Part,
 }
 
@@ -242,6 +260,7 @@ impl Epochs {
         zxid: Zxid,
         record: Record,
     ) -> Self {
+        let ended = identity.ended;
         Self {
             me,
             ensemble,
@@ -253,6 +272,9 @@ impl Epochs {
             store: None,
             last_ticket: Ticket::default(),
             work_goes_on: false,
+            bound: false,
+            led: Epoch(0),
+            ended,
             part: Part::Looking { early: BTreeMap::new() },
         }
     }
@@ -276,12 +298,61 @@ impl Epochs {
             }
             EpochsEvent::WorkGoesOn(goes_on) => {
                 self.work_goes_on = goes_on;
-                if !goes_on {
-                    self.work_ended(out);
-                    self.advance(out);
+                self.give_withheld_word(out);
+            }
+            EpochsEvent::Bound(bound) => {
+                self.bound = bound;
+                self.give_withheld_word(out);
+            }
+            EpochsEvent::Promised { session, number } => self.promised(session, number, out),
+            EpochsEvent::PromisedOurselves { number } => {
+                if let Part::Candidate(candidacy) = &mut self.part {
+                    candidacy.promised = candidacy.promised.max(number);
                 }
             }
         }
+        self.note_what_has_ended(out);
+    }
+
+    /// Whether we give nobody our word now: for whomever it would be.
+    const fn withholds_its_word(&self) -> bool {
+        self.work_goes_on || self.bound
+    }
+
+    fn give_withheld_word(&mut self, out: &mut Vec<EpochsAction>) {
+        if !self.withholds_its_word() {
+            self.give_word_that_waited(out);
+            self.advance(out);
+        }
+    }
+
+    /// Where we do not lead and no work goes on, all epochs of ours are over. Who may be bound by them is told.
+    fn note_what_has_ended(&mut self, out: &mut Vec<EpochsAction>) {
+        let leads = matches!(self.stage(), Stage::Leading { .. });
+        if leads || self.work_goes_on || self.led <= self.ended {
+            return;
+        }
+        self.ended = self.led;
+        match &self.part {
+            Part::Looking { .. } => {}
+            Part::Candidate(_) => self.tell_what_has_ended(self.own_end(self.ended), out),
+            Part::Learner(learning) => {
+                let word = LearnerWord::HasEnded { epoch: self.ended };
+                let said = learning.session().map(|session| EpochsAction::Say { session, word });
+                out.extend(said);
+            }
+        }
+    }
+
+    /// To say that our epochs up to this one have ended.
+    fn own_end(&self, epoch: Epoch) -> HasEnded {
+        HasEnded { holder: self.holder(), epoch }
+    }
+
+    /// Whom voters are bound to that promise us something.
+    pub fn holder(&self) -> Holder {
+        let Identity { directory, incarnation, .. } = *self.identity;
+        Holder { leader: self.me, directory, incarnation }
     }
 
     /// What is on disk.
@@ -297,6 +368,31 @@ impl Epochs {
     /// Whether work of an epoch of ours goes on, which goes on only while we lead.
     pub const fn work_goes_on(&self) -> bool {
         self.work_goes_on
+    }
+
+    /// The newest epoch of ours that has ended, with all work.
+    pub fn has_ended(&self) -> HasEnded {
+        self.own_end(self.ended)
+    }
+
+    /// Who is the learner on this session, in which of its lives.
+    pub fn learner(&self, session: SessionId) -> Option<Holder> {
+        let Part::Candidate(candidacy) = &self.part else { return None };
+        candidacy.learners.get(&session).map(|learner| learner.ended.holder)
+    }
+
+    /// Whether we are bound to somebody else than the one that our word would be for.
+    pub const fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// Who would lead by our word, if that is known: the leader that we join or follow, or we.
+    pub fn candidate(&self) -> Option<Holder> {
+        match &self.part {
+            Part::Looking { .. } => None,
+            Part::Candidate(_) => Some(self.holder()),
+            Part::Learner(learning) => learning.holder(),
+        }
     }
 
     /// Whether a record could not be written, and is still wanted.
@@ -333,6 +429,7 @@ impl Epochs {
             confirmed: self.record.confirmed,
             ensemble_name: Arc::clone(&identity.ensemble_name),
             members: Arc::clone(&identity.members),
+            ended: self.ended,
         }
     }
 

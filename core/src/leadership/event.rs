@@ -7,13 +7,18 @@ use crate::{
     election::{Epoch, Round},
 };
 
-use super::{GiveUp, Info, LeaderWord, LearnerWord, Moment, Record, Refusal, SessionId, Ticket};
+use super::{
+    GiveUp, Info, LeaderWord, LearnerWord, Moment, Promise, Reading, Record, Refusal, SessionId,
+    Ticket,
+};
 
 /// What has happened, and when it was looked at.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Timed {
     /// When.
     pub at: Moment,
+    /// What the clocks showed by which leases go.
+    pub reading: Reading,
     /// What.
     pub event: Event,
 }
@@ -51,6 +56,10 @@ pub enum Event {
     Stored { ticket: Ticket },
     /// A record could not be written. That may be different the next time.
     StoreFailed { ticket: Ticket },
+    /// A promise is where it outlives this process, though perhaps not the machine.
+    Promised { ticket: Ticket },
+    /// A promise could not be written. That may be different the next time.
+    PromiseFailed { ticket: Ticket },
     /// Work has begun that goes on only while we lead, or has ended.
     WorkGoesOn(bool),
     /// Ask for a sign of life now: somebody wants to know whether a quorum still supports us.
@@ -77,6 +86,9 @@ pub enum Action {
     Close { session: SessionId },
     /// Put this on disk.
     Store { ticket: Ticket, record: Record },
+    /// Put this where it outlives this process. Its tickets have nothing to do with those of records. What was promised before is of no use any
+    /// more.
+    Promise { ticket: Ticket, promise: Promise<Reading> },
     /// To the election: what was decided in this round is established.
     Established { leader: ServerId, round: Round, epoch: Epoch },
     /// To the election: what was decided in this round is over.
@@ -109,8 +121,8 @@ pub enum Report {
         /// Whether our word counts there.
         counts: bool,
     },
-    /// We have begun to give our epoch up.
-    Retiring { epoch: Epoch },
+    /// We have begun to give our epoch up: the work has to end. With a lease nobody else leads before it has, or the lease is over.
+    Retiring { epoch: Epoch, cause: LostBecause },
     /// We lead or follow no more. Said once for each [`Leading`](Self::Leading) and each [`Following`](Self::Following).
     Lost { epoch: Epoch, cause: LostBecause },
     /// A new ensemble begins when these voters were seen once.
@@ -118,6 +130,15 @@ pub enum Report {
     /// All voters have begun this epoch of ours, and these, a quorum, came without memory while others had followed a leader
     /// before: they are new, or their disks were lost.
     BegunByAll { epoch: Epoch, amnesiacs: BTreeSet<ServerId> },
+    /// Our epoch has begun, and we do not lead in it yet, as these voters do not promise what a lease needs.
+    WithoutLease { epoch: Epoch, missing: BTreeSet<ServerId> },
+    /// This voter gives us its word only when its promise to the last leader is over.
+    Bound {
+        peer: ServerId,
+        /// Who that is, if it is known any more.
+        to: Option<ServerId>,
+        rest: Duration,
+    },
     /// A learner was turned away.
     TurnedAway {
         /// Who it says that it is.
@@ -143,6 +164,10 @@ pub enum LostBecause {
     Resigned,
     /// As leader: no quorum has answered for too long.
     QuorumLost,
+    /// As leader: too few voters have renewed the lease.
+    LeaseEnded,
+    /// As leader: our own promise could not be written, and so the lease was not renewed.
+    Disk,
     /// Another leader, or another epoch, has taken its place.
     Superseded,
     /// The member was stopped.
@@ -159,6 +184,8 @@ impl LostBecause {
         match self {
             Self::Resigned => "resigned",
             Self::QuorumLost => "quorum-lost",
+            Self::LeaseEnded => "lease-ended",
+            Self::Disk => "disk",
             Self::Superseded => "superseded",
             Self::Stopped => "stopped",
             Self::LeaderLost => "leader-lost",
@@ -172,6 +199,8 @@ impl fmt::Display for LostBecause {
         f.write_str(match self {
             Self::Resigned => "it has resigned",
             Self::QuorumLost => "no quorum has answered",
+            Self::LeaseEnded => "its lease was not renewed",
+            Self::Disk => "its disk takes no promise, so its lease was not renewed",
             Self::Superseded => "another leader or epoch has taken its place",
             Self::Stopped => "it was stopped",
             Self::LeaderLost => "the leader is gone",
@@ -190,6 +219,8 @@ mod tests {
         let told = [
             (LostBecause::Resigned, "resigned", "it has resigned"),
             (LostBecause::QuorumLost, "quorum-lost", "no quorum has answered"),
+            (LostBecause::LeaseEnded, "lease-ended", "its lease was not renewed"),
+            (LostBecause::Disk, "disk", "its disk takes no promise, so its lease was not renewed"),
             (LostBecause::Superseded, "superseded", "another leader or epoch has taken its place"),
             (LostBecause::Stopped, "stopped", "it was stopped"),
             (LostBecause::LeaderLost, "leader-lost", "the leader is gone"),

@@ -3,22 +3,26 @@
 mod following;
 pub mod invariants;
 mod leading;
+mod leasing;
 mod real_servers;
 mod result;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
+use self::leasing::{Closing, Promising};
 use super::{
-    Action, Epochs, EpochsAction, EpochsEvent, Event, GiveUp, Identity, Info, LeaderWord,
-    LeadershipTiming, LearnerWord, LostBecause, Moment, Record, Refusal, Report, SessionId, Stage,
-    Timed, admission::Doorkeeper,
+    Action, Epochs, EpochsAction, EpochsEvent, Event, GiveUp, Identity, LeadershipTiming,
+    LearnerWord, LeaseTerms, LostBecause, Moment, Promise, Reading, Record, Report, SessionId,
+    Stage, Ticket, Timed,
+    admission::Doorkeeper,
+    lease::{Instant as _, Lease},
 };
 use crate::{
     Core, ServerId,
@@ -38,10 +42,19 @@ pub struct Leadership {
     timing: LeadershipTiming,
     epochs: Epochs,
     door: Doorkeeper,
-    /// When it was last looked at.
+    lease: Lease<Reading>,
+    /// The promise that is on its way to where it outlives us.
+    promising: Option<Promising>,
+    last_promise: Ticket,
+    /// The last one could not be written.
+    cannot_promise: bool,
+    /// When it was last looked at, and what the clocks showed then.
     now: Moment,
+    reading: Reading,
     result: Option<ElectionResult>,
     reign: Reign,
+    /// An epoch of ours that is given up, while its work goes on under its lease.
+    closing: Option<Closing>,
     /// As learner: the session with the leader, and when it is dialled next.
     dial: Dial,
     /// As candidate and leader.
@@ -77,6 +90,12 @@ struct ElectionResult {
 enum Reign {
     #[default]
     None,
+    /// Our epoch has begun, and nobody is told: we hold no lease of it yet.
+    Unleased {
+        epoch: Epoch,
+        /// The number of the last ping before it began.
+        since: u64,
+    },
     Leading {
         epoch: Epoch,
         /// It is given up, and over by then at the latest.
@@ -140,9 +159,11 @@ struct Review {
 struct Beat {
     next: Option<Moment>,
     /// When the pings were sent that no quorum has answered yet.
-    sent: BTreeMap<u64, Moment>,
+    sent: BTreeMap<u64, (Moment, Reading)>,
     /// The sending of the newest ping that a quorum has answered.
     quorum_heard: Moment,
+    /// What the clocks showed then.
+    heard_reading: Reading,
 }
 
 impl Core for Leadership {
@@ -156,7 +177,7 @@ impl Core for Leadership {
 }
 
 impl Leadership {
-    /// A member that has this record on disk.
+    /// A member that has this record on disk, and is bound by this promise.
     pub fn new(
         me: ServerId,
         ensemble: Arc<Ensemble>,
@@ -164,6 +185,7 @@ impl Leadership {
         timing: LeadershipTiming,
         zxid: Zxid,
         record: Record,
+        promise: Option<Promise<Reading>>,
     ) -> Self {
         let door = Doorkeeper::new(me, Arc::clone(&ensemble), Arc::clone(&identity));
         let epochs = Epochs::new(me, Arc::clone(&ensemble), identity, zxid, record);
@@ -173,9 +195,15 @@ impl Leadership {
             timing,
             epochs,
             door,
+            lease: Lease::new(promise),
+            promising: None,
+            last_promise: Ticket::default(),
+            cannot_promise: false,
             now: Moment::default(),
+            reading: Reading::default(),
             result: None,
             reign: Reign::None,
+            closing: None,
             dial: Dial::default(),
             beat: Beat::default(),
             store_again_at: None,
@@ -189,11 +217,12 @@ impl Leadership {
         }
     }
 
-    fn decide_on(&mut self, Timed { at, event }: Timed, out: &mut Vec<Action>) {
+    fn decide_on(&mut self, Timed { at, reading, event }: Timed, out: &mut Vec<Action>) {
         if self.stopped {
             return;
         }
-        self.note_the_time(at, out);
+        self.note_the_time(at, reading, out);
+        self.check_bond(out);
         match event {
             Event::Elected { leader, round } => self.elected(leader, round, out),
             Event::Unelected => self.unelected(out),
@@ -205,6 +234,8 @@ impl Leadership {
             Event::Ended { session } => self.ended(session, out),
             Event::Stored { ticket } => self.pass(EpochsEvent::Stored { ticket }, out),
             Event::StoreFailed { ticket } => self.pass(EpochsEvent::StoreFailed { ticket }, out),
+            Event::Promised { ticket } => self.promised(ticket, out),
+            Event::PromiseFailed { ticket } => self.promise_failed(ticket, out),
             Event::WorkGoesOn(goes_on) => self.work(goes_on, out),
             Event::Resign { within } => self.retire(within, out),
             Event::Stop { within } => {
@@ -217,6 +248,7 @@ impl Leadership {
         self.end_if_stopping(out);
         if !self.stopped {
             self.look_at_the_clock(out);
+            self.check_bond(out);
             self.end_if_stopping(out);
         }
     }
@@ -230,8 +262,10 @@ impl Leadership {
             self.result.and_then(|result| result.again_at.or_else(|| self.establish_by(result)));
         let of_learner = [self.dial.again_at, self.looks_after_leader_at()];
         let of_leader = [self.beat.next, self.quorum_silent_at(), self.retires_by()];
+        let of_lease = [self.lease_due_at(), self.free_at()];
         let others = [result, self.store_again_at, self.standing.held_off_until, self.review.at];
-        of_learner.into_iter().chain(of_leader).chain(others).flatten().min()
+        let of_all = of_learner.into_iter().chain(of_leader).chain(of_lease).chain(others);
+        of_all.flatten().min()
     }
 
     /// How far we have come.
@@ -252,16 +286,56 @@ impl Leadership {
     /// The epoch that we lead in or follow, and its leader: what we have reported, and not yet taken back.
     pub fn established(&self) -> Option<(ServerId, Epoch)> {
         match self.reign {
-            Reign::None => None,
+            Reign::None | Reign::Unleased { .. } => {
+                self.closing.map(|closing| (self.me, closing.epoch))
+            }
             Reign::Leading { epoch, .. } => Some((self.me, epoch)),
             Reign::Following { leader, epoch } => Some((leader, epoch)),
         }
     }
 
-    /// The epoch in which we lead, and until when a quorum is known to support us.
-    pub fn leads(&self) -> Option<(Epoch, Moment)> {
-        let Reign::Leading { epoch, .. } = self.reign else { return None };
-        Some((epoch, self.quorum_silent_at().unwrap_or(Moment(Duration::MAX))))
+    /// The epoch in which we lead, and until when by our clocks: nobody else leads before, with a lease; and without one, a quorum
+    /// is known to support us.
+    pub fn leads(&self) -> Option<(Epoch, Reading)> {
+        let epoch = self.leads_in().or_else(|| self.closing.map(|closing| closing.epoch))?;
+        let until = match self.timing.lease {
+            Some(_) => self.lease.until()?,
+            None if self.ensemble.is_quorum(&[self.me].into()) => {
+                Reading { boot: Duration::MAX, raw: Duration::MAX }
+            }
+            None => self.beat.heard_reading.plus(self.timing.silence),
+        };
+        Some((epoch, until))
+    }
+
+    /// The epoch that we lead in, unless it is given up already.
+    pub const fn leads_in(&self) -> Option<Epoch> {
+        if let Reign::Leading { epoch, .. } = self.reign { Some(epoch) } else { None }
+    }
+
+    /// The lease that we ask for when we lead.
+    pub const fn terms(&self) -> Option<LeaseTerms> {
+        self.timing.lease
+    }
+
+    /// What was promised last, and whether or not it is over: so the leader of this epoch holds a lease, perhaps.
+    pub const fn promise(&self) -> Option<Promise<Reading>> {
+        self.lease.promise()
+    }
+
+    /// As leader with a lease: who has promised at one of the last pings, we among them. They are enough if they are a blocking set.
+    pub fn promising(&self) -> Option<BTreeSet<ServerId>> {
+        let (pings, _) = self.epochs.pings();
+        let since = pings.saturating_sub(1).max(1);
+        match self.reign {
+            Reign::Leading { .. } | Reign::Unleased { .. } if self.timing.lease.is_some() => {
+                Some(self.epochs.promised_since(since))
+            }
+            Reign::None
+            | Reign::Unleased { .. }
+            | Reign::Leading { .. }
+            | Reign::Following { .. } => None,
+        }
     }
 
     /// As leader: the number of the last ping, and of the newest that a quorum has answered.
@@ -276,7 +350,7 @@ impl Leadership {
 
     /// Whether we lead, and have begun to give that up.
     pub const fn is_retiring(&self) -> bool {
-        matches!(self.reign, Reign::Leading { retiring: Some(_), .. })
+        matches!(self.reign, Reign::Leading { retiring: Some(_), .. }) || self.closing.is_some()
     }
 
     /// Whether a record could not be written, and is still wanted.
@@ -290,9 +364,11 @@ impl Leadership {
     }
 
     /// Time has passed. A leader that was held up for too long has lost its epoch, whatever it hears now.
-    fn note_the_time(&mut self, at: Moment, out: &mut Vec<Action>) {
+    fn note_the_time(&mut self, at: Moment, reading: Reading, out: &mut Vec<Action>) {
         let was = self.now;
         self.now = was.max(at);
+        self.reading = self.reading.later(reading);
+        self.check_lease(out);
         // We did not run for so long that what the leader said may not have been read.
         if self.now.since(was) > self.timing.silence / 2 {
             self.dial.patience = self.now.plus(self.timing.ping);
@@ -336,11 +412,26 @@ impl Leadership {
 
     /// Takes back what was reported, if anything was.
     fn lose(&mut self, cause: LostBecause, out: &mut Vec<Action>) {
-        if let Some((_, epoch)) = self.established() {
-            self.reign = Reign::None;
-            out.push(Action::Report(Report::Lost { epoch, cause }));
-            self.tell_standing(out);
+        match std::mem::take(&mut self.reign) {
+            Reign::None => return,
+            Reign::Unleased { .. } => self.lease.give_up(),
+            Reign::Following { epoch, .. } => {
+                out.push(Action::Report(Report::Lost { epoch, cause }));
+            }
+            Reign::Leading { epoch, retiring } => {
+                let goes_on = self.epochs.work_goes_on() && self.lease.left(self.reading).is_some();
+                if goes_on {
+                    // Nobody else leads before the lease is over: the work has that long to end.
+                    if retiring.is_none() {
+                        out.push(Action::Report(Report::Retiring { epoch, cause }));
+                    }
+                    self.closing = Some(Closing { epoch, cause, by: retiring });
+                } else {
+                    self.end(epoch, cause, out);
+                }
+            }
         }
+        self.tell_standing(out);
     }
 
     fn hold_off(&mut self, out: &mut Vec<Action>) {
@@ -362,7 +453,7 @@ impl Leadership {
 
     /// However an epoch in which we led has ended: nothing holds the end up any more.
     fn end_if_stopping(&mut self, out: &mut Vec<Action>) {
-        let leads = matches!(self.reign, Reign::Leading { .. });
+        let leads = self.leads_in().is_some() || self.closing.is_some();
         if !self.stopping || self.stopped || leads {
             return;
         }
@@ -386,7 +477,12 @@ impl Leadership {
         for action in actions {
             match action {
                 EpochsAction::Tell { session, word } => out.push(Action::Tell { session, word }),
-                EpochsAction::Say { session, word } => out.push(Action::Say { session, word }),
+                EpochsAction::Say { session, mut word } => {
+                    if let LearnerWord::AckEpoch { bond, .. } = &mut word {
+                        *bond = self.bond();
+                    }
+                    out.push(Action::Say { session, word });
+                }
                 EpochsAction::Close { session } => {
                     self.door.left(session);
                     out.push(Action::Close { session });
@@ -433,63 +529,5 @@ impl Leadership {
             self.hold_off(out);
         }
         if at_once { self.look_again(false, out) } else { self.look_later(out) }
-    }
-
-    fn arrived(
-        &mut self,
-        session: SessionId,
-        info: Info,
-        from: Option<SocketAddr>,
-        out: &mut Vec<Action>,
-    ) {
-        let (record, silence) = (self.epochs.record(), self.timing.silence);
-        match self.door.admit(session, &info, from, record, silence, self.now) {
-            Ok(peer) => {
-                self.ours.insert(peer);
-                self.pass(EpochsEvent::Arrived { session, peer, info }, out);
-            }
-            Err(refusal) => self.turn_away(session, &info, from, refusal, out),
-        }
-    }
-
-    fn turn_away(
-        &mut self,
-        session: SessionId,
-        info: &Info,
-        from: Option<SocketAddr>,
-        refusal: Refusal,
-        out: &mut Vec<Action>,
-    ) {
-        let peer = info.id;
-        if let Refusal::RealServer { id } = refusal {
-            self.real_server_has_come(id, out);
-        } else if info.block.is_some() {
-            let reason = crate::UntrustedText::new(&refusal);
-            out.push(Action::Tell { session, word: LeaderWord::Refused { reason } });
-        }
-        out.push(Action::Report(Report::TurnedAway { peer, from, refusal }));
-        out.push(Action::Close { session });
-    }
-
-    fn ended(&mut self, session: SessionId, out: &mut Vec<Action>) {
-        self.review.asked.take_if(|(asked, _)| *asked == session);
-        self.door.left(session);
-        self.pass(EpochsEvent::Ended { session }, out);
-        if self.dial.session == Some(session) {
-            self.dial_broke(out);
-        }
-    }
-
-    fn alive(&mut self, session: SessionId) {
-        if self.dial.session == Some(session) {
-            self.dial.heard = self.now;
-        }
-        self.door.heard(session, self.now);
-    }
-
-    fn learner_said(&mut self, session: SessionId, word: LearnerWord, out: &mut Vec<Action>) {
-        self.alive(session);
-        self.pass(EpochsEvent::LearnerSaid { session, word }, out);
-        self.note_answers();
     }
 }

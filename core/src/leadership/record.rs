@@ -1,6 +1,6 @@
 //! [`Record`]: what a member keeps on disk of the epochs, and the ids that tell directories and ensembles apart.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::election::Epoch;
 
@@ -21,6 +21,9 @@ pub struct Record {
     pub ensemble: Option<EnsembleId>,
     /// Whether an epoch of that ensemble has begun. Before that, another leader may still give it another id.
     pub confirmed: bool,
+    /// The longest promise to a leader that it may ever have made. It is on disk before the first one as long as that is made; after a restart
+    /// of the machine it is all that is left of them.
+    pub longest_promise: Duration,
 }
 
 impl Record {
@@ -33,6 +36,7 @@ impl Record {
             recorded: self.recorded || earlier.recorded,
             ensemble: known.ensemble,
             confirmed: known.confirmed,
+            longest_promise: self.longest_promise.max(earlier.longest_promise),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! [`LearnerWord`] and [`LeaderWord`]: what learners and a leader say to each other at the quorum port.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{DirectoryId, EnsembleId, Incarnation};
+use super::{DirectoryId, EnsembleId, HasEnded, Incarnation, LeaseTerms};
 use crate::{
     ServerId, UntrustedText,
     election::{Epoch, Zxid},
@@ -29,6 +29,8 @@ pub enum LearnerWord {
         current: Option<Epoch>,
         /// The last change in its history.
         zxid: Zxid,
+        /// What it has promised to another leader, and will not break. Said only between ours.
+        bond: Option<Bond>,
     },
     /// It has the leader's history and epoch on disk (ACK of NEWLEADER), or has taken note of UPTODATE.
     Ack {
@@ -39,9 +41,27 @@ pub enum LearnerWord {
     Pong {
         /// The number of the ping, which only a learner of ours repeats.
         number: Option<u64>,
+        /// Whether it has promised the leader to help nobody else for a while.
+        promises: bool,
+    },
+    /// Its own epochs up to this one have ended: nobody need wait for it. Said only between ours.
+    HasEnded {
+        /// The newest of them.
+        epoch: Epoch,
     },
     /// Anything else: a sign of life.
     Other,
+}
+
+/// To whom a voter is bound that takes note of the epoch of another one.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Bond {
+    /// The leader; `None` if the voter does not know any more.
+    pub to: Option<ServerId>,
+    /// The epoch for which it has promised.
+    pub epoch: Epoch,
+    /// For how long it is still bound, by its own clock.
+    pub rest: Duration,
 }
 
 /// How a learner introduces itself.
@@ -80,6 +100,8 @@ pub struct LearnerBlock {
     pub ensemble_name: Arc<str>,
     /// Its member list.
     pub members: Arc<str>,
+    /// The newest of its own epochs that has ended: no lease of it is held there, and no work of it goes on.
+    pub ended: Epoch,
 }
 
 /// What a leader says.
@@ -125,6 +147,8 @@ pub enum LeaderWord {
         /// Who is missing.
         missing: BTreeSet<ServerId>,
     },
+    /// The epochs of a member have ended. Who is bound to it for one of them is free. Said only between ours.
+    HasEnded(HasEnded),
     /// The leader gives this epoch up: nobody need wait for it. Said only between ours.
     Released {
         /// The epoch.
@@ -148,4 +172,8 @@ pub struct LeaderBlock {
     pub incarnation: Incarnation,
     /// The ensemble it leads.
     pub ensemble: EnsembleId,
+    /// The newest of its own epochs that has ended.
+    pub ended: Epoch,
+    /// The lease that it asks its voters for; `None` for none.
+    pub lease: Option<LeaseTerms>,
 }

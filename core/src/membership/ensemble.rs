@@ -169,6 +169,12 @@ impl Ensemble {
         }
     }
 
+    /// Whether nobody has a quorum without one of these ids: their complement is none.
+    pub fn is_blocking(&self, ids: &BTreeSet<ServerId>) -> bool {
+        let others = self.voters().filter(|voter| !ids.contains(voter)).collect();
+        !self.is_quorum(&others)
+    }
+
     /// What these ids amount to, and what a quorum takes.
     pub fn count(&self, ids: &BTreeSet<ServerId>) -> QuorumCount {
         let here = ids.iter().filter(|id| self.is_voter(**id)).count();

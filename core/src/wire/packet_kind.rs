@@ -53,6 +53,8 @@ impl PacketKind {
     pub const REFUSED: Self = Self(103);
     /// Ours only: the leader gives its epoch up.
     pub const RELEASED: Self = Self(104);
+    /// Ours only: the epochs of a member have ended, and whoever is bound to it for one of them is free.
+    pub const ENDED: Self = Self(105);
 
     /// Whether a learner opens a connection with it.
     pub const fn opens(self) -> bool {
@@ -85,6 +87,7 @@ impl PacketKind {
             Self::WAITING => "WAITING",
             Self::REFUSED => "REFUSED",
             Self::RELEASED => "RELEASED",
+            Self::ENDED => "ENDED",
             Self(_) => return None,
         })
     }

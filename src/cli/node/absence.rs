@@ -100,6 +100,9 @@ impl Absence {
             | NodeEvent::Recorded
             | NodeEvent::Directory { .. }
             | NodeEvent::CannotStore { .. }
+            | NodeEvent::WithoutLease { .. }
+            | NodeEvent::Bound { .. }
+            | NodeEvent::CannotPromise { .. }
             | NodeEvent::LearnerTurnedAway { .. }
             | NodeEvent::MalformedPacket { .. }
             | NodeEvent::Malformed { .. }

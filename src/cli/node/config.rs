@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use ballotbox::{
     NodeConfig, ServerId,
-    leadership::{DirectoryId, Record},
+    leadership::{DirectoryId, LeaseTerms, Record},
     membership::Ensemble,
     node::{Keep, MemoryDisk},
     scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
 };
 
-use super::NodeArgs;
+use super::{Lease, NodeArgs};
 use crate::cli::Failure;
 
 /// What the node is told, and what seems wrong with the file that says it.
@@ -38,6 +38,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                 if let Some(leadership) = &mut config.leadership {
                     leadership.timing = file.timing.leadership;
                     leadership.ensemble_name = file.ensemble_name.clone();
+                    leadership.drift_ppm = file.timing.drift_ppm;
                 }
             }
             (config, two_voters(file.ensemble()).into_iter().collect(), file.leadership)
@@ -47,6 +48,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
         }
     };
     warnings.extend(keep(args, &mut config, leads)?);
+    lease(args, &mut config, leads)?;
     Ok((config, warnings))
 }
 
@@ -101,6 +103,37 @@ fn keep(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<Option<
         let me = config.me;
         format!("{me} is an observer, which keeps nothing: --data-dir is not used, and `ballotbox status` does not reach it")
     }))
+}
+
+/// Makes of `--lease` what it means. Who can never lead asks for none, whatever the vote file says for all.
+fn lease(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Failure> {
+    let (me, may_lead) = (config.me, config.ensemble().may_lead(config.me));
+    let refused = |why: &str| {
+        let text = format!("--lease has no meaning here: {why}. Expected a voter that can lead");
+        Err(Failure::Argument(text.into()))
+    };
+    match args.lease {
+        Some(_) if !leads => {
+            return refused("the vote file says \"leadership\": false, so nobody leads");
+        }
+        Some(Lease::For(_)) if !may_lead => {
+            return refused(&format!("{me} is an observer, or its vote weighs nothing"));
+        }
+        Some(_) | None => {}
+    }
+    let Some(leadership) = &mut config.leadership else { return Ok(()) };
+    let drift_ppm = leadership.drift_ppm;
+    match args.lease {
+        Some(Lease::For(length)) => {
+            leadership.timing.lease = Some(LeaseTerms { length, drift_ppm });
+            if let Some(problem) = leadership.timing.lease_problem() {
+                return Err(Failure::Argument(format!("--lease: {problem}").into()));
+            }
+        }
+        Some(Lease::Off) => leadership.timing.lease = None,
+        None => {}
+    }
+    Ok(())
 }
 
 /// The node that takes the place of member `me`. Steps and expectations do not concern it.

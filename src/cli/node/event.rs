@@ -160,9 +160,11 @@ impl Event {
     pub(super) fn present(status: &Status, is_observer: bool) -> Option<Self> {
         if let Some((leader, epoch)) = status.leader() {
             if leader == status.me {
+                let lease = status.leadership.as_ref().and_then(|of| of.lease.as_ref());
+                let lease = lease.map(|lease| lease.length);
                 return Some(Self::Leading {
                     epoch: epoch.0,
-                    lease_ms: 0,
+                    lease_ms: lease_ms(lease),
                     elapsed_ms: 0.0,
                     again: true,
                 });
@@ -259,14 +261,16 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         }
         NodeEvent::Voted { .. } | NodeEvent::Recorded => Said::Nothing,
         NodeEvent::Elected { decision, took } => Said::Always(elected(decision, *took)),
-        NodeEvent::Leading { epoch, took } => {
-            let elapsed_ms = tenths_of_ms(*took);
-            Said::Always(Event::Leading { epoch: epoch.0, lease_ms: 0, elapsed_ms, again: false })
-        }
+        NodeEvent::Leading { epoch, took, lease } => Said::Always(Event::Leading {
+            epoch: epoch.0,
+            lease_ms: lease_ms(*lease),
+            elapsed_ms: tenths_of_ms(*took),
+            again: false,
+        }),
         NodeEvent::Following { leader, epoch, counts, .. } => {
             Said::Always(following(*leader, *epoch, is_observer, *counts))
         }
-        NodeEvent::Retiring { epoch } => Said::Always(Event::Retiring { epoch: epoch.0 }),
+        NodeEvent::Retiring { epoch, .. } => Said::Always(Event::Retiring { epoch: epoch.0 }),
         NodeEvent::Lost { epoch, cause } => {
             Said::Always(Event::Lost { epoch: epoch.0, cause: cause.word() })
         }
@@ -276,7 +280,12 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         | NodeEvent::BegunByAll { .. }
         | NodeEvent::BesideRealServer { .. }
         | NodeEvent::Directory { .. }
+        | NodeEvent::WithoutLease { .. }
+        | NodeEvent::CannotPromise { .. }
         | NodeEvent::CannotStore { .. } => Said::Always(Event::warning(remark(event))),
+        NodeEvent::Bound { peer, .. } => {
+            Said::Limited(Kind::Remark("bound"), Some(*peer), Event::warning(remark(event)))
+        }
         NodeEvent::LeaderUnreached { leader, times, .. } => {
             let text = format!("{} (time {times})", remark(event));
             Said::Limited(Kind::Counted("leader unreached"), Some(*leader), Event::warning(text))
@@ -299,6 +308,10 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
         }
         NodeEvent::Network(event) => said_of(event),
     }
+}
+
+fn lease_ms(lease: Option<Duration>) -> u64 {
+    u64::try_from(lease.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn following(leader: ServerId, epoch: Epoch, is_observer: bool, counts: bool) -> Event {

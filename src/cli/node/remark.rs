@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballotbox::{ServerId, leadership::GiveUp, node::NodeEvent};
+use ballotbox_actors::kit::Rounded;
 
 /// The sentence for an event that is told as a warning. For others it is empty.
 pub(super) fn remark(event: &NodeEvent) -> String {
@@ -32,6 +33,18 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         NodeEvent::CannotStore { error } => format!(
             "cannot write the epochs: {error}; that is tried again, and until it works this member gives no word and does not \
              lead"
+        ),
+        NodeEvent::WithoutLease { epoch, missing } => format!(
+            "epoch {epoch} has begun, and this member does not lead in it yet: a lease needs promises, and {} gives none. Does it run \
+             a version without leases, or can it not write?",
+            join(missing)
+        ),
+        NodeEvent::Bound { peer, to, rest } => {
+            let to = to.map_or_else(|| "a leader".to_owned(), |to| to.to_string());
+            format!("waiting for {peer}, which is bound to {to} for {}", Rounded(*rest))
+        }
+        NodeEvent::CannotPromise { error } => format!(
+            "cannot write promises: {error}; that is tried again, and until it works nobody holds a lease by this member"
         ),
         NodeEvent::LeaderUnreached { leader, error, .. } => {
             format!("{leader} was elected, and is not reached at its quorum port: {error}")

@@ -4,13 +4,12 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use ballotbox_actors::kit::{Address, Exit, mailbox, off_thread, spawn};
 use ballotbox_core::{
     UntrustedText,
-    leadership::{DirectoryId, EnsembleId, Identity, LeadershipTiming, Record},
+    leadership::{DirectoryId, EnsembleId, Identity, LeadershipTiming, LeaseTerms, Record},
 };
 
 use super::NodeConfig;
@@ -18,10 +17,11 @@ use crate::{
     Epoch,
     node::{
         control::ControlSocket,
-        memory_disk::{Contents, MemoryDisk, MemoryStore},
+        memory_disk::{Contents, MemoryDisk, MemoryPromises, MemoryStore},
         store::{
-            self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, RealFiles, Seed,
-            StoreError, StoreMsg, StoreRemark, StoreReport,
+            self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, PromiseFile,
+            PromiseKeeper, PromiseMsg, PromiseReport, RealFiles, Seed, StoreError, StoreMsg,
+            StoreRemark, StoreReport,
         },
     },
 };
@@ -39,8 +39,8 @@ pub struct LeadershipConfig {
     pub epoch_floor: Epoch,
     /// A name that all members of the ensemble share; empty for none.
     pub ensemble_name: Arc<str>,
-    /// When it is stopped as leader: how long its work may take to end.
-    pub stop_within: Duration,
+    /// By how much clocks may be off, in parts per million: how much longer promises are than leases, of whichever leader.
+    pub drift_ppm: u32,
 }
 
 /// Where a member keeps its epochs.
@@ -52,6 +52,8 @@ pub enum Keep {
     InZooKeepersDirectory(PathBuf),
     /// In memory, for plays and tests.
     InMemory(MemoryDisk),
+    /// Nowhere yet: a lease was asked for before a directory was named. A node does not start so.
+    Nowhere,
 }
 
 impl LeadershipConfig {
@@ -63,7 +65,7 @@ impl LeadershipConfig {
             new_ensemble: false,
             epoch_floor: Epoch::default(),
             ensemble_name: Arc::from(""),
-            stop_within: Duration::from_secs(1),
+            drift_ppm: LeaseTerms::DRIFT_PPM,
         }
     }
 
@@ -73,36 +75,33 @@ impl LeadershipConfig {
         let new = Record { accepted: epoch, current: epoch, ..Record::default() };
         let (directory, layout) = match &self.keep {
             Keep::InMemory(disk) => {
-                let contents = disk.open().await.unwrap_or_default();
-                let directory = Directory::InMemory(disk.clone());
-                return Ok(Kept {
-                    directory,
-                    contents,
-                    path: None,
-                    remarks: Vec::new(),
-                    control: None,
-                });
+                let contents = disk.open(config.me).await.unwrap_or_default();
+                return Ok(Kept::in_memory(disk.clone(), contents));
+            }
+            Keep::Nowhere => {
+                let disk = MemoryDisk::new(DirectoryId(drawn()), new);
+                return Ok(Kept::in_memory(disk, Contents::default()));
             }
             Keep::InDirectory(path) => (path.clone(), Layout::Plain),
             Keep::InZooKeepersDirectory(path) => (path.clone(), Layout::ZooKeeper),
         };
         let seed = Seed { directory: DirectoryId(drawn()), record: new };
         let place = Place { directory, layout };
-        let (directory, opened) = store::open(place, config.me, seed).await?;
-        let Opened { record, directory: number, incarnation, path, mut remarks } = opened;
+        let (directory, promises, opened) = store::open(place, config.me, seed).await?;
+        let Opened { record, directory: number, incarnation, path, mut remarks, bound } = opened;
         if self.new_ensemble && record.accepted > Epoch(0) {
             let (path, accepted) = (path.clone(), record.accepted);
             remarks.push(StoreRemark::HasPast { path, accepted });
         }
         let control = listen(directory.files().path(layout.own())).await;
         let control = control.map_err(|remark| remarks.push(remark)).ok();
-        let contents = Contents { directory: number, incarnation, record };
-        let directory = Directory::OnDisk(Box::new(directory));
+        let contents = Contents { directory: number, incarnation, record, bound };
+        let directory = Directory::OnDisk(Box::new((directory, promises)));
         Ok(Kept { directory, contents, path: Some(path), remarks, control })
     }
 
     /// Who the node is at the quorum port.
-    pub(in crate::node) fn identity(&self, config: &NodeConfig, contents: Contents) -> Identity {
+    pub(in crate::node) fn identity(&self, config: &NodeConfig, contents: &Contents) -> Identity {
         Identity {
             directory: contents.directory,
             incarnation: contents.incarnation,
@@ -111,6 +110,9 @@ impl LeadershipConfig {
             ensemble_name: Arc::clone(&self.ensemble_name),
             members: Arc::clone(&config.config_text),
             drawn: EnsembleId(drawn()),
+            ended: contents.bound.ended,
+            lease: self.timing.lease,
+            drift_ppm: self.drift_ppm,
         }
     }
 }
@@ -142,29 +144,44 @@ pub(in crate::node) struct Kept {
 
 #[derive(Debug)]
 enum Directory {
-    OnDisk(Box<EpochDirectory<RealFiles>>),
+    OnDisk(Box<(EpochDirectory<RealFiles>, PromiseFile)>),
     InMemory(MemoryDisk),
 }
 
 impl Kept {
-    /// Starts the actor that stores in it.
+    fn in_memory(disk: MemoryDisk, contents: Contents) -> Self {
+        let (directory, remarks) = (Directory::InMemory(disk), Vec::new());
+        Self { directory, contents, path: None, remarks, control: None }
+    }
+
+    /// Starts the two actors that keep in it what must not be forgotten: records, and promises.
     pub(in crate::node) fn start<U, P>(
         self,
         user: Address<U>,
         parent: Address<P>,
-        report: impl FnOnce(Exit<(), StoreError>) -> P + Send + 'static,
-    ) -> Address<StoreMsg>
+        store_ended: impl FnOnce(Exit<(), StoreError>) -> P + Send + 'static,
+        promises_ended: impl FnOnce(Exit<(), StoreError>) -> P + Send + 'static,
+    ) -> (Address<StoreMsg>, Address<PromiseMsg>)
     where
-        U: From<StoreReport> + Send + 'static,
+        U: From<StoreReport> + From<PromiseReport> + Send + 'static,
         P: Send + 'static,
     {
-        let (address, orders) = mailbox();
+        let waits_for_work = self.contents.bound.work.is_none();
+        let ((store, records), (promises, orders)) = (mailbox(), mailbox());
         match self.directory {
-            Directory::OnDisk(directory) => {
-                spawn(EpochStore::new(*directory, user), orders, parent, report);
+            Directory::OnDisk(on_disk) => {
+                let (directory, file) = *on_disk;
+                let keeper = PromiseKeeper::new(file, waits_for_work, user.clone());
+                spawn(EpochStore::new(directory, user), records, parent.clone(), store_ended);
+                spawn(keeper, orders, parent, promises_ended);
             }
-            Directory::InMemory(disk) => spawn(MemoryStore { disk, user }, orders, parent, report),
+            Directory::InMemory(disk) => {
+                let keeper =
+                    MemoryPromises { disk: disk.clone(), waits_for_work, user: user.clone() };
+                spawn(MemoryStore { disk, user }, records, parent.clone(), store_ended);
+                spawn(keeper, orders, parent, promises_ended);
+            }
         }
-        address
+        (store, promises)
     }
 }

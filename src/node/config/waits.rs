@@ -6,9 +6,12 @@
 use std::time::Duration;
 
 use ballotbox_actors::{Liveness, NetworkTiming};
-use ballotbox_core::{leadership::LeadershipTiming, links::LinkTiming};
+use ballotbox_core::{
+    leadership::{LeadershipTiming, LeaseProblem, LeaseTerms},
+    links::LinkTiming,
+};
 
-use super::{ConfigError, NodeConfig};
+use super::{ConfigError, Keep, LeadershipConfig, NodeConfig};
 use crate::ElectionTiming;
 
 /// The longest wait of a real server: milliseconds in a Java `int`.
@@ -90,8 +93,17 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
 /// The waits of leadership, if there is one.
 fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
     let Some(leadership) = &config.leadership else { return Ok(()) };
-    let LeadershipTiming { ping, silence, establish, redial, holdoff, retry, review } =
-        leadership.timing;
+    let LeadershipTiming {
+        ping,
+        silence,
+        establish,
+        redial,
+        holdoff,
+        retry,
+        review,
+        lease: _,
+        stop_within: _,
+    } = leadership.timing;
     for (field, found, min) in [
         ("leadership.ping", ping, SOME),
         // A ping that is lost is no silence.
@@ -103,13 +115,24 @@ fn check_leadership(config: &NodeConfig) -> Result<(), ConfigError> {
         ("leadership.retry", retry, SOME),
         ("leadership.review.min", review.min, SOME),
         ("leadership.review.max", review.max, review.min),
-        ("leadership.stop_within", leadership.stop_within, Duration::ZERO),
+        ("leadership.stop_within", leadership.timing.stop_within(), Duration::ZERO),
     ] {
         if found < min || found > MAX {
             return Err(ConfigError::Wait { field, found, min, max: MAX });
         }
     }
-    Ok(())
+    check_lease(leadership)
+}
+
+/// The lease, if there is to be one.
+fn check_lease(leadership: &LeadershipConfig) -> Result<(), ConfigError> {
+    if matches!(leadership.keep, Keep::Nowhere) {
+        return Err(ConfigError::LeaseWithoutDirectory);
+    }
+    if leadership.drift_ppm > LeaseTerms::DRIFT_PPM_MAX {
+        return Err(LeaseProblem::Drift { drift_ppm: leadership.drift_ppm }.into());
+    }
+    leadership.timing.lease_problem().map_or(Ok(()), |problem| Err(problem.into()))
 }
 
 #[cfg(test)]
@@ -213,7 +236,7 @@ mod tests {
         }),
         ("leadership.holdoff", Duration::ZERO, |c, to| c.timing.holdoff = to),
         ("leadership.retry", SOME, |c, to| c.timing.retry = to),
-        ("leadership.stop_within", Duration::ZERO, |c, to| c.stop_within = to),
+        ("leadership.stop_within", Duration::ZERO, |c, to| c.timing.stop_within = Some(to)),
     ];
 
     fn with_leadership(set: SetOfLeadership, to: Duration) -> Result<(), ConfigError> {

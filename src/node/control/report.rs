@@ -1,19 +1,23 @@
 //! [`StatusReport`]: how things stand with a node, as it tells other processes.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ballotbox_core::{ServerId, UntrustedText, membership::Role};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
     Membership, Standing,
-    node::{LeadershipStatus, NodeState, Status},
+    node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
 };
 
 /// At most this many bytes of a text in a report: a path that was shortened, with what is said of the rest.
 const TEXT_MAX: usize = UntrustedText::PATH_SHOWN_MAX + 64;
 
 /// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
+#[allow(clippy::manual_non_exhaustive, reason = "a field that has no value yet is no mark")]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StatusReport {
     /// Its id.
@@ -44,12 +48,12 @@ pub struct StatusReport {
     pub recorded: Option<bool>,
     /// Whether a real server was met: then this node does not lead, and as a voter follows no epoch.
     pub beside_real_server: bool,
-    /// There is no lease yet.
-    #[serde(skip_deserializing)]
-    lease: (),
-    /// There are no promises to a leader yet.
-    #[serde(skip_deserializing)]
-    promise: (),
+    /// The lease with which it leads, or would; null without one.
+    #[serde(default)]
+    pub lease: Option<LeaseReport>,
+    /// What it has promised to a leader, as long as that binds it.
+    #[serde(default)]
+    pub promise: Option<PromiseReport>,
     /// There is no work that a node starts yet.
     #[serde(skip_deserializing)]
     work: (),
@@ -60,6 +64,30 @@ pub struct StatusReport {
     /// The version of ballotbox that it runs.
     #[serde(deserialize_with = "shown")]
     pub version: String,
+}
+
+/// The lease of a node.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LeaseReport {
+    /// How long a lease is.
+    pub length_ms: u64,
+    /// How long nobody else can lead; null if it holds none.
+    pub remaining_ms: Option<u64>,
+    /// The voters that have promised lately, itself among them; nobody while it does not lead.
+    pub promises: Vec<u64>,
+    /// Whether these are enough: nobody has a quorum without them.
+    pub blocking: bool,
+}
+
+/// What a node has promised to a leader.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PromiseReport {
+    /// Whom; null if that is not known any more.
+    pub to: Option<u64>,
+    /// In which of its epochs.
+    pub epoch: i64,
+    /// For how long it helps nobody else.
+    pub remaining_ms: u64,
 }
 
 /// Who leads.
@@ -151,7 +179,7 @@ impl StatusReport {
             role: role.word().to_owned(),
             state: state(status, role).to_owned(),
             seq: status.sequence,
-            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            since_ms: whole_ms(since),
             leader: status.leader().map(|(leader, epoch)| LeaderReport {
                 id: leader.number(),
                 token: epoch.0.cast_unsigned(),
@@ -167,14 +195,35 @@ impl StatusReport {
             }),
             recorded: leadership.map(|leadership| leadership.record.recorded),
             beside_real_server: leadership.is_some_and(|of| of.beside_real_server),
-            lease: (),
-            promise: (),
+            lease: leadership.and_then(|of| Some(lease(of.lease.as_ref()?, constants))),
+            promise: leadership.and_then(|of| promise(of.promise.as_ref()?)),
             work: (),
             voters: constants.membership.ensemble().voters().map(voter).collect(),
             disk: leadership.map(Disk::new),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
+}
+
+fn lease(lease: &LeaseStatus, constants: &Constants) -> LeaseReport {
+    LeaseReport {
+        length_ms: whole_ms(lease.length),
+        remaining_ms: lease.left().map(whole_ms),
+        promises: lease.promising.iter().map(|voter| voter.number()).collect(),
+        blocking: constants.membership.ensemble().is_blocking(&lease.promising),
+    }
+}
+
+fn promise(promise: &PromiseStatus) -> Option<PromiseReport> {
+    Some(PromiseReport {
+        to: promise.to.map(ServerId::number),
+        epoch: promise.epoch.0,
+        remaining_ms: whole_ms(promise.left()?),
+    })
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Disk {

@@ -21,7 +21,7 @@ fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
         let disk = MemoryDisk::new(DirectoryId(1), Record::default());
         let leadership = LeadershipConfig::new(Keep::InMemory(disk));
         let kept = leadership.open(&config).await.unwrap();
-        let identity = leadership.identity(&config, kept.contents);
+        let identity = leadership.identity(&config, &kept.contents);
         let core = Leadership::new(
             config.me,
             Arc::clone(config.ensemble()),
@@ -29,12 +29,14 @@ fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
             leadership.timing,
             config.history.zxid,
             kept.contents.record,
+            None,
         );
         let (driver, inlet, orders) = mailbox_with_inlet(1);
         let (parent, mut ends) = mailbox();
         let (user, network) = (driver.clone(), config.network());
         let star = ballotbox_actors::start_star(&network, user, inlet, parent.clone(), |exit| exit);
         let (store, _stored) = mailbox();
+        let (promises, _kept) = mailbox();
         let (elector, _ordered) = mailbox();
         let (herald, mut told) = mailbox();
 
@@ -44,10 +46,13 @@ fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
             driver.tell(store_failed(number)).unwrap();
         }
         driver.tell(DriverMsg::Stop).unwrap();
-        let surroundings = Surroundings { star: star.clone(), store, elector, herald };
+        let surroundings = Surroundings { star: star.clone(), store, promises, elector, herald };
         let status = LeadershipStatus::default();
+        let timing = LeadershipTiming { stop_within: Some(Duration::ZERO), ..leadership.timing };
+        let work = kept.contents.bound.work;
+        let remarks = Vec::new();
         let actor =
-            LeadershipDriver::new(core, Duration::ZERO, status, Vec::new(), driver, surroundings);
+            LeadershipDriver::new(core, timing, work, status, remarks, driver, surroundings);
         spawn(actor, orders, parent, |exit| exit);
 
         let mut heard = 0;

@@ -111,6 +111,7 @@ impl<F: Files> EpochDirectory<F> {
             recorded: None,
             ensemble: None,
             confirmed: false,
+            longest_promise: record.longest_promise,
         });
         identity.incarnation = Incarnation(identity.incarnation.0.saturating_add(1));
         let (forgot, stored) = (found.forgot(), BTreeMap::new());
@@ -164,6 +165,7 @@ impl<F: Files> EpochDirectory<F> {
         let record = Record {
             accepted: accepted.max(self.record.accepted),
             current: current.max(self.record.current),
+            longest_promise: record.longest_promise.max(self.record.longest_promise),
             ..record
         };
         self.put(record)?;
@@ -180,6 +182,7 @@ impl<F: Files> EpochDirectory<F> {
         let (accepted, current, identity) =
             (self.layout.accepted(), self.layout.current(), self.layout.identity());
         (self.identity.ensemble, self.identity.confirmed) = (record.ensemble, record.confirmed);
+        self.identity.longest_promise = record.longest_promise;
         self.identity.recorded = match self.identity.recorded {
             _ if !record.recorded => None,
             // It need not grow with each epoch: that would be one more file to write.
@@ -286,6 +289,7 @@ impl Found {
             recorded: recorded.is_some_and(|epoch| epoch <= current),
             ensemble: self.identity.and_then(|identity| identity.ensemble),
             confirmed: self.identity.is_some_and(|identity| identity.confirmed),
+            longest_promise: self.identity.map(|one| one.longest_promise).unwrap_or_default(),
         }
     }
 

@@ -11,9 +11,20 @@
 //! checksum 1f5c8a0e22b14d90
 //! ```
 //!
-//! `recorded` and `ensemble` may be `no`. What follows the checksum is from a later version, and not read.
+//! `recorded` and `ensemble` may be `no`. Behind that a member that has promised leaders something says for how long at most, in
+//! nanoseconds, with a checksum of its own:
+//!
+//! ```text
+//! longest-promise 2040404041
+//! checksum 0c4d4a1f2b3c5e60
+//! ```
+//!
+//! What follows is from a later version, and not read.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use ballotbox_core::{
     ServerId, UntrustedText,
@@ -25,6 +36,8 @@ use ballotbox_core::{
 use super::epoch_text;
 
 const VERSION_LINE: &str = "ballotbox identity 1";
+
+const LONGEST_PROMISE: &str = "longest-promise";
 
 /// What a member keeps beside its epochs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +51,8 @@ pub(super) struct Identity {
     pub(super) ensemble: Option<EnsembleId>,
     /// Whether an epoch of that ensemble has begun.
     pub(super) confirmed: bool,
+    /// The longest promise it may ever have made.
+    pub(super) longest_promise: Duration,
 }
 
 /// Why a text is no identity.
@@ -75,30 +90,40 @@ impl Identity {
         let mut text = String::new();
         // Writing to a string never fails.
         let _ = write!(text, "{self}");
-        let checksum = checksum(text.as_bytes());
-        let _ = writeln!(text, "checksum {checksum:016x}");
+        write_checksum(&mut text);
+        if !self.longest_promise.is_zero() {
+            let nanos = u64::try_from(self.longest_promise.as_nanos()).unwrap_or(u64::MAX);
+            let _ = writeln!(text, "{LONGEST_PROMISE} {nanos}");
+            write_checksum(&mut text);
+        }
         text.into_bytes()
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, IdentityError> {
         let mut lines = Lines { bytes, at: 0 };
         lines.version()?;
-        let identity = Self {
+        let mut identity = Self {
             member: lines.value("member", |text| text.parse().ok())?,
             directory: lines.value("directory", |text| hex(text).map(DirectoryId))?,
             incarnation: lines.value("incarnation", |text| whole_number(text).map(Incarnation))?,
             recorded: lines.value_or_no("recorded", epoch)?,
             ensemble: lines.value_or_no("ensemble", |text| hex(text).map(EnsembleId))?,
             confirmed: lines.value("confirmed", yes_or_no)?,
+            longest_promise: Duration::ZERO,
         };
-        let computed = checksum(&bytes[..lines.at]);
-        let found = lines.value("checksum", hex)?;
-        if found != computed {
-            let shown = |sum: u64| UntrustedText::new(format_args!("{sum:016x}"));
-            return Err(IdentityError::Checksum { found: shown(found), computed: shown(computed) });
+        lines.checksum()?;
+        if lines.rest().starts_with(LONGEST_PROMISE.as_bytes()) {
+            let longest = lines.value(LONGEST_PROMISE, whole_number)?;
+            lines.checksum()?;
+            identity.longest_promise = Duration::from_nanos(longest);
         }
         Ok(identity)
     }
+}
+
+fn write_checksum(text: &mut String) {
+    let checksum = checksum(text.as_bytes());
+    let _ = writeln!(text, "checksum {checksum:016x}");
 }
 
 /// All lines but the checksum.
@@ -127,6 +152,19 @@ impl<'a> Lines<'a> {
         let length = rest.iter().position(|byte| *byte == b'\n')?;
         self.at += length + 1;
         Some(&rest[..length])
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// The checksum of all lines above it.
+    fn checksum(&mut self) -> Result<(), IdentityError> {
+        let computed = checksum(&self.bytes[..self.at]);
+        let found = self.value("checksum", hex)?;
+        let shown = |sum: u64| UntrustedText::new(format_args!("{sum:016x}"));
+        let error = || IdentityError::Checksum { found: shown(found), computed: shown(computed) };
+        (found == computed).then_some(()).ok_or_else(error)
     }
 
     fn version(&mut self) -> Result<(), IdentityError> {
@@ -186,7 +224,7 @@ fn hex(text: &str) -> Option<u64> {
 }
 
 /// FNV-1a: it finds what was torn or mistyped, and is no guard against somebody who means it.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
@@ -203,7 +241,12 @@ mod tests {
             recorded: Some(Epoch(12)),
             ensemble: Some(EnsembleId(0x0123_4567_89ab_cdef)),
             confirmed: true,
+            longest_promise: Duration::ZERO,
         }
+    }
+
+    fn that_has_promised() -> Identity {
+        Identity { longest_promise: Duration::from_nanos(2_040_404_041), ..identity() }
     }
 
     #[test]
@@ -221,6 +264,22 @@ mod tests {
     fn what_a_later_version_has_added_behind_is_not_read() {
         let text = [identity().text().as_slice(), b"promised 6000\n\xff"].concat();
         assert_eq!(Identity::parse(&text), Ok(identity()));
+    }
+
+    #[test]
+    fn what_was_promised_stands_behind_where_an_earlier_version_does_not_look() {
+        let text = that_has_promised().text();
+        let known = identity().text();
+        assert!(text.starts_with(&known));
+        let added = std::str::from_utf8(&text[known.len()..]).unwrap();
+        assert!(added.starts_with("longest-promise 2040404041\nchecksum "), "{added}");
+        assert_eq!(Identity::parse(&text), Ok(that_has_promised()));
+        for at in known.len() + LONGEST_PROMISE.len()..text.len() {
+            assert!(Identity::parse(&text[..at]).is_err(), "{at} bytes");
+            let mut damaged = text.clone();
+            damaged[at] ^= 4;
+            assert!(Identity::parse(&damaged).is_err(), "byte {at}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ const PID_MAX: u64 = 20;
 
 /// A locked file. Programs that we start do not inherit it, and the kernel lets it go when this process has ended, however that was.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
     path: PathBuf,
 }

@@ -1,11 +1,12 @@
 //! [`open`] and [`open_in_memory`]: a directory, ready to store.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use ballotbox_actors::kit::off_thread;
+use ballotbox_actors::kit::{clock, off_thread};
 use ballotbox_core::{
     ServerId, UntrustedText,
-    leadership::{DirectoryId, Incarnation, Record},
+    election::Epoch,
+    leadership::{DirectoryId, Holder, Incarnation, Promise, Reading, Record, lease::Instant as _},
 };
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     error::OpenError,
     files::Files,
     memory::MemoryFiles,
+    promise_file::{FoundPromise, PromiseFile, WorkHold},
     real::RealFiles,
     remark::StoreRemark,
 };
@@ -26,8 +28,10 @@ pub(crate) struct Place {
 }
 
 /// What was found in a directory, which is on disk by now.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opened {
+    /// What binds it, and what nobody is bound by any more.
+    pub(crate) bound: Bound,
     pub(crate) record: Record,
     pub(crate) directory: DirectoryId,
     pub(crate) incarnation: Incarnation,
@@ -36,32 +40,86 @@ pub(crate) struct Opened {
     pub(crate) remarks: Vec<StoreRemark>,
 }
 
+/// What an earlier life has left behind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bound {
+    /// What the member is bound by.
+    pub(crate) promise: Option<Promise<Reading>>,
+    /// The newest epoch of its own that has surely ended.
+    pub(crate) ended: Epoch,
+    /// That no work of an earlier life goes on. `None` if some does.
+    pub(crate) work: Option<WorkHold>,
+}
+
+impl Bound {
+    /// What is so of a member with these on disk, now.
+    ///
+    /// A promise of this boot binds as it says. If it is not known any more, the member is bound for as long as the longest it may
+    /// have made. Its own epochs have ended if nothing is left that they could go on in: no process of this boot holds a lock here,
+    /// and the last promise was made on this boot. A directory that was moved to another machine proves nothing about the process
+    /// left there, as locks do not reach it.
+    pub(crate) fn of(
+        me: ServerId,
+        directory: DirectoryId,
+        record: Record,
+        found: Option<Promise<Reading>>,
+        work: Option<WorkHold>,
+        now: Reading,
+    ) -> Self {
+        let Some(promise) = found else {
+            let longest = record.longest_promise;
+            let unknown = Promise { to: None, epoch: record.current, until: now.plus(longest) };
+            let promise = (!longest.is_zero()).then_some(unknown);
+            return Self { promise, ended: Epoch(0), work };
+        };
+        if work.is_none() {
+            return Self { promise: Some(promise), ended: Epoch(0), work };
+        }
+        let is_own = |to: &Holder| to.leader == me && to.directory == directory;
+        let of_another = promise.to.is_none_or(|to| !is_own(&to));
+        Self { promise: of_another.then_some(promise), ended: record.current, work }
+    }
+
+    /// For how long it is not known to whom it is bound.
+    fn unknown_for(&self, now: Reading) -> Option<Duration> {
+        let promise = self.promise.filter(|promise| promise.to.is_none())?;
+        now.left_by_slowest(promise.until)
+    }
+}
+
+/// A directory that is open: where its epochs are kept, and where its promises are.
+pub(crate) type Open = (EpochDirectory<RealFiles>, PromiseFile, Opened);
+
 /// Opens the directory of this member, and locks it for as long as the first value lives.
 ///
 /// # Errors
 ///
 /// [`OpenError`].
-pub(crate) async fn open(
-    place: Place,
-    me: ServerId,
-    seed: Seed,
-) -> Result<(EpochDirectory<RealFiles>, Opened), OpenError> {
+pub(crate) async fn open(place: Place, me: ServerId, seed: Seed) -> Result<Open, OpenError> {
     off_thread(move || open_here(&place, me, seed)).await
 }
 
-fn open_here(
-    place: &Place,
-    me: ServerId,
-    seed: Seed,
-) -> Result<(EpochDirectory<RealFiles>, Opened), OpenError> {
+fn open_here(place: &Place, me: ServerId, seed: Seed) -> Result<Open, OpenError> {
     let files = RealFiles::lock(&place.directory, place.layout)?;
+    let lock = files.shared_lock();
     let directory = EpochDirectory::open(files, place.layout, me, seed)?;
     let mut opened = Opened::of(&directory);
+    let folder = directory.files().path(place.layout.own());
+    let (promises, found) = PromiseFile::open(&folder, lock)?;
+    let FoundPromise { promise, work, holder } = found;
+    if work.is_none() {
+        let path = UntrustedText::path(&folder.join("work.lock"));
+        opened.remarks.push(StoreRemark::WorkGoesOn { path, pid: holder });
+    }
+    let now = clock::reading();
+    opened.bound = Bound::of(me, opened.directory, opened.record, promise, work, now);
+    let rest = opened.bound.unknown_for(now);
+    opened.remarks.extend(rest.map(|rest| StoreRemark::BoundSinceRestart { rest }));
     let folders =
         [place.layout.epochs(), place.layout.own()].map(|name| directory.files().path(name));
     opened.remarks.extend(folders.iter().filter_map(|path| StoreRemark::of_file_system(path)));
     opened.remarks.dedup();
-    Ok((directory, opened))
+    Ok((directory, promises, opened))
 }
 
 /// Opens a directory in memory.
@@ -105,6 +163,7 @@ impl Opened {
             StoreRemark::Forgot { path, recorded, current }
         });
         Self {
+            bound: Bound::default(),
             record: directory.record(),
             directory: directory.directory(),
             incarnation: directory.incarnation(),

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ballotbox_core::UntrustedText;
@@ -22,7 +23,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct RealFiles {
     root: PathBuf,
-    lock: Lock,
+    lock: Arc<Lock>,
     /// Written and not synced: it is the file that was written which has to be synced, as it is the one that knows of errors.
     written: BTreeMap<String, File>,
 }
@@ -51,7 +52,12 @@ impl RealFiles {
             }
             LockError::Io(error) => file_error(FileCall::Lock, &path, &error).into(),
         })?;
-        Ok(Self { root, lock, written: BTreeMap::new() })
+        Ok(Self { root, lock: Arc::new(lock), written: BTreeMap::new() })
+    }
+
+    /// The lock, for others that write here.
+    pub(super) fn shared_lock(&self) -> Arc<Lock> {
+        Arc::clone(&self.lock)
     }
 
     /// The path of one of its folders.
@@ -109,17 +115,21 @@ impl Files for RealFiles {
     }
 
     fn confirm_owned(&mut self) -> Result<(), FileError> {
-        let cause = match self.lock.is_in_place() {
-            Ok(true) => return Ok(()),
-            Ok(false) => FileCause::NotOwned("another file has taken its place".into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                FileCause::NotOwned("it was removed".into())
-            }
-            Err(error) => cause_of(&error),
-        };
-        let path = UntrustedText::path(self.lock.path());
-        Err(FileError { call: FileCall::Hold, path, cause })
+        confirm_in_place(&self.lock)
     }
+}
+
+/// Fails when another process can take this lock by now.
+pub(super) fn confirm_in_place(lock: &Lock) -> Result<(), FileError> {
+    let cause = match lock.is_in_place() {
+        Ok(true) => return Ok(()),
+        Ok(false) => FileCause::NotOwned("another file has taken its place".into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            FileCause::NotOwned("it was removed".into())
+        }
+        Err(error) => cause_of(&error),
+    };
+    Err(FileError { call: FileCall::Hold, path: UntrustedText::path(lock.path()), cause })
 }
 
 /// The directory itself for an empty name.
@@ -145,7 +155,7 @@ fn write_plain(path: &Path, content: &[u8]) -> io::Result<File> {
 }
 
 /// Opens a file that is neither a link, nor anything that one waits for.
-fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(super) fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
@@ -198,7 +208,7 @@ fn not_synced(path: &Path, error: io::Error) -> FileError {
     FileError { call: FileCall::Sync, path: UntrustedText::path(path), cause }
 }
 
-fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
+pub(super) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
     FileError { call, path: UntrustedText::path(path), cause: cause_of(error) }
 }
 

@@ -1,7 +1,8 @@
 //! [`StoreRemark`]: what the user should know of a directory that can be used.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
+use ballotbox_actors::kit::Rounded;
 use ballotbox_core::{UntrustedText, election::Epoch};
 
 /// Something about a directory that can be used, and that may not keep what it should.
@@ -37,9 +38,23 @@ pub enum StoreRemark {
         "{path} has accepted epoch {accepted} already, so --new-ensemble changes nothing: it is only for new directories"
     )]
     HasPast { path: UntrustedText, accepted: Epoch },
+    /// What was promised to leaders is not known any more.
+    #[error(
+        "what was promised to a leader before this machine was started is not known any more: this member helps nobody to lead for the          next {}", Rounded(*rest)
+    )]
+    BoundSinceRestart { rest: Duration },
+    /// Work of an earlier node goes on.
+    #[error(
+        "{path} is held{}: work that an earlier node here has begun goes on; until it has ended this member does not lead, and          helps nobody to", holder(*pid)
+    )]
+    WorkGoesOn { path: UntrustedText, pid: Option<u32> },
     /// Its node cannot be asked.
     #[error("cannot listen at {path}: {error}; `ballotbox status` does not reach this node")]
     NoControl { path: UntrustedText, error: UntrustedText },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" by process {pid} (or what it has started)"))
 }
 
 impl StoreRemark {

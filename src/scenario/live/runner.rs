@@ -305,6 +305,7 @@ impl Runner<'_> {
             config.leadership = Some(LeadershipConfig {
                 timing: self.file.timing.leadership,
                 ensemble_name: Arc::clone(&self.file.ensemble_name),
+                drift_ppm: self.file.timing.drift_ppm,
                 ..LeadershipConfig::new(Keep::InMemory(disk.clone()))
             });
         }
@@ -354,7 +355,7 @@ impl Runner<'_> {
                         .then(|| Won::of(self.file, decision.vote, &news.status.election.ballots));
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
-                NodeEvent::Leading { epoch, took } => {
+                NodeEvent::Leading { epoch, took, .. } => {
                     self.established.insert(member, took);
                     self.happened(at, What::Leads { member, epoch });
                 }
@@ -380,6 +381,9 @@ impl Runner<'_> {
                 | NodeEvent::Recorded
                 | NodeEvent::Directory { .. }
                 | NodeEvent::CannotStore { .. }
+                | NodeEvent::WithoutLease { .. }
+                | NodeEvent::Bound { .. }
+                | NodeEvent::CannotPromise { .. }
                 | NodeEvent::LearnerTurnedAway { .. }
                 | NodeEvent::MalformedPacket { .. }
                 | NodeEvent::Malformed { .. }

@@ -1,6 +1,9 @@
 //! [`Disk`]: what a member keeps, whatever becomes of its process.
 
-use ballotbox_core::leadership::{DirectoryId, EnsembleId, Identity, Incarnation, Record, Ticket};
+use ballotbox_core::leadership::{
+    DirectoryId, EnsembleId, Holder, Identity, Incarnation, Promise, Reading, Record, Ticket,
+    lease::Instant as _,
+};
 
 use super::{
     Moment,
@@ -30,6 +33,12 @@ pub(super) struct Disk {
     pub(super) broken: bool,
     /// How many faults let it stall.
     stalls: u16,
+    /// What was promised last, and on which boot of the machine.
+    promise: Option<(u64, Promise<Reading>)>,
+    /// The promise that is being written.
+    promising: Option<(Ticket, Promise<Reading>)>,
+    /// The newest epoch of its member that has surely ended.
+    ended: Epoch,
 }
 
 /// A record on its way.
@@ -57,6 +66,9 @@ impl Disk {
             full: false,
             broken: false,
             stalls: 0,
+            promise: None,
+            promising: None,
+            ended: Epoch::default(),
         }
     }
 
@@ -67,6 +79,7 @@ impl Disk {
             self.lost.push((now, self.record.current));
         }
         (self.record, self.zxid) = (Record::default(), Zxid::default());
+        (self.promise, self.promising, self.ended) = (None, None, Epoch::default());
         (self.writing, self.waiting) = (None, None);
     }
 
@@ -94,14 +107,53 @@ impl Disk {
     /// Who its member is at the quorum port.
     pub(super) fn identity(&self, setup: &Setup) -> Identity {
         Identity {
-            directory: DirectoryId(self.place << 32 | self.wipes),
+            directory: self.directory(),
             incarnation: Incarnation(self.starts),
             new_ensemble: false,
             epoch_floor: Epoch::default(),
             ensemble_name: setup.ensemble_name.clone(),
             members: setup.config_text.clone(),
             drawn: EnsembleId(self.place << 32 | self.starts),
+            ended: self.ended,
+            lease: setup.timing.leadership.lease,
+            drift_ppm: setup.timing.drift_ppm,
         }
+    }
+
+    /// What binds its member, which starts now on this boot: a promise of it, or that there may have been any before.
+    pub(super) fn bound(&mut self, boot: u64, now: Reading) -> Option<Promise<Reading>> {
+        let found =
+            self.promise.filter(|(kept_on, _)| *kept_on == boot).map(|(_, promise)| promise);
+        // Its former process is dead, and all work with it; but only the boot on which it was knows that.
+        self.ended = if found.is_some() { self.record.current } else { Epoch(0) };
+        let Some(promise) = found else {
+            let longest = self.record.longest_promise;
+            let (epoch, until) = (self.record.current, now.plus(longest));
+            return (!longest.is_zero()).then_some(Promise { to: None, epoch, until });
+        };
+        let own = |to: Holder| to.directory == self.directory();
+        (!promise.to.is_some_and(own)).then_some(promise)
+    }
+
+    const fn directory(&self) -> DirectoryId {
+        DirectoryId(self.place << 32 | self.wipes)
+    }
+
+    /// A promise is to be written. One takes the place of the one before: there is room for it on a full disk.
+    pub(super) const fn promise(&mut self, ticket: Ticket, promise: Promise<Reading>) {
+        self.promising = Some((ticket, promise));
+    }
+
+    /// What was promised is where it outlives the process, on this boot; unless nothing is written, or can be.
+    pub(super) fn keep_promise(&mut self, boot: u64) -> Option<Ticket> {
+        let (ticket, promise) = self.promising.take_if(|_| self.stalls == 0)?;
+        self.promise = Some((boot, promise));
+        Some(ticket)
+    }
+
+    /// Whether a promise is being written.
+    pub(super) const fn is_promising(&self) -> bool {
+        self.promising.is_some()
     }
 
     /// Takes in what is to be stored; `true` if it can be written at once.
@@ -133,7 +185,10 @@ impl Disk {
     }
 
     /// Its member dies: what was being written is there, or is not.
-    pub(super) fn end_life(&mut self, survives: bool) {
+    pub(super) fn end_life(&mut self, survives: bool, boot: u64) {
+        if let Some((_, promise)) = self.promising.take().filter(|_| survives) {
+            self.promise = Some((boot, promise));
+        }
         self.waiting = None;
         if let Some(write) = self.writing.take().filter(|_| survives && !self.full) {
             self.record = write.record;

@@ -15,6 +15,7 @@ use ballotbox_core::{
 
 use super::{
     Moment,
+    clocks::Clocks,
     disk::Disk,
     network::End,
     scheduled::Scheduled,
@@ -43,6 +44,8 @@ pub(super) struct Member {
     pub(super) ended_by_disk: bool,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
+    /// The clocks by which its leases go.
+    pub(super) clocks: Clocks,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
     pub(super) hanging: Option<VecDeque<(u64, Scheduled)>>,
     /// Since when its machine is suspended, if it is: it hangs as well.
@@ -98,6 +101,7 @@ impl Member {
             frozen: None,
             ended_by_disk: false,
             drift_ppm: 0,
+            clocks: Clocks::new(Moment::default(), 0),
             hanging: None,
             suspended: None,
             running: None,

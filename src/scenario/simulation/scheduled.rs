@@ -63,6 +63,11 @@ pub(super) enum Scheduled {
         member: usize,
         life: u32,
     },
+    /// What a member is promising is written.
+    PromiseKept {
+        member: usize,
+        life: u32,
+    },
     StrangerConnects {
         stranger: usize,
     },

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ballotbox_core::{
     ServerId,
-    leadership::{Leadership, Moment as LocalMoment, SessionId, Stage},
+    leadership::{Leadership, Moment as LocalMoment, Promise, Reading, SessionId, Stage},
 };
 
 use super::{Moment, disk::Disk, network::End, setup::Setup};
@@ -54,6 +54,7 @@ impl Seat {
         me: ServerId,
         setup: &Setup,
         disk: &Disk,
+        promise: Option<Promise<Reading>>,
         began: Moment,
         drift_ppm: i64,
     ) -> Self {
@@ -64,7 +65,7 @@ impl Seat {
         Self {
             me,
             is_voter,
-            core: Leadership::new(me, ensemble, identity, timing, zxid, disk.record),
+            core: Leadership::new(me, ensemble, identity, timing, zxid, disk.record, promise),
             began,
             drift_ppm,
             slept: 0,
@@ -145,7 +146,8 @@ mod tests {
         let setup = Setup::new(&file);
         let disk = Disk::new(0, &setup.members[0]);
         for drift in [-100_000, -999, -1, 0, 1, 7, 100_000] {
-            let mut seat = Seat::new(setup.members[0].id, &setup, &disk, Moment(12_345), drift);
+            let mut seat =
+                Seat::new(setup.members[0].id, &setup, &disk, None, Moment(12_345), drift);
             seat.sleeps(777);
             for nanos in [0, 1, 2, 999, 1_000_001, 3_333_333_333] {
                 let deadline = LocalMoment(Duration::from_nanos(nanos));

@@ -19,6 +19,7 @@ use ballotbox_core::ServerId;
 use self::{outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,
+    clocks::Clocks,
     member::{Inner, Member},
     network::{End, Network, Segment},
     plan::{Plan, forgetful},
@@ -82,6 +83,7 @@ impl World {
         for member in &mut members {
             let drawn = random.between(0, 2 * drift);
             member.drift_ppm = drawn.cast_signed() - drift.cast_signed();
+            member.clocks = Clocks::new(Moment::default(), member.drift_ppm);
         }
         let Plan { steps, faults, strangers, freezings } = Plan::new(setup, seed);
         let mut queue = Queue::new();
@@ -251,6 +253,7 @@ impl World {
                 self.leadership_due(member, life, number);
             }
             Scheduled::DiskDone { member, life } => self.disk_done(member, life),
+            Scheduled::PromiseKept { member, life } => self.promise_kept(member, life),
             Scheduled::StrangerConnects { stranger } => self.stranger_connects(stranger),
             Scheduled::StrangerActs { end } => self.stranger_acts(end),
             Scheduled::GiveUp { end } => self.give_up(end, number),
@@ -289,6 +292,7 @@ impl World {
             | Scheduled::FrameWritten { member, .. }
             | Scheduled::LeadershipDue { member, .. }
             | Scheduled::DiskDone { member, .. }
+            | Scheduled::PromiseKept { member, .. }
             | Scheduled::Speak { member, .. } => Some(*member),
             Scheduled::ConnectAnswered { connection, .. } => {
                 let connection = self.network.connection(*connection)?;

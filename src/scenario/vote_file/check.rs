@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::{Endpoint, ServerId, UntrustedText};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText, leadership::LeaseTerms};
 
 use self::steps::StepChecker;
 use super::{
@@ -209,6 +209,12 @@ fn timing(Object(raw): &Object<RawTiming>) -> Result<FileTiming, At> {
     set(&mut leadership.ping, raw.ping_ms.map(|PositiveMillis(time)| time));
     set(&mut leadership.silence, raw.silence_ms.map(|PositiveMillis(time)| time));
     set(&mut leadership.establish, raw.establish_ms.map(|PositiveMillis(time)| time));
+    timing.drift_ppm = raw.drift_ppm.map_or(timing.drift_ppm, |drift| drift.0);
+    let length = raw.lease_ms.map(|Millis(length)| length).filter(|length| !length.is_zero());
+    leadership.lease = length.map(|length| LeaseTerms { length, drift_ppm: timing.drift_ppm });
+    if let Some(problem) = leadership.lease_problem() {
+        return Err(At::new("timing.lease_ms", FieldError::Lease(problem)));
+    }
     let (ping, silence) = (leadership.ping, leadership.silence);
     if silence < 2 * ping {
         let (silence_ms, ping_ms) = (silence.as_millis(), ping.as_millis());

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use ballotbox_core::{EndpointError, ServerId, UntrustedText};
+use ballotbox_core::{EndpointError, ServerId, UntrustedText, leadership::LeaseProblem};
 
 use super::{ENSEMBLE_CHARS_MAX, FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
 use crate::EnsembleError;
@@ -118,6 +118,9 @@ pub enum FieldError {
         /// `ping_ms`.
         ping_ms: u128,
     },
+    /// A lease cannot be meant so.
+    #[error(transparent)]
+    Lease(LeaseProblem),
     /// Something concerns leadership, and that is not played.
     #[error(
         "without leadership there is no such thing: expected no \"leadership\": false, or not this"

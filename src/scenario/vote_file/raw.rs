@@ -6,9 +6,10 @@ mod pairs;
 
 use std::{fmt, marker::PhantomData};
 
-use ballotbox_core::{ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText, leadership::LeaseTerms};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use faults::Drift;
 pub(super) use faults::RawFaults;
 use numbers::{Bounded, whole_millis};
 pub(super) use numbers::{Id, Millis, PositiveMillis, RawEpoch, RawZxid, StepTime, Whole};
@@ -96,6 +97,10 @@ pub(super) struct RawTiming {
     pub(super) silence_ms: Option<PositiveMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) establish_ms: Option<PositiveMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lease_ms: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drift_ppm: Option<Drift>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -281,6 +286,9 @@ impl From<&FileTiming> for RawTiming {
             ping_ms: Some(PositiveMillis(timing.leadership.ping)),
             silence_ms: Some(PositiveMillis(timing.leadership.silence)),
             establish_ms: Some(PositiveMillis(timing.leadership.establish)),
+            lease_ms: timing.leadership.lease.map(|lease| Millis(lease.length)),
+            drift_ppm: (timing.drift_ppm != LeaseTerms::DRIFT_PPM)
+                .then_some(Drift(timing.drift_ppm)),
         }
     }
 }

@@ -65,7 +65,9 @@ impl Start {
     pub(super) fn recorded(epoch: i64) -> Self {
         let (accepted, current) = (Epoch(epoch), Epoch(epoch));
         let ensemble = Some(EnsembleId(1));
-        let record = Record { accepted, current, recorded: true, ensemble, confirmed: true };
+        let (recorded, confirmed) = (true, true);
+        let record =
+            Record { accepted, current, recorded, ensemble, confirmed, ..Record::default() };
         Self { record, ..Self::new() }
     }
 }

@@ -145,6 +145,9 @@ fn identity(new_ensemble: bool, drawn: u64) -> Arc<Identity> {
         ensemble_name: "".into(),
         members: "".into(),
         drawn: EnsembleId(drawn),
+        ended: Epoch(0),
+        lease: None,
+        drift_ppm: 0,
     })
 }
 

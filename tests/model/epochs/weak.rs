@@ -107,5 +107,5 @@ pub(super) fn answer(state: &State, session: &Session, word: &LeaderWord) -> Opt
         return Some(LearnerWord::Ack { epoch: *epoch });
     }
     let is_info = matches!(word, LeaderWord::Info { .. });
-    is_info.then_some(LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0) })
+    is_info.then_some(LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0), bond: None })
 }

@@ -3,12 +3,14 @@
 //! | bytes | field |
 //! | --- | --- |
 //! | 8 | `ballotbx`: no text, session or number of a real server begins like that |
-//! | 4 | version, 1 today |
+//! | 4 | version, 2 today: it has leases |
 //! | 4 | length of what follows |
 //! | | fields |
 //!
 //! Fields are only ever added at the end, with a larger version: so each version reads what it knows of any other, and ignores the
 //! rest. What stands behind a block is ignored as well.
+
+use std::time::Duration;
 
 use super::WordError;
 use crate::{
@@ -20,11 +22,18 @@ use crate::{
 const MAGIC: [u8; 8] = *b"ballotbx";
 
 /// The version that is written.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
+
+/// The first version there was.
+const VERSION_MIN: i32 = 1;
+
+/// The first version that knows of leases.
+const VERSION_WITH_LEASES: i32 = 2;
 
 /// Reads the fields of a block.
 pub(super) struct Block<'a> {
     kind: PacketKind,
+    version: i32,
     fields: JuteReader<'a>,
 }
 
@@ -37,11 +46,16 @@ impl<'a> Block<'a> {
         }
         let broken = |error| WordError::Block { kind, error };
         let version = reader.int().map_err(broken)?;
-        if version < VERSION {
+        if version < VERSION_MIN {
             return Err(WordError::BlockVersion { kind, found: version });
         }
         let fields = reader.bytes(QuorumPacket::DATA_LEN_MAX).map_err(broken)?;
-        Ok(Some(Self { kind, fields: JuteReader::new(fields) }))
+        Ok(Some(Self { kind, version, fields: JuteReader::new(fields) }))
+    }
+
+    /// Whether it says what has to do with leases.
+    pub(super) const fn has_leases(&self) -> bool {
+        self.version >= VERSION_WITH_LEASES
     }
 
     /// A number without a meaning.
@@ -58,6 +72,16 @@ impl<'a> Block<'a> {
         super::epoch(self.kind, found)
     }
 
+    /// A time in nanoseconds.
+    pub(super) fn wait(&mut self) -> Result<Duration, WordError> {
+        self.number().map(Duration::from_nanos)
+    }
+
+    pub(super) fn id(&mut self) -> Result<ServerId, WordError> {
+        let (kind, found) = (self.kind, self.field(JuteReader::long)?);
+        ServerId::from_wire(found).ok_or(WordError::Id { kind, found })
+    }
+
     pub(super) fn text(&mut self, max: usize) -> Result<&'a str, WordError> {
         self.field(|fields| fields.text(max))
     }
@@ -69,12 +93,7 @@ impl<'a> Block<'a> {
     /// At most this many ids, which must be those of servers.
     pub(super) fn ids<C: FromIterator<ServerId>>(&mut self, max: usize) -> Result<C, WordError> {
         let count = self.field(|fields| fields.count(max))?.unwrap_or(0);
-        let kind = self.kind;
-        let id = |_| {
-            let found = self.field(JuteReader::long)?;
-            ServerId::from_wire(found).ok_or(WordError::Id { kind, found })
-        };
-        (0..count).map(id).collect()
+        (0..count).map(|_| self.id()).collect()
     }
 
     fn field<T>(
@@ -103,6 +122,10 @@ impl NewBlock {
 
     pub(super) fn epoch(self, epoch: Epoch) -> Self {
         self.raw(&epoch.0.to_be_bytes())
+    }
+
+    pub(super) fn wait(self, wait: Duration) -> Self {
+        self.number(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
     }
 
     pub(super) fn text(mut self, text: &str) -> Self {

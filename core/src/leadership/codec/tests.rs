@@ -1,6 +1,6 @@
 mod properties;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::*;
 
@@ -29,6 +29,7 @@ fn full_block() -> LearnerBlock {
         confirmed: true,
         ensemble_name: "zoo".into(),
         members: "server.1=a:1:2\nversion=0".into(),
+        ended: Epoch(6),
     }
 }
 
@@ -54,6 +55,7 @@ fn without_a_block_a_learner_says_what_a_real_one_says() {
     let ack = |current: Option<i64>| LearnerWord::AckEpoch {
         current: current.map(Epoch),
         zxid: Zxid(0x7_0000_0002),
+        bond: None,
     };
     assert_eq!(written(&ack(Some(5))), "0000001200000007000000020000000400000005ffffffff");
     assert_eq!(written(&ack(None)), "00000012000000070000000200000004ffffffffffffffff");
@@ -61,7 +63,7 @@ fn without_a_block_a_learner_says_what_a_real_one_says() {
         written(&LearnerWord::Ack { epoch: Epoch(1) }),
         "000000030000000100000000ffffffffffffffff"
     );
-    let pong = LearnerWord::Pong { number: None };
+    let pong = LearnerWord::Pong { number: None, promises: false };
     assert_eq!(written(&pong), "00000005000000000000000000000000ffffffff", "empty, not none");
 }
 
@@ -80,16 +82,16 @@ fn without_a_block_a_leader_says_what_a_real_one_says() {
 
 #[test]
 fn the_blocks_stand_where_a_real_server_does_not_look() {
-    let magic = "62616c6c6f74627800000001";
+    let magic = "62616c6c6f74627800000002";
     let bare = "000100000000000000000000";
     assert_eq!(
         written(&LearnerWord::Info(info_of(5, Some(full_block())))),
         format!(
             "0000000b0000000500000000{:08x}0000000000000001{bare}{magic}{:08x}\
              ffffffffffffffff0000000000000003010000000000000000040000000000000005\
-             01010203040506070801{:08x}{}{:08x}{}ffffffff",
-            20 + 16 + 79,
-            79,
+             01010203040506070801{:08x}{}{:08x}{}0000000000000006ffffffff",
+            20 + 16 + 87,
+            87,
             3,
             hex(b"zoo"),
             24,
@@ -100,15 +102,20 @@ fn the_blocks_stand_where_a_real_server_does_not_look() {
         directory: DirectoryId(1),
         incarnation: Incarnation(2),
         ensemble: EnsembleId(3),
+        ended: Epoch(4),
+        lease: Some(LeaseTerms { length: Duration::from_nanos(5), drift_ppm: 6 }),
     };
     let number = |number: u64| format!("{number:016x}");
     assert_eq!(
         said(&LeaderWord::Info { epoch: Epoch(6), block: Some(block) }),
         format!(
-            "0000001100000006000000000000002c00010000{magic}00000018{}{}{}ffffffff",
+            "0000001100000006000000000000004400010000{magic}00000030{}{}{}{}{}{}ffffffff",
             number(1),
             number(2),
-            number(3)
+            number(3),
+            number(4),
+            number(5),
+            number(6)
         )
     );
     assert_eq!(
@@ -120,9 +127,32 @@ fn the_blocks_stand_where_a_real_server_does_not_look() {
         said(&LeaderWord::Ping { epoch: Epoch(6), number: Some(9) }),
         format!("000000050000000600000000{data}")
     );
+    let data = format!("00000019{magic}00000009{}01ffffffff", number(9));
     assert_eq!(
-        written(&LearnerWord::Pong { number: Some(9) }),
+        written(&LearnerWord::Pong { number: Some(9), promises: true }),
         format!("000000050000000000000000{data}")
+    );
+    let bond = Some(Bond { to: Some(id(3)), epoch: Epoch(5), rest: Duration::from_nanos(7) });
+    let (current, zxid) = (Some(Epoch(4)), Zxid(0));
+    assert_eq!(
+        written(&LearnerWord::AckEpoch { current, zxid, bond }),
+        format!(
+            "0000001200000000000000000000002d00000004{magic}0000001901{}{}{}ffffffff",
+            number(3),
+            number(5),
+            number(7)
+        )
+    );
+    let (directory, incarnation) = (DirectoryId(2), Incarnation(7));
+    let holder = Holder { leader: id(3), directory, incarnation };
+    assert_eq!(
+        said(&LeaderWord::HasEnded(HasEnded { holder, epoch: Epoch(6) })),
+        format!(
+            "00000069000000060000000000000028{magic}00000018{}{}{}ffffffff",
+            number(3),
+            number(2),
+            number(7)
+        )
     );
     assert_eq!(
         said(&LeaderWord::Waiting { number: 9, missing: BTreeSet::from([id(2), id(3)]) }),
@@ -202,6 +232,7 @@ fn an_epoch_no_member_can_have_is_refused_wherever_it_stands() {
             (PacketKind::FOLLOWERINFO, &learner_info(1, PROTOCOL)[..]),
             (PacketKind::OBSERVERINFO, &learner_info(1, PROTOCOL)[..]),
             (PacketKind::ACK, b""),
+            (PacketKind::ENDED, b""),
         ] {
             let word = LearnerWord::from_packet(&packet(kind, found, data));
             assert_eq!(word, Err(WordError::Epoch { kind, found }));
@@ -230,12 +261,14 @@ fn an_epoch_no_member_can_have_is_refused_wherever_it_stands() {
 fn nothing_beyond_the_limits_is_written() {
     for epoch in [Epoch(-1), Epoch(EPOCH_MAX.0 + 1)] {
         assert_eq!(LearnerWord::Ack { epoch }.to_packet(), None);
+        assert_eq!(LearnerWord::HasEnded { epoch }.to_packet(), None);
         assert_eq!(LearnerWord::Info(info_of(epoch.0, None)).to_packet(), None);
         let current = Some(epoch);
-        assert_eq!(LearnerWord::AckEpoch { current, zxid: Zxid(0) }.to_packet(), None);
+        assert_eq!(LearnerWord::AckEpoch { current, zxid: Zxid(0), bond: None }.to_packet(), None);
         for block in [
             LearnerBlock { current: epoch, ..full_block() },
             LearnerBlock { epoch_floor: epoch, ..full_block() },
+            LearnerBlock { ended: epoch, ..full_block() },
         ] {
             assert_eq!(LearnerWord::Info(info_of(5, Some(block))).to_packet(), None);
         }
@@ -287,7 +320,7 @@ fn a_damaged_block_is_refused() {
     let broken = |error| Err(WordError::Block { kind, error });
     let length = |found, max| JuteError::Length { found, min: 0, max };
     assert_eq!(
-        first(&with_block(begin_of_block().text(&"n".repeat(256)).text(""))),
+        first(&with_block(begin_of_block().text(&"n".repeat(256)).text("").epoch(Epoch(0)))),
         broken(length(256, 255))
     );
     let max = 512 * 1024;
@@ -300,7 +333,7 @@ fn a_damaged_block_is_refused() {
     let floor = NewBlock::new().number(1).number(1).boolean(true).boolean(true);
     let error = WordError::Epoch { kind, found: -1 };
     assert_eq!(first(&with_block(floor.epoch(Epoch(-1)))), Err(error));
-    let whole = with_block(begin_of_block().text("").text(""));
+    let whole = with_block(begin_of_block().text("").text("").epoch(Epoch(0)));
     assert!(first(&whole).is_ok());
     // It begins behind 20 bytes with a magic of 8.
     for len in 28..whole.len() {
@@ -315,19 +348,46 @@ fn a_damaged_block_is_refused() {
 
 #[test]
 fn a_later_version_is_read_as_far_as_it_is_known() {
-    let known = with_block(begin_of_block().text("zoo").text("members"));
-    let later = begin_of_block().text("zoo").text("members").number(7).text("what comes later");
+    let known = || begin_of_block().text("zoo").text("members").epoch(Epoch(0));
+    let later = known().number(7).text("what comes later");
+    let known = with_block(known());
     let mut later = with_block(later);
     later[28..32].copy_from_slice(&99_i32.to_be_bytes());
     later.extend(b"and what stands behind");
     assert!(matches!(first(&known), Ok(LearnerWord::Info(Info { block: Some(_), .. }))));
     assert_eq!(first(&later), first(&known));
-    // A lease will have its fields behind the number of a ping.
-    let ping = NewBlock::new().number(9).number(2000).number(10).behind(&[]);
+    let ping = NewBlock::new().number(9).boolean(true).number(10).behind(&[]);
     let packet = QuorumPacket { kind: PacketKind::PING, zxid: 1 << 32, data: Some(ping) };
     let number = Some(9);
-    assert_eq!(LearnerWord::from_packet(&packet), Ok(LearnerWord::Pong { number }));
+    let answer = LearnerWord::Pong { number, promises: true };
+    assert_eq!(LearnerWord::from_packet(&packet), Ok(answer));
     let word = LeaderWord::Ping { epoch: Epoch(1), number };
+    assert_eq!(LeaderWord::from_packet(&packet), Ok(word));
+}
+
+#[test]
+fn a_version_before_there_were_leases_promises_nothing_and_asks_for_nothing() {
+    let first_version = |block: NewBlock, before: &[u8]| {
+        let mut data = block.behind(before);
+        let at = before.len() + 8;
+        data[at..at + 4].copy_from_slice(&1_i32.to_be_bytes());
+        Some(data)
+    };
+    let data = first_version(NewBlock::new().number(9), &[]);
+    let ping = QuorumPacket { kind: PacketKind::PING, zxid: 0, data };
+    let answer = LearnerWord::Pong { number: Some(9), promises: false };
+    assert_eq!(LearnerWord::from_packet(&ping), Ok(answer));
+    let block = begin_of_block().text("zoo").text("members");
+    let data = first_version(block, &learner_info(1, PROTOCOL)).unwrap();
+    let Ok(LearnerWord::Info(Info { block: Some(block), .. })) = first(&data) else { panic!() };
+    assert_eq!(block.ended, Epoch(0));
+    let block = NewBlock::new().number(1).number(2).number(3);
+    let data = first_version(block, &PROTOCOL.to_be_bytes());
+    let packet = QuorumPacket { kind: PacketKind::LEADERINFO, zxid: 1 << 32, data };
+    let (directory, incarnation) = (DirectoryId(1), Incarnation(2));
+    let (ensemble, ended, lease) = (EnsembleId(3), Epoch(0), None);
+    let block = Some(LeaderBlock { directory, incarnation, ensemble, ended, lease });
+    let word = LeaderWord::Info { epoch: Epoch(1), block };
     assert_eq!(LeaderWord::from_packet(&packet), Ok(word));
 }
 
@@ -357,7 +417,7 @@ fn what_only_ours_say_has_limits_as_well() {
     let reason = UntrustedText::shortened("x".repeat(1024), 1024);
     assert_eq!(refused(1024), Ok(LeaderWord::Refused { reason }));
     assert!(refused(1025).is_err());
-    for kind in [PacketKind::WAITING, PacketKind::REFUSED] {
+    for kind in [PacketKind::WAITING, PacketKind::REFUSED, PacketKind::ENDED] {
         let word = LeaderWord::from_packet(&QuorumPacket::bare(kind, -1));
         assert_eq!(word, Err(WordError::NoBlock { kind }));
     }
@@ -387,6 +447,6 @@ fn what_a_leader_of_ours_need_not_know_is_a_sign_of_life() {
         assert_eq!(LeaderWord::from_packet(&packet), Ok(LeaderWord::Other));
     }
     let sessions = QuorumPacket { kind: PacketKind::PING, zxid: -1, data: Some(vec![7; 24]) };
-    let pong = LearnerWord::Pong { number: None };
+    let pong = LearnerWord::Pong { number: None, promises: false };
     assert_eq!(LearnerWord::from_packet(&sessions), Ok(pong), "a zxid of any kind");
 }

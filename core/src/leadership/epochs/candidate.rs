@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    EPOCH_MAX, Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket,
+    EPOCH_MAX, Epochs, EpochsAction, GiveUp, Identity, Part, Renaming, Stage, Ticket,
     likeness::renamed,
     served::{Claim, Late, Learner, Memory, Synced, Told, take_in},
 };
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{EnsembleId, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
+    leadership::{
+        Bond, EnsembleId, HasEnded, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId,
+    },
 };
 
 /// What an elected voter knows.
@@ -25,6 +27,8 @@ pub(super) struct Candidacy {
     pub(super) remembers: bool,
     /// The number of the last ping.
     pub(super) pings: u64,
+    /// The newest of them at which we have promised ourselves what voters promise.
+    pub(super) promised: u64,
 }
 
 /// How far it has come.
@@ -78,6 +82,7 @@ impl Epochs {
             leads: self.identity.drawn,
             remembers: self.record.recorded,
             pings: 0,
+            promised: 0,
         });
         self.advance(out);
     }
@@ -115,8 +120,11 @@ impl Epochs {
         let (epoch, pings) = (candidacy.epoch(), candidacy.pings);
         let Some(learner) = candidacy.learners.get_mut(&session) else { return };
         match word {
-            LearnerWord::AckEpoch { current, .. } if learner.noted.is_none() && epoch.is_some() => {
+            LearnerWord::AckEpoch { current, bond, .. }
+                if learner.noted.is_none() && epoch.is_some() =>
+            {
                 learner.noted = Some(current.is_some());
+                learner.bond = *bond;
                 let late = candidacy.next_late();
                 candidacy.learners.entry(session).and_modify(|learner| learner.late = late);
                 self.welcome(session, out);
@@ -132,8 +140,14 @@ impl Epochs {
                     learner.answered = learner.answered.max(learner.synced_at);
                 }
             }
-            LearnerWord::Pong { number: Some(number) } if *number <= pings => {
+            LearnerWord::Pong { number: Some(number), promises } if *number <= pings => {
                 learner.answered = learner.answered.max(*number);
+                if *promises && learner.acknowledged.is_some() {
+                    learner.promised = learner.promised.max(*number);
+                }
+            }
+            LearnerWord::HasEnded { epoch } => {
+                learner.ended.epoch = learner.ended.epoch.max(*epoch);
             }
             // A second introduction, a word for another epoch, or a sign of life.
             LearnerWord::Info(_)
@@ -158,6 +172,7 @@ impl Epochs {
         }
         self.tell_up_to_date(out);
         self.record_amnesiacs(out);
+        self.free_bound(out);
         self.look_for_overtaking(out);
     }
 
@@ -219,8 +234,9 @@ impl Epochs {
 
     fn announce(&self, session: SessionId, epoch: Epoch, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &self.part else { return };
-        let (directory, incarnation) = (self.identity.directory, self.identity.incarnation);
-        let block = Some(LeaderBlock { directory, incarnation, ensemble: candidacy.leads });
+        let Identity { directory, incarnation, lease, .. } = *self.identity;
+        let (ensemble, ended) = (candidacy.leads, self.ended);
+        let block = Some(LeaderBlock { directory, incarnation, ensemble, ended, lease });
         out.push(EpochsAction::Tell { session, word: LeaderWord::Info { epoch, block } });
     }
 
@@ -239,8 +255,10 @@ impl Epochs {
     fn synchronise(&mut self, epoch: Epoch, founding: bool, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
         let (ensemble, confirmed) = (Some(candidacy.leads), self.record.confirmed);
-        let record =
-            Record { accepted: epoch, current: epoch, recorded: true, ensemble, confirmed };
+        let own = self.identity.lease.map(|lease| self.promise_of(lease)).unwrap_or_default();
+        let longest_promise = self.record.longest_promise.max(own);
+        let (accepted, current, recorded) = (epoch, epoch, true);
+        let record = Record { accepted, current, recorded, ensemble, confirmed, longest_promise };
         self.store(record, out);
         let Part::Candidate(candidacy) = &mut self.part else { return };
         let own = Some(self.last_ticket);
@@ -290,7 +308,7 @@ impl Epochs {
         let Phase::Synchronising { epoch, founding, own: None } = candidacy.phase else {
             return None;
         };
-        if self.work_goes_on {
+        if self.withholds_its_word() {
             return None;
         }
         let given_after = |last| candidacy.peers_where(|one| one.has_given_its_word_after(last));
@@ -306,7 +324,7 @@ impl Epochs {
     fn begin(&mut self, epoch: Epoch, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &mut self.part else { return };
         candidacy.phase = Phase::Leading { epoch };
-        self.followed = epoch;
+        (self.followed, self.led) = (epoch, epoch);
         out.push(EpochsAction::Began { epoch });
         let ensemble = Some(candidacy.leads);
         self.tell_up_to_date(out);
@@ -371,16 +389,41 @@ impl Epochs {
         self.record_amnesiacs(out);
     }
 
-    /// Says to all learners that the epoch is given up.
+    /// Says to all learners that the epoch is given up, and that they are free if it has ended.
     pub(super) fn release(&self, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &self.part else { return };
         if let Phase::Leading { epoch } = candidacy.phase {
+            if !self.work_goes_on {
+                self.tell_what_has_ended(self.own_end(epoch), out);
+            }
             let word = LeaderWord::Released { epoch };
-            out.extend(
-                candidacy
-                    .sessions()
-                    .map(|session| EpochsAction::Tell { session, word: word.clone() }),
-            );
+            let told = |session| EpochsAction::Tell { session, word: word.clone() };
+            out.extend(candidacy.sessions().map(told));
+        }
+    }
+
+    /// Says to all learners that were told an epoch that these epochs have ended.
+    pub(super) fn tell_what_has_ended(&self, ended: HasEnded, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        if candidacy.epoch().is_some() {
+            let word = LeaderWord::HasEnded(ended);
+            let told = |session| EpochsAction::Tell { session, word: word.clone() };
+            out.extend(candidacy.sessions().map(told));
+        }
+    }
+
+    /// Passes on to a learner that is bound what its leader has said to us: that the epoch for which it has promised has ended.
+    fn free_bound(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let ended: Vec<_> = candidacy.learners.values().map(|learner| learner.ended).collect();
+        for (session, learner) in &mut candidacy.learners {
+            let Some(Bond { to: Some(to), epoch, .. }) = learner.bond else { continue };
+            let theirs = ended.iter().find(|ended| ended.holder.leader == to);
+            if let Some(ended) = theirs.filter(|ended| ended.epoch >= epoch) {
+                learner.bond = None;
+                let (session, word) = (*session, LeaderWord::HasEnded(*ended));
+                out.push(EpochsAction::Tell { session, word });
+            }
         }
     }
 

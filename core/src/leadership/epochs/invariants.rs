@@ -39,7 +39,10 @@ pub(crate) const RULES_OF_CHANGES: [RuleOfChanges; 6] = [
         "an epoch begins once, is on our disk by then, and only while no earlier work goes on",
         a_beginning_is_durable,
     ),
-    ("nobody else leads by the word of a voter whose work goes on", no_word_while_working),
+    (
+        "nobody leads by the word of a voter whose work goes on, or that is bound to somebody else",
+        no_word_while_withheld,
+    ),
     ("an epoch is proposed once, and is newer than all that we had accepted", a_proposal_is_new),
 ];
 
@@ -65,6 +68,8 @@ fn nothing_falls(Change { before, after, .. }: Change<'_>) -> bool {
         && new.recorded >= old.recorded
         && new.accepted >= new.current
         && after.accepted >= new.accepted
+        && new.longest_promise >= old.longest_promise
+        && after.ended >= before.ended
         && kept
 }
 
@@ -79,6 +84,7 @@ fn a_record_only_grows(Change { actions, after, .. }: Change<'_>) -> bool {
             && record.current >= on_disk.current
             && record.accepted >= record.current
             && record.accepted <= after.accepted
+            && record.longest_promise >= on_disk.longest_promise
     };
     records.into_iter().all(grows)
 }
@@ -96,13 +102,16 @@ fn a_word_is_on_disk(Change { before, actions, after, is_told }: Change<'_>) -> 
         LearnerWord::AckEpoch { current, .. } => {
             current.is_none() || after.accepted > before.accepted
         }
-        LearnerWord::Info(_) | LearnerWord::Pong { .. } | LearnerWord::Other => true,
+        LearnerWord::Info(_)
+        | LearnerWord::Pong { .. }
+        | LearnerWord::HasEnded { .. }
+        | LearnerWord::Other => true,
     })
 }
 
-fn no_word_while_working(Change { actions, after, .. }: Change<'_>) -> bool {
+fn no_word_while_withheld(Change { actions, after, .. }: Change<'_>) -> bool {
     let gives_its_word = said(actions).any(|(_, word)| matches!(word, LearnerWord::Ack { .. }));
-    !after.work_goes_on || !gives_its_word
+    !after.withholds_its_word() || !gives_its_word
 }
 
 fn a_beginning_is_durable(Change { before, actions, after, .. }: Change<'_>) -> bool {
@@ -113,7 +122,7 @@ fn a_beginning_is_durable(Change { before, actions, after, .. }: Change<'_>) -> 
     let [epoch] = began[..] else { return began.is_empty() };
     let was_leading = matches!(before.stage(), Stage::Leading { .. });
     let on_disk = after.record;
-    !was_leading && on_disk.current == epoch && on_disk.recorded && !after.work_goes_on
+    !was_leading && on_disk.current == epoch && on_disk.recorded && !after.withholds_its_word()
 }
 
 fn a_proposal_is_new(Change { before, after, .. }: Change<'_>) -> bool {

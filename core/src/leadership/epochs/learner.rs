@@ -1,10 +1,14 @@
 //! The learner's side: from a leader that was elected to one that is followed.
 
 use super::{Epochs, EpochsAction, GiveUp, Part, Renaming, Stage, Ticket, served::Synced};
+use std::time::Duration;
+
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{EnsembleId, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
+    leadership::{
+        EnsembleId, Holder, LeaderBlock, LeaderWord, LearnerWord, LeaseTerms, Record, SessionId,
+    },
 };
 
 /// What a member knows of the leader that was elected.
@@ -24,8 +28,8 @@ enum LearnerStep {
     Introduced,
     /// We have taken note of its epoch.
     Noted(Noted),
-    /// Its history is complete. Work of an earlier epoch of ours goes on: our word waits for its end.
-    Working(Noted, Synced),
+    /// Its history is complete. Our word waits: until work of an earlier epoch of ours has ended, or we are not bound any more.
+    Withheld(Noted, Synced),
     /// Our record is on its way to the disk; then our word is said.
     Storing(Noted, Ticket),
     /// Our word is said.
@@ -42,8 +46,16 @@ struct Noted {
     epoch: Epoch,
     /// We had accepted none as new before.
     counts: bool,
-    /// The ensemble, if the leader is one of ours.
-    ensemble: Option<EnsembleId>,
+    /// What it says of itself, if it is one of ours.
+    block: Option<LeaderBlock>,
+    /// How long we would be bound to it at a ping; nothing if it does not ask for that.
+    promise: Duration,
+}
+
+impl Noted {
+    fn ensemble(self) -> Option<EnsembleId> {
+        self.block.map(|block| block.ensemble)
+    }
 }
 
 impl LearnerStep {
@@ -51,7 +63,7 @@ impl LearnerStep {
         match self {
             Self::Introduced => None,
             Self::Noted(noted)
-            | Self::Working(noted, _)
+            | Self::Withheld(noted, _)
             | Self::Storing(noted, _)
             | Self::Acknowledged(noted)
             | Self::Following(noted)
@@ -70,7 +82,7 @@ impl Learning {
         match self.step {
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
-            | LearnerStep::Working(..)
+            | LearnerStep::Withheld(..)
             | LearnerStep::Storing(..)
             | LearnerStep::Acknowledged(_) => Stage::Joining { leader },
             LearnerStep::Following(noted) | LearnerStep::Recording(noted, _) => {
@@ -81,6 +93,12 @@ impl Learning {
 
     pub(super) const fn session(&self) -> Option<SessionId> {
         self.session
+    }
+
+    /// Whom we are bound to if we promise it something, once it has said so.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        let LeaderBlock { directory, incarnation, .. } = self.step.noted()?.block?;
+        Some(Holder { leader: self.leader, directory, incarnation })
     }
 
     /// What was to be stored with one ticket is stored with another.
@@ -96,7 +114,7 @@ impl Learning {
             }
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
-            | LearnerStep::Working(..)
+            | LearnerStep::Withheld(..)
             | LearnerStep::Acknowledged(_)
             | LearnerStep::Following(_) => {}
         }
@@ -170,7 +188,7 @@ impl Epochs {
                 let counts =
                     is_newest && self.record.recorded && self.record.current == noted.epoch;
                 out.push(EpochsAction::Follows { leader, epoch: noted.epoch, counts });
-                self.confirm_ensemble(noted.ensemble, out);
+                self.confirm_ensemble(noted.ensemble(), out);
             }
             (LeaderWord::Recorded { epoch }, LearnerStep::Following(noted)) => {
                 if epoch == noted.epoch && self.accepted <= epoch && self.i_am_voter() {
@@ -182,14 +200,15 @@ impl Epochs {
                 LeaderWord::Ping { number, .. },
                 LearnerStep::Following(_) | LearnerStep::Recording(..),
             ) => {
-                out.push(EpochsAction::Say { session, word: LearnerWord::Pong { number } });
+                let word = LearnerWord::Pong { number, promises: false };
+                out.push(EpochsAction::Say { session, word });
             }
             // A real server answers no ping before UPTODATE.
             (
                 LeaderWord::Ping { number: Some(number), .. } | LeaderWord::Waiting { number, .. },
                 _,
             ) => {
-                let word = LearnerWord::Pong { number: Some(number) };
+                let word = LearnerWord::Pong { number: Some(number), promises: false };
                 out.push(EpochsAction::Say { session, word });
             }
             (LeaderWord::Refused { reason }, _) => self.give_up(GiveUp::Refused { reason }, out),
@@ -211,9 +230,55 @@ impl Epochs {
                 | LeaderWord::UpToDate
                 | LeaderWord::Ping { .. }
                 | LeaderWord::Recorded { .. }
+                | LeaderWord::HasEnded(_)
                 | LeaderWord::Other,
                 _,
             ) => {}
+        }
+    }
+
+    /// Whether a ping of our leader would bind us: to whom, in which epoch, and for how long. That is so from when our word for it is given,
+    /// as long as it asks for it, and is the newest one that we have accepted.
+    pub fn promise_to_leader(&self) -> Option<(Holder, Epoch, Duration)> {
+        let Part::Learner(learning) = &self.part else { return None };
+        let noted = match learning.step {
+            LearnerStep::Acknowledged(noted) | LearnerStep::Following(noted) => noted,
+            LearnerStep::Introduced
+            | LearnerStep::Noted(_)
+            | LearnerStep::Withheld(..)
+            | LearnerStep::Storing(..)
+            | LearnerStep::Recording(..) => return None,
+        };
+        let is_told = self.record.recorded && self.record.current == noted.epoch;
+        let counts = self.ensemble.may_lead(self.me) && is_told && self.accepted == noted.epoch;
+        let is_kept = self.record.longest_promise >= noted.promise && !noted.promise.is_zero();
+        let holder = learning.holder().filter(|_| counts && is_kept)?;
+        Some((holder, noted.epoch, noted.promise))
+    }
+
+    /// The promise that goes with being recorded: as if a ping had come.
+    pub fn promise_when_recorded(&self) -> Option<(Holder, Epoch, Duration)> {
+        let Part::Learner(learning) = &self.part else { return None };
+        let LearnerStep::Following(noted) = learning.step else { return None };
+        let is_voter = self.ensemble.may_lead(self.me) && !noted.promise.is_zero();
+        let holder = learning.holder().filter(|_| is_voter && !self.record.recorded)?;
+        Some((holder, noted.epoch, noted.promise))
+    }
+
+    /// How long we are bound at a ping of a leader with these terms. Nobody is bound for longer than there is any reason for.
+    pub fn promise_of(&self, terms: LeaseTerms) -> Duration {
+        if terms.length > LeaseTerms::LENGTH_MAX {
+            return Duration::ZERO;
+        }
+        terms.with_drift_of_at_least(self.identity.drift_ppm).promise()
+    }
+
+    /// Our promise is where it outlives us: tells the leader, unless the session is over.
+    pub(super) fn promised(&self, session: SessionId, number: u64, out: &mut Vec<EpochsAction>) {
+        let Part::Learner(learning) = &self.part else { return };
+        if learning.session == Some(session) {
+            let word = LearnerWord::Pong { number: Some(number), promises: true };
+            out.push(EpochsAction::Say { session, word });
         }
     }
 
@@ -244,9 +309,11 @@ impl Epochs {
         // Who has no vote has nothing on disk, and nothing to withhold.
         let is_counted = counts || !self.i_am_voter();
         let current = is_counted.then_some(self.record.current);
-        let word = LearnerWord::AckEpoch { current, zxid: self.zxid };
+        let word = LearnerWord::AckEpoch { current, zxid: self.zxid, bond: None };
         out.push(EpochsAction::Say { session, word });
-        self.step(LearnerStep::Noted(Noted { epoch, counts, ensemble: theirs }));
+        let lease = block.and_then(|block| block.lease).filter(|_| self.i_am_voter());
+        let promise = lease.map(|lease| self.promise_of(lease)).unwrap_or_default();
+        self.step(LearnerStep::Noted(Noted { epoch, counts, block, promise }));
     }
 
     /// The leader's history is complete: puts our word on disk, if it counts, and says it. While work of ours goes on, nobody
@@ -258,13 +325,15 @@ impl Epochs {
         synced: Synced,
         out: &mut Vec<EpochsAction>,
     ) {
-        if self.work_goes_on {
-            return self.step(LearnerStep::Working(noted, synced));
+        if self.withholds_its_word() {
+            return self.step(LearnerStep::Withheld(noted, synced));
         }
         let founding = synced == Synced::Founding;
         let remembers = self.record.recorded || (noted.counts && founding);
         let is_newest = noted.epoch == self.accepted;
-        let is_new = self.record.current < noted.epoch || !self.record.recorded;
+        let is_new = self.record.current < noted.epoch
+            || !self.record.recorded
+            || self.record.longest_promise < noted.promise;
         if self.i_am_voter() && remembers && is_newest && is_new {
             self.put_on_disk(noted, out);
             self.step(LearnerStep::Storing(noted, self.last_ticket));
@@ -273,10 +342,10 @@ impl Epochs {
         }
     }
 
-    /// Work of ours has ended: a word that waited for that is given.
-    pub(super) fn work_ended(&mut self, out: &mut Vec<EpochsAction>) {
+    /// Nothing speaks against our word any more: one that waited for that is given.
+    pub(super) fn give_word_that_waited(&mut self, out: &mut Vec<EpochsAction>) {
         let Part::Learner(learning) = &self.part else { return };
-        if let (Some(session), LearnerStep::Working(noted, synced)) =
+        if let (Some(session), LearnerStep::Withheld(noted, synced)) =
             (learning.session, learning.step)
         {
             self.take_in(session, noted, synced, out);
@@ -284,11 +353,13 @@ impl Epochs {
     }
 
     fn put_on_disk(&mut self, noted: Noted, out: &mut Vec<EpochsAction>) {
-        let Noted { epoch, ensemble, .. } = noted;
-        self.accepted = self.accepted.max(epoch);
-        let (accepted, confirmed) = (self.accepted, self.record.confirmed);
-        let ensemble = if confirmed { self.record.ensemble } else { ensemble };
-        self.store(Record { accepted, current: epoch, recorded: true, ensemble, confirmed }, out);
+        self.accepted = self.accepted.max(noted.epoch);
+        let (accepted, current, recorded) = (self.accepted, noted.epoch, true);
+        let confirmed = self.record.confirmed;
+        let ensemble = if confirmed { self.record.ensemble } else { noted.ensemble() };
+        let longest_promise = self.record.longest_promise.max(noted.promise);
+        let record = Record { accepted, current, recorded, ensemble, confirmed, longest_promise };
+        self.store(record, out);
     }
 
     pub(super) fn acknowledge_stored(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
@@ -305,7 +376,7 @@ impl Epochs {
             }
             LearnerStep::Introduced
             | LearnerStep::Noted(_)
-            | LearnerStep::Working(..)
+            | LearnerStep::Withheld(..)
             | LearnerStep::Storing(..)
             | LearnerStep::Acknowledged(_)
             | LearnerStep::Following(_)

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{Epochs, Part, Ticket, served::Learner};
-use crate::{ServerId, leadership::SessionId};
+use crate::{
+    ServerId,
+    leadership::{Bond, SessionId},
+};
 
 /// Other names for members and sessions.
 pub trait Renaming {
@@ -25,6 +28,7 @@ impl Epochs {
     pub fn hash_likeness(&self, names: &impl Renaming, hasher: &mut impl Hasher) {
         names.member(self.me).hash(hasher);
         (self.record, self.accepted, self.followed, self.work_goes_on).hash(hasher);
+        (self.bound, self.led, self.ended).hash(hasher);
         self.store.map(|store| (self.age(store.ticket), store.record, store.failed)).hash(hasher);
         let age = |ticket| self.age(ticket);
         match &self.part {
@@ -47,7 +51,12 @@ pub(super) fn renamed(
 ) -> BTreeMap<SessionId, Learner> {
     let renamed = learners.iter().map(|(session, learner)| {
         let peer = names.member(learner.peer);
-        (names.session(*session), Learner { peer, ..learner.clone() })
+        let mut renamed = Learner { peer, ..learner.clone() };
+        renamed.ended.holder.leader = peer;
+        if let Some(Bond { to: Some(to), .. }) = &mut renamed.bond {
+            *to = names.member(*to);
+        }
+        (names.session(*session), renamed)
     });
     renamed.collect()
 }

@@ -59,14 +59,39 @@ impl Epochs {
             Phase::Leading { epoch } => learner.supports(epoch),
             Phase::Discovering | Phase::Announcing { .. } | Phase::Synchronising { .. } => true,
         };
-        let mut numbers: Vec<_> = candidacy.learners.values().map(|one| one.answered).collect();
-        numbers.push(candidacy.pings);
-        numbers.sort_unstable();
-        numbers.dedup();
-        let answered = numbers.into_iter().rev().find(|number| {
-            let has_answered = |one: &Learner| is_with_us(one) && one.answered >= *number;
+        let numbers = candidacy.learners.values().map(|one| one.answered);
+        let answered = newest(numbers.chain([candidacy.pings]), |number| {
+            let has_answered = |one: &Learner| is_with_us(one) && one.answered >= number;
             self.is_quorum_with_us(candidacy.peers_where(has_answered))
         });
-        (candidacy.pings, answered.unwrap_or(0))
+        (candidacy.pings, answered)
     }
+
+    /// As leader of an epoch that has begun: the number of the newest ping that voters without whom nobody has a quorum, we among them, have
+    /// answered with promises.
+    pub fn promised_by_all_quorums(&self) -> u64 {
+        let Part::Candidate(candidacy) = &self.part else { return 0 };
+        let numbers = candidacy.learners.values().map(|one| one.promised);
+        newest(numbers.chain([candidacy.promised]), |number| {
+            let mut bound = candidacy.peers_where(|one| one.promised >= number);
+            bound.insert(self.me);
+            candidacy.promised >= number && self.ensemble.is_blocking(&bound)
+        })
+    }
+
+    /// As leader: the voters that have promised at this ping or a later one, we among them.
+    pub fn promised_since(&self, number: u64) -> BTreeSet<ServerId> {
+        let Part::Candidate(candidacy) = &self.part else { return BTreeSet::new() };
+        let mut bound = candidacy.peers_where(|one| one.promised >= number);
+        bound.extend((candidacy.promised >= number).then_some(self.me));
+        bound
+    }
+}
+
+/// The largest of these numbers for which this is so, or 0.
+fn newest(numbers: impl Iterator<Item = u64>, is_so: impl Fn(u64) -> bool) -> u64 {
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into_iter().rev().find(|number| is_so(*number)).unwrap_or(0)
 }

@@ -6,7 +6,7 @@ use super::EpochsAction;
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{EnsembleId, Info, LearnerBlock, SessionId},
+    leadership::{Bond, EnsembleId, HasEnded, Holder, Info, LearnerBlock, SessionId},
 };
 
 /// A learner has come. Of two sessions of one member the newer one counts.
@@ -50,6 +50,12 @@ pub(super) struct Learner {
     pub(super) follows: bool,
     /// The newest ping it has answered.
     pub(super) answered: u64,
+    /// The newest ping that it has answered with a promise.
+    pub(super) promised: u64,
+    /// What it has promised to another leader, until it is free.
+    pub(super) bond: Option<Bond>,
+    /// The newest of its own epochs that has ended.
+    pub(super) ended: HasEnded,
     /// What it was told since it has answered NEWLEADER.
     pub(super) told: Told,
 }
@@ -134,6 +140,10 @@ impl Learner {
         let block = info.block.as_ref();
         let memory = block.map(|block| Memory::of(block.recorded, block.new_ensemble));
         let memory = memory.unwrap_or(Memory::Amnesiac);
+        let (directory, incarnation) =
+            block.map(|block| (block.directory, block.incarnation)).unwrap_or_default();
+        let holder = Holder { leader: peer, directory, incarnation };
+        let epoch = block.map(|block| block.ended).unwrap_or_default();
         Self {
             peer,
             accepted: info.accepted,
@@ -148,6 +158,9 @@ impl Learner {
             acknowledged: None,
             follows: false,
             answered: 0,
+            promised: 0,
+            bond: None,
+            ended: HasEnded { holder, epoch },
             told: Told::Nothing,
         }
     }

@@ -4,7 +4,7 @@ use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report}
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{LeaderWord, SessionId},
+    leadership::{HasEnded, Holder, LeaderWord, SessionId},
 };
 
 /// A leader that refuses us is dialled this often, for half a second with the default waits, before it is said that it is not reached.
@@ -26,7 +26,7 @@ impl Leadership {
             return;
         }
         self.lose(LostBecause::Superseded, out);
-        self.establish(result, epoch, now, Report::Following { leader, epoch, counts }, out);
+        self.establish(result, epoch, now, Some(Report::Following { leader, epoch, counts }), out);
     }
 
     /// When nothing will have been heard of the leader that we follow for too long.
@@ -35,7 +35,7 @@ impl Leadership {
             Reign::Following { .. } => {
                 Some(self.dial.heard.plus(self.timing.silence).max(self.dial.patience))
             }
-            Reign::Leading { .. } | Reign::None => None,
+            Reign::Leading { .. } | Reign::Unleased { .. } | Reign::None => None,
         }
     }
 
@@ -130,15 +130,29 @@ impl Leadership {
             }
             LeaderWord::Info { block, .. } => {
                 self.begin_to_establish();
-                if let Some(result) = self.result.filter(|_| block.is_some()) {
+                if let (Some(result), Some(block)) = (self.result, block) {
                     self.ours.insert(result.leader);
+                    let (leader, directory, incarnation) =
+                        (result.leader, block.directory, block.incarnation);
+                    let holder = Holder { leader, directory, incarnation };
+                    self.lease.hear(HasEnded { holder, epoch: block.ended });
                 }
             }
+            LeaderWord::Ping { number: Some(number), .. } => {
+                if self.promises_at_ping(session, *number, out) {
+                    return;
+                }
+            }
+            LeaderWord::Recorded { .. } => {
+                if self.promises_when_recorded(session, &word, out) {
+                    return;
+                }
+            }
+            LeaderWord::HasEnded(ended) => self.lease.hear(*ended),
             LeaderWord::Sync { .. }
             | LeaderWord::NewLeader { .. }
             | LeaderWord::UpToDate
-            | LeaderWord::Ping { .. }
-            | LeaderWord::Recorded { .. }
+            | LeaderWord::Ping { number: None, .. }
             | LeaderWord::Released { .. }
             | LeaderWord::Refused { .. }
             | LeaderWord::Other => {}

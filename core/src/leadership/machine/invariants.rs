@@ -1,5 +1,7 @@
 //! What every step of [`Leadership`] keeps to. Debug builds and the simulator evaluate it.
 
+mod leases;
+
 use super::{Leadership, Reign};
 use crate::{
     Rule, Step,
@@ -27,7 +29,7 @@ pub fn first_broken(step: Step<'_, Leadership>) -> Option<&'static str> {
 
 /// The name of the first of these rules that this step breaks.
 pub(super) fn first_broken_of_its_own(step: Step<'_, Leadership>) -> Option<&'static str> {
-    machine::first_broken(&RULES, step)
+    machine::first_broken(&RULES, step).or_else(|| machine::first_broken(&leases::RULES, step))
 }
 
 /// The rule about epochs that this step breaks. One event here may be several there, or none.
@@ -51,6 +53,7 @@ fn of_epochs(action: &Action) -> Option<EpochsAction> {
         }
         Action::Report(Report::Leading { epoch }) => Some(EpochsAction::Began { epoch: *epoch }),
         Action::Dial { .. }
+        | Action::Promise { .. }
         | Action::Tell { .. }
         | Action::Close { .. }
         | Action::Established { .. }
@@ -92,6 +95,8 @@ fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) ->
             Report::Retiring { .. }
             | Report::Waiting { .. }
             | Report::BegunByAll { .. }
+            | Report::WithoutLease { .. }
+            | Report::Bound { .. }
             | Report::TurnedAway { .. }
             | Report::GaveUp { .. }
             | Report::NotEstablished { .. }
@@ -117,7 +122,9 @@ fn ended_before_released(Step { before, actions, .. }: Step<'_, Leadership>) -> 
 fn reports_are_true(Step { after, .. }: Step<'_, Leadership>) -> bool {
     match (after.reign, after.stage()) {
         (Reign::None, _) => true,
-        (Reign::Leading { epoch, .. }, stage) => stage == Stage::Leading { epoch },
+        (Reign::Leading { epoch, .. } | Reign::Unleased { epoch, .. }, stage) => {
+            stage == Stage::Leading { epoch }
+        }
         // It may have lost its session, and be on its way back.
         (Reign::Following { leader, .. }, Stage::Joining { leader: again }) => leader == again,
         (Reign::Following { leader, epoch }, stage) => stage == Stage::Following { leader, epoch },
@@ -132,6 +139,8 @@ fn epochs_never_fall(Step { before, actions, after, .. }: Step<'_, Leadership>) 
         | Report::Lost { .. }
         | Report::Waiting { .. }
         | Report::BegunByAll { .. }
+        | Report::WithoutLease { .. }
+        | Report::Bound { .. }
         | Report::TurnedAway { .. }
         | Report::GaveUp { .. }
         | Report::NotEstablished { .. }

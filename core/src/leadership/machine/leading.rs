@@ -3,16 +3,25 @@
 use std::time::Duration;
 
 use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report};
-use crate::{election::Epoch, leadership::Stage};
+use crate::{
+    election::Epoch,
+    leadership::{Stage, lease::Instant as _},
+};
 
 impl Leadership {
     pub(super) fn began(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
         let Some(result) = self.result else { return };
-        self.beat.quorum_heard = self.now;
+        (self.beat.quorum_heard, self.beat.heard_reading) = (self.now, self.reading);
         // The first ping goes out at once.
         self.beat.next = Some(self.now);
-        let reign = Reign::Leading { epoch, retiring: None };
-        self.establish(result, epoch, reign, Report::Leading { epoch }, out);
+        if let Some(lease) = self.timing.lease {
+            self.lease.begin(lease.length);
+            let (since, _) = self.epochs.pings();
+            self.establish(result, epoch, Reign::Unleased { epoch, since }, None, out);
+        } else {
+            let reign = Reign::Leading { epoch, retiring: None };
+            self.establish(result, epoch, reign, Some(Report::Leading { epoch }), out);
+        }
         if let Some(amnesiacs) = self.epochs.quorum_of_amnesiacs() {
             out.push(Action::Report(Report::BegunByAll { epoch, amnesiacs }));
         }
@@ -21,17 +30,24 @@ impl Leadership {
     /// When a quorum will have been silent for too long.
     pub(super) fn quorum_silent_at(&self) -> Option<Moment> {
         match self.reign {
-            Reign::Leading { .. } if !self.ensemble.is_quorum(&[self.me].into()) => {
+            Reign::Leading { .. } | Reign::Unleased { .. }
+                if !self.ensemble.is_quorum(&[self.me].into()) =>
+            {
                 Some(self.beat.quorum_heard.plus(self.timing.silence))
             }
-            Reign::Leading { .. } | Reign::Following { .. } | Reign::None => None,
+            Reign::Leading { .. }
+            | Reign::Unleased { .. }
+            | Reign::Following { .. }
+            | Reign::None => None,
         }
     }
 
     pub(super) fn retires_by(&self) -> Option<Moment> {
         match self.reign {
             Reign::Leading { retiring, .. } => retiring,
-            Reign::Following { .. } | Reign::None => None,
+            Reign::Unleased { .. } | Reign::Following { .. } | Reign::None => {
+                self.closing.and_then(|closing| closing.by)
+            }
         }
     }
 
@@ -45,18 +61,22 @@ impl Leadership {
         }
         self.pass(EpochsEvent::PingDue, out);
         let (pings, _) = self.epochs.pings();
-        self.beat.sent.insert(pings, self.now);
-        self.note_answers();
+        self.beat.sent.insert(pings, (self.now, self.reading));
+        self.promise_ourselves(pings, out);
+        self.note_answers(out);
         self.tell_missing(out);
+        self.tell_who_does_not_promise(out);
     }
 
     /// A quorum has answered a ping: it was with us when that was sent.
-    pub(super) fn note_answers(&mut self) {
+    pub(super) fn note_answers(&mut self, out: &mut Vec<Action>) {
         let (_, answered) = self.epochs.pings();
-        if let Some(sent) = self.beat.sent.get(&answered) {
+        if let Some((sent, reading)) = self.beat.sent.get(&answered) {
             self.beat.quorum_heard = self.beat.quorum_heard.max(*sent);
+            self.beat.heard_reading = self.beat.heard_reading.later(*reading);
         }
         self.beat.sent = self.beat.sent.split_off(&(answered + 1));
+        self.note_promises(out);
     }
 
     /// A quorum is here, and a new ensemble waits for the rest of its voters.
@@ -77,6 +97,10 @@ impl Leadership {
     }
 
     pub(super) fn work(&mut self, goes_on: bool, out: &mut Vec<Action>) {
+        if !goes_on {
+            // First it is over, then the others are told.
+            self.close(out);
+        }
         self.pass(EpochsEvent::WorkGoesOn(goes_on), out);
         self.tell_standing(out);
         if !goes_on && self.is_retiring() {
@@ -87,23 +111,31 @@ impl Leadership {
     /// Begins to give the epoch up: it is over when the work has ended.
     pub(super) fn retire(&mut self, within: Duration, out: &mut Vec<Action>) {
         let by = self.now.plus(within);
+        if let Some(closing) = &mut self.closing {
+            closing.by = Some(closing.by.map_or(by, |earlier| by.min(earlier)));
+        }
+        let cause = self.cause_of_retiring();
         let Reign::Leading { epoch, retiring } = &mut self.reign else { return };
         let before = retiring.replace(retiring.map_or(by, |earlier| by.min(earlier)));
         if before.is_none() {
-            out.push(Action::Report(Report::Retiring { epoch: *epoch }));
+            out.push(Action::Report(Report::Retiring { epoch: *epoch, cause }));
         }
         if !self.epochs.work_goes_on() {
             self.finish_retiring(out);
         }
     }
 
+    fn cause_of_retiring(&self) -> LostBecause {
+        if self.stopping { LostBecause::Stopped } else { LostBecause::Resigned }
+    }
+
     pub(super) fn finish_retiring(&mut self, out: &mut Vec<Action>) {
-        if !self.is_retiring() {
-            return;
-        }
+        self.close(out);
+        let Reign::Leading { epoch, retiring: Some(_) } = self.reign else { return };
         // First it is over, then the others are told.
-        let cause = if self.stopping { LostBecause::Stopped } else { LostBecause::Resigned };
-        self.lose(cause, out);
+        self.reign = Reign::None;
+        self.end(epoch, self.cause_of_retiring(), out);
+        self.tell_standing(out);
         self.pass(EpochsEvent::Release, out);
         if self.stopping {
             return self.end_if_stopping(out);

@@ -64,8 +64,8 @@ impl Leadership {
     pub(super) fn doubted_until(&self, result: ElectionResult) -> Option<Moment> {
         let since = self.standing.doubted_since.filter(|_| result.leader == self.me)?;
         let is_alone = self.epochs.stage() == Stage::Discovering && !self.epochs.is_quorum_here();
-        let longest = if is_alone { self.timing.holdoff } else { self.timing.establish };
-        Some(since.plus(longest.min(self.timing.establish)))
+        let longest = if is_alone { self.timing.holdoff } else { self.timing.establish() };
+        Some(since.plus(longest.min(self.timing.establish())))
     }
 
     fn review_later(&mut self) {
@@ -109,6 +109,7 @@ impl Leadership {
             | LeaderWord::UpToDate
             | LeaderWord::Ping { .. }
             | LeaderWord::Recorded { .. }
+            | LeaderWord::HasEnded(_)
             | LeaderWord::Released { .. }
             | LeaderWord::Other => false,
         };

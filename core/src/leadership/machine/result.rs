@@ -30,14 +30,16 @@ impl Leadership {
         ElectionResult { leader, round, .. }: ElectionResult,
         epoch: Epoch,
         reign: Reign,
-        report: Report,
+        report: Option<Report>,
         out: &mut Vec<Action>,
     ) {
         self.reign = reign;
-        self.newest_reported = epoch;
         self.standing.doubted_since = None;
         out.push(Action::Established { leader, round, epoch });
-        out.push(Action::Report(report));
+        if let Some(report) = report {
+            self.newest_reported = epoch;
+            out.push(Action::Report(report));
+        }
     }
 
     /// Until when the result has to be established, unless it is.
@@ -67,7 +69,7 @@ impl Leadership {
     /// However long others were waited for, there is time to establish from now on.
     pub(super) fn begin_to_establish(&mut self) {
         if let Some(result) = &mut self.result {
-            result.until = self.now.plus(self.timing.establish);
+            result.until = result.until.max(self.now.plus(self.timing.establish()));
         }
     }
 
@@ -85,11 +87,12 @@ impl Leadership {
 
     pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
         self.lose(LostBecause::Superseded, out);
-        let until = self.now.plus(self.timing.establish);
+        let until = self.now.plus(self.timing.establish());
         self.result = Some(ElectionResult { leader, round, until, again_at: None });
         self.told_missing.clear();
         self.dial = Dial { last: self.dial.last, ..Dial::default() };
-        self.beat = Beat { quorum_heard: self.now, ..Beat::default() };
+        let (quorum_heard, heard_reading) = (self.now, self.reading);
+        self.beat = Beat { quorum_heard, heard_reading, ..Beat::default() };
         if leader == self.me {
             if self.standing.beside_real_server {
                 return self.look_later(out);

@@ -3,17 +3,18 @@
 mod again;
 mod arrivals;
 mod directories;
+mod leases;
 mod real_servers;
 mod tampered;
 mod waits;
 mod world;
 
-use self::world::{Wire, World, ms};
+use self::world::{Wire, World, ms, reading, timed};
 use super::*;
 use crate::{
     election::Epoch,
     leadership::{
-        EnsembleId, Ticket,
+        EnsembleId, Info, LeaderWord, Refusal, Ticket,
         fixtures::{id, identity, record},
     },
     membership::Role,
@@ -34,7 +35,7 @@ fn an_elected_voter_leads_after_four_trips_and_a_disk_and_the_elections_learn_th
 fn a_leader_knows_until_when_it_is_supported_and_can_ask_at_any_time() {
     let mut world = World::with_a_leader();
     let leads = |world: &World| world.seats[&id(3)].core.leads();
-    assert_eq!(leads(&world), Some((Epoch(2), ms(1006))), "the first ping went out at once");
+    assert_eq!(leads(&world), Some((Epoch(2), reading(1006))), "the first ping went out at once");
     assert_eq!(world.seats[&id(1)].core.leads(), None);
     world.run_until(ms(1000));
     assert_eq!(world.seats[&id(3)].core.pings(), (5, 5));
@@ -44,7 +45,7 @@ fn a_leader_knows_until_when_it_is_supported_and_can_ask_at_any_time() {
     assert_eq!(world.seats[&id(3)].core.pings(), (6, 5));
     world.run_until(ms(1002));
     assert_eq!(world.seats[&id(3)].core.pings(), (6, 6));
-    assert_eq!(leads(&world), Some((Epoch(2), ms(2000))));
+    assert_eq!(leads(&world), Some((Epoch(2), reading(2000))));
     assert!(!world.seats[&id(3)].core.is_beside_real_server());
 }
 
@@ -53,7 +54,7 @@ fn a_lone_voter_leads_on_however_long_it_was_held_up() {
     let mut world = World::of(&[record(1)]);
     world.elect(1, 1, &[1]);
     world.run_until(ms(100));
-    let for_ever = Moment(Duration::MAX);
+    let for_ever = Reading { boot: Duration::MAX, raw: Duration::MAX };
     assert_eq!(world.seats[&id(1)].core.leads(), Some((Epoch(2), for_ever)));
     world.pause(1);
     world.run_until(ms(5000));
@@ -78,7 +79,7 @@ fn a_step_after_which_the_epochs_have_forgotten_something_is_found() {
     let world = World::with_a_leader();
     let before = &world.seats[&id(1)].core;
     let mut after = before.clone();
-    let event = &Timed { at: world.now, event: Event::Tick };
+    let event = &timed(world.now, Event::Tick);
     let broken =
         |after| invariants::first_broken(crate::Step { before, event, actions: &[], after });
     assert_eq!(broken(&after), None);

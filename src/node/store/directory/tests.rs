@@ -20,6 +20,7 @@ fn record(accepted: i64, current: i64, recorded: bool) -> Record {
         recorded,
         ensemble,
         confirmed: recorded,
+        longest_promise: std::time::Duration::ZERO,
     }
 }
 

@@ -106,6 +106,7 @@ fn record(epoch: i64) -> Record {
         recorded: true,
         ensemble: Some(EnsembleId(u64::try_from(epoch).unwrap())),
         confirmed: true,
+        longest_promise: Duration::ZERO,
     }
 }
 

@@ -64,13 +64,14 @@ fn me() -> ServerId {
 fn record(accepted: i64, current: i64, recorded: bool) -> Record {
     let ensemble = recorded.then_some(EnsembleId(9));
     let (accepted, current) = (Epoch(accepted), Epoch(current));
-    Record { accepted, current, recorded, ensemble, confirmed: recorded }
+    let longest_promise = Duration::ZERO;
+    Record { accepted, current, recorded, ensemble, confirmed: recorded, longest_promise }
 }
 
 fn open_as(me: ServerId, directory: &Path, layout: Layout) -> Found {
     let place = Place { directory: directory.to_owned(), layout };
     let seed = Seed { directory: DirectoryId(7), record: record(2, 2, false) };
-    block_on(open(place, me, seed))
+    block_on(open(place, me, seed)).map(|(directory, _, opened)| (directory, opened))
 }
 
 fn open_plain(directory: &Path) -> Found {
@@ -95,8 +96,8 @@ fn a_directory_is_made_and_found_again() {
     assert_eq!(fs::read(path.join("acceptedEpoch")).unwrap(), b"5");
     assert_eq!(fs::read(path.join("currentEpoch")).unwrap(), b"4");
     let files: Vec<_> = scratch.files().into_keys().collect();
-    let expected =
-        ["acceptedEpoch", "currentEpoch", "identity", "lock"].map(|file| path.join(file));
+    let expected = ["acceptedEpoch", "currentEpoch", "identity", "lock", "promise", "work.lock"];
+    let expected = expected.map(|file| path.join(file));
     assert_eq!(files, expected);
     let (_, opened) = open_plain(&path).unwrap();
     assert_eq!((opened.record, opened.incarnation), (record(5, 4, true), Incarnation(2)));
@@ -115,6 +116,8 @@ fn beside_a_zoo_cfg_the_epochs_are_where_a_real_server_has_them() {
     let expected = [
         "ballotbox/identity",
         "ballotbox/lock",
+        "ballotbox/promise",
+        "ballotbox/work.lock",
         "version-2/acceptedEpoch",
         "version-2/currentEpoch",
     ];

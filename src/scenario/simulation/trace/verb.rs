@@ -76,6 +76,8 @@ verbs! {
     Retires = "retires": "a leader begins to give its epoch up",
     Waits = "waits": "a new ensemble waits for voters that were never seen",
     Founds = "founds": "its epoch was begun by all voters, as these had no memory",
+    Lacks = "lacks": "a leader whose epoch has begun, and that leads in it only with more promises",
+    Awaits = "awaits": "a voter that gives its word when its promise to another leader is over",
     GivesUp = "gives up": "nothing has come of the election of a leader",
     TurnsAway = "turns away": "a learner, and why",
     Recorded = "recorded": "its ensemble knows its disk from now on",

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ballotbox_core::leadership::{GiveUp, Info, LeaderWord, LearnerWord, Record, Report};
+use ballotbox_actors::kit::Rounded;
+use ballotbox_core::leadership::{GiveUp, HasEnded, Info, LeaderWord, LearnerWord, Record, Report};
 
 use super::Verb;
 use crate::scenario::vote_file::join;
@@ -16,6 +17,8 @@ pub(super) const fn verb_of(report: &Report) -> Verb {
         Report::Lost { .. } => Verb::Lost,
         Report::Waiting { .. } => Verb::Waits,
         Report::BegunByAll { .. } => Verb::Founds,
+        Report::WithoutLease { .. } => Verb::Lacks,
+        Report::Bound { .. } => Verb::Awaits,
         Report::TurnedAway { .. } | Report::BesideRealServer { .. } => Verb::TurnsAway,
         Report::GaveUp { .. } | Report::NotEstablished { .. } => Verb::GivesUp,
         Report::Recorded => Verb::Recorded,
@@ -52,6 +55,9 @@ impl fmt::Display for Told<'_> {
                 write!(f, "WAITING for {}", join(missing.iter()))
             }
             LeaderWord::Released { epoch } => write!(f, "RELEASED epoch {epoch}"),
+            LeaderWord::HasEnded(HasEnded { holder, epoch }) => {
+                write!(f, "ENDED epoch {epoch} of {}", holder.leader)
+            }
             LeaderWord::Refused { reason } => write!(f, "REFUSED: {reason}"),
             LeaderWord::Other => f.write_str("something"),
         }
@@ -70,6 +76,7 @@ impl fmt::Display for Answered<'_> {
             }
             LearnerWord::Ack { epoch } => write!(f, "ACK epoch {epoch}"),
             LearnerWord::Pong { .. } => f.write_str("PING"),
+            LearnerWord::HasEnded { epoch } => write!(f, "ENDED epoch {epoch}"),
             LearnerWord::Other => f.write_str("something"),
         }
     }
@@ -114,12 +121,23 @@ impl fmt::Display for Kept {
 impl fmt::Display for Reported<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Report::Leading { epoch } | Report::Retiring { epoch } => write!(f, "epoch {epoch}"),
+            Report::Leading { epoch } => write!(f, "epoch {epoch}"),
+            Report::WithoutLease { epoch, missing } => {
+                write!(f, "promises of {} for epoch {epoch}", join(missing.iter()))
+            }
+            Report::Bound { peer, to: Some(to), rest } => {
+                write!(f, "{peer}, bound to {to} for {}", Rounded(*rest))
+            }
+            Report::Bound { peer, to: None, rest } => {
+                write!(f, "{peer}, bound for {}", Rounded(*rest))
+            }
             Report::Following { leader, epoch, counts } => {
                 let counts = if *counts { "" } else { ", and does not count" };
                 write!(f, "{leader} in epoch {epoch}{counts}")
             }
-            Report::Lost { epoch, cause } => write!(f, "epoch {epoch}: {cause}"),
+            Report::Retiring { epoch, cause } | Report::Lost { epoch, cause } => {
+                write!(f, "epoch {epoch}: {cause}")
+            }
             Report::Waiting { missing, .. } => write!(f, "for {}", join(missing.iter())),
             Report::BegunByAll { epoch, amnesiacs } => {
                 write!(f, "epoch {epoch} with {}", join(amnesiacs.iter()))

@@ -29,6 +29,9 @@ const HEARTBEATS_JUDGED: usize = 16;
 /// A disk takes at least and at most this long to store a record, in nanoseconds.
 const STORING: (u64, u64) = (100_000, 5_000_000);
 
+/// And this long to take in a promise, which it need not sync.
+const PROMISING: (u64, u64) = (5_000, 200_000);
+
 impl World {
     pub(super) fn seat(&mut self, member: usize) -> Option<&mut Seat> {
         self.members[member].running.as_mut()?.seat.as_mut()
@@ -37,11 +40,12 @@ impl World {
     /// Something for the leadership of a member.
     pub(super) fn lead(&mut self, member: usize, event: Event) {
         let (id, now) = (self.members[member].id, self.now);
+        let reading = self.members[member].clocks.read(now);
         let Some(running) = &mut self.members[member].running else { return };
         let Running { seat: Some(seat), leadership_judged, .. } = running else { return };
         // Most words are heartbeats, and change next to nothing.
         let every = if is_heartbeat(&event) { HEARTBEATS_JUDGED } else { 1 };
-        let timed = Timed { at: seat.local(now), event };
+        let timed = Timed { at: seat.local(now), reading, event };
         let core = &mut seat.core;
         let is_judged = leadership_judged.is_nth_whole(every);
         let before = is_judged.then(|| (core.clone(), timed.clone()));
@@ -91,6 +95,10 @@ impl World {
                 }
             }
             Action::Store { ticket, record } => self.store(member, ticket, record),
+            Action::Promise { ticket, promise } => {
+                self.members[member].disk.promise(ticket, promise);
+                self.write_promise(member);
+            }
             Action::Established { leader, round, epoch } => {
                 self.tell_election(member, ElectionEvent::Established { leader, round, epoch });
             }
@@ -302,6 +310,23 @@ impl World {
         );
     }
 
+    /// A promise is written soon, unless the disk stalls.
+    fn write_promise(&mut self, member: usize) {
+        let life = self.members[member].life;
+        let at = self.now.plus(self.random.between(PROMISING.0, PROMISING.1));
+        self.queue.push(at, Scheduled::PromiseKept { member, life });
+    }
+
+    pub(super) fn promise_kept(&mut self, member: usize, life: u32) {
+        let this = &mut self.members[member];
+        if this.life != life || this.running.is_none() {
+            return;
+        }
+        if let Some(ticket) = this.disk.keep_promise(this.clocks.boots) {
+            self.lead(member, Event::Promised { ticket });
+        }
+    }
+
     pub(super) fn disk_stalls(&mut self, member: usize) {
         self.note(member, TraceEvent::Stalls);
         self.members[member].disk.stall();
@@ -311,8 +336,12 @@ impl World {
         self.note(member, TraceEvent::Flows);
         let disk = &mut self.members[member].disk;
         disk.flow();
+        let is_promising = !disk.is_stalled() && disk.is_promising();
         if !disk.is_stalled() && (disk.is_writing() || disk.go_on()) {
             self.write_on(member);
+        }
+        if is_promising {
+            self.write_promise(member);
         }
     }
 

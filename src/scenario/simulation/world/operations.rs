@@ -143,6 +143,7 @@ impl World {
         }
         this.hanging.get_or_insert_default();
         this.suspended = Some(now);
+        this.clocks.sleep(now);
         self.note(member, TraceEvent::Suspends);
         for other in self.other_members(member) {
             self.network.blackhole(member, other);
@@ -155,6 +156,8 @@ impl World {
     fn machine_goes_on(&mut self, member: usize) {
         let Some(since) = self.members[member].suspended.take() else { return };
         let slept = nanos(self.now.since(since));
+        let now = self.now;
+        self.members[member].clocks.wake(now);
         if let Some(running) = &mut self.members[member].running {
             running.slept += slept;
             if let Some(seat) = &mut running.seat {
@@ -208,7 +211,9 @@ impl World {
         this.life += 1;
         if setup.leadership {
             this.disk.begin_life();
-            running.seat = Some(Seat::new(this.id, &setup, &this.disk, now, this.drift_ppm));
+            let promise = this.disk.bound(this.clocks.boots, this.clocks.read(now));
+            let (disk, drift_ppm) = (&this.disk, this.drift_ppm);
+            running.seat = Some(Seat::new(this.id, &setup, disk, promise, now, drift_ppm));
         }
         let history = this.disk.history();
         this.running = Some(running);
@@ -285,8 +290,11 @@ impl World {
     pub(super) fn end_life(&mut self, member: usize) {
         self.machine_goes_on(member);
         self.members[member].running = None;
-        let survives = self.members[member].disk.is_writing() && self.random.chance(500);
-        self.members[member].disk.end_life(survives);
+        let this = &self.members[member];
+        let is_writing = this.disk.is_writing() || this.disk.is_promising();
+        let survives = is_writing && self.random.chance(500);
+        let this = &mut self.members[member];
+        this.disk.end_life(survives, this.clocks.boots);
     }
 
     /// Who dies while it speaks has said it to some, and not to others.

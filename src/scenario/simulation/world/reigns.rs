@@ -80,6 +80,8 @@ impl Reigns {
             Report::Retiring { .. }
             | Report::Waiting { .. }
             | Report::BegunByAll { .. }
+            | Report::WithoutLease { .. }
+            | Report::Bound { .. }
             | Report::TurnedAway { .. }
             | Report::GaveUp { .. }
             | Report::NotEstablished { .. }
@@ -145,7 +147,7 @@ mod tests {
     fn seat() -> Seat {
         let file = VoteFile::parse("one", r#"{ "members": [{ "id": 1 }, { "id": 2 }] }"#).unwrap();
         let setup = Setup::new(&file);
-        Seat::new(id(1), &setup, &Disk::new(0, &setup.members[0]), Moment::default(), 0)
+        Seat::new(id(1), &setup, &Disk::new(0, &setup.members[0]), None, Moment::default(), 0)
     }
 
     fn leads(epoch: i64) -> Report {

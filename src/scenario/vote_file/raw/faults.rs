@@ -76,7 +76,9 @@ macro_rules! whole_number {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
         #[serde(transparent)]
-        struct $name($number);
+        pub(in crate::scenario::vote_file) struct $name(
+            pub(in crate::scenario::vote_file) $number,
+        );
 
         impl $name {
             #[allow(dead_code, clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

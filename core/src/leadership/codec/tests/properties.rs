@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -13,9 +15,10 @@ fn any_id() -> impl Strategy<Value = ServerId> {
 fn any_info() -> impl Strategy<Value = Info> {
     let numbers = (any::<u64>(), any::<u64>(), prop::option::of(any::<u64>()));
     let marks = (any::<bool>(), any::<bool>(), any::<bool>());
-    let block = (numbers, marks, any_epoch(), any_epoch(), "[a-zé]{0,20}", any::<String>());
-    let block =
-        block.prop_map(|(numbers, marks, epoch_floor, current, name, members)| LearnerBlock {
+    let epochs = (any_epoch(), any_epoch(), any_epoch());
+    let block = (numbers, marks, epochs, "[a-zé]{0,20}", any::<String>());
+    let block = block.prop_map(|(numbers, marks, (epoch_floor, current, ended), name, members)| {
+        LearnerBlock {
             directory: DirectoryId(numbers.0),
             incarnation: Incarnation(numbers.1),
             recorded: marks.0,
@@ -26,7 +29,9 @@ fn any_info() -> impl Strategy<Value = Info> {
             confirmed: marks.2,
             ensemble_name: name.into(),
             members: members.into(),
-        });
+            ended,
+        }
+    });
     let role = prop_oneof![Just(Role::Voter), Just(Role::Observer)];
     let id = prop::option::of(any_id());
     (id, role, any_epoch(), prop::option::of(block)).prop_map(|(id, role, accepted, block)| Info {
@@ -37,22 +42,48 @@ fn any_info() -> impl Strategy<Value = Info> {
     })
 }
 
+fn any_bond() -> impl Strategy<Value = Bond> {
+    (prop::option::of(any_id()), any_epoch(), any::<u64>()).prop_map(|(to, epoch, rest)| Bond {
+        to,
+        epoch,
+        rest: Duration::from_nanos(rest),
+    })
+}
+
 fn any_learner_word() -> impl Strategy<Value = LearnerWord> {
     prop_oneof![
         any_info().prop_map(LearnerWord::Info),
-        (prop::option::of(any_epoch()), any::<i64>())
-            .prop_map(|(current, zxid)| LearnerWord::AckEpoch { current, zxid: Zxid(zxid) }),
+        (prop::option::of(any_epoch()), any::<i64>(), prop::option::of(any_bond())).prop_map(
+            |(current, zxid, bond)| LearnerWord::AckEpoch { current, zxid: Zxid(zxid), bond }
+        ),
         any_epoch().prop_map(|epoch| LearnerWord::Ack { epoch }),
-        prop::option::of(any::<u64>()).prop_map(|number| LearnerWord::Pong { number }),
+        prop::option::of((any::<u64>(), any::<bool>())).prop_map(|answer| {
+            let number = answer.map(|(number, _)| number);
+            LearnerWord::Pong { number, promises: answer.is_some_and(|(_, promises)| promises) }
+        }),
+        any_epoch().prop_map(|epoch| LearnerWord::HasEnded { epoch }),
     ]
 }
 
 fn any_leader_word() -> impl Strategy<Value = LeaderWord> {
-    let block = any::<[u64; 3]>().prop_map(|[directory, incarnation, ensemble]| LeaderBlock {
-        directory: DirectoryId(directory),
-        incarnation: Incarnation(incarnation),
-        ensemble: EnsembleId(ensemble),
-    });
+    let lease = prop::option::of((1..=u64::MAX, any::<u32>()).prop_map(|(length, drift_ppm)| {
+        LeaseTerms { length: Duration::from_nanos(length), drift_ppm }
+    }));
+    let block = (any::<[u64; 3]>(), any_epoch(), lease).prop_map(
+        |([directory, incarnation, ensemble], ended, lease)| LeaderBlock {
+            directory: DirectoryId(directory),
+            incarnation: Incarnation(incarnation),
+            ensemble: EnsembleId(ensemble),
+            ended,
+            lease,
+        },
+    );
+    let ended = (any_id(), any::<[u64; 2]>(), any_epoch()).prop_map(
+        |(leader, [directory, incarnation], epoch)| {
+            let (directory, incarnation) = (DirectoryId(directory), Incarnation(incarnation));
+            HasEnded { holder: Holder { leader, directory, incarnation }, epoch }
+        },
+    );
     prop_oneof![
         (any_epoch(), prop::option::of(block))
             .prop_map(|(epoch, block)| LeaderWord::Info { epoch, block }),
@@ -64,6 +95,7 @@ fn any_leader_word() -> impl Strategy<Value = LeaderWord> {
             .prop_map(|(epoch, number)| LeaderWord::Ping { epoch, number }),
         any_epoch().prop_map(|epoch| LeaderWord::Recorded { epoch }),
         any_epoch().prop_map(|epoch| LeaderWord::Released { epoch }),
+        ended.prop_map(LeaderWord::HasEnded),
         (any::<u64>(), prop::collection::btree_set(any_id(), 0..20))
             .prop_map(|(number, missing)| LeaderWord::Waiting { number, missing }),
         "\\PC{0,60}".prop_map(|reason| LeaderWord::Refused { reason: reason.into() }),

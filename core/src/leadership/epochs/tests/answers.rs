@@ -42,7 +42,7 @@ impl One {
     /// This learner has taken note of the epoch; whether it counts.
     fn noted(&mut self, number: u64, counts: bool) {
         let current = counts.then_some(Epoch(1));
-        self.said(number, LearnerWord::AckEpoch { current, zxid: Zxid(0) });
+        self.said(number, LearnerWord::AckEpoch { current, zxid: Zxid(0), bond: None });
     }
 
     fn stored(&mut self) {
@@ -69,6 +69,8 @@ fn learner_of(epoch: i64, record: Record) -> One {
         directory: DirectoryId(3),
         incarnation: Incarnation(1),
         ensemble: EnsembleId(7),
+        ended: Epoch(0),
+        lease: None,
     };
     one.heard(LeaderWord::Info { epoch: Epoch(epoch), block: Some(block) });
     one
@@ -142,7 +144,7 @@ fn an_answer_to_a_ping_that_was_never_sent_is_none() {
     leader.told(EpochsEvent::PingDue);
     for (answered, newest) in [(2, 0), (1, 1)] {
         for number in [1, 2] {
-            leader.said(number, LearnerWord::Pong { number: Some(answered) });
+            leader.said(number, LearnerWord::Pong { number: Some(answered), promises: false });
         }
         assert_eq!(leader.core.pings(), (1, newest));
     }
@@ -227,6 +229,8 @@ fn a_follower_goes_back_to_no_leader_of_an_epoch_before_the_one_it_followed() {
         directory: DirectoryId(2),
         incarnation: Incarnation(1),
         ensemble: EnsembleId(7),
+        ended: Epoch(0),
+        lease: None,
     };
     let asked = follower.heard(LeaderWord::Info { epoch: Epoch(4), block: Some(block) });
     let older = GiveUp::OldLeader { epoch: Epoch(4), ours: Epoch(5) };

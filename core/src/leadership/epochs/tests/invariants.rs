@@ -107,8 +107,11 @@ fn a_word_that_counts_is_found_if_it_is_no_promise_or_not_on_disk_and_the_answer
     let table = led();
     let follower = &table.seats[&id(1)].core;
     let session = follower_session(follower);
-    let counts =
-        LearnerWord::AckEpoch { current: Some(follower.record.current), zxid: follower.zxid };
+    let counts = LearnerWord::AckEpoch {
+        current: Some(follower.record.current),
+        zxid: follower.zxid,
+        bond: None,
+    };
     let counts = EpochsAction::Say { session, word: counts };
     all_break(2, &[broken(follower, &[counts], |_| ())]);
     let word = EpochsAction::Say { session, word: LearnerWord::Ack { epoch: Epoch(3) } };

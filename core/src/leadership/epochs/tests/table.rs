@@ -225,4 +225,5 @@ pub(super) const NEW: Record = Record {
     recorded: false,
     ensemble: None,
     confirmed: false,
+    longest_promise: std::time::Duration::ZERO,
 };

@@ -5,7 +5,7 @@ use crate::leadership::{DirectoryId, Incarnation, LeaderBlock};
 
 /// What 1 asks for when this happens.
 fn asks(world: &mut World, event: Event) -> Vec<Action> {
-    let event = Timed { at: world.now, event };
+    let event = timed(world.now, event);
     world.seats.get_mut(&id(1)).unwrap().core.actions_on(event)
 }
 
@@ -97,7 +97,8 @@ fn a_leader_that_may_be_a_real_server_is_dialled_again_and_after_some_refusals_t
     assert!(is_told(&world));
     // It has our block: it is one of ours, which listens as long as it lives.
     let (directory, incarnation, ensemble) = (DirectoryId(3), Incarnation(1), EnsembleId(7));
-    let block = Some(LeaderBlock { directory, incarnation, ensemble });
+    let block =
+        Some(LeaderBlock { directory, incarnation, ensemble, ended: Epoch(0), lease: None });
     let session = world.seats[&id(1)].core.dial.session.unwrap();
     let info = LeaderWord::Info { epoch: Epoch(2), block };
     asks(&mut world, Event::LeaderSaid { session, word: info });

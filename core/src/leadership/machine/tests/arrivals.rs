@@ -165,7 +165,7 @@ fn a_real_server_that_is_turned_away_hears_nothing_that_only_ours_say() {
     let mut info = world.seats[&id(1)].last_info.clone().unwrap();
     (info.id, info.block) = (Some(id(77)), None);
     let session = SessionId::Accepted(1000);
-    let event = Timed { at: world.now, event: Event::Arrived { session, info, from: None } };
+    let event = timed(world.now, Event::Arrived { session, info, from: None });
     let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
     assert!(!actions.iter().any(|action| matches!(action, Action::Tell { .. })), "{actions:?}");
     assert!(actions.contains(&Action::Close { session }));

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use super::{
     super::*,
     arrivals::arrives,
-    world::{World, ms},
+    world::{World, ms, timed},
 };
 use crate::leadership::{
-    Claimant, DirectoryId, Incarnation,
+    Claimant, DirectoryId, Incarnation, Info, Refusal,
     admission::Doorkeeper,
     fixtures::{id, identity},
 };
@@ -46,7 +46,7 @@ fn turned_away(
         (block.directory, block.incarnation) = (*directory, *incarnation);
         let session = SessionId::Accepted(1000 + u64::from(*port));
         let event = Event::Arrived { session, info, from: Some(from(*port)) };
-        let event = Timed { at: world.now, event };
+        let event = timed(world.now, event);
         let actions = world.seats.get_mut(&id(3)).unwrap().core.actions_on(event);
         turned_away.extend(actions.into_iter().find_map(|action| {
             let Action::Report(Report::TurnedAway { refusal, .. }) = action else { return None };

@@ -3,10 +3,13 @@
 use super::{
     super::*,
     arrivals::{arrives, as_real_server},
-    world::{World, ms},
+    world::{World, ms, timed},
 };
 use crate::{
-    leadership::fixtures::{id, identity, record},
+    leadership::{
+        LeaderWord, Refusal,
+        fixtures::{id, identity, record},
+    },
     membership::Role,
 };
 
@@ -81,7 +84,7 @@ fn a_voter_asks_a_real_leader_as_nobody_and_ever_less_often() {
     for number in 2..9 {
         let due = world.seats[&id(1)].core.next_deadline().unwrap();
         world.now = due;
-        let tick = Timed { at: due, event: Event::Tick };
+        let tick = timed(due, Event::Tick);
         let actions = world.seats.get_mut(&id(1)).unwrap().core.actions_on(tick);
         let session = SessionId::Dialled(number);
         let [Action::Dial { session: dialled, leader, info }] = &actions[..] else {
@@ -89,7 +92,7 @@ fn a_voter_asks_a_real_leader_as_nobody_and_ever_less_often() {
         };
         assert_eq!((*dialled, *leader), (session, id(3)));
         assert_eq!((info.id, info.role, info.accepted), (None, Role::Observer, Epoch(0)));
-        let answer = Timed { at: due, event: Event::LeaderSaid { session, word: real() } };
+        let answer = timed(due, Event::LeaderSaid { session, word: real() });
         let actions = world.seats.get_mut(&id(1)).unwrap().core.actions_on(answer);
         assert_eq!(actions, [Action::Close { session }]);
         assert!(world.seats[&id(1)].core.is_beside_real_server());

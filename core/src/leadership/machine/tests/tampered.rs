@@ -17,7 +17,7 @@ fn broken(
     tamper(&mut before);
     let mut after = before.clone();
     tamper_after(&mut after);
-    let event = &Timed { at: before.now, event: Event::Tick };
+    let event = &timed(before.now, Event::Tick);
     first_broken(Step { before: &before, event, actions, after: &after })
 }
 
@@ -70,7 +70,7 @@ fn the_rules_about_epochs_are_looked_at_as_well() {
     let older = Action::Store { ticket: Ticket(9), record: record(1) };
     let found = broken(follower, &[older], |_| (), |_| ());
     assert_eq!(found, Some(RULES_OF_CHANGES[1].0));
-    let counts = LearnerWord::AckEpoch { current: Some(Epoch(2)), zxid: Zxid(0) };
+    let counts = LearnerWord::AckEpoch { current: Some(Epoch(2)), zxid: Zxid(0), bond: None };
     let found = broken(follower, &[Action::Say { session, word: counts }], |_| (), |_| ());
     assert_eq!(found, Some(RULES_OF_CHANGES[2].0));
 }

@@ -33,6 +33,8 @@ fn a_leader_is_given_longer_to_synchronise_than_to_be_silent_once_it_is_followed
         directory: DirectoryId(3),
         incarnation: Incarnation(1),
         ensemble: EnsembleId(7),
+        ended: Epoch(0),
+        lease: None,
     };
     say(&mut world, LeaderWord::Info { epoch: Epoch(2), block: Some(block) });
     world.run_until(ms(1900));
@@ -56,7 +58,7 @@ fn a_leader_is_not_kept_by_learners_that_say_much_and_answer_no_ping() {
     for passed in (100..=1900).step_by(100) {
         world.run_until(ms(passed));
         let words = [
-            LearnerWord::Pong { number: None },
+            LearnerWord::Pong { number: None, promises: false },
             LearnerWord::Other,
             LearnerWord::Ack { epoch: Epoch(2) },
         ];
@@ -93,7 +95,7 @@ fn real_servers_that_elect_one_of_ours_wait_for_it_no_longer_than_it_has_a_quoru
     for has_quorum in [false, true] {
         let mut world = World::of(&[known; 3]);
         let (ensemble, identity) = (Arc::clone(&world.ensemble), Arc::new(identity(3)));
-        let core = Leadership::new(id(3), ensemble, identity, timing, Zxid(0), known);
+        let core = Leadership::new(id(3), ensemble, identity, timing, Zxid(0), known, None);
         let info = core.epochs().info();
         world.seats.get_mut(&id(3)).unwrap().core = core;
         world.elect(3, 1, &[3]);

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::super::*;
 use crate::{
     election::Epoch,
-    leadership::fixtures::{id, identity, record},
+    leadership::{
+        Info,
+        fixtures::{id, identity, record},
+    },
     membership::Member,
 };
 
@@ -27,6 +30,19 @@ pub(super) struct Seat {
     pub(super) epochs_stored: Vec<Epoch>,
     pub(super) stopped: bool,
     pub(super) last_info: Option<Info>,
+    pub(super) promises: Vec<Promise<Reading>>,
+    /// What was promised last is where it outlives the process.
+    pub(super) kept: Option<Promise<Reading>>,
+}
+
+pub(super) fn reading(millis: u64) -> Reading {
+    let shown = Duration::from_millis(millis);
+    Reading { boot: shown, raw: shown }
+}
+
+/// Something that happens at this moment, by whichever clock.
+pub(super) fn timed(at: Moment, event: Event) -> Timed {
+    Timed { at, reading: Reading { boot: at.0, raw: at.0 }, event }
 }
 
 /// A connection: what the learner calls it, and what the leader calls it.
@@ -70,10 +86,19 @@ impl World {
     }
 
     pub(super) fn seat(&mut self, number: u64, identity: Identity, record: Record) {
-        let timing = LeadershipTiming::default();
+        self.seat_with(number, identity, record, LeadershipTiming::default());
+    }
+
+    pub(super) fn seat_with(
+        &mut self,
+        number: u64,
+        identity: Identity,
+        record: Record,
+        timing: LeadershipTiming,
+    ) {
         let ensemble = Arc::clone(&self.ensemble);
         let identity = Arc::new(identity);
-        let core = Leadership::new(id(number), ensemble, identity, timing, Zxid(0), record);
+        let core = Leadership::new(id(number), ensemble, identity, timing, Zxid(0), record, None);
         let seat = Seat {
             core,
             running: true,
@@ -85,6 +110,8 @@ impl World {
             epochs_stored: vec![],
             stopped: false,
             last_info: None,
+            promises: vec![],
+            kept: None,
         };
         self.seats.insert(id(number), seat);
     }
@@ -98,7 +125,7 @@ impl World {
     pub(super) fn tell(&mut self, number: u64, event: Event) {
         let at = self.now;
         let seat = self.seats.get_mut(&id(number)).unwrap();
-        let actions = seat.core.actions_on(Timed { at, event });
+        let actions = seat.core.actions_on(timed(at, event));
         for action in actions {
             self.perform(id(number), action);
         }
@@ -139,6 +166,16 @@ impl World {
                     Event::Stored { ticket }
                 } else {
                     Event::StoreFailed { ticket }
+                };
+                self.later(me, event);
+            }
+            Action::Promise { ticket, promise } => {
+                seat.promises.push(promise);
+                let event = if seat.disk_works {
+                    seat.kept = Some(promise);
+                    Event::Promised { ticket }
+                } else {
+                    Event::PromiseFailed { ticket }
                 };
                 self.later(me, event);
             }

@@ -1,0 +1,95 @@
+//! [`Deadline`]: until when something holds, for many to read and one to move.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ballotbox_core::leadership::{Reading, lease::Instant as _};
+
+/// Until when something holds, on both clocks. Its owner moves it; others read it without asking anybody.
+///
+/// The two clocks are read one after the other. A deadline that is moved on meanwhile is read as the earlier one or as the later one, or as
+/// something in between: never as later than it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deadline(Arc<Nanos>);
+
+/// In nanoseconds; 0 when it does not hold.
+#[derive(Debug, Default)]
+struct Nanos {
+    boot: AtomicU64,
+    raw: AtomicU64,
+}
+
+impl Deadline {
+    /// It holds until then.
+    pub(super) fn set(&self, until: Reading) {
+        let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
+        self.0.boot.store(nanos(until.boot), Ordering::Release);
+        self.0.raw.store(nanos(until.raw), Ordering::Release);
+    }
+
+    /// It does not hold any more.
+    pub(super) fn end(&self) {
+        self.set(Reading::default());
+    }
+
+    /// For how long it holds for who goes by the faster clock: `None` if it does not.
+    pub(super) fn left(&self, now: Reading) -> Option<Duration> {
+        now.left_by_fastest(self.until())
+    }
+
+    /// For how long it holds for who goes by the slower clock: `None` if it does not.
+    pub(super) fn left_by_slowest(&self, now: Reading) -> Option<Duration> {
+        now.left_by_slowest(self.until())
+    }
+
+    fn until(&self) -> Reading {
+        let shown = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Acquire));
+        Reading { boot: shown(&self.0.boot), raw: shown(&self.0.raw) }
+    }
+}
+
+/// Two are equal if they are one: where it stands is no part of it.
+impl PartialEq for Deadline {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Deadline {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(boot: u64, raw: u64) -> Reading {
+        Reading { boot: Duration::from_millis(boot), raw: Duration::from_millis(raw) }
+    }
+
+    #[test]
+    fn it_holds_until_the_first_clock_shows_it_or_the_last_one() {
+        let deadline = Deadline::default();
+        assert_eq!(deadline.left(Reading::default()), None);
+        deadline.set(reading(100, 200));
+        let now = reading(40, 50);
+        assert_eq!(deadline.left(now), Some(Duration::from_millis(60)));
+        assert_eq!(deadline.left_by_slowest(now), Some(Duration::from_millis(150)));
+        assert_eq!(deadline.left(reading(100, 50)), None);
+        assert_eq!(deadline.left(reading(50, 200)), None);
+        deadline.end();
+        assert_eq!(deadline.left_by_slowest(now), None);
+    }
+
+    #[test]
+    fn one_is_equal_to_itself_wherever_it_stands_and_to_no_other() {
+        let deadline = Deadline::default();
+        let same = deadline.clone();
+        deadline.set(reading(1, 1));
+        assert_eq!(deadline, same);
+        assert_ne!(deadline, Deadline::default());
+    }
+}
