@@ -28,6 +28,8 @@
 //! not at all.
 
 mod candidate;
+mod disk;
+mod ends;
 pub mod invariants;
 mod learner;
 mod likeness;
@@ -42,8 +44,8 @@ pub use likeness::Renaming;
 
 use self::{candidate::Candidacy, learner::Learning, served::Learner};
 use super::{
-    DirectoryId, EnsembleId, HasEnded, Holder, Incarnation, Info, LeaderWord, LearnerBlock,
-    LearnerWord, LeaseTerms, Record, SessionId,
+    DirectoryId, EnsembleId, Holder, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord,
+    LeaseTerms, Record, SessionId,
 };
 use crate::{
     Core, ServerId, UntrustedText,
@@ -314,47 +316,6 @@ impl Epochs {
         self.note_what_has_ended(out);
     }
 
-    /// Whether we give nobody our word now: for whomever it would be.
-    const fn withholds_its_word(&self) -> bool {
-        self.work_goes_on || self.bound
-    }
-
-    fn give_withheld_word(&mut self, out: &mut Vec<EpochsAction>) {
-        if !self.withholds_its_word() {
-            self.give_word_that_waited(out);
-            self.advance(out);
-        }
-    }
-
-    /// Where we do not lead and no work goes on, all epochs of ours are over. Who may be bound by them is told.
-    fn note_what_has_ended(&mut self, out: &mut Vec<EpochsAction>) {
-        let leads = matches!(self.stage(), Stage::Leading { .. });
-        if leads || self.work_goes_on || self.led <= self.ended {
-            return;
-        }
-        self.ended = self.led;
-        match &self.part {
-            Part::Looking { .. } => {}
-            Part::Candidate(_) => self.tell_what_has_ended(self.own_end(self.ended), out),
-            Part::Learner(learning) => {
-                let word = LearnerWord::HasEnded { epoch: self.ended };
-                let said = learning.session().map(|session| EpochsAction::Say { session, word });
-                out.extend(said);
-            }
-        }
-    }
-
-    /// To say that our epochs up to this one have ended.
-    fn own_end(&self, epoch: Epoch) -> HasEnded {
-        HasEnded { holder: self.holder(), epoch }
-    }
-
-    /// Whom voters are bound to that promise us something.
-    pub fn holder(&self) -> Holder {
-        let Identity { directory, incarnation, .. } = *self.identity;
-        Holder { leader: self.me, directory, incarnation }
-    }
-
     /// What is on disk.
     pub const fn record(&self) -> Record {
         self.record
@@ -368,11 +329,6 @@ impl Epochs {
     /// Whether work of an epoch of ours goes on, which goes on only while we lead.
     pub const fn work_goes_on(&self) -> bool {
         self.work_goes_on
-    }
-
-    /// The newest epoch of ours that has ended, with all work.
-    pub fn has_ended(&self) -> HasEnded {
-        self.own_end(self.ended)
     }
 
     /// Who is the learner on this session, in which of its lives.
@@ -493,68 +449,6 @@ impl Epochs {
                 }
             }
         }
-    }
-
-    /// Puts a record on its way. One that is on its way already is overtaken: its ticket no longer means anything. But it may
-    /// land before this one, which takes nothing of it back.
-    fn store(&mut self, record: Record, out: &mut Vec<EpochsAction>) {
-        let record = self.store.map_or(record, |store| record.after(store.record));
-        self.last_ticket = Ticket(self.last_ticket.0 + 1);
-        let ticket = self.last_ticket;
-        self.store = Some(Store { ticket, record, failed: false });
-        out.push(EpochsAction::Store { ticket, record });
-    }
-
-    fn store_again(&mut self, out: &mut Vec<EpochsAction>) {
-        let Some(Store { ticket: failed, record, failed: true }) = self.store else { return };
-        self.store(record, out);
-        let again = self.last_ticket;
-        if let Part::Learner(learning) = &mut self.part {
-            learning.wait_for(failed, again);
-        }
-    }
-
-    fn stored(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
-        let Some(store) = self.store.take_if(|store| store.ticket == ticket) else { return };
-        let was_recorded = std::mem::replace(&mut self.record, store.record).recorded;
-        if store.record.recorded && !was_recorded {
-            out.push(EpochsAction::Recorded);
-        }
-        match &self.part {
-            // The session that had asked for it is over.
-            Part::Looking { .. } => {}
-            Part::Candidate(_) => self.own_stored(ticket, out),
-            Part::Learner(_) => self.acknowledge_stored(ticket, out),
-        }
-    }
-
-    fn store_failed(&mut self, ticket: Ticket, out: &mut Vec<EpochsAction>) {
-        let Some(store) = self.store.as_mut().filter(|store| store.ticket == ticket) else {
-            return;
-        };
-        store.failed = true;
-        match &self.part {
-            Part::Candidate(candidacy) if candidacy.waits_for(ticket) => {
-                self.give_up(GiveUp::Disk, out);
-            }
-            // It is tried again: the leader waits for it, or nobody.
-            Part::Candidate(_) | Part::Learner(_) => {}
-            Part::Looking { .. } => self.store = None,
-        }
-    }
-
-    /// An epoch has begun in this ensemble: puts on disk that its id is that for good. Another one may have been given to us by a
-    /// leader that never began.
-    fn confirm_ensemble(&mut self, ensemble: Option<EnsembleId>, out: &mut Vec<EpochsAction>) {
-        let record = self.record;
-        if self.i_am_voter() && record.recorded && ensemble.is_some() && !record.confirmed {
-            self.store(Record { ensemble, confirmed: true, ..record }, out);
-        }
-    }
-
-    /// What could not be written for a session that is over is not wanted any more.
-    fn drop_failed_store(&mut self) {
-        self.store.take_if(|store| store.failed);
     }
 
     /// The result of the election is void.

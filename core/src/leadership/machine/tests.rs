@@ -9,6 +9,8 @@ mod tampered;
 mod waits;
 mod world;
 
+use std::time::Duration;
+
 use self::world::{Wire, World, ms, reading, timed};
 use super::*;
 use crate::{

@@ -1,6 +1,6 @@
 //! Two processes that say they are the same member.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{
     super::*,

@@ -1,5 +1,7 @@
 //! Leases of two seconds, among three voters.
 
+use std::time::Duration;
+
 use super::{
     super::*,
     world::{World, ms, reading, timed},

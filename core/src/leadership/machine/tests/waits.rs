@@ -1,5 +1,7 @@
 //! How long who waits for whom, and what counts as an answer.
 
+use std::time::Duration;
+
 use super::{
     arrivals::{arrives, as_real_server},
     *,

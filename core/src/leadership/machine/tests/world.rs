@@ -1,6 +1,6 @@
 //! Ensembles of [`Leadership`] in a small virtual time: words take a millisecond, and so do disks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::super::*;
 use crate::{
