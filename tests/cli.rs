@@ -14,6 +14,8 @@ mod environment;
 mod frozen;
 #[path = "cli/leaders.rs"]
 mod leaders;
+#[path = "cli/leases.rs"]
+mod leases;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]

@@ -9,6 +9,7 @@ mod config_text;
 mod corpus;
 mod golden;
 mod golden_quorum;
+mod holding;
 mod leaders;
 mod nodes;
 mod on_tokio;

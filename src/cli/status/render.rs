@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
-use ballotbox::node::control::StatusReport;
+use ballotbox::node::control::{LeaseReport, PromiseReport, StatusReport};
 use ballotbox_actors::kit::Rounded;
 
 use crate::cli::screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN};
@@ -39,8 +39,14 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
         (PLAIN, "election", election(report)),
         (PLAIN, "epochs", epochs(report)),
         (disk_style(report), "disk", disk(report)),
-        (PLAIN, "version", report.version.clone()),
     ];
+    if let Some(lease) = &report.lease {
+        rows.push(lease_row(report, lease));
+    }
+    if let Some(promise) = &report.promise {
+        rows.push((PLAIN, "promise", bound(*promise)));
+    }
+    rows.push((PLAIN, "version", report.version.clone()));
     if report.beside_real_server {
         let text =
             "met a ZooKeeper server: this node does not lead, and as a voter follows no epoch";
@@ -97,6 +103,33 @@ fn links(report: &StatusReport) -> String {
     let peers = report.voters.iter().filter_map(|voter| voter.link);
     let up = peers.clone().filter(|up| *up).count();
     format!("linked to {up} of {} voters", peers.count())
+}
+
+/// What a leader with a lease holds; of another, what it would lead with.
+fn lease_row(report: &StatusReport, lease: &LeaseReport) -> (Style, &'static str, String) {
+    let length = millis(lease.length_ms);
+    if !report.leading && lease.promises.is_empty() {
+        return (PLAIN, "lease", format!("{length}, when it leads"));
+    }
+    let voters: Vec<_> = lease.promises.iter().map(u64::to_string).collect();
+    let voters = if voters.is_empty() { "nobody".to_owned() } else { voters.join(", ") };
+    let enough = if lease.blocking { "" } else { ", which is too few" };
+    match lease.remaining_ms {
+        Some(left) => {
+            let left = millis(left);
+            (GOOD, "lease", format!("{left} left of {length}, promised by {voters}{enough}"))
+        }
+        None => (BAD, "lease", format!("none held, promised by {voters}{enough}")),
+    }
+}
+
+fn bound(promise: PromiseReport) -> String {
+    let to = promise.to.map_or_else(|| "a leader".to_owned(), |to| to.to_string());
+    format!("bound to {to} for {}", millis(promise.remaining_ms))
+}
+
+fn millis(millis: u64) -> Rounded {
+    Rounded(Duration::from_millis(millis))
 }
 
 fn disk(report: &StatusReport) -> String {
