@@ -29,8 +29,10 @@
 //! ```
 //!
 //! A leader leads in an epoch that a quorum of the voters has on disk. The epoch is its [token](node::Leadership::token): larger than that
-//! of every leader before. There is no lease yet: a leader that is cut off learns it within the silence of its configuration
-//! (1 s unless set), and another may lead by then. So give the token to what must not be written by two, and let it refuse a smaller one.
+//! of every leader before. With a [lease](NodeConfig::lease) it also knows [until when](node::Leadership::remaining) nobody else can lead; the
+//! module [`leadership::lease`] has the rule, what it assumes, and why it holds. Without one, a leader that is cut off learns it within
+//! the silence of its configuration (1 s unless set), and another may lead by then. Either way, give the token to what must not be written by two,
+//! and let it refuse a smaller one.
 //! The handle needs no runtime of its own: it can be awaited in async-std, tokio or any other. A program without futures blocks:
 //!
 //! ```
