@@ -9,6 +9,7 @@
 //! | lowest follower comes back | the follower with the lowest id is killed, and spawned at once: till it tells whom it follows |
 //! | orderly stop of the leader | from SIGTERM till one of the others tells that it leads |
 //! | leader frozen | from SIGSTOP till one of the others tells that it leads |
+//! | lease: kill -9, it comes back at once, orderly stop | the first, the same with the killed one spawned at once, and the third of these, with leases of 2 s |
 //! | idle node | of the three with a leader, the one with the most of each, over ten seconds |
 //! | two files on disk | what one member writes for an epoch: two files of one byte, each synced and renamed, and their directory |
 //!
@@ -43,6 +44,9 @@ use ballotbox_actors::kit::clock;
 use common::{Figure, Options, Printer, Unit};
 use serde_json::{Value, json};
 
+/// How long leases are, where there are any.
+const LEASE: &str = "2s";
+
 /// At most this long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -58,7 +62,7 @@ fn measure(options: Options) {
     let [mut led, mut started, mut killed, mut back, mut lowest_back] = [const { Vec::new() }; 5];
     let [mut stopped, mut frozen] = [const { Vec::new() }; 2];
     for _ in 0..options.amount(30, 3) {
-        let mut ensemble = Ensemble::new();
+        let mut ensemble = Ensemble::new(None);
         let (leading, all) = ensemble.start_all();
         led.push(leading);
         started.push(all);
@@ -78,16 +82,37 @@ fn measure(options: Options) {
     printer.figure(&Figure::single("orderly stop of the leader", 3, stopped));
     printer.figure(&Figure::single("leader frozen", 3, frozen));
     printer.figure(&Figure::single("two files on disk", 1, disk(options.amount(200, 20))));
+    measure_leases(options, &printer);
     let window = Duration::from_secs(if options.quick { 2 } else { 10 });
-    let mut ensemble = Ensemble::new();
-    ensemble.start_all();
-    print_idle(options, &ensemble.idle(window));
+    for (name, lease) in [("idle node", None), ("idle node with a lease", Some(LEASE))] {
+        let mut ensemble = Ensemble::new(lease);
+        ensemble.start_all();
+        print_idle(options, name, &ensemble.idle(window));
+    }
+}
+
+/// The same ends of a leader, with leases. The promises to one that is killed last a fiftieth longer than its lease.
+fn measure_leases(options: Options, printer: &Printer) {
+    let [mut killed, mut back, mut stopped] = [const { Vec::new() }; 3];
+    for _ in 0..options.amount(20, 2) {
+        let mut ensemble = Ensemble::new(Some(LEASE));
+        ensemble.start_all();
+        killed.push(ensemble.lose_leader(3, "-KILL"));
+        ensemble.start_again(3);
+        stopped.push(ensemble.lose_leader(2, "-TERM"));
+        ensemble.start_again(2);
+        back.push(ensemble.replace_leader(3));
+    }
+    printer.figure(&Figure::single("lease: kill -9 of the leader", 3, killed));
+    printer.figure(&Figure::single("lease: it comes back at once", 3, back));
+    printer.figure(&Figure::single("lease: orderly stop of the leader", 3, stopped));
 }
 
 /// Three members, and the processes of those that run.
 struct Ensemble {
     votes: PathBuf,
     data: PathBuf,
+    lease: Option<&'static str>,
     /// The newest epoch that was told.
     epoch: i64,
     nodes: BTreeMap<u64, Child>,
@@ -104,7 +129,7 @@ struct Said {
 }
 
 impl Ensemble {
-    fn new() -> Self {
+    fn new(lease: Option<&'static str>) -> Self {
         let votes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("three-processes.json");
         let data = votes.with_extension("data");
         let _ = fs::remove_dir_all(&data);
@@ -116,7 +141,7 @@ impl Ensemble {
             .map(|(id, port): (u64, _)| json!({ "id": id, "election": address(port) }))
             .collect();
         fs::write(&votes, json!({ "members": members }).to_string()).unwrap();
-        Self { votes, data, epoch: 0, nodes: BTreeMap::new(), said: channel() }
+        Self { votes, data, lease, epoch: 0, nodes: BTreeMap::new(), said: channel() }
     }
 
     /// How long it takes till one leads, and till all are established.
@@ -145,15 +170,28 @@ impl Ensemble {
         let begun = clock::now();
         let pid = process.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let leads = loop {
-            let said = self.next();
-            if said.leads && said.epoch > last {
-                break said.at;
-            }
-        };
+        let leads = self.next_leader(last);
         process.kill().unwrap();
         process.wait().unwrap();
         leads - begun
+    }
+
+    /// When one leads in a newer epoch than this.
+    fn next_leader(&mut self, last: i64) -> Instant {
+        loop {
+            let said = self.next();
+            if said.leads && said.epoch > last {
+                return said.at;
+            }
+        }
+    }
+
+    /// How long it takes till one leads when the leader is killed and spawned at once.
+    fn replace_leader(&mut self, leader: u64) -> Duration {
+        let (last, begun) = (self.epoch, clock::now());
+        self.end(leader);
+        self.start(leader);
+        self.next_leader(last) - begun
     }
 
     fn end(&mut self, id: u64) {
@@ -186,6 +224,7 @@ impl Ensemble {
             .arg(&self.votes)
             .arg("--data-dir")
             .arg(self.data.join(id.to_string()))
+            .args(self.lease.map(|lease| ["--lease", lease]).into_iter().flatten())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -270,14 +309,14 @@ struct Idle {
     processor_ms_per_s: f64,
 }
 
-fn print_idle(options: Options, idle: &Idle) {
+fn print_idle(options: Options, name: &str, idle: &Idle) {
     let mib = |kib| f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0;
     let (resident, own) = (mib(idle.resident_kib), mib(idle.own_kib));
     let Idle { threads, processor_ms_per_s, .. } = idle;
     if options.json {
         let line = json!({
             "bench": "processes",
-            "what": "idle node",
+            "what": name,
             "resident_mib": resident,
             "anonymous_mib": own,
             "threads": threads,
@@ -285,9 +324,9 @@ fn print_idle(options: Options, idle: &Idle) {
         });
         return common::println(&line.to_string());
     }
-    common::println(&format!("idle node: {resident:.1} MiB resident, {own:.1} of it its own data"));
-    common::println(&format!("idle node: {threads} threads"));
-    common::println(&format!("idle node: {processor_ms_per_s:.3} ms of processor time a second"));
+    common::println(&format!("{name}: {resident:.1} MiB resident, {own:.1} of it its own data"));
+    common::println(&format!("{name}: {threads} threads"));
+    common::println(&format!("{name}: {processor_ms_per_s:.3} ms of processor time a second"));
 }
 
 /// A number of `/proc/PID/status`.
