@@ -3,7 +3,9 @@
 mod again;
 mod arrivals;
 mod directories;
+mod leased;
 mod leases;
+mod leases_held_up;
 mod real_servers;
 mod tampered;
 mod waits;

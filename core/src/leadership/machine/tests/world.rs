@@ -31,6 +31,8 @@ pub(super) struct Seat {
     pub(super) stopped: bool,
     pub(super) last_info: Option<Info>,
     pub(super) promises: Vec<Promise<Reading>>,
+    /// What it promises is never written, and it is not told so either.
+    pub(super) promises_hang: bool,
     /// What was promised last is where it outlives the process.
     pub(super) kept: Option<Promise<Reading>>,
 }
@@ -111,6 +113,7 @@ impl World {
             stopped: false,
             last_info: None,
             promises: vec![],
+            promises_hang: false,
             kept: None,
         };
         self.seats.insert(id(number), seat);
@@ -171,6 +174,9 @@ impl World {
             }
             Action::Promise { ticket, promise } => {
                 seat.promises.push(promise);
+                if seat.promises_hang {
+                    return;
+                }
                 let event = if seat.disk_works {
                     seat.kept = Some(promise);
                     Event::Promised { ticket }
