@@ -393,7 +393,7 @@ impl Epochs {
     pub(super) fn release(&self, out: &mut Vec<EpochsAction>) {
         let Part::Candidate(candidacy) = &self.part else { return };
         if let Phase::Leading { epoch } = candidacy.phase {
-            if !self.work_goes_on {
+            if self.identity.lease.is_some() && !self.work_goes_on {
                 self.tell_what_has_ended(self.own_end(epoch), out);
             }
             let word = LeaderWord::Released { epoch };

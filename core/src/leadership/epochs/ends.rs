@@ -26,6 +26,10 @@ impl Epochs {
             return;
         }
         self.ended = self.led;
+        // Nobody promises a leader anything that asks for nothing.
+        if self.identity.lease.is_none() {
+            return;
+        }
         match &self.part {
             Part::Looking { .. } => {}
             Part::Candidate(_) => self.tell_what_has_ended(self.own_end(self.ended), out),
