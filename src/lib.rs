@@ -47,6 +47,7 @@
 //! # let config = NodeConfig { listener: Some(listener), ..config };
 //! let node = Node::start_blocking(config)?;
 //! let mut leadership = node.lead_blocking()?;
+//! leadership.confirm_blocking()?;
 //! let work = std::thread::spawn(move || leadership.lost_blocking());
 //! // Waits for the work, but at most a second.
 //! node.stop_blocking()?;

@@ -111,6 +111,15 @@ impl Leadership {
         }
     }
 
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`confirm`](Self::confirm).
+    pub fn confirm_blocking(&mut self) -> Result<(), NotLeading> {
+        futures::executor::block_on(self.confirm())
+    }
+
     /// Waits until the work has to end, and says why. It may have to already.
     ///
     /// With a lease there is time left to end it then: when the leadership is given up in good order, as long as that takes, up to what was said;

@@ -4,7 +4,7 @@ mod leases;
 
 use super::{Leadership, Reign};
 use crate::{
-    Rule, Step,
+    Rule, ServerId, Step,
     leadership::{
         Action, EpochsAction, Event, LeaderWord, Report, Stage,
         epochs_invariants::{self, Change},
@@ -36,14 +36,15 @@ pub(super) fn first_broken_of_its_own(step: Step<'_, Leadership>) -> Option<&'st
 pub(super) fn broken_by_epochs(
     Step { before, event, actions, after }: Step<'_, Leadership>,
 ) -> Option<&'static str> {
-    let actions: Vec<_> = actions.iter().filter_map(of_epochs).collect();
+    let me = before.me;
+    let actions: Vec<_> = actions.iter().filter_map(|action| of_epochs(action, me)).collect();
     let is_told = matches!(event.event, Event::LeaderSaid { word: LeaderWord::UpToDate, .. });
     let (before, actions, after) = (&before.epochs, &actions[..], &after.epochs);
     epochs_invariants::first_broken_by(Change { before, actions, after, is_told })
 }
 
 /// What the epochs have asked for, if this comes from them, and a rule is about it.
-fn of_epochs(action: &Action) -> Option<EpochsAction> {
+fn of_epochs(action: &Action, me: ServerId) -> Option<EpochsAction> {
     match action {
         Action::Say { session, word } => {
             Some(EpochsAction::Say { session: *session, word: word.clone() })
@@ -51,7 +52,10 @@ fn of_epochs(action: &Action) -> Option<EpochsAction> {
         Action::Store { ticket, record } => {
             Some(EpochsAction::Store { ticket: *ticket, record: *record })
         }
-        Action::Report(Report::Leading { epoch }) => Some(EpochsAction::Began { epoch: *epoch }),
+        // With a lease it is reported later.
+        Action::Established { leader, epoch, .. } if *leader == me => {
+            Some(EpochsAction::Began { epoch: *epoch })
+        }
         Action::Dial { .. }
         | Action::Promise { .. }
         | Action::Tell { .. }
