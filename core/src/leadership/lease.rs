@@ -37,7 +37,8 @@
 //! promises of a blocking set. These meet in a voter that has done both. It cannot have promised *after* it gave its word: a voter
 //! promises only in the newest epoch that it has accepted. So it gave its word after its promise was over (5), and by then the lease was over
 //! as well. And a leader is told that it leads only when it holds a lease (6). So no two leases ever run at one time, and none runs when
-//! another epoch begins.
+//! a newer epoch begins. An older one may begin beside a lease, with words that were long on their way: it never gets one, so its
+//! leader is not told that it leads.
 //!
 //! A voter that is killed finds its promise when it starts: the page cache of the system keeps what was written, whatever becomes of the process.
 //! After a crash or a restart of the machine that may be lost, and the identity of the boot differs: then the voter is bound for the
