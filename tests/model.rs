@@ -15,6 +15,8 @@
 //! | epochs of three voters | who is elected by whom, when words arrive and records land, what is lost; a crash, a wipe, a broken session | no epoch begins twice, the next is larger, words are on disks; in the end one begins and nobody is an amnesiac |
 //! | epochs of three and five, at random | that, as often as it likes; disks that fail, two wipes | the same |
 //! | epochs by weakened rules | that | one that begins twice *is* found |
+//! | leases of three voters | when words, pings and answers arrive, who loses its epoch, when work ends and who hears of it; time, by fast and slow clocks; a crash, a restart of a machine | no two leases run at one time, none when a newer epoch begins, no word is given against a promise |
+//! | leases by weakened rules | that | two at one time *are* found |
 //!
 //! What grows without end is bounded: rounds, faults, dials, timers that run out early. Three limits come of it:
 //!
@@ -32,6 +34,8 @@
 mod election;
 #[path = "model/epochs.rs"]
 mod epochs;
+#[path = "model/lease.rs"]
+mod lease;
 #[path = "model/links.rs"]
 mod links;
 #[path = "model/the_end.rs"]
