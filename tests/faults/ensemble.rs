@@ -2,24 +2,23 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    ffi::OsStr,
-    fs,
-    io::{BufRead, BufReader},
+    fs, mem,
     path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
-    thread,
     time::Duration,
 };
 
 use ballotbox_actors::kit::clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     disk::Disk,
     epochs::Epochs,
     fault::Fault,
-    hosts::{ELSEWHERE, Hosts, PORT, address},
+    holdings::{Holder, Holdings},
+    hosts::Hosts,
+    play::{Play, Seat},
+    process::{Process, Said},
     record::{Belief, Record},
     stranger::Stranger,
 };
@@ -33,36 +32,21 @@ const HISTORY_LINES: usize = 300;
 /// At most this many members lose what they have written between two agreements: the rest is a quorum.
 const NEW_DISKS_MAX: usize = 2;
 
-/// What the processes do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Play {
-    /// They lead and follow.
-    Leadership,
-    /// They elect one of them, and that is all.
-    Election,
-}
-
 /// Whom all agree on: who was elected, and where they lead the leader with its epoch.
 type Agreement = (u64, Option<i64>);
-
-/// One line that one life of one member has printed; `None` when its output has ended.
-#[derive(Debug)]
-struct Said {
-    member: usize,
-    life: u64,
-    line: Option<String>,
-}
 
 /// A member: a process, most of the time.
 #[derive(Debug)]
 struct Member {
-    process: Option<Child>,
+    process: Option<Process>,
     life: u64,
     paused: bool,
+    /// Its present life has said something: what it is asked to do from now on it does.
+    has_spoken: bool,
     /// It listens where the others do not know, and are led.
     is_elsewhere: bool,
     /// The one that was there before it, and will never go on.
-    frozen: Option<Child>,
+    frozen: Option<Process>,
     /// Which directory on its disk it keeps its epochs in.
     directory: u64,
     record: Record,
@@ -77,6 +61,7 @@ pub(crate) struct ProcessEnsemble<'a> {
     /// One for each member.
     disks: Vec<Disk>,
     epochs: Epochs,
+    holdings: Holdings,
     /// Those with a new directory since the last agreement.
     renewed: BTreeSet<usize>,
     strangers: Vec<Stranger>,
@@ -96,6 +81,7 @@ impl<'a> ProcessEnsemble<'a> {
             process: None,
             life: 0,
             paused: false,
+            has_spoken: false,
             is_elsewhere: false,
             frozen: None,
             directory: 0,
@@ -107,6 +93,7 @@ impl<'a> ProcessEnsemble<'a> {
             members: (0..count).map(fresh).collect(),
             disks: (0..count).map(|member| Disk::new(&member.to_string())).collect(),
             epochs: Epochs::default(),
+            holdings: Holdings::default(),
             renewed: BTreeSet::new(),
             strangers: Vec::new(),
             heard,
@@ -122,39 +109,24 @@ impl<'a> ProcessEnsemble<'a> {
     }
 
     fn start_member(&mut self, index: usize) {
+        let votes = votes(index);
         let member = &mut self.members[index];
-        let votes = votes(index, member.is_elsewhere, self.play);
-        fs::write(&votes.0, &votes.1).unwrap();
         member.life += 1;
         member.paused = false;
+        member.has_spoken = false;
         self.elections += member.record.elections;
         member.record = Record::new(index as u64 + 1, super::MEMBERS as u64);
         self.epochs.begins(index as u64 + 1, self.renewed.contains(&index));
-        let directory = self.disks[index].directory(member.directory);
-        let data_dir: &[&OsStr] = match self.play {
-            Play::Leadership => &["--data-dir".as_ref(), directory.as_ref()],
-            Play::Election => &[],
+        let seat = Seat {
+            member: index,
+            host: self.hosts.namespace(Some(index)),
+            is_elsewhere: member.is_elsewhere,
+            directory: self.disks[index].directory(member.directory),
+            votes,
         };
-        let mut process = Command::new("ip")
-            .args(["netns", "exec", &self.hosts.namespace(Some(index))])
-            .args([env!("CARGO_BIN_EXE_ballotbox"), "node", "--json", "--id"])
-            .arg((index + 1).to_string())
-            .arg("--votes")
-            .arg(&votes.0)
-            .args(data_dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let (life, say) = (member.life, self.say.clone());
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok).map(Some).chain([None]) {
-                let _ = say.send(Said { member: index, life, line });
-            }
-        });
-        member.process = Some(process);
+        let (command, voice) = self.play.command(&seat);
+        let life = (index, member.life);
+        member.process = Some(Process::start(command, voice, life, self.say.clone()));
     }
 
     pub(crate) fn note(&mut self, what: String) {
@@ -168,8 +140,20 @@ impl<'a> ProcessEnsemble<'a> {
         for member in fault.holds_up() {
             self.epochs.held_up(member as u64 + 1);
         }
+        if let Some(member) = fault.member()
+            && self.members[member].process.is_some()
+        {
+            let life = self.members[member].life;
+            self.holdings.struck((member, life), fault.kind(), now());
+        }
         match fault {
             Fault::Kill(member) => self.kill(member),
+            Fault::Restart(member) => {
+                self.kill(member);
+                if !self.disks[member].is_full {
+                    self.start_member(member);
+                }
+            }
             Fault::Terminate(member) => self.terminate(member),
             Fault::Pause(member) => {
                 if self.members[member].process.is_some() {
@@ -197,9 +181,8 @@ impl<'a> ProcessEnsemble<'a> {
     pub(crate) fn be_left_alone(&mut self) {
         self.strangers.clear();
         for member in &mut self.members {
-            if let Some(mut frozen) = member.frozen.take() {
-                frozen.kill().unwrap();
-                frozen.wait().unwrap();
+            if let Some(frozen) = member.frozen.take() {
+                frozen.kill();
             }
         }
         for (member, disk) in self.members.iter().zip(&self.disks) {
@@ -252,7 +235,11 @@ impl<'a> ProcessEnsemble<'a> {
             }
         }
         self.agreed = agreed;
-        self.assert_recorded();
+        match self.play {
+            Play::Leadership => self.assert_recorded(),
+            Play::Leases => self.until_held_and_recorded(limit),
+            Play::Election => {}
+        }
         self.epochs.all_is_well();
         self.renewed.clear();
         let took = since - began;
@@ -270,16 +257,37 @@ impl<'a> ProcessEnsemble<'a> {
 
     /// All count again, and have it on disk: the next fault may take any two of them.
     fn assert_recorded(&mut self) {
-        if self.play == Play::Election {
-            return;
+        if let Some(index) = self.unrecorded() {
+            self.fail(&format!("member {} follows, and was not recorded", index + 1));
         }
-        for (index, member) in self.members.iter().enumerate() {
+    }
+
+    fn unrecorded(&self) -> Option<usize> {
+        let is_recorded = |(index, member): (usize, &Member)| {
             let identity = self.disks[index].directory(member.directory).join("identity");
-            let identity = fs::read_to_string(identity).unwrap();
-            if identity.contains("\nrecorded no\n") {
-                self.fail(&format!("member {} follows, and was not recorded", index + 1));
+            !fs::read_to_string(identity).unwrap().contains("\nrecorded no\n")
+        };
+        self.members.iter().enumerate().position(|member| !is_recorded(member))
+    }
+
+    /// Holders say nothing of followers. So it is waited until all count, and the lease was held since: then what was said is judged.
+    fn until_held_and_recorded(&mut self, limit: Duration) {
+        let (agreed, end) = (now(), clock::now() + limit);
+        while !self.holdings.was_held_after(agreed) || self.unrecorded().is_some() {
+            let left = end.saturating_duration_since(clock::now());
+            match self.heard.recv_timeout(left) {
+                Ok(said) if !left.is_zero() => self.take_in(said),
+                _ => self.fail("a lease is not held, or a member was not recorded"),
             }
         }
+        if let Err(broken) = self.holdings.judge() {
+            self.fail(&broken);
+        }
+    }
+
+    /// Who holds the newest lease.
+    pub(crate) fn holder(&self) -> Option<usize> {
+        self.holdings.newest().map(|((member, _), _)| member)
     }
 
     /// How many epochs have begun, and how many of them after a newer one.
@@ -291,20 +299,26 @@ impl<'a> ProcessEnsemble<'a> {
         self.elections + self.members.iter().map(|member| member.record.elections).sum::<u64>()
     }
 
-    /// Ends all processes in good order.
-    pub(crate) fn stop(mut self) {
+    /// Ends all processes in good order. Returns what they have held.
+    pub(crate) fn stop(mut self) -> Holdings {
         for member in 0..self.members.len() {
             self.terminate(member);
         }
+        mem::take(&mut self.holdings)
     }
 
     fn agreement(&self) -> Option<Agreement> {
-        let elected = self.elected()?;
         match self.play {
-            Play::Election => Some((elected, None)),
+            Play::Election => Some((self.elected()?, None)),
             Play::Leadership => {
                 let (leader, epoch) = self.epochs.agreement(self.members.len() as u64)?;
-                (leader == elected).then_some((leader, Some(epoch)))
+                (leader == self.elected()?).then_some((leader, Some(epoch)))
+            }
+            Play::Leases => {
+                let ((index, life), epoch) = self.holdings.newest()?;
+                let holder = &self.members[index];
+                let lives = holder.life == life && holder.process.is_some();
+                lives.then_some((index as u64 + 1, Some(epoch)))
             }
         }
     }
@@ -327,38 +341,43 @@ impl<'a> ProcessEnsemble<'a> {
 
     fn take_in(&mut self, said: Said) {
         let Said { member, life, line } = said;
-        self.note(format!("{}.{life}: {}", member + 1, line.as_deref().unwrap_or("(ended)")));
-        let current = &self.members[member];
+        let current = &mut self.members[member];
         let is_present = current.life == life;
         let is_alive = current.process.is_some();
-        match line {
-            Some(line) => {
-                if let Err(broken) = self.read(member, is_present, &line) {
-                    self.fail(&format!("member {}: {broken}: {line}", member + 1));
-                }
-            }
-            None if is_present && is_alive => {
-                self.fail(&format!("member {} ended though nobody asked it to", member + 1));
-            }
-            None => {}
+        current.has_spoken |= is_present;
+        let read = match &line {
+            Some(line) => self.read((member, life), is_present, line),
+            None if is_present && is_alive => Err("it ended though nobody asked it to".to_owned()),
+            None => Ok(true),
+        };
+        if read != Ok(false) {
+            self.note(format!("{}.{life}: {}", member + 1, line.as_deref().unwrap_or("(ended)")));
+        }
+        if let Err(broken) = read {
+            let line = line.unwrap_or_default();
+            self.fail(&format!("member {}: {broken}: {line}", member + 1));
         }
     }
 
-    fn read(&mut self, member: usize, is_present: bool, line: &str) -> Result<(), String> {
+    /// Returns whether there is something new in a line.
+    fn read(&mut self, who: Holder, is_present: bool, line: &str) -> Result<bool, String> {
         let event: Value =
             serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
-        if is_present {
-            self.members[member].record.read(&event)?;
-            self.epochs.read(&event)
-        } else {
-            self.epochs.read_late(&event)
+        if self.play == Play::Leases {
+            return self.holdings.read(who, &event);
         }
+        if is_present {
+            self.members[who.0].record.read(&event)?;
+            self.epochs.read(&event)?;
+        } else {
+            self.epochs.read_late(&event)?;
+        }
+        Ok(true)
     }
 
     fn kill(&mut self, member: usize) {
-        if let Some(mut process) = self.members[member].process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
+        if let Some(process) = self.members[member].process.take() {
+            process.kill();
         }
     }
 
@@ -390,21 +409,28 @@ impl<'a> ProcessEnsemble<'a> {
             self.signal(index, "CONT");
             self.members[index].paused = false;
         }
+        self.until_spoken(index);
         self.signal(index, "TERM");
-        let Some(mut process) = self.members[index].process.take() else { return };
-        let status = process.wait().unwrap();
+        let Some(process) = self.members[index].process.take() else { return };
+        let status = process.ended();
         if !status.success() {
             self.fail(&format!("member {} did not stop in good order: {status}", index + 1));
         }
     }
 
+    /// One that has just been started may not listen to what it is asked yet.
+    fn until_spoken(&mut self, index: usize) {
+        while self.members[index].process.is_some() && !self.members[index].has_spoken {
+            match self.heard.recv_timeout(super::RECOVERY_MAX) {
+                Ok(said) => self.take_in(said),
+                Err(_) => self.fail(&format!("member {} says nothing", index + 1)),
+            }
+        }
+    }
+
     fn signal(&self, member: usize, signal: &str) {
         if let Some(process) = &self.members[member].process {
-            let sent = Command::new("kill")
-                .args([format!("-{signal}"), process.id().to_string()])
-                .status()
-                .unwrap();
-            assert!(sent.success());
+            process.signal(signal);
         }
     }
 
@@ -421,23 +447,18 @@ impl Drop for ProcessEnsemble<'_> {
         self.be_left_alone();
         for member in 0..self.members.len() {
             self.kill(member);
-            let _ = fs::remove_file(votes(member, self.members[member].is_elsewhere, self.play).0);
+            let _ = fs::remove_file(votes(member));
         }
     }
 }
 
-/// The vote file of a member: its path, and what is in it. A member that listens elsewhere calls its own address by a name, which
-/// may stand for the address that the others have: so their lists do not differ.
-fn votes(me: usize, is_elsewhere: bool, play: Play) -> (PathBuf, String) {
-    let listed = (0..super::MEMBERS).map(|member| {
-        let own_name = is_elsewhere && member == me;
-        let host = if own_name { ELSEWHERE.to_owned() } else { address(member).to_string() };
-        json!({ "id": member + 1, "election": format!("{host}:{PORT}") })
-    });
-    let mut file = json!({ "members": listed.collect::<Vec<_>>() });
-    if play == Play::Election {
-        file["leadership"] = false.into();
-    }
-    let name = format!("faults-{}-{me}.json", std::process::id());
-    (PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), file.to_string())
+/// Where the vote file of a member is.
+fn votes(index: usize) -> PathBuf {
+    let name = format!("faults-{}-{index}.json", std::process::id());
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// What the clock shows by which holders go, in nanoseconds.
+fn now() -> u64 {
+    u64::try_from(clock::reading().boot.as_nanos()).unwrap()
 }

@@ -7,6 +7,8 @@ use super::stranger::Manner;
 pub(crate) enum Fault {
     /// The process dies at once (SIGKILL).
     Kill(usize),
+    /// The same, and another one is started on its directory at once.
+    Restart(usize),
     /// The process is asked to end (SIGTERM).
     Terminate(usize),
     /// The process stops, its sockets stay (SIGSTOP).
@@ -31,10 +33,10 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) fn draw(rng: &mut fastrand::Rng, members: usize) -> Self {
-        let one = rng.usize(0..members);
+    /// What happens to this one of the members.
+    pub(crate) fn draw(rng: &mut fastrand::Rng, one: usize, members: usize) -> Self {
         let other = (one + rng.usize(1..members)) % members;
-        match rng.u8(0..13) {
+        match rng.u8(0..14) {
             0 => Self::Kill(one),
             1 => Self::Terminate(one),
             2 => Self::Pause(one),
@@ -45,7 +47,24 @@ impl Fault {
             7 => Self::Slow(one),
             8 | 9 => Self::Stranger { at: one, claims: other, manner: Manner::draw(rng) },
             10 => Self::FillDisk(one),
+            11 => Self::Restart(one),
             _ => Self::Freeze(one),
+        }
+    }
+
+    /// Whose process, host or disk it is about, if it is about one.
+    pub(crate) fn member(self) -> Option<usize> {
+        match self {
+            Self::Kill(one)
+            | Self::Restart(one)
+            | Self::Terminate(one)
+            | Self::Pause(one)
+            | Self::Isolate(one)
+            | Self::Lose(one)
+            | Self::Slow(one)
+            | Self::Freeze(one)
+            | Self::FillDisk(one) => Some(one),
+            Self::Cut(..) | Self::CutOneWay(..) | Self::Stranger { .. } => None,
         }
     }
 
@@ -59,13 +78,14 @@ impl Fault {
             | Self::Slow(one)
             | Self::FillDisk(one) => vec![one],
             Self::Cut(one, other) | Self::CutOneWay(one, other) => vec![one, other],
-            Self::Kill(_) | Self::Terminate(_) | Self::Stranger { .. } => vec![],
+            Self::Kill(_) | Self::Restart(_) | Self::Terminate(_) | Self::Stranger { .. } => vec![],
         }
     }
 
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Kill(_) => "kills",
+            Self::Restart(_) => "restarts",
             Self::Terminate(_) => "orderly stops",
             Self::Pause(_) => "pauses",
             Self::Isolate(_) => "isolations",

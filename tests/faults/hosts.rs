@@ -194,7 +194,7 @@ impl Drop for Hosts {
 }
 
 /// Tells what this test leaves out here, and why; panics if nothing may be left out.
-pub(super) fn leave_out(why: &str) {
+pub(crate) fn leave_out(why: &str) {
     let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
     assert!(!required, "BALLOTBOX_NETNS=required, but {why}");
     let test = thread::current();
@@ -219,7 +219,7 @@ fn sh(command: &str) -> Result<(), String> {
 }
 
 /// Waits for a command. If it fails, its words say why.
-pub(super) fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
