@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
 
+mod containers;
 mod faults;
 mod leading_hosts;
 mod netns;

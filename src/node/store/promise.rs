@@ -12,6 +12,9 @@
 //! It is written in place with one call and never synced: the page cache keeps it when the process is killed, and when the machine is
 //! restarted its clocks begin anew, so it means nothing any more. Then the member is bound for the longest promise it has ever made,
 //! which is on disk in `identity`.
+//!
+//! File systems in memory and the layers of a container are no exception: a process that is killed there, and started again, is bound as before.
+//! A container that is made anew has no promise any more, and no `identity`: its member counts nowhere until it is recorded.
 
 use std::{fs, time::Duration};
 
