@@ -11,6 +11,7 @@ mod golden;
 mod golden_quorum;
 mod holding;
 mod leaders;
+mod leases;
 mod nodes;
 mod on_tokio;
 mod quorum_port;

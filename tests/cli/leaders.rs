@@ -1,7 +1,8 @@
 //! Nodes that lead and follow, as processes with data directories.
 
-use std::{fs, net::TcpListener, path::PathBuf, process::Command};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command, time::Duration};
 
+use ballotbox::NodeConfig;
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
@@ -88,6 +89,27 @@ fn a_voter_whose_directory_was_wiped_says_that_its_leader_cannot_count_on_it() {
     fs::remove_dir_all(place.1.join("1")).unwrap();
     let followed = start(1, &place).until(|event| event["event"] == "following");
     assert_eq!(followed["counts"], false, "{followed}");
+}
+
+/// Here the work is this process, which still has the handle of a node that it has stopped.
+#[test]
+fn a_node_says_that_work_in_another_process_goes_on_and_leads_when_that_has_ended() {
+    let (votes, data) = ensemble("work", 1);
+    let members: Value = serde_json::from_str(&fs::read_to_string(&votes).unwrap()).unwrap();
+    let place = members["members"][0]["election"].as_str().unwrap();
+    let config = NodeConfig::parse(1, [format!("1={place}")]).unwrap().data_dir(data.join("1"));
+    let before = ballotbox::Node::start_blocking(config.lease(Duration::from_secs(1))).unwrap();
+    let work = before.lead_blocking().unwrap();
+    let epoch = work.epoch().0;
+    before.stop_blocking().unwrap();
+    let mut node = start_with(1, (&votes, &data), &["--lease", "1s"]);
+    let told = format!("by process {} (or what it has started): work", std::process::id());
+    node.until(|event| {
+        assert_ne!(event["event"], "leading", "two may work");
+        event["text"].as_str().is_some_and(|text| text.contains(&told))
+    });
+    drop(work);
+    assert!(leading(&mut node) > epoch);
 }
 
 #[test]
