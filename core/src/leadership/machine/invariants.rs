@@ -36,8 +36,7 @@ pub(super) fn first_broken_of_its_own(step: Step<'_, Leadership>) -> Option<&'st
 pub(super) fn broken_by_epochs(
     Step { before, event, actions, after }: Step<'_, Leadership>,
 ) -> Option<&'static str> {
-    let me = before.me;
-    let actions: Vec<_> = actions.iter().filter_map(|action| of_epochs(action, me)).collect();
+    let actions: Vec<_> = actions.iter().filter_map(|one| of_epochs(one, before.me)).collect();
     let is_told = matches!(event.event, Event::LeaderSaid { word: LeaderWord::UpToDate, .. });
     let (before, actions, after) = (&before.epochs, &actions[..], &after.epochs);
     epochs_invariants::first_broken_by(Change { before, actions, after, is_told })
@@ -52,15 +51,14 @@ fn of_epochs(action: &Action, me: ServerId) -> Option<EpochsAction> {
         Action::Store { ticket, record } => {
             Some(EpochsAction::Store { ticket: *ticket, record: *record })
         }
-        // With a lease it is reported later.
-        Action::Established { leader, epoch, .. } if *leader == me => {
-            Some(EpochsAction::Began { epoch: *epoch })
+        // With a lease, who leads is told of it later.
+        Action::Established { leader, epoch, .. } => {
+            (*leader == me).then_some(EpochsAction::Began { epoch: *epoch })
         }
         Action::Dial { .. }
         | Action::Promise { .. }
         | Action::Tell { .. }
         | Action::Close { .. }
-        | Action::Established { .. }
         | Action::LookAgain { .. }
         | Action::EpochStored(_)
         | Action::Stand(_)
@@ -111,9 +109,12 @@ fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) ->
     open == after.established()
 }
 
-fn ended_before_released(Step { before, actions, .. }: Step<'_, Leadership>) -> bool {
-    // A member that does not lead may say at any time that it does not.
+fn ended_before_released(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+    // A member that does not lead may say at any time that it does not; also while its lease runs on, which binds the others all the same.
     let Reign::Leading { .. } = before.reign else { return true };
+    if after.closing.is_some() {
+        return true;
+    }
     let place = |is_meant: fn(&Action) -> bool| actions.iter().position(is_meant);
     let released = place(|action| {
         let Action::Tell { word, .. } = action else { return false };
