@@ -221,6 +221,10 @@ impl Leadership {
         if self.stopped {
             return;
         }
+        if let Event::WorkGoesOn(true) = event {
+            // It has begun, whatever the clock shows by now.
+            self.work(true, out);
+        }
         self.note_the_time(at, reading, out);
         self.check_bond(out);
         match event {
@@ -236,17 +240,19 @@ impl Leadership {
             Event::StoreFailed { ticket } => self.pass(EpochsEvent::StoreFailed { ticket }, out),
             Event::Promised { ticket } => self.promised(ticket, out),
             Event::PromiseFailed { ticket } => self.promise_failed(ticket, out),
-            Event::WorkGoesOn(goes_on) => self.work(goes_on, out),
+            Event::WorkGoesOn(false) => self.work(false, out),
             Event::Resign { within } => self.retire(within, out),
             Event::Stop { within } => {
                 self.stopping = true;
                 self.retire(within, out);
             }
             Event::Confirm => self.confirm(),
-            Event::Tick => {}
+            Event::WorkGoesOn(true) | Event::Tick => {}
         }
         self.end_if_stopping(out);
         if !self.stopped {
+            // Who is free now may begin an epoch, and its first ping is due at once.
+            self.check_bond(out);
             self.look_at_the_clock(out);
             self.check_bond(out);
             self.end_if_stopping(out);

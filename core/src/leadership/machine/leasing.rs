@@ -143,8 +143,9 @@ impl Leadership {
     /// Voters have promised: our lease is renewed, or we lead at last.
     pub(super) fn note_promises(&mut self, out: &mut Vec<Action>) {
         self.lease.granted(self.epochs.promised_by_all_quorums());
+        // Whose work would have to end at once does not begin any.
         if let Reign::Unleased { epoch, .. } = self.reign
-            && self.lease.left(self.reading).is_some()
+            && self.lease_left().is_some_and(|(to_stop, _)| !to_stop.is_zero())
         {
             self.newest_reported = epoch;
             self.reign = Reign::Leading { epoch, retiring: None };

@@ -210,6 +210,42 @@ fn a_voter_that_slept_is_bound_by_the_clock_that_stood_still() {
 }
 
 #[test]
+fn work_that_was_handed_out_as_the_lease_ran_out_frees_nobody_before_it_has_ended() {
+    let mut world = led();
+    let core = &mut world.seats.get_mut(&id(3)).unwrap().core;
+    let actions = core.actions_on(timed(ms(5000), Event::WorkGoesOn(true)));
+    let lost = |action: &Action| matches!(action, Action::Report(Report::Lost { .. }));
+    assert!(actions.iter().any(lost), "{actions:?}");
+    assert_eq!(core.epochs.has_ended().epoch, Epoch(0));
+    core.actions_on(timed(ms(5001), Event::WorkGoesOn(false)));
+    assert_eq!(core.epochs.has_ended().epoch, Epoch(2));
+}
+
+#[test]
+fn who_would_have_to_stop_at_once_is_not_told_that_it_leads() {
+    let mut world = voters(3);
+    world.seats.get_mut(&id(3)).unwrap().core.timing.stop_within =
+        Some(Duration::from_millis(1500));
+    world.elect(3, 1, &[1, 2, 3]);
+    world.run_until(ms(8));
+    assert_eq!(began(&world, 3, 2), None);
+    let leads_when_answered_at = |millis| {
+        let mut core = world.seats[&id(3)].core.clone();
+        let (pings, _) = core.pings();
+        let pong = LearnerWord::Pong { number: Some(pings), promises: true };
+        let sessions = [1, 2].map(SessionId::Accepted);
+        sessions.into_iter().for_each(|session| {
+            let word = pong.clone();
+            core.actions_on(timed(ms(millis), Event::LearnerSaid { session, word }));
+        });
+        core.leads_in()
+    };
+    // The ping was sent after 6 ms, and the lease runs until 2006.
+    assert_eq!(leads_when_answered_at(505), Some(Epoch(2)));
+    assert_eq!(leads_when_answered_at(506), None);
+}
+
+#[test]
 fn without_promises_a_leader_is_established_and_does_not_lead_and_says_who_is_missing() {
     let mut world = voters(3);
     for number in [1, 2] {
