@@ -179,6 +179,12 @@ fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
+/// Leases that ran at one time, in words.
+fn overlapping(count: u64) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} overlap{ending} of leases, as clocks were paused")
+}
+
 /// A broken rule in words, where no trace shows it: `broken by 3 at 12.5 ms: …`.
 fn broken(violation: &Violation) -> String {
     let (rule, details) = (violation.rule, &violation.details);

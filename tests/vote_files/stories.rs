@@ -56,6 +56,39 @@ fn steps_that_cannot_be_played_are_refused() {
 }
 
 #[test]
+fn faults_of_leases_that_cannot_be_meant_are_refused() {
+    let with = |rest: &str| format!(r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}], {rest} }}"#);
+    let slews = r#""faults": { "until_ms": 9, "slews": 2 }"#;
+    refused_with(&with(slews), &["faults.slews: 2 has no effect while timing.lease_ms is missing"]);
+    read(&with(&format!(r#""timing": {{ "lease_ms": 1500 }}, {slews}"#)));
+    refused_with(&with(r#""faults": { "timers_ms": 7 }"#), &["faults.timers_ms: 7", "until_ms"]);
+    for fault in ["timers_ms", "resigns"] {
+        let alone = format!(r#""leadership": false, "faults": {{ "until_ms": 9, "{fault}": 2 }}"#);
+        let told = format!("faults.{fault}: without leadership there is no such thing");
+        refused_with(&with(&alone), &[&told]);
+    }
+    let drifts = r#""faults": { "drift_ppm": 10001 }"#;
+    refused_with(
+        &with(&format!(r#""timing": {{ "lease_ms": 1500 }}, {drifts}"#)),
+        &["faults.drift_ppm: 10001, and a lease holds only where clocks are off by at most 10000"],
+    );
+    read(&with(drifts));
+    read(&with(&format!(r#""timing": {{ "lease_ms": 1500, "drift_ppm": 10001 }}, {drifts}"#)));
+}
+
+#[test]
+fn faults_of_leases_are_written_as_they_were_read() {
+    let text = r#"{ "members": [{ "id": 1 }], "timing": { "lease_ms": 1500 },
+        "faults": { "until_ms": 9, "vm_pauses": 1, "reboots": 2, "slews": 3, "resigns": 4, "timers_ms": 5 } }"#;
+    let file = VoteFile::parse("first", text).unwrap();
+    assert_eq!(VoteFile::parse("again", &file.to_json()).unwrap(), file);
+    let told = file.faults.unwrap().to_string();
+    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, until 9 ms; frames take 0.05 to 0.25 ms; \
+                    timers are up to 5 ms late";
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn faults_that_cannot_happen_are_refused() {
     for kind in [
         "kills",
@@ -69,6 +102,9 @@ fn faults_that_cannot_happen_are_refused() {
         "breaks",
         "hangs",
         "suspends",
+        "vm_pauses",
+        "reboots",
+        "resigns",
         "strangers",
         "frozen",
         "disk_errors",

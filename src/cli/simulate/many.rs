@@ -23,7 +23,9 @@ use ballotbox::{
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{add_broken, by_and_at, jobs::Jobs, millis, progress, progress::Progress, word};
+use super::{
+    add_broken, by_and_at, jobs::Jobs, millis, overlapping, progress, progress::Progress, word,
+};
 use crate::cli::{
     Failure,
     screen::{self, BAD, Column, GOOD, PLAIN},
@@ -50,6 +52,7 @@ pub(super) struct Tally {
     took: Vec<Duration>,
     messages: Vec<u64>,
     healed: Vec<Duration>,
+    overlaps: u64,
 }
 
 /// What failed.
@@ -117,6 +120,7 @@ impl Tally {
             took: Vec::new(),
             messages: Vec::new(),
             healed: Vec::new(),
+            overlaps: 0,
         }
     }
 
@@ -124,6 +128,7 @@ impl Tally {
         self.took.extend(run.elections.iter().map(|election| election.took));
         self.messages.extend(run.elections.iter().map(|election| election.messages));
         self.healed.extend(run.healed_after);
+        self.overlaps += run.overlapping_leases;
         self.elected += u64::from(run.leader.is_some());
         let Some(what) = What::failed(&run) else {
             self.well += 1;
@@ -166,6 +171,9 @@ impl Tally {
         self.figures(out)?;
         writeln!(out)?;
         self.list_failures(file, expectations, out)?;
+        if self.overlaps > 0 {
+            writeln!(out, "{}.", overlapping(self.overlaps))?;
+        }
         let (runs, failed) = (self.runs(), self.failed);
         let which = match (self.seeds.start(), self.seeds.end()) {
             (0, _) => String::new(),
@@ -253,6 +261,7 @@ impl Tally {
             "election_ms": times(&self.took),
             "messages": counts.map(|[p50, p99, max]| json!({ "p50": p50, "p99": p99, "max": max })),
             "healed_ms": times(&self.healed),
+            "overlapping_leases": self.overlaps,
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "failures_listed": self.listed(),
         })
@@ -330,6 +339,7 @@ mod tests {
             time: at,
             healed_after: None,
             expectations: Vec::new(),
+            overlapping_leases: 0,
             members: BTreeMap::new(),
         }
     }
@@ -404,6 +414,20 @@ mod tests {
         assert_eq!((&object["well"], &object["elected"]), (&json!(2), &json!(1)));
         let told = told(&tally);
         assert!(told.contains("1 of 3 runs, seeds 5 to 7, failed."), "{told}");
+    }
+
+    #[test]
+    fn overlaps_of_leases_are_added_up_and_are_no_failure() {
+        let mut tally = Tally::new(0..=1);
+        tally.add(run(0, Ending::Elected, None));
+        assert!(!told(&tally).contains("overlap"));
+        tally.add(Run { overlapping_leases: 3, ..run(1, Ending::Elected, None) });
+        let told = told(&tally);
+        assert!(
+            told.contains("3 overlaps of leases, as clocks were paused.\nAll 2 runs"),
+            "{told}"
+        );
+        assert_eq!(tally.to_json(Path::new("votes.json"))["overlapping_leases"], 3);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ballotbox::scenario::simulation::{Ending, MemberAtEnd, Run, Setup, World, pl
 use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
 
-use super::{add_broken, broken, millis, progress, progress::Progress, word};
+use super::{add_broken, broken, millis, overlapping, progress, progress::Progress, word};
 use crate::cli::screen::{self, BAD, Column, GOOD, PLAIN};
 
 /// Plays once and shows everything; whether it ended well.
@@ -87,9 +87,13 @@ fn summary(run: &Run) -> String {
         [] => String::new(),
         all => format!("; without a leader for {}", all.join(", ")),
     };
+    let overlaps = match run.overlapping_leases {
+        0 => String::new(),
+        count => format!("; {}", overlapping(count)),
+    };
     // The time is more than an election takes: the members that agree are watched for a while.
     format!(
-        "With seed {}, {style}{ended}{style:#}{took}; {} messages{expectations}. Watched until {} ms.",
+        "With seed {}, {style}{ended}{style:#}{took}; {} messages{overlaps}{expectations}. Watched until {} ms.",
         run.seed,
         run.messages,
         millis(run.time)
@@ -142,6 +146,7 @@ fn to_json(run: &Run) -> Value {
         "elapsed_ms": millis(run.time),
         "messages": run.messages,
         "healed_ms": run.healed_after.map(millis),
+        "overlapping_leases": run.overlapping_leases,
         "elections": elections.collect::<Vec<_>>(),
         "members": run.members.iter().map(member).collect::<Vec<_>>(),
         "expectations": expectations.collect::<Vec<_>>(),
@@ -169,6 +174,7 @@ mod tests {
             time: Duration::from_micros(20_049_500),
             healed_after: None,
             expectations: Vec::new(),
+            overlapping_leases: 0,
             members: std::collections::BTreeMap::new(),
         }
     }
@@ -192,6 +198,18 @@ mod tests {
         assert_eq!(object["broken_by"], 3);
         assert_eq!(object["broken_at_ms"], 1203.4);
         assert_eq!(object["broken_details"], "not by 2");
+    }
+
+    #[test]
+    fn leases_that_overlap_are_told_if_there_are_any() {
+        let mut run = run(Ending::Elected);
+        assert!(!plain(&run).contains("overlap"));
+        assert_eq!(to_json(&run)["overlapping_leases"], 0);
+        run.overlapping_leases = 1;
+        assert!(plain(&run).contains("25 messages; 1 overlap of leases, as clocks were paused."));
+        run.overlapping_leases = 2;
+        assert!(plain(&run).contains("25 messages; 2 overlaps of leases, as clocks were paused."));
+        assert_eq!(to_json(&run)["overlapping_leases"], 2);
     }
 
     #[test]

@@ -18,8 +18,22 @@ pub(super) struct Clocks {
     raw: Clock,
     /// How much both are too slow, in parts per million.
     drift_ppm: i64,
+    /// How much faster than that the one goes that is slewed.
+    slew_ppm: i64,
+    halt: Halt,
     /// How often the machine was started.
     pub(super) boots: u64,
+}
+
+/// Why clocks of a machine stand still.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Halt {
+    /// None does.
+    No,
+    /// It sleeps.
+    Asleep,
+    /// Its host has paused it.
+    Paused,
 }
 
 /// A clock that goes at one rate since a moment.
@@ -48,16 +62,11 @@ impl Clock {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "faults of clocks are to come"))]
 impl Clocks {
     /// Those of a machine that starts now.
     pub(super) fn new(now: Moment, drift_ppm: i64) -> Self {
-        let clock = Clock::new(now, Self::rate(drift_ppm, 0));
-        Self { boot: clock, raw: clock, drift_ppm, boots: 0 }
-    }
-
-    fn rate(drift_ppm: i64, slew_ppm: i64) -> i128 {
-        MILLION - i128::from(drift_ppm) + i128::from(slew_ppm)
+        let clock = Clock::new(now, Self::rate(drift_ppm));
+        Self { boot: clock, raw: clock, drift_ppm, slew_ppm: 0, halt: Halt::No, boots: 0 }
     }
 
     /// What they show.
@@ -73,25 +82,40 @@ impl Clocks {
 
     /// A time daemon lets the clock that can be slewed go this much faster, or as before with 0.
     pub(super) fn slew(&mut self, now: Moment, ppm: i64) {
-        self.boot.go(now, Self::rate(self.drift_ppm, ppm));
+        self.slew_ppm = ppm;
+        self.go(now, self.halt);
     }
 
     /// The machine sleeps.
     pub(super) fn sleep(&mut self, now: Moment) {
-        self.raw.go(now, 0);
+        self.go(now, Halt::Asleep);
     }
 
     /// The host has paused the machine: its clocks stand still.
     pub(super) fn pause(&mut self, now: Moment) {
-        self.boot.go(now, 0);
-        self.raw.go(now, 0);
+        self.go(now, Halt::Paused);
     }
 
     /// The machine goes on.
     pub(super) fn wake(&mut self, now: Moment) {
-        let rate = Self::rate(self.drift_ppm, 0);
-        self.boot.go(now, rate);
-        self.raw.go(now, rate);
+        self.go(now, Halt::No);
+    }
+
+    fn rate(drift_ppm: i64) -> i128 {
+        MILLION - i128::from(drift_ppm)
+    }
+
+    fn go(&mut self, now: Moment, halt: Halt) {
+        let raw = Self::rate(self.drift_ppm);
+        let boot = raw + i128::from(self.slew_ppm);
+        let (boot, raw) = match halt {
+            Halt::No => (boot, raw),
+            Halt::Asleep => (boot, 0),
+            Halt::Paused => (0, 0),
+        };
+        self.halt = halt;
+        self.boot.go(now, boot);
+        self.raw.go(now, raw);
     }
 }
 
@@ -119,7 +143,11 @@ mod tests {
         clocks.slew(at(4), 0);
         clocks.pause(at(5));
         assert_eq!(shown(&clocks, 9), (4040, 2970));
+        // Whatever a daemon does meanwhile, it is done when they go on.
+        clocks.slew(at(7), -80_000);
+        assert_eq!(shown(&clocks, 9), (4040, 2970));
         clocks.wake(at(9));
+        assert_eq!(shown(&clocks, 10), (4950, 3960));
         clocks.reboot(at(10));
         assert_eq!((shown(&clocks, 11), clocks.boots), ((990, 990), 1));
     }

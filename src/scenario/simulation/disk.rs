@@ -1,8 +1,11 @@
 //! [`Disk`]: what a member keeps, whatever becomes of its process.
 
-use ballotbox_core::leadership::{
-    DirectoryId, EnsembleId, Holder, Identity, Incarnation, Promise, Reading, Record, Ticket,
-    lease::Instant as _,
+use ballotbox_core::{
+    ServerId,
+    leadership::{
+        DirectoryId, EnsembleId, Holder, Identity, Incarnation, Promise, Reading, Record, Ticket,
+        lease::Instant as _,
+    },
 };
 
 use super::{
@@ -135,6 +138,11 @@ impl Disk {
         (!promise.to.is_some_and(own)).then_some(promise)
     }
 
+    /// Whom voters are bound to that promise something to its member, in its present life.
+    pub(super) const fn holder(&self, leader: ServerId) -> Holder {
+        Holder { leader, directory: self.directory(), incarnation: Incarnation(self.starts) }
+    }
+
     const fn directory(&self) -> DirectoryId {
         DirectoryId(self.place << 32 | self.wipes)
     }
@@ -149,6 +157,12 @@ impl Disk {
         let (ticket, promise) = self.promising.take_if(|_| self.stalls == 0)?;
         self.promise = Some((boot, promise));
         Some(ticket)
+    }
+
+    /// What was promised is not there any more.
+    #[cfg(test)]
+    pub(super) const fn forget_promise(&mut self) {
+        self.promise = None;
     }
 
     /// Whether a promise is being written.

@@ -23,7 +23,9 @@ use super::{
     setup::{InitialMember, Setup},
 };
 use crate::{
-    election::{Election, Event as ElectionEvent, Outgoing, PresentLinks, Timer as ElectionTimer},
+    election::{
+        Election, Epoch, Event as ElectionEvent, Outgoing, PresentLinks, Timer as ElectionTimer,
+    },
     scenario::vote_file::MemberState,
 };
 
@@ -42,13 +44,17 @@ pub(super) struct Member {
     pub(super) frozen: Option<usize>,
     /// Its disk has failed, and it was not started again since.
     pub(super) ended_by_disk: bool,
+    /// Its machine starts anew, and its member was not started again since.
+    pub(super) boots: bool,
+    /// It was stopped in good order, and goes on until its work has ended.
+    pub(super) stopping: bool,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// The clocks by which its leases go.
     pub(super) clocks: Clocks,
     /// What it cannot attend to while it hangs, in order; `None` when it does not hang.
     pub(super) hanging: Option<VecDeque<(u64, Scheduled)>>,
-    /// Since when its machine is suspended, if it is: it hangs as well.
+    /// Since when its machine is suspended, or paused by its host, if it is: it hangs as well.
     pub(super) suspended: Option<Moment>,
     pub(super) running: Option<Running>,
 }
@@ -86,6 +92,10 @@ pub(super) enum Inner {
     Link(LinkEvent),
     Notified(Notice),
     Leadership(LeadershipEvent),
+    /// It leads in this epoch: work begins that goes on only while it does.
+    WorkBegins(Epoch),
+    /// Its leadership has ended in good order.
+    Stopped,
 }
 
 impl Member {
@@ -100,6 +110,8 @@ impl Member {
             names: Duration::ZERO,
             frozen: None,
             ended_by_disk: false,
+            boots: false,
+            stopping: false,
             drift_ppm: 0,
             clocks: Clocks::new(Moment::default(), 0),
             hanging: None,

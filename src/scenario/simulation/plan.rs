@@ -18,6 +18,9 @@ const SHORTEST: u64 = 1000;
 /// A fault that follows another one comes at most this long after it, in microseconds.
 const SOON: u64 = 5000;
 
+/// A clock is slewed by at most this much, in parts per million: 8 %, which is what daemons ask for at most.
+const SLEW_MAX: u64 = 80_000;
+
 /// The operations, which a vote file can have as steps, and the faults, which it cannot.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -40,7 +43,17 @@ pub(super) enum Fault {
     Hang(usize),
     /// The same, and its clock stands still, as with a machine that is suspended. Nothing is acknowledged meanwhile.
     Suspend(usize),
+    /// The host of the member's machine pauses it: the same, and all its clocks stand still.
+    VmPause(usize),
     Wake(usize),
+    /// The member's machine starts anew, and a while later the member is started.
+    Reboot(usize),
+    Booted(usize),
+    /// One clock of the member goes this much faster, in parts per million, until it goes as before.
+    Slew(usize, i64),
+    SlewEnds(usize),
+    /// The one that leads is asked to resign.
+    Resign,
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
     DiskFlows(usize),
@@ -382,21 +395,51 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
             }
         }
     }
-    let of_one_member: [(u16, OfMember, OfMember); 4] = [
+    let of_one_member: [(u16, OfMember, OfMember); 6] = [
         (faults.hangs, Fault::Hang, Fault::Wake),
         (faults.disk_stalls, Fault::DiskStalls, Fault::DiskFlows),
         (faults.suspends, Fault::Suspend, Fault::Wake),
         (faults.disk_errors, Fault::DiskBreaks, Fault::DiskIsMended),
+        (faults.vm_pauses, Fault::VmPause, Fault::Wake),
+        (faults.reboots, Fault::Reboot, Fault::Booted),
     ];
+    let mut asleep = Vec::new();
     for (times, begins, ends) in of_one_member {
         for _ in 0..times {
             let member = random.index(count);
             let (at, end) = span(&mut random);
+            if begins(member) == Fault::Suspend(member) {
+                asleep.push((member, at, end));
+            }
             add(at, begins(member));
             add(end, ends(member));
         }
     }
+    for _ in 0..faults.slews {
+        let member = random.index(count);
+        let (at, end) = span(&mut random);
+        let ppm = slew(&mut random);
+        // In each lease one clock has to go right: the one that goes on in a sleep does not lag then, as the other one does.
+        let lease = setup.timing.leadership.lease.map_or(0, |lease| 2 * micros(lease.promise()));
+        let near = |(sleeper, from, to): &(usize, u64, u64)| {
+            *sleeper == member && at <= to + lease && *from <= end + lease
+        };
+        let ppm = if asleep.iter().any(near) { ppm.abs() } else { ppm };
+        add(at, Fault::Slew(member, ppm));
+        add(end, Fault::SlewEnds(member));
+    }
+    for _ in 0..faults.resigns {
+        let (at, _) = span(&mut random);
+        add(at, Fault::Resign);
+    }
     drawn
+}
+
+/// How much faster a clock goes that is slewed, in parts per million: half of the time as much as any is, either way.
+fn slew(random: &mut Random) -> i64 {
+    let most = random.chance(500);
+    let ppm = if most { SLEW_MAX } else { random.between(1, SLEW_MAX) }.cast_signed();
+    if random.chance(500) { ppm } else { -ppm }
 }
 
 /// Two different members of `count`.
@@ -426,4 +469,41 @@ fn duration(random: &mut Random, most: u64) -> u64 {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_slewed_either_way_and_only_forward_close_to_a_sleep() {
+        let text = r#"{ "members": [{ "id": 1 }, { "id": 2 }], "timing": { "lease_ms": 1000 },
+            "faults": { "until_ms": 8000, "suspends": 1, "slews": 4 } }"#;
+        let setup = Setup::new(&VoteFile::parse("slews", text).unwrap());
+        let (mut slower, mut faster, mut most) = (0, 0, 0);
+        for seed in 0..200 {
+            let faults = Plan::new(&setup, seed).faults;
+            let when = |is: &dyn Fn(Fault) -> bool| {
+                let found = faults.iter().find(|(_, fault)| is(*fault));
+                found.map(|(at, _)| at.since_start())
+            };
+            for slept in 0..2 {
+                let sleeps = when(&|fault| fault == Fault::Suspend(slept));
+                for (at, fault) in &faults {
+                    let Fault::Slew(member, ppm) = *fault else { continue };
+                    most += usize::from(ppm.unsigned_abs() == SLEW_MAX);
+                    if ppm < 0
+                        && member == slept
+                        && let Some(sleeps) = sleeps
+                    {
+                        let apart = at.since_start().abs_diff(sleeps);
+                        assert!(apart > Duration::from_secs(2), "seed {seed}: {apart:?}");
+                    }
+                    (slower, faster) =
+                        if ppm < 0 { (slower + 1, faster) } else { (slower, faster + 1) };
+                }
+            }
+        }
+        assert!(slower > 200 && faster > slower && most > 200, "{slower}, {faster}, {most}");
+    }
 }

@@ -83,6 +83,8 @@ pub struct Run {
     pub healed_after: Option<Duration>,
     /// By when something was expected, and whether it was so.
     pub expectations: Vec<(Duration, bool)>,
+    /// How often two leases ran at one time, for which the clocks of paused machines are to blame.
+    pub overlapping_leases: u64,
     /// What the members were in the end.
     pub members: BTreeMap<ServerId, MemberAtEnd>,
 }
@@ -211,13 +213,18 @@ fn give_up_hope(world: &mut World, schedule: &Schedule) {
 fn is_settled(world: &World) -> bool {
     let doubts = |member: &Member| {
         let running = member.running.as_ref();
-        running.is_some_and(|running| running.election_timers.is_armed(&Timer::Grace))
+        running.is_some_and(|running| {
+            let seat = running.seat.as_ref();
+            let retires = seat.is_some_and(|seat| seat.core.is_retiring());
+            retires || running.election_timers.is_armed(&Timer::Grace)
+        })
     };
     world.record.agreement().is_some()
         && !world.members.iter().any(doubts)
         && rules::all_is_quiet(world)
         && rules::all_are_linked(world)
         && rules::all_are_served(world)
+        && rules::leases_are_renewed(world)
 }
 
 /// When what is over.
@@ -302,13 +309,19 @@ impl Schedule {
     }
 }
 
-/// What it may cost that a leader is lost unnoticed, elected again, and does not get its epoch at once.
+/// What it may cost that a leader is lost unnoticed, elected again, and does not get its epoch at once, nor before promises to the
+/// last one are over, and its work.
 fn establishing(setup: &Setup) -> Duration {
     if !setup.leadership {
         return Duration::ZERO;
     }
     let timing = setup.timing.leadership;
-    timing.silence + 2 * timing.establish + timing.holdoff + timing.retry
+    let leases = timing.lease.map(|lease| lease.promise() + timing.stop_within());
+    timing.silence
+        + 2 * timing.establish()
+        + timing.holdoff
+        + timing.retry
+        + leases.unwrap_or_default()
 }
 
 /// What parties outside may cost that stay when all else is well: a link to one is silent, a candidate that is silent waits
@@ -352,6 +365,7 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         time: world.now(),
         healed_after,
         expectations,
+        overlapping_leases: world.overlapping_leases(),
         members: world.members.iter().map(at_end).collect(),
     }
 }

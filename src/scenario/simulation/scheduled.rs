@@ -6,7 +6,7 @@ use super::{
     network::{Answer, End, Segment},
     plan::Fault,
 };
-use crate::election::Timer as ElectionTimer;
+use crate::election::{Epoch, Timer as ElectionTimer};
 
 /// What is going to happen. Members, strangers and connections are named by their place or number.
 #[derive(Debug)]
@@ -57,6 +57,13 @@ pub(super) enum Scheduled {
     LeadershipDue {
         member: usize,
         life: u32,
+    },
+    /// The work of an epoch that is given up ends, unless the clock of its member has stood still for longer than this meanwhile.
+    WorkEnds {
+        member: usize,
+        life: u32,
+        epoch: Epoch,
+        slept: u64,
     },
     /// What the disk of a member is writing is written, or it cannot be.
     DiskDone {

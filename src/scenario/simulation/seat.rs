@@ -27,7 +27,7 @@ pub(super) struct Seat {
     drift_ppm: i64,
     /// For how long its clock has stood still, in nanoseconds.
     slept: u64,
-    /// When it is woken to look at the clock, and the number of that entry in the queue.
+    /// When it is to look at the clock, and the number in the queue of what wakes it then, or a little late.
     pub(super) wakes: Option<(Moment, u64)>,
     /// Its sessions.
     pub(super) sessions: BTreeMap<SessionId, Session>,

@@ -26,7 +26,7 @@ pub use self::verb::Verb;
 use self::words::{Answered, Kept, Reported, Told};
 use super::{Moment, Violation, plan::StrangerKind};
 use crate::{
-    election::{Decision, Notification, PeerState, Round, Timer},
+    election::{Decision, Epoch, Notification, PeerState, Round, Timer},
     scenario::vote_file::Operation,
 };
 
@@ -43,6 +43,10 @@ pub(super) enum TraceEvent<'a> {
     Light { from: ServerId, to: ServerId },
     Hangs,
     Suspends,
+    Paused,
+    Reboots,
+    Slews { ppm: i64 },
+    Asked,
     Wakes { backlog: usize },
     Freezes,
     Replaced { names: Duration },
@@ -74,6 +78,9 @@ pub(super) enum TraceEvent<'a> {
     Stalls,
     Flows,
     Reports(&'a Report),
+    Works(Epoch),
+    WorkEnds(Epoch),
+    Overlaps { epoch: Epoch, other: ServerId, theirs: Epoch },
     Stands(bool),
     Timer(Timer),
     Unmet(&'a str),
@@ -128,6 +135,10 @@ impl TraceEvent<'_> {
             Self::Light { .. } => Verb::Light,
             Self::Hangs => Verb::Hangs,
             Self::Suspends => Verb::Suspends,
+            Self::Paused => Verb::Paused,
+            Self::Reboots => Verb::Reboots,
+            Self::Slews { .. } => Verb::Slews,
+            Self::Asked => Verb::Asked,
             Self::Wakes { .. } => Verb::Wakes,
             Self::Freezes => Verb::Freezes,
             Self::Replaced { .. } => Verb::Replaced,
@@ -159,6 +170,9 @@ impl TraceEvent<'_> {
             Self::Stalls => Verb::Stalls,
             Self::Flows => Verb::Flows,
             Self::Reports(report) => words::verb_of(report),
+            Self::Works(_) => Verb::Works,
+            Self::WorkEnds(_) => Verb::WorkEnds,
+            Self::Overlaps { .. } => Verb::Overlaps,
             Self::Stands(true) => Verb::Stands,
             Self::Stands(false) => Verb::Withdraws,
             Self::Timer(_) => Verb::Timer,
@@ -174,6 +188,9 @@ impl fmt::Display for TraceEvent<'_> {
         match *self {
             Self::Hangs
             | Self::Suspends
+            | Self::Paused
+            | Self::Reboots
+            | Self::Asked
             | Self::Freezes
             | Self::Vanishes
             | Self::Stands(_)
@@ -182,6 +199,13 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::StoreFails
             | Self::SyncFails => Ok(()),
             Self::Step(operation) => operation.fmt(f),
+            Self::Slews { ppm: 0 } => f.write_str("goes as before"),
+            Self::Slews { ppm } if ppm > 0 => write!(f, "{ppm} ppm faster"),
+            Self::Slews { ppm } => write!(f, "{} ppm slower", ppm.unsigned_abs()),
+            Self::Works(epoch) | Self::WorkEnds(epoch) => write!(f, "of epoch {epoch}"),
+            Self::Overlaps { epoch, other, theirs } => {
+                write!(f, "its lease of epoch {epoch}, and that of {other} of epoch {theirs}")
+            }
             Self::Break(one, other) => write!(f, "{one}-{other}"),
             Self::Dark { from, to } | Self::Light { from, to } => write!(f, "{from} to {to}"),
             Self::Wakes { backlog } => write!(f, "to {backlog} happenings"),

@@ -3,10 +3,12 @@
 mod connections;
 mod cores;
 mod leaderships;
+mod leases;
 mod operations;
 mod outsiders;
 mod reigns;
 pub mod rules;
+mod works;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,7 +18,7 @@ use std::{
 
 use ballotbox_core::ServerId;
 
-use self::{outsiders::Outsiders, reigns::Reigns};
+use self::{leases::Leases, outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,
     clocks::Clocks,
@@ -47,6 +49,8 @@ pub struct World {
     pub(super) record: RunRecord,
     /// The epochs that have begun.
     reigns: Reigns,
+    /// What was promised, and which epochs have ended.
+    leases: Leases,
     /// The voters that are new, or lose their disks in one of the steps.
     forgetful: BTreeSet<ServerId>,
     /// What the members voted with when the present leader, or the one to come, was elected.
@@ -100,6 +104,7 @@ impl World {
             network: Network::new(members.len()),
             record: RunRecord::new(setup, &steps),
             reigns: Reigns::new(members.len()),
+            leases: Leases::new(members.len()),
             forgetful: forgetful(setup, &steps),
             histories: setup.members.iter().map(|member| member.history).collect(),
             setup: Arc::clone(setup),
@@ -173,6 +178,11 @@ impl World {
     /// The rule that was broken, if one was: nothing happens after that.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// How often two leases ran at one time, for which the clocks of paused machines are to blame: of each two epochs, once.
+    pub fn overlapping_leases(&self) -> u64 {
+        self.leases.overlaps()
     }
 
     /// How many frames were written.
@@ -252,6 +262,9 @@ impl World {
             Scheduled::LeadershipDue { member, life } => {
                 self.leadership_due(member, life, number);
             }
+            Scheduled::WorkEnds { member, life, epoch, slept } => {
+                self.work_ends(member, life, epoch, slept);
+            }
             Scheduled::DiskDone { member, life } => self.disk_done(member, life),
             Scheduled::PromiseKept { member, life } => self.promise_kept(member, life),
             Scheduled::StrangerConnects { stranger } => self.stranger_connects(stranger),
@@ -291,6 +304,7 @@ impl World {
             | Scheduled::LinkTimer { member, .. }
             | Scheduled::FrameWritten { member, .. }
             | Scheduled::LeadershipDue { member, .. }
+            | Scheduled::WorkEnds { member, .. }
             | Scheduled::DiskDone { member, .. }
             | Scheduled::PromiseKept { member, .. }
             | Scheduled::Speak { member, .. } => Some(*member),

@@ -57,7 +57,8 @@ pub(super) fn check(mut raw: RawVoteFile) -> Result<VoteFile, At> {
         })
         .collect::<Result<_, _>>()?;
     let faults = raw.faults.as_ref();
-    let faults = faults.map(|Object(raw)| faults::check(raw, &steps, leadership)).transpose()?;
+    let faults = faults.map(|Object(raw)| faults::check(raw, &steps, leadership, &timing));
+    let faults = faults.transpose()?;
     let histories = ids.into_iter().zip(histories).collect();
     Ok(VoteFile {
         title,

@@ -166,6 +166,15 @@ pub enum FieldError {
         /// The field it needs.
         missing: &'static str,
     },
+    /// Clocks are to be off by more than leases assume.
+    #[error(
+        "{found}, and a lease holds only where clocks are off by at most {assumed}: expected at most that, or a larger timing.drift_ppm"
+    )]
+    DriftBeyondLease {
+        found: u32,
+        /// `timing.drift_ppm`.
+        assumed: u32,
+    },
     /// Faults end before the steps of the file do, after which they would begin.
     #[error("{until_ms} is before the last step, at {last_ms}: faults begin after the last step")]
     FaultsTooEarly {

@@ -34,6 +34,16 @@ pub struct Faults {
     /// How many times the machine of a member is suspended: the member does nothing, nothing is acknowledged, and its clock stands
     /// still.
     pub suspends: u16,
+    /// How many times the host of a member pauses its machine for a while: the member does nothing, and all its clocks stand still. Such
+    /// clocks are outside of what leases assume: those that overlap in such a run are counted.
+    pub vm_pauses: u16,
+    /// How many times the machine of a member starts anew: its process is killed, its clocks begin again, and what it has promised is
+    /// forgotten. The member is started later.
+    pub reboots: u16,
+    /// How many times a time daemon slews the clock of a member that can be slewed, for a while, by at most 8 % either way.
+    pub slews: u16,
+    /// How many times the one that leads is asked to resign.
+    pub resigns: u16,
     /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
@@ -65,6 +75,8 @@ pub struct Faults {
     pub slow: Duration,
     /// Clocks go at most this much too fast or too slow, in parts per million.
     pub drift_ppm: u32,
+    /// Until [`until`](Self::until), timers of leadership fire at most this much late, and some of them early.
+    pub timers: Duration,
 }
 
 impl Default for Faults {
@@ -83,6 +95,10 @@ impl Default for Faults {
             breaks: 0,
             hangs: 0,
             suspends: 0,
+            vm_pauses: 0,
+            reboots: 0,
+            slews: 0,
+            resigns: 0,
             strangers: 0,
             frozen: 0,
             wipes: 0,
@@ -97,6 +113,7 @@ impl Default for Faults {
             slow_percent: 0,
             slow: Duration::ZERO,
             drift_ppm: 0,
+            timers: Duration::ZERO,
         }
     }
 }
@@ -127,7 +144,8 @@ impl Faults {
 
     /// Whether frames arrive in time and nothing is ever lost.
     pub fn are_none(&self) -> bool {
-        self.slow_percent == 0 && self.counts().iter().all(|(_, count)| *count == 0)
+        let timely = self.slow_percent == 0 && self.timers.is_zero();
+        timely && self.counts().iter().all(|(_, count)| *count == 0)
     }
 
     /// Whether a simulation differs from one without any, but for how long it lasts.
@@ -136,7 +154,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 17] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 21] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -149,6 +167,10 @@ impl Faults {
             ("breaks", self.breaks),
             ("hangs", self.hangs),
             ("suspends", self.suspends),
+            ("vm_pauses", self.vm_pauses),
+            ("reboots", self.reboots),
+            ("slews", self.slews),
+            ("resigns", self.resigns),
             ("strangers", self.strangers),
             ("frozen", self.frozen),
             ("wipes", self.wipes),
@@ -188,6 +210,9 @@ impl fmt::Display for Faults {
         }
         if self.drift_ppm > 0 {
             parts.push(format!("clocks drift by up to {} ppm", self.drift_ppm));
+        }
+        if !self.timers.is_zero() {
+            parts.push(format!("timers are up to {} ms late", in_millis(self.timers)));
         }
         f.write_str(&parts.join("; "))
     }

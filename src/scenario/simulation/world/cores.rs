@@ -36,6 +36,8 @@ impl World {
             Inner::Link(event) => self.link(member, event),
             Inner::Notified(notice) => self.heed(member, notice),
             Inner::Leadership(event) => self.lead(member, event),
+            Inner::WorkBegins(epoch) => self.work_begins(member, epoch),
+            Inner::Stopped => self.has_stopped(member),
         }
     }
 
@@ -304,7 +306,7 @@ impl World {
     }
 
     /// A wait in nanoseconds by the member's own clock.
-    fn drifted(&self, member: usize, after: Duration) -> u64 {
+    pub(super) fn drifted(&self, member: usize, after: Duration) -> u64 {
         let wait = nanos(after);
         let drift = self.members[member].drift_ppm;
         wait.saturating_add_signed((wait / 1_000_000).cast_signed().saturating_mul(drift))

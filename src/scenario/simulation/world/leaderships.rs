@@ -13,14 +13,16 @@ use crate::{
     ServerId,
     election::Event as ElectionEvent,
     scenario::simulation::{
-        Violation,
+        Moment, Violation,
         disk::Write,
         member::{Inner, Running},
+        moment::nanos,
         network::{Answer, End, Purpose, Segment, Side},
         scheduled::Scheduled,
         seat::{Seat, Session},
         trace::TraceEvent,
     },
+    scenario::vote_file::Faults,
 };
 
 /// Of the heartbeats that come, every one of this number is judged here; in debug builds all are judged by the core.
@@ -41,6 +43,9 @@ impl World {
     pub(super) fn lead(&mut self, member: usize, event: Event) {
         let (id, now) = (self.members[member].id, self.now);
         let reading = self.members[member].clocks.read(now);
+        if let Event::LeaderSaid { session, word } = &event {
+            self.hear_of_lease(member, *session, word, reading);
+        }
         let Some(running) = &mut self.members[member].running else { return };
         let Running { seat: Some(seat), leadership_judged, .. } = running else { return };
         // Most words are heartbeats, and change next to nothing.
@@ -64,11 +69,13 @@ impl World {
         for action in actions {
             self.perform_leadership(member, action);
         }
+        self.look_at_lease(member);
         self.wake_leadership(member);
         self.look_at(member);
     }
 
     fn perform_leadership(&mut self, member: usize, action: Action) {
+        self.judge_word(member, &action);
         match action {
             Action::Dial { session, leader, info } => {
                 self.note(member, TraceEvent::Joins(leader));
@@ -117,7 +124,11 @@ impl World {
                 self.tell_election(member, event);
             }
             Action::Report(report) => self.take_report(member, &report),
-            Action::Stopped => {}
+            Action::Stopped => {
+                if self.members[member].stopping {
+                    self.told.push_back((member, Inner::Stopped));
+                }
+            }
         }
     }
 
@@ -140,6 +151,7 @@ impl World {
         {
             self.break_rule(violation);
         }
+        self.take_report_of_lease(member, report);
     }
 
     /// Sees to it that the leadership looks at the clock in time. A call that comes too early only leads to the next one.
@@ -151,11 +163,24 @@ impl World {
         if seat.wakes.is_some_and(|(already, _)| already <= at) {
             return;
         }
-        let at = at.max(self.now);
-        let number = self.queue.push(at, Scheduled::LeadershipDue { member, life });
+        let wakes_at = self.late(at.max(self.now));
+        let number = self.queue.push(wakes_at, Scheduled::LeadershipDue { member, life });
         if let Some(seat) = self.seat(member) {
             seat.wakes = Some((at, number));
         }
+    }
+
+    /// When a timer fires that is due at this moment: where timers are faulty, later; one in four earlier, and is set again.
+    fn late(&mut self, at: Moment) -> Moment {
+        let Faults { timers, until, .. } = *self.faults();
+        if timers.is_zero() || self.now >= Moment::from(until) {
+            return at;
+        }
+        if self.random.chance(250) {
+            let early = nanos(at.since(self.now)).min(nanos(timers)) / 2;
+            return Moment(at.0 - self.random.between(0, early));
+        }
+        at.plus(self.random.between(0, nanos(timers))).min(at.max(until.into()))
     }
 
     pub(super) fn leadership_due(&mut self, member: usize, life: u32, number: u64) {
@@ -271,7 +296,7 @@ impl World {
     }
 
     /// Who is at the other end of this connection.
-    fn peer_at(&self, end: End) -> ServerId {
+    pub(super) fn peer_at(&self, end: End) -> ServerId {
         let place = self.network.half(end.other()).map_or(0, |half| half.member);
         self.name_of(place)
     }
@@ -365,6 +390,7 @@ impl World {
             self.reigns.all_is_forgotten();
         }
         self.reigns.is_wiped(member);
+        self.leases.is_wiped(member);
         self.members[member].disk.wipe(self.now);
     }
 }

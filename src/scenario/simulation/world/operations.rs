@@ -9,7 +9,7 @@ use crate::{
     election::Event as ElectionEvent,
     scenario::{
         simulation::{
-            member::{Inner, Running},
+            member::{Inner, Member, Running},
             moment::nanos,
             network::End,
             plan::Fault,
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Work that goes on only while its member leads would have this long to end. Here nothing does.
+/// Work that goes on only while its member leads has this long to end.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// How a member ends.
@@ -72,7 +72,10 @@ impl World {
                 self.each_pair(pairs, |world, from, to| world.network.block(from, to));
             }
             Operation::Heal => self.network.heal(),
-            Operation::Wipe(ids) => self.each(ids, Self::wipe),
+            Operation::Wipe(ids) => self.each(ids, |world, member| {
+                world.finish_stopping(member);
+                world.wipe(member);
+            }),
             Operation::Fill(ids) => {
                 self.each(ids, |world, member| world.members[member].disk.full = true);
             }
@@ -106,7 +109,18 @@ impl World {
                 self.release(from, to);
             }
             Fault::Hang(member) => self.hang(member),
-            Fault::Suspend(member) => self.suspend(member),
+            Fault::Suspend(member) => self.suspend(member, TraceEvent::Suspends),
+            Fault::VmPause(member) => self.suspend(member, TraceEvent::Paused),
+            Fault::Reboot(member) => self.reboot(member),
+            Fault::Booted(member) => {
+                if std::mem::take(&mut self.members[member].boots) {
+                    self.network.set_vanished(member, false);
+                    self.run(member);
+                }
+            }
+            Fault::Slew(member, ppm) => self.slew(member, ppm),
+            Fault::SlewEnds(member) => self.slew(member, 0),
+            Fault::Resign => self.ask_to_resign(),
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
@@ -134,8 +148,47 @@ impl World {
         }
     }
 
-    /// The machine of the member stands still from now on, and its clock with it.
-    fn suspend(&mut self, member: usize) {
+    /// The one that leads is asked to resign, unless it hangs, and hears nothing.
+    fn ask_to_resign(&mut self) {
+        let leads = |member: &Member| {
+            let seat = member.running.as_ref().and_then(|running| running.seat.as_ref());
+            member.hanging.is_none() && seat.is_some_and(|seat| seat.core.leads_in().is_some())
+        };
+        if let Some(member) = self.members.iter().position(leads) {
+            self.note(member, TraceEvent::Asked);
+            self.lead(member, LeadershipEvent::Resign { within: WITHIN });
+        }
+    }
+
+    /// A time daemon slews a clock of the member from now on, or does so no more.
+    fn slew(&mut self, member: usize, ppm: i64) {
+        let now = self.now;
+        self.note(member, TraceEvent::Slews { ppm });
+        self.members[member].clocks.slew(now, ppm);
+    }
+
+    /// The machine of the member starts anew. A member that is frozen has left it.
+    fn reboot(&mut self, member: usize) {
+        let this = &self.members[member];
+        if this.frozen.is_some() {
+            return;
+        }
+        let runs = this.running.is_some() && !this.stopping;
+        let vanish = self.faults().vanish_percent * 10;
+        let vanishes = self.random.chance(vanish);
+        self.note(member, TraceEvent::Reboots);
+        if self.members[member].running.is_some() {
+            self.end(member, if vanishes { Shutdown::Vanished } else { Shutdown::Killed });
+        }
+        let now = self.now;
+        let this = &mut self.members[member];
+        self.leases.reboots(member, this.clocks.read(now));
+        this.clocks.reboot(now);
+        this.boots |= runs;
+    }
+
+    /// The machine of the member stands still from now on, and clocks with it.
+    fn suspend(&mut self, member: usize, how: TraceEvent<'_>) {
         let now = self.now;
         let this = &mut self.members[member];
         if this.running.is_none() || this.suspended.is_some() {
@@ -143,8 +196,12 @@ impl World {
         }
         this.hanging.get_or_insert_default();
         this.suspended = Some(now);
-        this.clocks.sleep(now);
-        self.note(member, TraceEvent::Suspends);
+        if let TraceEvent::Paused = how {
+            this.clocks.pause(now)
+        } else {
+            this.clocks.sleep(now)
+        }
+        self.note(member, how);
         for other in self.other_members(member) {
             self.network.blackhole(member, other);
             self.network.blackhole(other, member);
@@ -185,6 +242,7 @@ impl World {
     }
 
     fn start(&mut self, member: usize) {
+        self.finish_stopping(member);
         self.network.set_vanished(member, false);
         let moves = self.faults().move_percent * 10;
         if self.members[member].life > 0 && self.random.chance(moves) {
@@ -198,6 +256,7 @@ impl World {
         self.last_start = self.now;
         let again = self.members[member].life > 0;
         self.members[member].ended_by_disk = false;
+        self.members[member].boots = false;
         let wipe = self.faults().wipe_percent * 10;
         self.each_other(member, Self::release);
         let setup = Arc::clone(&self.setup);
@@ -244,10 +303,33 @@ impl World {
 
     fn end(&mut self, member: usize, shutdown: Shutdown) {
         let hangs = self.members[member].hanging.take().is_some();
-        self.members[member].ended_by_disk = false;
+        let this = &mut self.members[member];
+        (this.ended_by_disk, this.boots, this.stopping) = (false, false, false);
         if shutdown == Shutdown::Graceful && !hangs {
             self.lead(member, LeadershipEvent::Stop { within: WITHIN });
+            if self.seat(member).is_some_and(|seat| !seat.core.has_stopped()) {
+                self.members[member].stopping = true;
+                return;
+            }
         }
+        self.end_now(member, shutdown);
+    }
+
+    /// A member that was stopped in good order has ended all that it had to.
+    pub(super) fn has_stopped(&mut self, member: usize) {
+        if self.members[member].stopping {
+            self.end_now(member, Shutdown::Graceful);
+        }
+    }
+
+    /// A member that was stopped, and still is not at its end, is killed.
+    fn finish_stopping(&mut self, member: usize) {
+        if self.members[member].stopping {
+            self.end(member, Shutdown::Killed);
+        }
+    }
+
+    fn end_now(&mut self, member: usize, shutdown: Shutdown) {
         self.end_life(member);
         if let Some(number) = self.members[member].frozen.take() {
             self.kill_frozen(number);
@@ -290,6 +372,8 @@ impl World {
     pub(super) fn end_life(&mut self, member: usize) {
         self.machine_goes_on(member);
         self.members[member].running = None;
+        self.members[member].stopping = false;
+        self.leases.life_ends(member);
         let this = &self.members[member];
         let is_writing = this.disk.is_writing() || this.disk.is_promising();
         let survives = is_writing && self.random.chance(500);
@@ -345,7 +429,7 @@ impl World {
     }
 
     /// The places of all other members; parties outside have none of their faults.
-    fn other_members(&self, member: usize) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn other_members(&self, member: usize) -> impl Iterator<Item = usize> + use<> {
         (0..self.members.len()).filter(move |other| *other != member)
     }
 

@@ -13,6 +13,11 @@
 //! | [an epoch begins once](ONE_BEGINNING), [epochs](EPOCHS_GROW) [grow](LATER_IS_LARGER) | when one begins, over the whole run |
 //! | [an epoch is on the disks of a quorum](ON_DISKS) | when it begins |
 //! | [each beginning ends once](LOST_ONCE), [nobody goes back](NEVER_BACK) | whenever a member reports that it leads or follows, or does so no more |
+//! | [no two leases run at one time](ONE_LEASE) | whenever a leader begins, or its lease is extended, against the cores and clocks of all others; where machines are paused with their clocks, such are counted |
+//! | [a promise binds](PROMISES_BIND) | whenever a leader is acknowledged, by what was promised over the whole run |
+//! | [the end of a lease never moves back](LEASE_GROWS) | after every event of a leadership |
+//! | [what is lost is over](LOST_IS_OVER) | whenever a member reports that it leads, or sends a ping |
+//! | [work ends first](WORK_ENDS_FIRST) | whenever a member says that epochs of its own have ended |
 //!
 //! The rules about epochs assume that the voters that have lost their disks, and were not recorded again yet, are never a quorum:
 //! no fault wipes more. If the steps of a file do, epochs begin anew.
@@ -25,7 +30,10 @@ mod tests;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ballotbox_core::links::{Generation, LinkId};
+use ballotbox_core::{
+    leadership::{LeaseTerms, lease::Instant as _},
+    links::{Generation, LinkId},
+};
 
 use super::World;
 use crate::{
@@ -71,6 +79,18 @@ pub const LATER_IS_LARGER: &str = "an epoch that is sought after another has beg
 pub const LOST_ONCE: &str = "each beginning is reported once, and its end once";
 /// No member reports an epoch below one that it has reported in this life, or with its word in an earlier one.
 pub const NEVER_BACK: &str = "a member never goes back to an older epoch";
+
+/// No two members hold leases that run at one time: none runs when another member begins to lead.
+pub const ONE_LEASE: &str = "no two leases run at one time";
+/// A voter that has answered a ping with a promise acknowledges no other leader before all its clocks show that the promise is over, or
+/// its holder has said that what it was for has ended.
+pub const PROMISES_BIND: &str = "who has promised acknowledges nobody else";
+/// The end of a lease never moves back in one epoch.
+pub const LEASE_GROWS: &str = "the end of a lease never moves back";
+/// Who has lost an epoch reports it no more as its leader, and sends no ping of it.
+pub const LOST_IS_OVER: &str = "an epoch that is lost is over for its leader";
+/// Nobody says that an epoch of its own has ended while its work goes on.
+pub const WORK_ENDS_FIRST: &str = "no epoch has ended while its work goes on";
 
 /// Upper bound for linking two running members when nothing is delayed.
 const LINKED_WITHIN: Duration = Duration::from_secs(1);
@@ -224,6 +244,21 @@ pub(in crate::scenario::simulation) fn all_are_served(world: &World) -> bool {
     seats.into_iter().all(|seat| {
         let mut sessions = seat.sessions.values();
         seat.is_connected() && sessions.all(|one| one.heard >= lately && is_made(one))
+    })
+}
+
+/// Whether the lease of everybody who leads with one rests on one of the last two pings.
+pub(in crate::scenario::simulation) fn leases_are_renewed(world: &World) -> bool {
+    let timing = world.setup.timing.leadership;
+    let Some(LeaseTerms { length, .. }) = timing.lease else { return true };
+    let lately = length.saturating_sub(2 * timing.ping);
+    world.members.iter().all(|member| {
+        let seat = member.running.as_ref().and_then(|running| running.seat.as_ref());
+        let held = seat.and_then(|seat| seat.core.leads());
+        held.is_none_or(|(_, until)| {
+            let left = member.clocks.read(world.now).left_by_fastest(until);
+            left.is_some_and(|left| left >= lately)
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{
-    Faults, STEPS_MAX, Step,
+    Faults, FileTiming, STEPS_MAX, Step,
     error::{At, FieldError},
     raw::RawFaults,
 };
@@ -11,18 +11,31 @@ use super::super::{
 /// A fault begins, and ends: with a `heal`, after which what still parts members is said again.
 const STEPS_PER_FAULT: usize = 5;
 
-pub(super) fn check(raw: &RawFaults, steps: &[Step], leadership: bool) -> Result<Faults, At> {
+pub(super) fn check(
+    raw: &RawFaults,
+    steps: &[Step],
+    leadership: bool,
+    timing: &FileTiming,
+) -> Result<Faults, At> {
     let faults = Faults::from(raw);
-    let of_disks = [
-        ("disk_full", faults.disk_full),
-        ("disk_stalls", faults.disk_stalls),
-        ("disk_errors", faults.disk_errors),
+    let of_leadership = [
+        ("disk_full", faults.disk_full > 0),
+        ("disk_stalls", faults.disk_stalls > 0),
+        ("disk_errors", faults.disk_errors > 0),
+        ("resigns", faults.resigns > 0),
+        ("timers_ms", !faults.timers.is_zero()),
     ];
-    if let Some((field, _)) = of_disks.into_iter().find(|(_, count)| *count > 0 && !leadership) {
+    if let Some((field, _)) =
+        of_leadership.into_iter().find(|(_, is_there)| *is_there && !leadership)
+    {
         return Err(At::new(format!("faults.{field}"), FieldError::WithoutLeadership));
     }
     delay(&faults)?;
-    all_have_an_effect(&faults)?;
+    all_have_an_effect(&faults, timing)?;
+    let (found, assumed) = (faults.drift_ppm, timing.drift_ppm);
+    if timing.leadership.lease.is_some() && found > assumed {
+        return Err(At::new("faults.drift_ppm", FieldError::DriftBeyondLease { found, assumed }));
+    }
     let last = steps.last().map_or(Duration::ZERO, |step| step.at);
     if faults.operations() > 0 && faults.until < last {
         let error = FieldError::FaultsTooEarly {
@@ -50,7 +63,7 @@ fn delay(faults: &Faults) -> Result<(), At> {
 }
 
 /// The author of a file that asks for a fault that cannot happen would believe that it was withstood.
-fn all_have_an_effect(faults: &Faults) -> Result<(), At> {
+fn all_have_an_effect(faults: &Faults, timing: &FileTiming) -> Result<(), At> {
     let needs = |field: &str, found: u128, missing: &'static str, is_there: bool| {
         if found == 0 || is_there {
             return Ok(());
@@ -60,6 +73,10 @@ fn all_have_an_effect(faults: &Faults) -> Result<(), At> {
     for (field, count) in faults.counts() {
         needs(field, count.into(), "until_ms", !faults.until.is_zero())?;
     }
+    let timers = faults.timers.as_millis();
+    needs("timers_ms", timers, "until_ms", !faults.until.is_zero())?;
+    let has_lease = timing.leadership.lease.is_some();
+    needs("slews", faults.slews.into(), "timing.lease_ms", has_lease)?;
     let (slow, names) = (faults.slow.as_millis(), faults.names.as_millis());
     needs("slow_percent", faults.slow_percent.into(), "slow_ms", slow > 0)?;
     needs("slow_ms", slow, "slow_percent", faults.slow_percent > 0)?;

@@ -35,6 +35,14 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     suspends: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    vm_pauses: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    reboots: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    slews: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    resigns: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
@@ -62,6 +70,8 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     slow_ms: Option<Millis>,
     #[serde(skip_serializing_if = "Drift::is_none")]
     drift_ppm: Drift,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timers_ms: Option<Millis>,
 }
 
 /// How often something happens: few enough that all of it fits into one list of steps.
@@ -141,6 +151,10 @@ impl From<&RawFaults> for Faults {
             breaks: raw.breaks.0,
             hangs: raw.hangs.0,
             suspends: raw.suspends.0,
+            vm_pauses: raw.vm_pauses.0,
+            reboots: raw.reboots.0,
+            slews: raw.slews.0,
+            resigns: raw.resigns.0,
             strangers: raw.strangers.0,
             frozen: raw.frozen.0,
             wipes: raw.wipes.0,
@@ -157,6 +171,7 @@ impl From<&RawFaults> for Faults {
             slow_percent: raw.slow_percent.0,
             slow: raw.slow_ms.map_or(default.slow, |Millis(slow)| slow),
             drift_ppm: raw.drift_ppm.0,
+            timers: raw.timers_ms.map_or(default.timers, |Millis(timers)| timers),
         }
     }
 }
@@ -178,6 +193,10 @@ impl From<&Faults> for RawFaults {
             breaks: Count(faults.breaks),
             hangs: Count(faults.hangs),
             suspends: Count(faults.suspends),
+            vm_pauses: Count(faults.vm_pauses),
+            reboots: Count(faults.reboots),
+            slews: Count(faults.slews),
+            resigns: Count(faults.resigns),
             strangers: Count(faults.strangers),
             frozen: Count(faults.frozen),
             wipes: Count(faults.wipes),
@@ -193,6 +212,7 @@ impl From<&Faults> for RawFaults {
             slow_percent: Percent(faults.slow_percent),
             slow_ms: (whole_millis(faults.slow) > 0).then_some(Millis(faults.slow)),
             drift_ppm: Drift(faults.drift_ppm),
+            timers_ms: (whole_millis(faults.timers) > 0).then_some(Millis(faults.timers)),
         }
     }
 }

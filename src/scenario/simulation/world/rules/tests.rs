@@ -1,4 +1,4 @@
-//! That the rule about disks can fail: disks that forget are found out, those that were lost in time are not.
+//! That the rules about disks and about leases can fail: disks that forget are found out, those that were lost in time are not.
 
 use std::sync::Arc;
 
@@ -68,4 +68,71 @@ fn a_disk_counts_that_was_lost_since_its_leader_was_elected_and_not_one_that_was
     let now = world.now;
     world.reigns.discovery_begins(2, now.plus(1));
     assert_eq!(broken(&world), Some(ON_DISKS));
+}
+
+/// Three voters that start at once, and lead with a lease. When 3 does nothing any more, the others die, and start again.
+fn leased(faults: &str, seed: u64) -> World {
+    let text = format!(
+        r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}, {{ "id": 3 }}], "timing": {{ "lease_ms": 1500 }}, {faults}
+              "steps": [{{ "at_ms": 0, "start": [1, 2, 3] }}, {{ "at_ms": 1000, "hang": [3] }},
+                        {{ "at_ms": 1000, "kill": [1, 2] }}, {{ "at_ms": 1001, "start": [1, 2] }}] }}"#
+    );
+    World::new(&Arc::new(Setup::new(&VoteFile::parse("leased", &text).unwrap())), seed)
+}
+
+/// The same, when the voters start again, and have been made to forget.
+fn forgetful(faults: &str, seed: u64, forget: impl Fn(&mut World, usize)) -> World {
+    let mut world = leased(faults, seed);
+    world.play_until(Duration::from_micros(1_000_500));
+    assert!(world.lease_of(2).is_some(), "seed {seed}");
+    (0..2).for_each(|voter| forget(&mut world, voter));
+    world.play_until(Duration::from_millis(1800));
+    world
+}
+
+fn rule(world: &World) -> Option<&'static str> {
+    world.violation().map(|violation| violation.rule)
+}
+
+#[test]
+fn nobody_leads_while_a_leader_that_hangs_may_hold_its_lease() {
+    for seed in 0..20 {
+        let world = forgetful("", seed, |_, _| {});
+        assert_eq!(rule(&world), None, "seed {seed}");
+        assert_eq!(world.members[1].state(), MemberState::Looking, "seed {seed}");
+    }
+}
+
+#[test]
+fn voters_that_forget_what_they_have_promised_are_found() {
+    for seed in 0..20 {
+        let world = forgetful("", seed, |world, voter| world.members[voter].disk.forget_promise());
+        assert_eq!(rule(&world), Some(PROMISES_BIND), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_second_lease_is_found_whatever_the_voters_say_that_they_have_promised() {
+    for seed in 0..20 {
+        let world = forgetful("", seed, |world, voter| {
+            world.members[voter].disk.forget_promise();
+            world.leases.is_wiped(voter);
+        });
+        assert_eq!(rule(&world), Some(ONE_LEASE), "seed {seed}");
+    }
+}
+
+#[test]
+fn where_machines_may_be_paused_with_their_clocks_a_second_lease_is_counted() {
+    let faults = r#""faults": { "until_ms": 1, "vm_pauses": 1 },"#;
+    let mut overlaps = 0;
+    for seed in 0..20 {
+        let world = forgetful(faults, seed, |world, voter| {
+            world.members[voter].disk.forget_promise();
+            world.leases.is_wiped(voter);
+        });
+        assert_eq!(rule(&world), None, "seed {seed}");
+        overlaps += world.overlapping_leases();
+    }
+    assert!(overlaps > 10, "{overlaps}");
 }

@@ -1,0 +1,164 @@
+//! The part of a [`World`] about leases: who works while it leads, and what the rules of leases are told.
+
+use ballotbox_core::leadership::{Action, Event, Holder, LeaderWord, Reading, Report, SessionId};
+
+use super::{
+    World,
+    leases::{Speaker, promise_span, runs},
+    rules::ONE_LEASE,
+};
+use crate::{
+    election::Epoch,
+    scenario::simulation::{
+        Moment, Violation, member::Inner, moment::nanos, scheduled::Scheduled, trace::TraceEvent,
+    },
+};
+
+impl World {
+    fn has_leases(&self) -> bool {
+        self.setup.timing.leadership.lease.is_some()
+    }
+
+    /// A member hears its leader.
+    pub(super) fn hear_of_lease(
+        &mut self,
+        member: usize,
+        session: SessionId,
+        word: &LeaderWord,
+        now: Reading,
+    ) {
+        if !self.has_leases() {
+            return;
+        }
+        if let LeaderWord::Info { epoch, block: Some(block) } = word {
+            let end =
+                self.seat(member).and_then(|seat| seat.sessions.get(&session)).map(|one| one.end);
+            let Some(end) = end else { return };
+            let (directory, incarnation) = (block.directory, block.incarnation);
+            let to = Holder { leader: self.peer_at(end), directory, incarnation };
+            self.leases.is_led_by(member, session, to, *epoch);
+        } else {
+            self.leases.hears(member, session, word, now);
+        }
+    }
+
+    /// Judges what a member is about to say.
+    pub(super) fn judge_word(&mut self, member: usize, action: &Action) {
+        let Some(terms) = self.setup.timing.leadership.lease else { return };
+        let this = &self.members[member];
+        let (id, holder) = (this.id, this.disk.holder(this.id));
+        let speaker = Speaker { member, holder, now: this.clocks.read(self.now) };
+        let broken = match action {
+            Action::Say { session, word } => {
+                self.leases.says(speaker, *session, word, promise_span(terms))
+            }
+            Action::Tell { word, .. } => self.leases.tells(speaker, word),
+            Action::Dial { info, .. } => {
+                let ended = info.block.as_ref().map(|block| block.ended);
+                ended.and_then(|ended| self.leases.ends(member, holder, ended))
+            }
+            Action::Close { .. }
+            | Action::Store { .. }
+            | Action::Promise { .. }
+            | Action::Established { .. }
+            | Action::LookAgain { .. }
+            | Action::EpochStored(_)
+            | Action::Stand(_)
+            | Action::Report(_)
+            | Action::Stopped => None,
+        };
+        if let Some((rule, details)) = broken {
+            self.break_rule(Violation { details, ..Violation::by(id, rule, self.now()) });
+        }
+    }
+
+    /// A member reports that it leads, or does no more: work begins, or is told to end.
+    pub(super) fn take_report_of_lease(&mut self, member: usize, report: &Report) {
+        if !self.has_leases() {
+            return;
+        }
+        if let Some((rule, details)) = self.leases.reports(member, report) {
+            let violation = Violation::by(self.members[member].id, rule, self.now());
+            self.break_rule(Violation { details, ..violation });
+        }
+        if let Report::Leading { epoch } = report {
+            self.told.push_back((member, Inner::WorkBegins(*epoch)));
+        } else if let Report::Retiring { epoch, .. } | Report::Lost { epoch, .. } = report
+            && self.leases.work_is_told(member, *epoch)
+        {
+            let within = nanos(self.setup.timing.leadership.stop_within());
+            let takes = std::time::Duration::from_nanos(self.random.between(0, within));
+            let at = self.now.plus(self.drifted(member, takes));
+            self.work_ends_at(member, at, *epoch);
+        }
+    }
+
+    fn work_ends_at(&mut self, member: usize, at: Moment, epoch: Epoch) {
+        let this = &self.members[member];
+        let (life, slept) = (this.life, this.running.as_ref().map_or(0, |running| running.slept));
+        self.queue.push(at, Scheduled::WorkEnds { member, life, epoch, slept });
+    }
+
+    pub(super) fn work_begins(&mut self, member: usize, epoch: Epoch) {
+        let Some(seat) = self.seat(member) else { return };
+        // It may be over already.
+        if seat.core.leads_in() == Some(epoch) && !seat.core.is_retiring() {
+            self.leases.work_begins(member, epoch);
+            self.note(member, TraceEvent::Works(epoch));
+            self.lead(member, Event::WorkGoesOn(true));
+        }
+    }
+
+    pub(super) fn work_ends(&mut self, member: usize, life: u32, epoch: Epoch, slept: u64) {
+        let this = &self.members[member];
+        let Some(running) = this.running.as_ref().filter(|_| this.life == life) else { return };
+        let more = running.slept - slept;
+        if more > 0 {
+            return self.work_ends_at(member, self.now.plus(more), epoch);
+        }
+        self.leases.work_ends(member);
+        self.note(member, TraceEvent::WorkEnds(epoch));
+        self.lead(member, Event::WorkGoesOn(false));
+    }
+
+    /// The lease of a member may be another one than before.
+    pub(super) fn look_at_lease(&mut self, member: usize) {
+        if !self.has_leases() {
+            return;
+        }
+        let Some(seat) = self.seat(member) else { return };
+        let held = seat.core.leads();
+        match self.leases.holds(member, held) {
+            Ok(true) => self.look_for_overlaps(member),
+            Ok(false) => {}
+            Err((rule, details)) => {
+                let violation = Violation::by(self.members[member].id, rule, self.now());
+                self.break_rule(Violation { details, ..violation });
+            }
+        }
+    }
+
+    /// The lease that this member's core holds, if it still runs by its clocks.
+    pub(super) fn lease_of(&self, member: usize) -> Option<Epoch> {
+        let this = &self.members[member];
+        let (epoch, until) = this.running.as_ref()?.seat.as_ref()?.core.leads()?;
+        runs(this.clocks.read(self.now), until).then_some(epoch)
+    }
+
+    /// The lease of this member has begun, or was extended: nobody else has one that runs. Where machines are paused together with their
+    /// clocks, such are counted.
+    fn look_for_overlaps(&mut self, member: usize) {
+        let Some(epoch) = self.lease_of(member) else { return };
+        for other in self.other_members(member) {
+            let Some(theirs) = self.lease_of(other) else { continue };
+            let (id, other) = (self.members[member].id, self.members[other].id);
+            if self.faults().vm_pauses == 0 {
+                let details = format!("epoch {epoch}, and {other} in epoch {theirs}");
+                let violation = Violation::by(id, ONE_LEASE, self.now());
+                self.break_rule(Violation { details, ..violation });
+            } else if self.leases.overlap(epoch, theirs) {
+                self.note(member, TraceEvent::Overlaps { epoch, other, theirs });
+            }
+        }
+    }
+}
