@@ -159,10 +159,11 @@ impl Disk {
         Some(ticket)
     }
 
-    /// What was promised is not there any more.
+    /// Nothing is left of what was promised, nor that anything was.
     #[cfg(test)]
     pub(super) const fn forget_promise(&mut self) {
         self.promise = None;
+        self.record.longest_promise = std::time::Duration::ZERO;
     }
 
     /// Whether a promise is being written.
