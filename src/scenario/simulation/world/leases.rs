@@ -13,7 +13,7 @@ use ballotbox_core::leadership::{
     Holder, Incarnation, LeaderWord, LearnerWord, LeaseTerms, Reading, Report, SessionId,
 };
 
-use super::rules::{LEASE_GROWS, LOST_IS_OVER, PROMISES_BIND, WORK_ENDS_FIRST};
+use super::rules::{LEASE_GROWS, LEASE_RUNS, LOST_IS_OVER, PROMISES_BIND, WORK_ENDS_FIRST};
 use crate::election::Epoch;
 
 /// A rule that was broken, and what more there is to say.
@@ -253,14 +253,19 @@ impl Leases {
         (epoch <= lost).then(|| (LOST_IS_OVER, format!("epoch {epoch}, and {lost} was lost")))
     }
 
-    /// What lease the core of a member holds now. Returns whether it is a new one or one that was extended, or the rule that this breaks.
+    /// What lease the core of a member holds now, when it has looked at these clocks. Returns whether it is a new one or one that was
+    /// extended, or the rule that this breaks.
     pub(super) fn holds(
         &mut self,
         member: usize,
         held: Option<(Epoch, Reading)>,
+        now: Reading,
     ) -> Result<bool, Broken> {
         let before = std::mem::replace(&mut self.members[member].life.held, held);
         let Some((epoch, until)) = held else { return Ok(false) };
+        if !runs(now, until) {
+            return Err((LEASE_RUNS, format!("that of epoch {epoch} was over at {until:?}")));
+        }
         if let Some((_, old)) = before.filter(|(old, _)| *old == epoch)
             && (until.boot < old.boot || until.raw < old.raw)
         {

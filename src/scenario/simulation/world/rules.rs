@@ -15,7 +15,7 @@
 //! | [each beginning ends once](LOST_ONCE), [nobody goes back](NEVER_BACK) | whenever a member reports that it leads or follows, or does so no more |
 //! | [no two leases run at one time](ONE_LEASE) | whenever a leader begins, or its lease is extended, against the cores and clocks of all others; where machines are paused with their clocks, such are counted |
 //! | [a promise binds](PROMISES_BIND) | whenever a leader is acknowledged, by what was promised over the whole run |
-//! | [the end of a lease never moves back](LEASE_GROWS) | after every event of a leadership |
+//! | [who leads holds a lease](LEASE_RUNS), [whose end never moves back](LEASE_GROWS) | after every event of a leadership |
 //! | [what is lost is over](LOST_IS_OVER) | whenever a member reports that it leads, or sends a ping |
 //! | [work ends first](WORK_ENDS_FIRST) | whenever a member says that epochs of its own have ended |
 //!
@@ -85,6 +85,8 @@ pub const ONE_LEASE: &str = "no two leases run at one time";
 /// A voter that has answered a ping with a promise acknowledges no other leader before all its clocks show that the promise is over, or
 /// its holder has said that what it was for has ended.
 pub const PROMISES_BIND: &str = "who has promised acknowledges nobody else";
+/// Who has looked at its clocks leads only with a lease that runs by the faster one.
+pub const LEASE_RUNS: &str = "who leads holds a lease that runs by both of its clocks";
 /// The end of a lease never moves back in one epoch.
 pub const LEASE_GROWS: &str = "the end of a lease never moves back";
 /// Who has lost an epoch reports it no more as its leader, and sends no ping of it.

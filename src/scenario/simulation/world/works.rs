@@ -128,7 +128,8 @@ impl World {
         }
         let Some(seat) = self.seat(member) else { return };
         let held = seat.core.leads();
-        match self.leases.holds(member, held) {
+        let now = self.members[member].clocks.read(self.now);
+        match self.leases.holds(member, held, now) {
             Ok(true) => self.look_for_overlaps(member),
             Ok(false) => {}
             Err((rule, details)) => {

@@ -107,7 +107,7 @@ fn a_ping_that_is_answered_without_a_promise_or_that_never_came_binds_nobody() {
 fn the_end_of_a_lease_never_moves_back_in_one_epoch() {
     let mut leases = Leases::new(1);
     let mut holds = |epoch, until| {
-        let held = leases.holds(0, Some((Epoch(epoch), until)));
+        let held = leases.holds(0, Some((Epoch(epoch), until)), at(7, 7));
         held.map_err(|(rule, _)| rule)
     };
     assert_eq!(holds(1, at(10, 10)), Ok(true));
@@ -116,7 +116,18 @@ fn the_end_of_a_lease_never_moves_back_in_one_epoch() {
     assert_eq!(holds(1, at(12, 10)), Err(LEASE_GROWS));
     assert_eq!(holds(2, at(9, 9)), Ok(true));
     assert_eq!(holds(2, at(8, 9)), Err(LEASE_GROWS));
-    assert_eq!(leases.holds(0, None), Ok(false));
+    assert_eq!(leases.holds(0, None, at(7, 7)), Ok(false));
+}
+
+#[test]
+fn who_leads_on_when_one_of_its_clocks_shows_the_end_of_its_lease_is_found() {
+    let mut leases = Leases::new(1);
+    let mut holds = |now| {
+        let held = leases.holds(0, Some((Epoch(1), at(10, 10))), now);
+        held.map_err(|(rule, _)| rule)
+    };
+    assert_eq!(holds(at(9, 9)), Ok(true));
+    assert_eq!((holds(at(10, 9)), holds(at(9, 10))), (Err(LEASE_RUNS), Err(LEASE_RUNS)));
 }
 
 #[test]
