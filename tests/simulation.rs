@@ -1,9 +1,11 @@
 //! Elections in virtual time. A failure names its seed: `ballotbox simulate FILE --seed N` shows what happened.
 
+mod leases;
+
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{
-    simulation::{Ending, Run, Setup, Verb, World, play, play_with_trace, with_faults_as_steps},
+    simulation::{Ending, Run, Setup, World, play, play_with_trace, with_faults_as_steps},
     vote_file::{Operation, VoteFile},
 };
 
@@ -87,39 +89,6 @@ fn no_rule_breaks_in_the_faults_of_the_examples_either() {
     // The last ones once failed.
     let seeds = (0..500).chain([99_070, 128_009, 155_915]);
     seeds.for_each(|seed| assert_good(&play(&three_voters, seed)));
-}
-
-#[test]
-fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
-    let setup = |name| setup(&VoteFile::read(&folder.join(name)).unwrap());
-    for name in ["leases.json", "fast-clock.json", "paused-machines.json"] {
-        let setup = setup(name);
-        // The last ones once failed.
-        for seed in (0..300).chain([462, 586, 631]) {
-            let run = play(&setup, seed);
-            assert_good(&run);
-            assert!(run.healed_after.is_some(), "{name}, seed {seed}");
-            assert!(run.overlapping_leases == 0 || name == "paused-machines.json", "{run:?}");
-        }
-    }
-}
-
-#[test]
-fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
-    let mut told = BTreeSet::new();
-    for name in ["leases.json", "paused-machines.json"] {
-        let setup = setup(&VoteFile::read(&folder.join(name)).unwrap());
-        for seed in 0..20 {
-            let (trace, run) = play_with_trace(&setup, seed);
-            assert_eq!(play(&setup, seed), run, "seed {seed}");
-            told.extend(trace.lines().filter_map(Verb::of_line).map(Verb::word));
-        }
-    }
-    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED"] {
-        assert!(told.contains(verb), "{verb}: {told:?}");
-    }
 }
 
 #[test]

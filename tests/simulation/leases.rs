@@ -1,0 +1,38 @@
+//! Leases in virtual time, under everything that can go wrong with clocks and disks.
+
+use ballotbox::scenario::simulation::Verb;
+
+use super::*;
+
+#[test]
+fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
+    let setup = |name| setup(&VoteFile::read(&folder.join(name)).unwrap());
+    for name in ["leases.json", "fast-clock.json", "paused-machines.json"] {
+        let setup = setup(name);
+        // The last ones once failed.
+        for seed in (0..300).chain([462, 586, 631]) {
+            let run = play(&setup, seed);
+            assert_good(&run);
+            assert!(run.healed_after.is_some(), "{name}, seed {seed}");
+            assert!(run.overlapping_leases == 0 || name == "paused-machines.json", "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
+    let mut told = BTreeSet::new();
+    for name in ["leases.json", "paused-machines.json"] {
+        let setup = setup(&VoteFile::read(&folder.join(name)).unwrap());
+        for seed in 0..20 {
+            let (trace, run) = play_with_trace(&setup, seed);
+            assert_eq!(play(&setup, seed), run, "seed {seed}");
+            told.extend(trace.lines().filter_map(Verb::of_line).map(Verb::word));
+        }
+    }
+    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED"] {
+        assert!(told.contains(verb), "{verb}: {told:?}");
+    }
+}
