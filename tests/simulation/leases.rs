@@ -36,3 +36,15 @@ fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
         assert!(told.contains(verb), "{verb}: {told:?}");
     }
 }
+
+#[test]
+fn nobody_leads_before_the_promises_to_a_leader_are_over_that_was_killed() {
+    // It was pinged last after 800 ms at the earliest, and a promise lasts for 1530 ms.
+    let text = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }], "timing": { "lease_ms": 1500 },
+        "steps": [{ "at_ms": 0, "start": [1, 2, 3] }, { "at_ms": 1000, "kill": [3] }, { "at_ms": 2300, "heal": true }],
+        "expect": [{ "by_ms": 900, "leader": 3, "epoch": 1, "following": [1, 2] },
+                   { "by_ms": 1200, "leader": null, "looking": [1, 2] },
+                   { "by_ms": 2700, "leader": 2, "epoch": 2, "following": [1] }] }"#;
+    let setup = setup(&file(text));
+    (0..100).for_each(|seed| assert_good(&play(&setup, seed)));
+}
