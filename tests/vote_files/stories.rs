@@ -83,7 +83,7 @@ fn faults_of_leases_are_written_as_they_were_read() {
     let file = VoteFile::parse("first", text).unwrap();
     assert_eq!(VoteFile::parse("again", &file.to_json()).unwrap(), file);
     let told = file.faults.unwrap().to_string();
-    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, until 9 ms; frames take 0.05 to 0.25 ms; \
+    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, until 9 ms; frames take 0.050 to 0.250 ms; \
                     timers are up to 5 ms late";
     assert_eq!(told, expected);
 }

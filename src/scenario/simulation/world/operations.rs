@@ -197,9 +197,9 @@ impl World {
         this.hanging.get_or_insert_default();
         this.suspended = Some(now);
         if let TraceEvent::Paused = how {
-            this.clocks.pause(now)
+            this.clocks.pause(now);
         } else {
-            this.clocks.sleep(now)
+            this.clocks.sleep(now);
         }
         self.note(member, how);
         for other in self.other_members(member) {

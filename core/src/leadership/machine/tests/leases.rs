@@ -232,12 +232,11 @@ fn who_would_have_to_stop_at_once_is_not_told_that_it_leads() {
     let leads_when_answered_at = |millis| {
         let mut core = world.seats[&id(3)].core.clone();
         let (pings, _) = core.pings();
-        let pong = LearnerWord::Pong { number: Some(pings), promises: true };
-        let sessions = [1, 2].map(SessionId::Accepted);
-        sessions.into_iter().for_each(|session| {
-            let word = pong.clone();
-            core.actions_on(timed(ms(millis), Event::LearnerSaid { session, word }));
-        });
+        for session in [1, 2].map(SessionId::Accepted) {
+            let answer = LearnerWord::Pong { number: Some(pings), promises: true };
+            let event = Event::LearnerSaid { session, word: answer };
+            core.actions_on(timed(ms(millis), event));
+        }
         core.leads_in()
     };
     // The ping was sent after 6 ms, and the lease runs until 2006.

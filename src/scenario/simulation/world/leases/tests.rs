@@ -6,7 +6,7 @@ use super::*;
 use crate::ServerId;
 
 const SESSION: SessionId = SessionId::Dialled(1);
-const SPAN: Duration = Duration::from_millis(1000);
+const SPAN: Duration = Duration::from_secs(1);
 
 /// A member in one of its lives.
 fn holder(leader: u64, incarnation: u64) -> Holder {
@@ -95,10 +95,10 @@ fn a_ping_that_is_answered_without_a_promise_or_that_never_came_binds_nobody() {
     for (number, promises) in [(7, false), (8, true)] {
         let mut leases = Leases::new(1);
         leases.is_led_by(0, SESSION, holder(3, 1), Epoch(5));
-        let ping = LeaderWord::Ping { epoch: Epoch(5), number: Some(7) };
-        leases.hears(0, SESSION, &ping, at(100, 100));
-        let pong = LearnerWord::Pong { number: Some(number), promises };
-        assert_eq!(leases.says(voter(at(100, 100)), SESSION, &pong, SPAN), None);
+        let asked = LeaderWord::Ping { epoch: Epoch(5), number: Some(7) };
+        leases.hears(0, SESSION, &asked, at(100, 100));
+        let answer = LearnerWord::Pong { number: Some(number), promises };
+        assert_eq!(leases.says(voter(at(100, 100)), SESSION, &answer, SPAN), None);
         assert_eq!(acknowledges(&mut leases, holder(2, 1), at(100, 100)), None);
     }
 }
