@@ -93,10 +93,11 @@ async fn take_part(config: NodeConfig) -> Result<(), Box<dyn Error>> {
     say(&json!({ "started": true }));
     while !asked_to_stop.is_disconnected() {
         match select(pin!(node.lead()), asked_to_stop.recv_async()).await {
-            Either::Left((leadership, _)) => {
-                stamp(leadership?, &node, &asked_to_stop, to_end.unwrap_or_default()).await;
+            Either::Left((Ok(leadership), _)) => {
+                stamp(leadership, &node, &asked_to_stop, to_end.unwrap_or_default()).await;
             }
-            Either::Right(_) => break,
+            // If it has ended by itself, it says below why.
+            Either::Left((Err(_), _)) | Either::Right(_) => break,
         }
     }
     Ok(node.stop().await?)
