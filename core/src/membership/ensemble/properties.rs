@@ -93,4 +93,20 @@ proptest! {
         prop_assert_eq!(reached > all / 2, ensemble.is_quorum(&some));
         prop_assert!(here <= voters && reached <= all);
     }
+
+    #[test]
+    fn a_blocking_set_meets_every_quorum_and_another_set_leaves_one_out(
+        parts in vec(any_part(), 1..=7_usize),
+        flat in any::<bool>(),
+        chosen in vec(any::<bool>(), 7),
+    ) {
+        let Some(ensemble) = ensemble(&parts, flat) else { return Ok(()) };
+        let blocking = some_of(&chosen);
+        let sets = (0_u32..1 << parts.len()).map(|bits| {
+            (0..parts.len()).filter(|number| bits >> number & 1 == 1).map(id).collect()
+        });
+        let mut quorums = sets.filter(|ids: &BTreeSet<_>| ensemble.is_quorum(ids));
+        let is_left_out = quorums.any(|quorum| quorum.is_disjoint(&blocking));
+        prop_assert_eq!(ensemble.is_blocking(&blocking), !is_left_out, "{:?}", ensemble);
+    }
 }
