@@ -69,6 +69,17 @@ impl Cabling {
 
 /// The cables that the steps of a file touch.
 pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
+    let others_of = |member: ServerId| {
+        let others = file.ensemble().members().map(|(other, _)| other);
+        others.filter(move |other| *other != member)
+    };
+    let all_of = |members: &[ServerId]| -> Vec<Pair> {
+        let of_one = |member: &ServerId| {
+            let member = *member;
+            others_of(member).flat_map(move |other| both(member, other)).collect::<Vec<_>>()
+        };
+        members.iter().flat_map(of_one).collect()
+    };
     let mut pairs = BTreeSet::new();
     for step in &file.steps {
         match &step.operation {
@@ -76,12 +87,9 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
                 pairs.extend(cut.iter().flat_map(|(a, b)| both(*a, *b)));
             }
             Operation::Isolate(members) | Operation::Pause(members) => {
-                for member in members {
-                    let others = file.ensemble().members().map(|(other, _)| other);
-                    let others = others.filter(|other| other != member);
-                    pairs.extend(others.flat_map(|other| both(*member, other)));
-                }
+                pairs.extend(all_of(members));
             }
+            Operation::Kill(members) if has_last_words(file) => pairs.extend(all_of(members)),
             Operation::Block(blocked) => pairs.extend(blocked),
             Operation::Start(_)
             | Operation::Stop(_)
@@ -97,6 +105,11 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
         }
     }
     pairs
+}
+
+/// Whether a member that ends in good order says something that one that is killed does not: that its lease is over.
+pub(super) const fn has_last_words(file: &VoteFile) -> bool {
+    file.leadership && file.timing.leadership.lease.is_some()
 }
 
 fn both(a: ServerId, b: ServerId) -> [Pair; 2] {

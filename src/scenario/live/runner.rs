@@ -17,7 +17,7 @@ use ballotbox_core::{ServerId, UntrustedText};
 use futures::future::{join_all, try_join_all};
 
 use super::{
-    cabling::Cabling,
+    cabling::{Cabling, has_last_words},
     disks::Disks,
     error::{PlayError, STOP_MAX},
     last_election::{LastElection, Span},
@@ -219,11 +219,17 @@ impl Runner<'_> {
         match operation {
             Operation::Start(members) => self.start(members).await,
             Operation::Stop(members) | Operation::Kill(members) => {
-                // The protocol has no farewell: from outside, a stop and a kill are sockets that close.
+                // An election has no farewell: from outside, a stop and a kill are sockets that close. Of a lease the end is said,
+                // but not by one that is killed.
+                let mut meanwhile = self.cabling.clone();
+                if matches!(operation, Operation::Kill(_)) && has_last_words(&self.file) {
+                    meanwhile.apply(&Operation::Isolate(members.clone()));
+                }
                 // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
-                self.wiring.set(&self.cabling).await;
+                self.wiring.set(&meanwhile).await;
                 let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
                 let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
+                self.wiring.set(&self.cabling).await;
                 stopped.into_iter().collect()
             }
             Operation::Pause(_)
