@@ -222,7 +222,7 @@ impl Runner<'_> {
                 // An election has no farewell: from outside, a stop and a kill are sockets that close. Of a lease the end is said,
                 // but not by one that is killed.
                 let mut meanwhile = self.cabling.clone();
-                if matches!(operation, Operation::Kill(_)) && has_last_words(&self.file) {
+                if matches!(operation, Operation::Kill(_)) && has_last_words(self.file) {
                     meanwhile.apply(&Operation::Isolate(members.clone()));
                 }
                 // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
