@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ballotbox_core::leadership::{Reading, lease::Instant as _};
+use ballotbox_core::leadership::{Reading, lease::Clocks as _};
 
 /// Until when something holds, on both clocks. Its owner moves it; others read it without asking anybody.
 ///

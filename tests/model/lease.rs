@@ -25,7 +25,7 @@ mod steps;
 #[path = "lease/weak.rs"]
 mod weak;
 
-use ballotbox_core::leadership::lease::Instant as _;
+use ballotbox_core::leadership::lease::Clocks as _;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use self::{

@@ -64,37 +64,37 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use self::{
     promise::{HasEnded, Holder, Promise},
-    reading::{Instant, Reading},
+    reading::{Clocks, Reading},
     terms::LeaseTerms,
 };
 use crate::election::Epoch;
 
 /// One member's part in leases: what it has promised, and what it holds as a leader.
 ///
-/// Generic in the instant: a member reads two clocks of its machine, a model counts ticks.
+/// Generic in the clocks: a member reads two clocks of its machine, a model counts ticks.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Lease<I> {
-    promise: Option<Promise<I>>,
-    held: Option<Held<I>>,
+pub struct Lease<C> {
+    promise: Option<Promise<C>>,
+    held: Option<Held<C>>,
 }
 
 /// The lease of a leader, in one epoch.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Held<I> {
+struct Held<C> {
     length: Duration,
     /// When the pings were sent that are newer than the one on which the lease rests.
-    sent: BTreeMap<u64, I>,
-    until: Option<I>,
+    sent: BTreeMap<u64, C>,
+    until: Option<C>,
 }
 
-impl<I: Instant> Lease<I> {
+impl<C: Clocks> Lease<C> {
     /// A member that has started, and was found to be bound by this promise.
-    pub const fn new(promise: Option<Promise<I>>) -> Self {
+    pub const fn new(promise: Option<Promise<C>>) -> Self {
         Self { promise, held: None }
     }
 
     /// What we have promised last, whether or not it is over.
-    pub const fn promise(&self) -> Option<Promise<I>> {
+    pub const fn promise(&self) -> Option<Promise<C>> {
         self.promise
     }
 
@@ -102,7 +102,7 @@ impl<I: Instant> Lease<I> {
     ///
     /// The end of a promise never falls while it is made to the same holder, and its epoch is the newest that was answered: so that
     /// nothing ends it which ends an older epoch.
-    pub fn bind(&mut self, to: Holder, epoch: Epoch, span: Duration, now: I) -> Promise<I> {
+    pub fn bind(&mut self, to: Holder, epoch: Epoch, span: Duration, now: C) -> Promise<C> {
         let until = now.plus(span);
         let promise = match self.promise.filter(|before| before.to == Some(to)) {
             Some(before) => Promise {
@@ -117,13 +117,13 @@ impl<I: Instant> Lease<I> {
     }
 
     /// For how long we may still not give our word to this one: `None` if we may.
-    pub fn withheld_from(&self, candidate: Holder, now: I) -> Option<Duration> {
+    pub fn withheld_from(&self, candidate: Holder, now: C) -> Option<Duration> {
         let promise = self.promise.filter(|promise| promise.to != Some(candidate))?;
         now.left_by_slowest(promise.until)
     }
 
     /// For how long we are bound to anybody: `None` if we are not.
-    pub fn bound_for(&self, now: I) -> Option<Duration> {
+    pub fn bound_for(&self, now: C) -> Option<Duration> {
         now.left_by_slowest(self.promise?.until)
     }
 
@@ -138,7 +138,7 @@ impl<I: Instant> Lease<I> {
     }
 
     /// A ping is sent.
-    pub fn sent(&mut self, number: u64, now: I) {
+    pub fn sent(&mut self, number: u64, now: C) {
         if let Some(held) = &mut self.held {
             held.sent.insert(number, now);
         }
@@ -155,12 +155,12 @@ impl<I: Instant> Lease<I> {
     }
 
     /// Until when nobody else can lead, if a lease was ever held in this epoch. It may be over.
-    pub fn until(&self) -> Option<I> {
+    pub fn until(&self) -> Option<C> {
         self.held.as_ref()?.until
     }
 
     /// For how long the lease still runs: `None` if it does not.
-    pub fn left(&self, now: I) -> Option<Duration> {
+    pub fn left(&self, now: C) -> Option<Duration> {
         now.left_by_fastest(self.until()?)
     }
 

@@ -22,7 +22,7 @@ use super::{
     LearnerWord, LostBecause, Moment, Promise, Reading, Record, Report, SessionId, Stage, Ticket,
     Timed,
     admission::Doorkeeper,
-    lease::{Instant as _, Lease},
+    lease::{Clocks as _, Lease},
 };
 use crate::{
     Core, ServerId,

@@ -6,7 +6,7 @@ use ballotbox_actors::kit::{clock, off_thread};
 use ballotbox_core::{
     ServerId, UntrustedText,
     election::Epoch,
-    leadership::{DirectoryId, Holder, Incarnation, Promise, Reading, Record, lease::Instant as _},
+    leadership::{DirectoryId, Holder, Incarnation, Promise, Reading, Record, lease::Clocks as _},
 };
 
 use super::{

@@ -4,7 +4,7 @@ use ballotbox_core::{
     ServerId,
     leadership::{
         DirectoryId, EnsembleId, Holder, Identity, Incarnation, Promise, Reading, Record, Ticket,
-        lease::Instant as _,
+        lease::Clocks as _,
     },
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballotbox_core::leadership::lease::Instant;
+use ballotbox_core::leadership::lease::Clocks;
 
 /// What a clock shows. A tick stands for a millisecond.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -15,7 +15,7 @@ impl Tick {
     }
 }
 
-impl Instant for Tick {
+impl Clocks for Tick {
     fn plus(self, wait: Duration) -> Self {
         Self(self.0 + u64::try_from(wait.as_millis()).unwrap())
     }

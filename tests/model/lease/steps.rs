@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ballotbox_core::leadership::{
     Promise,
-    lease::{Instant as _, Lease},
+    lease::{Clocks as _, Lease},
 };
 
 use super::{

@@ -19,13 +19,13 @@ pub struct Holder {
 
 /// To help nobody but one leader before this has passed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Promise<I> {
+pub struct Promise<C> {
     /// Whom; `None` if that is not known any more, as after a restart of the machine.
     pub to: Option<Holder>,
     /// The newest of its epochs in which this was promised.
     pub epoch: Epoch,
     /// It is over when all clocks of the member show this.
-    pub until: I,
+    pub until: C,
 }
 
 /// The epochs of a member up to one have ended at it: it holds no lease of them, and no work of them goes on, nor ever will.
@@ -42,7 +42,7 @@ pub struct HasEnded {
 impl HasEnded {
     /// Whether a promise rests on nothing else than epochs that have ended: one to the same member on the same directory, in this life or
     /// an earlier one.
-    pub fn frees<I>(&self, promise: &Promise<I>) -> bool {
+    pub fn frees<C>(&self, promise: &Promise<C>) -> bool {
         promise.to.is_some_and(|to| {
             to.leader == self.holder.leader
                 && to.directory == self.holder.directory

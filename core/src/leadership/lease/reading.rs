@@ -5,7 +5,7 @@ use std::{fmt::Debug, hash::Hash, time::Duration};
 /// What is shown by the clocks of a member at one moment, as far as leases go.
 ///
 /// Of one member, what is read later is later by each of its clocks.
-pub trait Instant: Copy + Debug + Eq + Hash {
+pub trait Clocks: Copy + Debug + Eq + Hash {
     /// This long after it, by each clock.
     #[must_use]
     fn plus(self, wait: Duration) -> Self;
@@ -34,7 +34,7 @@ impl Reading {
     }
 }
 
-impl Instant for Reading {
+impl Clocks for Reading {
     fn plus(self, wait: Duration) -> Self {
         Self { boot: self.boot.saturating_add(wait), raw: self.raw.saturating_add(wait) }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report};
 use crate::{
     election::Epoch,
-    leadership::{Stage, lease::Instant as _},
+    leadership::{Stage, lease::Clocks as _},
 };
 
 impl Leadership {

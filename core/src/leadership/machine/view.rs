@@ -6,7 +6,7 @@ use super::{Leadership, Reign};
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{Epochs, LeaseTerms, Promise, Reading, Record, Stage, lease::Instant as _},
+    leadership::{Epochs, LeaseTerms, Promise, Reading, Record, Stage, lease::Clocks as _},
 };
 
 impl Leadership {

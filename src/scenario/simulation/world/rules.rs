@@ -31,7 +31,7 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use ballotbox_core::{
-    leadership::{LeaseTerms, lease::Instant as _},
+    leadership::{LeaseTerms, lease::Clocks as _},
     links::{Generation, LinkId},
 };
 

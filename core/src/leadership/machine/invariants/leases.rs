@@ -2,7 +2,7 @@
 
 use crate::{
     Rule, Step,
-    leadership::{Action, Event, LeaderWord, Leadership, LearnerWord, lease::Instant as _},
+    leadership::{Action, Event, LeaderWord, Leadership, LearnerWord, lease::Clocks as _},
 };
 
 /// These rules, by name.
