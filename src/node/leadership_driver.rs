@@ -155,10 +155,10 @@ impl LeadershipDriver {
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
             DriverMsg::Resign => {
-                self.decide(Event::Resign { within: self.timing.stop_within() });
+                self.decide(Event::Resign { within: self.timing.end_within() });
             }
             DriverMsg::Stop => {
-                self.decide(Event::Stop { within: self.timing.stop_within() });
+                self.decide(Event::Stop { within: self.timing.end_within() });
             }
         }
     }

@@ -46,6 +46,9 @@ pub struct LeadershipTiming {
     pub stop_within: Option<Duration>,
 }
 
+/// How long work may take to end that nothing hurries.
+const IN_GOOD_ORDER: Duration = Duration::from_secs(1);
+
 /// Why a lease cannot be meant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "a variant says what its fields are")]
@@ -100,11 +103,16 @@ impl LeadershipTiming {
     ///
     /// If it is not set it is a second; with a lease at most half of that, and so short that four pings may be lost before.
     pub fn stop_within(&self) -> Duration {
-        let by_default =
-            self.lease.map_or(Duration::from_secs(1), |LeaseTerms { length, .. }| {
-                (length / 2).min(length.saturating_sub(LeaseTerms::SLACK + 4 * self.ping))
-            });
+        let by_default = self.lease.map_or(IN_GOOD_ORDER, |LeaseTerms { length, .. }| {
+            (length / 2).min(length.saturating_sub(LeaseTerms::SLACK + 4 * self.ping))
+        });
         self.stop_within.unwrap_or(by_default)
+    }
+
+    /// The same for a leader that gives its epoch up in good order. Its lease is renewed meanwhile, so however short that is, there is a
+    /// second if nothing else is set.
+    pub fn end_within(&self) -> Duration {
+        self.stop_within.unwrap_or(IN_GOOD_ORDER)
     }
 }
 
@@ -151,9 +159,10 @@ mod tests {
         let lengths = [(10_000, 5000), (2000, 1000), (1700, 850), (1000, 150), (500, 0)];
         for (length, expected) in lengths {
             assert_eq!(with_lease(length).stop_within(), ms(expected), "{length}");
+            assert_eq!(with_lease(length).end_within(), ms(1000), "{length}");
         }
         let set = LeadershipTiming { stop_within: Some(ms(77)), ..with_lease(2000) };
-        assert_eq!(set.stop_within(), ms(77));
+        assert_eq!((set.stop_within(), set.end_within()), (ms(77), ms(77)));
     }
 
     #[test]
