@@ -351,6 +351,15 @@ impl Epochs {
         }
     }
 
+    /// The epoch that we have proposed, or of which our leader has told us.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match &self.part {
+            Part::Looking { .. } => None,
+            Part::Candidate(candidacy) => candidacy.epoch(),
+            Part::Learner(learning) => learning.epoch(),
+        }
+    }
+
     /// Whether a record could not be written, and is still wanted.
     pub fn is_unable_to_store(&self) -> bool {
         self.store.is_some_and(|store| store.failed)

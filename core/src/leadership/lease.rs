@@ -116,6 +116,14 @@ impl<C: Clocks> Lease<C> {
         promise
     }
 
+    /// We are recorded by a founding, and may have forgotten a promise: until so long has passed we help nobody, but in this epoch, in which
+    /// every voter gives its word, the one that holds a lease among them.
+    pub fn bind_to_forgotten(&mut self, epoch: Epoch, span: Duration, now: C) {
+        if self.bound_for(now).is_none() && !span.is_zero() {
+            self.promise = Some(Promise { to: None, epoch, until: now.plus(span) });
+        }
+    }
+
     /// For how long we may still not give our word to this one: `None` if we may.
     pub fn withheld_from(&self, candidate: Holder, now: C) -> Option<Duration> {
         let promise = self.promise.filter(|promise| promise.to != Some(candidate))?;

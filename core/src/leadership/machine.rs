@@ -406,7 +406,11 @@ impl Leadership {
                     self.follows(leader, epoch, counts, out);
                 }
                 EpochsAction::GiveUp(why) => self.gave_up(why, out),
-                EpochsAction::Recorded => out.push(Action::Report(Report::Recorded)),
+                EpochsAction::Recorded => {
+                    let Record { current, longest_promise, .. } = self.epochs.record();
+                    self.lease.bind_to_forgotten(current, longest_promise, self.reading);
+                    out.push(Action::Report(Report::Recorded));
+                }
             }
         }
         if self.epochs.is_unable_to_store() {

@@ -484,7 +484,7 @@ impl Candidacy {
     }
 
     /// The epoch it has proposed.
-    fn epoch(&self) -> Option<Epoch> {
+    pub(super) fn epoch(&self) -> Option<Epoch> {
         match self.phase {
             Phase::Discovering => None,
             Phase::Announcing { epoch }

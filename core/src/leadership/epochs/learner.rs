@@ -95,6 +95,10 @@ impl Learning {
         self.session
     }
 
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        self.step.noted().map(|noted| noted.epoch)
+    }
+
     /// Whom we are bound to if we promise it something, once it has said so.
     pub(super) fn holder(&self) -> Option<Holder> {
         let LeaderBlock { directory, incarnation, .. } = self.step.noted()?.block?;

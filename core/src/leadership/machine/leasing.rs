@@ -185,7 +185,7 @@ impl Leadership {
     /// When the word that waits for the end of a promise is looked at.
     pub(super) fn free_at(&self) -> Option<Moment> {
         let candidate = self.epochs.candidate().filter(|_| self.epochs.is_bound())?;
-        let rest = self.lease.withheld_from(candidate, self.reading)?;
+        let rest = self.withheld_from(candidate)?;
         Some(self.now.plus(rest))
     }
 
@@ -207,14 +207,21 @@ impl Leadership {
     /// Whether we are bound to somebody else than who would lead by our word now. To ourselves we are not when all of ours has ended.
     pub(super) fn check_bond(&mut self, out: &mut Vec<Action>) {
         self.lease.hear(self.epochs.has_ended());
-        let candidate = self.epochs.candidate();
-        let rest = candidate.and_then(|one| self.lease.withheld_from(one, self.reading));
+        let rest = self.epochs.candidate().and_then(|one| self.withheld_from(one));
         if let Some(rest) = rest {
             self.take_longer(rest);
         }
         if rest.is_some() != self.epochs.is_bound() {
             self.pass(EpochsEvent::Bound(rest.is_some()), out);
         }
+    }
+
+    /// For how long we may not give our word to this one. What a founding let us forget does not matter in its own epoch.
+    fn withheld_from(&self, candidate: Holder) -> Option<Duration> {
+        let promise = self.lease.promise()?;
+        let in_that_founding = promise.to.is_none() && self.epochs.epoch() == Some(promise.epoch);
+        let rest = self.lease.withheld_from(candidate, self.reading)?;
+        (!in_that_founding).then_some(rest)
     }
 
     /// A word that is needed is given only after this time: there is some more to establish what was decided.
@@ -240,7 +247,7 @@ impl Leadership {
 
     /// What we say with the answer to an epoch: to whom we are bound.
     pub(super) fn bond(&self) -> Option<Bond> {
-        let rest = self.lease.withheld_from(self.epochs.candidate()?, self.reading)?;
+        let rest = self.withheld_from(self.epochs.candidate()?)?;
         let promise = self.lease.promise()?;
         Some(Bond { to: promise.to.map(|to| to.leader), epoch: promise.epoch, rest })
     }

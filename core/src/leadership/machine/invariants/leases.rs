@@ -53,8 +53,9 @@ fn no_word_while_bound(Step { before, actions, after, .. }: Step<'_, Leadership>
         | Action::Stopped => false,
     };
     let is_bound = [before, after].into_iter().all(|core| {
+        let forgot = core.lease.promise().is_some_and(|promise| promise.to.is_none());
         let bound = |candidate| core.lease.withheld_from(candidate, after.reading).is_some();
-        after.epochs.candidate().is_some_and(bound)
+        !forgot && after.epochs.candidate().is_some_and(bound)
     });
     !is_bound || !actions.iter().any(gives)
 }
