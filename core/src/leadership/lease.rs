@@ -43,7 +43,9 @@
 //! A voter that is killed finds its promise when it starts: the page cache of the system keeps what was written, whatever becomes of the process.
 //! After a crash or a restart of the machine that may be lost, and the identity of the boot differs: then the voter is bound for the
 //! longest promise it has ever made, counted from its start. That length is on disk before the first such promise.
-//! A voter without its directory has forgotten everything, and counts nowhere until it is recorded; while it is recorded it is bound as by a ping.
+//! A voter without its directory has forgotten everything, and counts nowhere until it is recorded. An established leader that records it
+//! has a quorum without it. A founding needs it, and may never begin: so from then on it is bound for the longest promise of its members,
+//! to nobody but that founding, in which every voter gives its word and each one that remembers keeps to the gate.
 //!
 //! The leader's clock and the voter's are never compared, no time of day is read, and no message need arrive in time. Timers may be late or early:
 //! a deadline is a comparison of readings, and a timer only a reason to look.

@@ -57,6 +57,16 @@ fn a_ping_before_the_epoch_has_begun_gives_no_lease() {
 }
 
 #[test]
+fn who_may_have_forgotten_a_promise_helps_nobody_while_it_may_last() {
+    let mut lease = Lease::new(None);
+    lease.bind_to_forgotten(Epoch(4), ms(1000), at(100));
+    assert_eq!(lease.withheld_from(holder(3, 1), at(300)), Some(ms(800)));
+    assert_eq!(lease.withheld_from(holder(3, 1), at(1100)), None);
+    lease.bind_to_forgotten(Epoch(5), Duration::ZERO, at(2000));
+    assert_eq!(lease.withheld_from(holder(3, 1), at(2000)), None, "nobody has leases");
+}
+
+#[test]
 fn a_lease_that_was_given_up_does_not_come_back() {
     let mut lease = leader();
     lease.granted(1);
