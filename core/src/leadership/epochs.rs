@@ -360,6 +360,11 @@ impl Epochs {
         }
     }
 
+    /// Whether our word for the epoch of our leader is said already: what we say when it tells us that it has begun adds nothing to it.
+    pub(crate) fn has_given_its_word(&self) -> bool {
+        matches!(&self.part, Part::Learner(learning) if learning.has_given_its_word())
+    }
+
     /// Whether a record could not be written, and is still wanted.
     pub fn is_unable_to_store(&self) -> bool {
         self.store.is_some_and(|store| store.failed)

@@ -132,6 +132,13 @@ impl<C: Clocks> Lease<C> {
         now.left_by_slowest(promise.until)
     }
 
+    /// The same for this epoch of it: what a founding let us forget does not matter in its own epoch.
+    pub fn withheld_in(&self, epoch: Option<Epoch>, candidate: Holder, now: C) -> Option<Duration> {
+        let promise = self.promise?;
+        let is_of_founding = promise.to.is_none() && epoch == Some(promise.epoch);
+        self.withheld_from(candidate, now).filter(|_| !is_of_founding)
+    }
+
     /// For how long we are bound to anybody: `None` if we are not.
     pub fn bound_for(&self, now: C) -> Option<Duration> {
         now.left_by_slowest(self.promise?.until)

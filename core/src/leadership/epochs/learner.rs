@@ -99,6 +99,19 @@ impl Learning {
         self.step.noted().map(|noted| noted.epoch)
     }
 
+    /// Whether our word for its epoch is said already.
+    pub(super) const fn has_given_its_word(&self) -> bool {
+        match self.step {
+            LearnerStep::Introduced
+            | LearnerStep::Noted(_)
+            | LearnerStep::Withheld(..)
+            | LearnerStep::Storing(..) => false,
+            LearnerStep::Acknowledged(_)
+            | LearnerStep::Following(_)
+            | LearnerStep::Recording(..) => true,
+        }
+    }
+
     /// Whom we are bound to if we promise it something, once it has said so.
     pub(super) fn holder(&self) -> Option<Holder> {
         let LeaderBlock { directory, incarnation, .. } = self.step.noted()?.block?;

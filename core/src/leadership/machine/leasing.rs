@@ -216,12 +216,9 @@ impl Leadership {
         }
     }
 
-    /// For how long we may not give our word to this one. What a founding let us forget does not matter in its own epoch.
+    /// For how long we may not give our word to this one.
     fn withheld_from(&self, candidate: Holder) -> Option<Duration> {
-        let promise = self.lease.promise()?;
-        let in_that_founding = promise.to.is_none() && self.epochs.epoch() == Some(promise.epoch);
-        let rest = self.lease.withheld_from(candidate, self.reading)?;
-        (!in_that_founding).then_some(rest)
+        self.lease.withheld_in(self.epochs.epoch(), candidate, self.reading)
     }
 
     /// A word that is needed is given only after this time: there is some more to establish what was decided.

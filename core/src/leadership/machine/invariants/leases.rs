@@ -37,9 +37,11 @@ fn promises_outlive(Step { event, actions, .. }: Step<'_, Leadership>) -> bool {
     matches!(event.event, Event::Promised { .. }) || !actions.iter().any(promises)
 }
 
-fn no_word_while_bound(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+fn no_word_while_bound(Step { before, event, actions, after }: Step<'_, Leadership>) -> bool {
+    let is_told = matches!(event.event, Event::LeaderSaid { word: LeaderWord::UpToDate, .. });
+    let adds_nothing = is_told && before.epochs.has_given_its_word();
     let gives = |action: &Action| match action {
-        Action::Say { word, .. } => matches!(word, LearnerWord::Ack { .. }),
+        Action::Say { word, .. } => matches!(word, LearnerWord::Ack { .. }) && !adds_nothing,
         Action::Established { leader, .. } => *leader == after.me,
         Action::Dial { .. }
         | Action::Promise { .. }
@@ -53,9 +55,9 @@ fn no_word_while_bound(Step { before, actions, after, .. }: Step<'_, Leadership>
         | Action::Stopped => false,
     };
     let is_bound = [before, after].into_iter().all(|core| {
-        let forgot = core.lease.promise().is_some_and(|promise| promise.to.is_none());
-        let bound = |candidate| core.lease.withheld_from(candidate, after.reading).is_some();
-        !forgot && after.epochs.candidate().is_some_and(bound)
+        let (epoch, now) = (after.epochs.epoch(), after.reading);
+        let is_withheld = |one| core.lease.withheld_in(epoch, one, now).is_some();
+        after.epochs.candidate().is_some_and(is_withheld)
     });
     !is_bound || !actions.iter().any(gives)
 }
