@@ -33,6 +33,7 @@ fn broken(
 fn every_rule_about_changes_finds_the_epochs_that_break_it() {
     let table = led();
     let [follower, leader] = [1, 3].map(|number| &table.seats[&id(number)].core);
+    let looking = &Table::of(&[record(1)]).seats[&id(1)].core;
     let session = follower_session(follower);
     let (ticket, epoch) = (Ticket(9), Epoch(3));
     let word_for = |epoch| EpochsAction::Say { session, word: LearnerWord::Ack { epoch } };
@@ -42,12 +43,8 @@ fn every_rule_about_changes_finds_the_epochs_that_break_it() {
         broken(follower, &[older], |_| ()),
         // It has promised, and said so before the disk has it.
         broken(follower, &[word_for(epoch)], |core| core.accepted = epoch),
-        broken(
-            &Table::of(&[record(1)]).seats[&id(1)].core,
-            &[EpochsAction::Began { epoch }],
-            |_| (),
-        ),
-        broken(follower, &[word_for(Epoch(2))], |core| core.work_goes_on = true),
+        broken(looking, &[EpochsAction::Began { epoch }], |_| ()),
+        broken(looking, &[word_for(Epoch(2))], |core| core.work_goes_on = true),
         broken(follower, &[], |core| core.part = leader.part.clone()),
     ];
     assert_eq!(found, RULES_OF_CHANGES.map(|(name, _)| Some(name)));

@@ -386,12 +386,12 @@ fn every_rule_about_leases_finds_the_step_that_breaks_it() {
         broken(follower, &tick, &[Action::Say { session, word: said }], follower),
         Some("a promise is told when it outlives us, and not before")
     );
-    let mut bound = follower.clone();
+    let mut bound = leader.clone();
     let other = Holder { leader: id(2), ..leader.epochs.holder() };
     bound.lease.bind(other, Epoch(2), Duration::from_secs(9), reading(30));
-    let said = LearnerWord::Ack { epoch: Epoch(2) };
+    let began = Action::Established { leader: id(3), epoch: Epoch(2), round: Round(3) };
     assert_eq!(
-        broken(&bound, &tick, &[Action::Say { session, word: said }], &bound),
+        broken(&bound, &tick, &[began], &bound),
         Some("who is bound to another leader gives no word and begins no epoch")
     );
     let session = SessionId::Accepted(1);
