@@ -37,9 +37,8 @@ fn promises_outlive(Step { event, actions, .. }: Step<'_, Leadership>) -> bool {
     matches!(event.event, Event::Promised { .. }) || !actions.iter().any(promises)
 }
 
-fn no_word_while_bound(Step { before, event, actions, after }: Step<'_, Leadership>) -> bool {
-    let is_told = matches!(event.event, Event::LeaderSaid { word: LeaderWord::UpToDate, .. });
-    let adds_nothing = is_told && before.epochs.has_given_its_word();
+fn no_word_while_bound(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+    let adds_nothing = before.epochs.has_given_its_word();
     let gives = |action: &Action| match action {
         Action::Say { word, .. } => matches!(word, LearnerWord::Ack { .. }) && !adds_nothing,
         Action::Established { leader, .. } => *leader == after.me,
