@@ -77,6 +77,8 @@ use crate::election::Epoch;
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Lease<C> {
     promise: Option<Promise<C>>,
+    /// The promise is one that we may have forgotten, and this is the epoch of the founding that recorded us: in it we are free.
+    free_in: Option<Epoch>,
     held: Option<Held<C>>,
 }
 
@@ -92,7 +94,7 @@ struct Held<C> {
 impl<C: Clocks> Lease<C> {
     /// A member that has started, and was found to be bound by this promise.
     pub const fn new(promise: Option<Promise<C>>) -> Self {
-        Self { promise, held: None }
+        Self { promise, free_in: None, held: None }
     }
 
     /// What we have promised last, whether or not it is over.
@@ -115,6 +117,7 @@ impl<C: Clocks> Lease<C> {
             None => Promise { to: Some(to), epoch, until },
         };
         self.promise = Some(promise);
+        self.free_in = None;
         promise
     }
 
@@ -123,6 +126,7 @@ impl<C: Clocks> Lease<C> {
     pub fn bind_to_forgotten(&mut self, epoch: Epoch, span: Duration, now: C) {
         if self.bound_for(now).is_none() && !span.is_zero() {
             self.promise = Some(Promise { to: None, epoch, until: now.plus(span) });
+            self.free_in = Some(epoch);
         }
     }
 
@@ -134,9 +138,8 @@ impl<C: Clocks> Lease<C> {
 
     /// The same for this epoch of it: what a founding let us forget does not matter in its own epoch.
     pub fn withheld_in(&self, epoch: Option<Epoch>, candidate: Holder, now: C) -> Option<Duration> {
-        let promise = self.promise?;
-        let is_of_founding = promise.to.is_none() && epoch == Some(promise.epoch);
-        self.withheld_from(candidate, now).filter(|_| !is_of_founding)
+        let is_free = self.free_in.is_some() && self.free_in == epoch;
+        self.withheld_from(candidate, now).filter(|_| !is_free)
     }
 
     /// For how long we are bound to anybody: `None` if we are not.
