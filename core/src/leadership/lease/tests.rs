@@ -66,6 +66,10 @@ fn who_may_have_forgotten_a_promise_helps_nobody_while_it_may_last() {
     assert_eq!(rest_in(&lease, Epoch(4)), None, "that founding needs its word");
     assert_eq!(rest_in(&lease, Epoch(5)), Some(ms(800)));
     assert_eq!(rest_in(&Lease::new(lease.promise()), Epoch(4)), Some(ms(800)), "another boot");
+    lease.bind(holder(2, 1), Epoch(4), ms(1000), at(200));
+    assert_eq!(rest_in(&lease, Epoch(4)), Some(ms(900)), "the founding has begun, and is led by 2");
+    lease.bind_to_forgotten(Epoch(5), ms(1000), at(300));
+    assert_eq!(lease.promise().and_then(|promise| promise.to), Some(holder(2, 1)));
     lease.bind_to_forgotten(Epoch(5), Duration::ZERO, at(2000));
     assert_eq!(lease.withheld_from(holder(3, 1), at(2000)), None, "nobody has leases");
 }

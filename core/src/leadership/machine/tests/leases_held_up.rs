@@ -153,3 +153,28 @@ fn a_member_without_leases_promises_to_one_that_has_them() {
     assert_eq!(world.established(3), Some((3, 2)));
     assert_eq!(world.seats[&id(3)].core.promising(), Some([id(1), id(3)].into()));
 }
+
+/// 1 and 2 are wiped while 3 holds a lease, and are recorded by a founding that waits for 3, whose work goes on.
+#[test]
+fn who_is_recorded_by_a_founding_that_does_not_begin_helps_nobody_while_a_forgotten_lease_may_run()
+{
+    let mut world = led();
+    world.tell(3, Event::WorkGoesOn(true));
+    world.run_until(ms(1000));
+    for number in [1, 2] {
+        world.kill(number);
+        world.seats.get_mut(&id(number)).unwrap().kept = None;
+        with_lease(&mut world, number, 1, 0, Record::default());
+    }
+    world.tell(3, Event::Resign { within: Duration::from_secs(9) });
+    world.elect(2, 2, &[1, 2, 3]);
+    world.run_until(ms(1100));
+    let is_recorded = |number| world.seats[&id(number)].core.promises().0.recorded;
+    assert!(is_recorded(1) && is_recorded(2), "the founding has their words");
+    assert_eq!((began(&world, 2, 3), until(&world, 3).is_some()), (None, true));
+    world.elect(2, 3, &[1, 2]);
+    world.run_until(ms(1000 + PROMISE));
+    assert!(!world.reports(2).iter().any(|one| matches!(one, Report::Leading { .. })));
+    world.run_until(ms(1100 + PROMISE));
+    assert!(began(&world, 2, 4).is_some());
+}
