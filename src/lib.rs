@@ -93,6 +93,7 @@
 //! | [`election`] | the pure core that decides, and the notifications it is about |
 //! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
 //! | [`zoo_cfg`] | reads the configuration file of a real server |
+//! | `run` | with the feature `run`: a program that runs only while a node leads, and the lease file that tells it so |
 //! | [`probe`] | asks the servers of a running ensemble whom they have elected |
 //! | [`scenario`] | vote files, which are situations to play, and the two worlds that play them: real sockets and virtual time |
 //!
@@ -116,6 +117,8 @@
 pub mod network;
 pub mod node;
 pub mod probe;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod scenario;
 pub mod zoo_cfg;
 

@@ -41,6 +41,8 @@ use ballotbox_core::UntrustedText;
 
 #[doc(hidden)]
 pub use self::store::reopened;
+#[cfg(feature = "run")]
+pub(crate) use self::store::{Boot, Lock, LockFile, checksum, plain, process};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
     leadership::{Leadership, NotLeading},
@@ -49,8 +51,8 @@ pub use self::{
     news::{News, NodeEvent, Occurrence},
     status::{ElectionStatus, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
     store::{
-        EpochTextError, FileCall, FileCause, FileError, IdentityError, OpenError, StoreError,
-        StoreRemark,
+        EpochTextError, FileCall, FileCause, FileError, HeldBy, IdentityError, OpenError,
+        StoreError, StoreRemark, WorkHolder,
     },
     watch::{Ended, Watch},
 };

@@ -7,7 +7,8 @@ use ballotbox::{
     Epoch, Node,
     leadership::{DirectoryId, LostBecause, Record},
     node::{
-        Keep, Leadership, LeadershipConfig, MemoryDisk, NodeEvent, NodeState, StoreRemark, Watch,
+        HeldBy, Keep, Leadership, LeadershipConfig, MemoryDisk, NodeEvent, NodeState, StoreRemark,
+        Watch,
     },
 };
 use futures::poll;
@@ -90,11 +91,11 @@ fn came_to_nothing(event: &NodeEvent) -> bool {
 
 /// It says that work of an earlier node goes on, and which process does it.
 fn work_goes_on(event: &NodeEvent) -> bool {
-    let NodeEvent::Directory { remark: StoreRemark::WorkGoesOn { path, pid } } = event else {
+    let NodeEvent::Directory { remark: StoreRemark::WorkGoesOn { path, by } } = event else {
         return false;
     };
     assert!(path.to_string().ends_with("/work.lock"), "{path}");
-    assert_eq!(*pid, Some(std::process::id()));
+    assert_eq!(*by, HeldBy::ThisProcess);
     true
 }
 

@@ -21,18 +21,22 @@
 //! | `epoch_text`, `identity` | the text of the files |
 //! | `directory` | [`EpochDirectory`]: opens, and stores a [`Record`](ballotbox_core::leadership::Record) |
 //! | `real`, `lock` | [`RealFiles`]: a directory that this process has locked |
+//! | `holders` | [`HeldBy`]: which processes hold a lock |
 //! | `open` | [`open`]: makes all of that, for a node |
 //! | `remark` | what to tell the user of a directory that can be used |
 //! | `epoch_store` | [`EpochStore`]: the actor that waits for the disk |
 //! | `promise`, `promise_file` | what a member has promised a leader, which outlives the process and not the machine; and the lock of work |
 //! | `promise_keeper` | [`PromiseKeeper`]: the actor that writes promises down |
+//! | `boot` | [`Boot`]: on which run of which machine a promise or a lease was written down |
 //! | `error` | why a directory cannot be used |
 
+mod boot;
 mod directory;
 mod epoch_store;
 mod epoch_text;
 mod error;
 mod files;
+mod holders;
 mod identity;
 mod lock;
 #[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
@@ -45,6 +49,7 @@ mod real;
 mod remark;
 
 pub(crate) use self::{
+    boot::Boot,
     directory::{EpochDirectory, Layout, Seed},
     epoch_store::{END_PATIENCE, EpochStore, StoreMsg, StoreReport},
     open::{Bound, Opened, Place, open},
@@ -56,7 +61,15 @@ pub use self::{
     epoch_text::EpochTextError,
     error::{OpenError, StoreError},
     files::{FileCall, FileCause, FileError},
+    holders::{HeldBy, WorkHolder},
     identity::IdentityError,
     open::reopened,
     remark::StoreRemark,
+};
+#[cfg(feature = "run")]
+pub(crate) use self::{
+    holders::{LockFile, process},
+    identity::checksum,
+    lock::Lock,
+    real::plain,
 };

@@ -224,7 +224,7 @@ fn hex(text: &str) -> Option<u64> {
 }
 
 /// FNV-1a: it finds what was torn or mistyped, and is no guard against somebody who means it.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

@@ -44,6 +44,12 @@ impl From<io::Error> for LockError {
 }
 
 impl Lock {
+    /// Locks this file, if nobody has.
+    #[cfg(feature = "run")]
+    pub(crate) fn take_if_free(path: &Path) -> Option<Self> {
+        Self::take(path).ok()
+    }
+
     /// Locks this file, and writes the number of our process into it.
     pub(super) fn take(path: &Path) -> Result<Self, LockError> {
         for _ in 0..ATTEMPTS_MAX {

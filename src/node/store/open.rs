@@ -106,11 +106,9 @@ fn open_here(place: &Place, me: ServerId, seed: Seed) -> Result<Open, OpenError>
     let mut opened = Opened::of(&directory);
     let folder = directory.files().path(place.layout.own());
     let (promises, found) = PromiseFile::open(&folder, lock)?;
-    let FoundPromise { promise, work, holder } = found;
-    if work.is_none() {
-        let path = UntrustedText::path(&folder.join("work.lock"));
-        opened.remarks.push(StoreRemark::WorkGoesOn { path, pid: holder });
-    }
+    let FoundPromise { promise, work, held_by } = found;
+    let path = UntrustedText::path(&folder.join("work.lock"));
+    opened.remarks.extend(held_by.map(|by| StoreRemark::WorkGoesOn { path, by }));
     let now = clock::reading();
     opened.bound = Bound::of(me, opened.directory, opened.record, promise, work, now);
     let rest = opened.bound.unknown_for(now);

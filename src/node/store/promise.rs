@@ -3,7 +3,7 @@
 //! | bytes | field |
 //! | --- | --- |
 //! | 8 | `ballotp1` |
-//! | 8 | the [`Boot`] on whose clocks it was promised |
+//! | 8 | the [`Boot`] on whose clocks it was promised, shortened |
 //! | 8, 8 | until when, on both clocks, in nanoseconds |
 //! | 8, 8, 8 | to whom: the leader, its directory, and which start of it that was |
 //! | 8 | the newest epoch in which it was promised |
@@ -16,7 +16,7 @@
 //! File systems in memory and the layers of a container are no exception: a process that is killed there, and started again, is bound as before.
 //! A container that is made anew has no promise any more, and no `identity`: its member counts nowhere until it is recorded.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use ballotbox_core::{
     ServerId,
@@ -24,35 +24,19 @@ use ballotbox_core::{
     leadership::{DirectoryId, Holder, Incarnation, Promise, Reading},
 };
 
-use super::identity::checksum;
+use super::{boot::Boot, identity::checksum};
 
 /// How long the file is.
 pub(super) const LEN: usize = 72;
 
 const MAGIC: [u8; 8] = *b"ballotp1";
 
-/// One run of one machine, as far as its clocks go: readings of two boots have nothing to do with each other.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Boot(u64);
-
-impl Boot {
-    /// This one. A container may see clocks that are shifted against those of its machine: that is another one.
-    ///
-    /// `None` if it cannot be told: then no promise is recognised after a restart of the process.
-    pub(super) fn this() -> Option<Self> {
-        let id = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
-        // Kernels without time namespaces have no such file.
-        let shifts = fs::read("/proc/self/timens_offsets").unwrap_or_default();
-        Some(Self(checksum(&[id, shifts].concat())))
-    }
-}
-
 /// The bytes that say this.
 pub(super) fn bytes(boot: Boot, promise: &Promise<Reading>) -> Option<[u8; LEN]> {
     let Promise { to: Some(to), epoch, until } = promise else { return None };
     let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
     let fields = [
-        boot.0,
+        boot.short(),
         nanos(until.boot),
         nanos(until.raw),
         to.leader.number(),
@@ -76,7 +60,7 @@ pub(super) fn parse(boot: Boot, bytes: &[u8]) -> Option<Promise<Reading>> {
     let field = |at: usize| -> Option<u64> {
         Some(u64::from_be_bytes(bytes.get(at * 8..at * 8 + 8)?.try_into().ok()?))
     };
-    if bytes[..8] != MAGIC || field(8)? != checksum(&bytes[..64]) || field(1)? != boot.0 {
+    if bytes[..8] != MAGIC || field(8)? != checksum(&bytes[..64]) || field(1)? != boot.short() {
         return None;
     }
     let until =
@@ -93,7 +77,7 @@ pub(super) fn parse(boot: Boot, bytes: &[u8]) -> Option<Promise<Reading>> {
 mod tests {
     use super::*;
 
-    const HERE: Boot = Boot(7);
+    const HERE: Boot = Boot::numbered(7);
 
     fn promise() -> Promise<Reading> {
         let to = Holder {
@@ -110,8 +94,7 @@ mod tests {
     fn a_promise_reads_back_on_the_same_boot_and_on_no_other() {
         let written = bytes(HERE, &promise()).unwrap();
         assert_eq!(parse(HERE, &written), Some(promise()));
-        assert_eq!(parse(Boot(8), &written), None);
-        assert_eq!(Boot::this(), Boot::this());
+        assert_eq!(parse(Boot::numbered(8), &written), None);
     }
 
     #[test]

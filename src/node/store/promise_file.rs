@@ -14,10 +14,12 @@ use ballotbox_core::{
 };
 
 use super::{
+    boot::Boot,
     error::OpenError,
     files::{FileCall, FileCause, FileError},
+    holders::HeldBy,
     lock::{Lock, LockError},
-    promise::{self, Boot, LEN},
+    promise::{self, LEN},
     real::{confirm_in_place, file_error, plain},
 };
 
@@ -48,8 +50,8 @@ pub(crate) struct FoundPromise {
     pub(crate) promise: Option<Promise<Reading>>,
     /// That no work goes on here which an earlier node has begun.
     pub(crate) work: Option<WorkHold>,
-    /// If some goes on: the process that holds it, if it says so.
-    pub(crate) holder: Option<u32>,
+    /// If some goes on: who holds it.
+    pub(crate) held_by: Option<HeldBy>,
 }
 
 impl PromiseFile {
@@ -70,20 +72,33 @@ impl PromiseFile {
         }
         let work_path = folder.join("work.lock");
         let mut this = Self { file, path, boot, lock, work_path, work: None };
-        let holder = match this.hold_work() {
-            Ok(_) => None,
-            Err(LockError::Held { pid }) => pid,
-            Err(LockError::Replaced) => {
-                let path = UntrustedText::path(&this.work_path);
-                let cause = FileCause::NotOwned("it was replaced again and again".into());
-                return Err(FileError { call: FileCall::Lock, path, cause }.into());
-            }
-            Err(LockError::Io(error)) => {
-                return Err(file_error(FileCall::Lock, &this.work_path, &error).into());
-            }
-        };
+        let held_by = this.find_work()?;
         let work = this.work.clone().map(WorkHold::Locked);
-        Ok((this, FoundPromise { promise, work, holder }))
+        Ok((this, FoundPromise { promise, work, held_by }))
+    }
+
+    /// The same, and who has it if that is somebody else.
+    fn find_work(&mut self) -> Result<Option<HeldBy>, OpenError> {
+        // One that has ended since we found it locked is not seen any more: so in that case the second look counts.
+        for is_last in [false, true] {
+            let pid = match self.hold_work() {
+                Ok(_) => return Ok(None),
+                Err(LockError::Held { pid }) => pid,
+                Err(LockError::Replaced) => {
+                    let path = UntrustedText::path(&self.work_path);
+                    let cause = FileCause::NotOwned("it was replaced again and again".into());
+                    return Err(FileError { call: FileCall::Lock, path, cause }.into());
+                }
+                Err(LockError::Io(error)) => {
+                    return Err(file_error(FileCall::Lock, &self.work_path, &error).into());
+                }
+            };
+            let held_by = HeldBy::of(&self.work_path, pid);
+            if is_last || !matches!(held_by, HeldBy::Unseen { .. }) {
+                return Ok(Some(held_by));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes hold of what work of this directory holds, unless some goes on.

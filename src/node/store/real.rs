@@ -155,7 +155,7 @@ fn write_plain(path: &Path, content: &[u8]) -> io::Result<File> {
 }
 
 /// Opens a file that is neither a link, nor anything that one waits for.
-pub(super) fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(crate) fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }

@@ -5,6 +5,8 @@ use std::{io, path::Path, time::Duration};
 use ballotbox_actors::kit::Rounded;
 use ballotbox_core::{UntrustedText, election::Epoch};
 
+use super::holders::HeldBy;
+
 /// Something about a directory that can be used, and that may not keep what it should.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "a variant says what its fields are")]
@@ -45,16 +47,13 @@ pub enum StoreRemark {
     BoundSinceRestart { rest: Duration },
     /// Work of an earlier node goes on.
     #[error(
-        "{path} is held{}: work that an earlier node here has begun goes on; until it has ended this member does not lead, and          helps nobody to", holder(*pid)
+        "{path} is held by {by}: work that an earlier node here has begun goes on; until it has ended this member does not lead, \
+         and helps nobody to"
     )]
-    WorkGoesOn { path: UntrustedText, pid: Option<u32> },
+    WorkGoesOn { path: UntrustedText, by: HeldBy },
     /// Its node cannot be asked.
     #[error("cannot listen at {path}: {error}; `ballotbox status` does not reach this node")]
     NoControl { path: UntrustedText, error: UntrustedText },
-}
-
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(String::new, |pid| format!(" by process {pid} (or what it has started)"))
 }
 
 impl StoreRemark {

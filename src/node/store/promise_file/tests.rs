@@ -90,7 +90,7 @@ fn work_that_goes_on_is_found_and_its_end_is() {
     drop(file);
     let (mut file, found) = folder.open().unwrap();
     assert!(found.work.is_none());
-    assert_eq!(found.holder, Some(std::process::id()));
+    assert_eq!(found.held_by, Some(HeldBy::ThisProcess));
     assert!(file.work_has_ended().is_none());
     file.keep(&promise(1)).unwrap();
     drop(work);
