@@ -15,6 +15,7 @@ mod descriptors;
 mod duration;
 mod elect;
 mod exit;
+mod holds;
 mod node;
 mod output_file;
 mod probe;
@@ -59,6 +60,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Node(node::NodeArgs),
     Status(status::StatusArgs),
+    Holds(holds::HoldsArgs),
     Probe(probe::ProbeArgs),
     Check(check::CheckArgs),
     Completions(completions::CompletionsArgs),
@@ -82,7 +84,7 @@ pub(crate) fn run(
         }
         Err(error) => return Err(exit::UsageError::new(&error, &given, objection).into()),
     };
-    if !matches!(args.command, Command::Node(_)) {
+    if !matches!(args.command, Command::Node(_) | Command::Holds(_)) {
         one_runtime_thread();
     }
     let code = match args.command {
@@ -91,6 +93,7 @@ pub(crate) fn run(
         // It has its own way to stdout, which may be full: nothing here may wait for that.
         Command::Node(args) => return node::run(&args),
         Command::Status(args) => status::run(&args, out)?,
+        Command::Holds(args) => holds::run(&args)?,
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
         Command::Completions(args) => completions::run(&args, out)?,
@@ -122,7 +125,8 @@ fn asked_for(error: &clap::Error) -> bool {
 }
 
 /// An election is a few small messages: handing them from thread to thread costs more than it brings. This has to come
-/// before anything touches the runtime. A node needs not even this one: it runs on the main thread.
+/// before anything touches the runtime. A node needs not even this one: it runs on the main thread. `holds` waits
+/// for nothing, and is called in loops.
 fn one_runtime_thread() {
     let one = GlobalExecutorConfig::default().with_min_threads(1).with_max_threads(1);
     async_global_executor::init_with_config(one);

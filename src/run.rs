@@ -9,6 +9,8 @@ mod lease_file;
 mod left_overs;
 
 pub use self::{
-    lease_file::{Damage, HeldLease, LEASE_FILE_VARIABLE, LeaseFile, NoLease},
+    lease_file::{
+        Damage, HeldLease, LEASE_FILE_VARIABLE, LEASE_LENGTH_VARIABLE, LeaseFile, NoLease,
+    },
     left_overs::{Fate, LeftOver, end_left_overs},
 };

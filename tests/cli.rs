@@ -12,10 +12,14 @@ mod early_settle;
 mod environment;
 #[path = "cli/frozen.rs"]
 mod frozen;
+#[path = "cli/holds.rs"]
+mod holds;
 #[path = "cli/leaders.rs"]
 mod leaders;
 #[path = "cli/leases.rs"]
 mod leases;
+#[path = "cli/left_overs.rs"]
+mod left_overs;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]

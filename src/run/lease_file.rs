@@ -44,6 +44,9 @@ use crate::{
 /// The environment variable that leads programs to the lease file of the node that runs them.
 pub const LEASE_FILE_VARIABLE: &str = "BALLOTBOX_LEASE_FILE";
 
+/// The one that tells them how long a lease is, in milliseconds: 0 without one.
+pub const LEASE_LENGTH_VARIABLE: &str = "BALLOTBOX_LEASE_MS";
+
 /// How long the file is.
 const LEN: usize = 48;
 

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::{ballotbox, file, run, text, votes};
 
-const COMMANDS: [&str; 7] =
-    ["elect", "simulate", "node", "status", "probe", "check", "completions"];
+const COMMANDS: [&str; 8] =
+    ["elect", "simulate", "node", "status", "holds", "probe", "check", "completions"];
 
 /// The long options in the help of a command, in the order in which they stand there.
 fn options(help: &str) -> Vec<&str> {
@@ -42,6 +42,7 @@ fn options_are_listed_in_their_order() {
         ["--config", "--deadline", "--every", "--json", "--watch", "--help"]
     );
     assert_eq!(listed("status"), ["--data-dir", "--json", "--watch", "--help"]);
+    assert_eq!(listed("holds"), ["--for", "--help"]);
     let output = run(&["--help"]);
     let help = text(&output.stdout);
     let places = COMMANDS.map(|command| help.find(&format!("\n    {command} ")).unwrap());
