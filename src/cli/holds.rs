@@ -17,7 +17,7 @@ use super::{ExitCode, Failure, duration};
 
 /// Tells a program that a node runs whether that node still leads
 ///
-/// For programs run by `ballotbox node --while-leading`: it reads the file that BALLOTBOX_LEASE_FILE names, and asks nobody. Exits
+/// For programs run by `ballotbox node --while-leading`: it reads the file that `BALLOTBOX_LEASE_FILE` names, and asks nobody. Exits
 /// with 0 if nobody else can lead now, and with 1 if that is not sure, with the reason on stderr. 50 ms are taken off what is left,
 /// for the time between looking and having acted.
 #[derive(Debug, StructOpt)]

@@ -246,10 +246,10 @@ fn judge(
 
 fn not_read(path: &Path, error: &io::Error) -> NoLease {
     let path = UntrustedText::path(path);
-    match error.kind() {
-        io::ErrorKind::NotFound => NoLease::NotThere { path },
-        _ => NoLease::NotRead { path, error: UntrustedText::new(error) },
+    if error.kind() == io::ErrorKind::NotFound {
+        return NoLease::NotThere { path };
     }
+    NoLease::NotRead { path, error: UntrustedText::new(error) }
 }
 
 fn not_whole(path: &Path, changes: bool, length: usize) -> NoLease {

@@ -86,5 +86,5 @@ impl fmt::Display for LeftOver {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;

@@ -72,10 +72,10 @@ fn a_lease_reads_back_with_its_bytes_where_they_are_documented() {
 #[test]
 fn a_lease_is_over_when_either_clock_has_passed_its_end() {
     let now = Reading { boot: Duration::from_secs(50), raw: Duration::from_secs(40) };
-    let ends = |boot, raw| {
+    let ends = |boot: u64, raw: u64| {
         let until = Reading {
-            boot: now.boot + Duration::from_millis(boot) - Duration::from_millis(100),
-            raw: now.raw + Duration::from_millis(raw) - Duration::from_millis(100),
+            boot: Duration::from_millis(49_900 + boot),
+            raw: Duration::from_millis(39_900 + raw),
         };
         let lease = HeldLease { epoch: EPOCH, until };
         (judge(Path::new("lease"), here(), (here().bytes(), lease), now), lease)
