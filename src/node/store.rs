@@ -49,7 +49,6 @@ mod real;
 mod remark;
 
 pub(crate) use self::{
-    boot::Boot,
     directory::{EpochDirectory, Layout, Seed},
     epoch_store::{END_PATIENCE, EpochStore, StoreMsg, StoreReport},
     open::{Bound, Opened, Place, open},
@@ -68,6 +67,7 @@ pub use self::{
 };
 #[cfg(feature = "run")]
 pub(crate) use self::{
+    boot::Boot,
     holders::{LockFile, process},
     identity::checksum,
     lock::Lock,
