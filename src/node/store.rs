@@ -48,6 +48,14 @@ mod promise_keeper;
 mod real;
 mod remark;
 
+#[cfg(feature = "run")]
+pub(crate) use self::{
+    boot::Boot,
+    holders::{LockFile, process},
+    identity::checksum,
+    lock::Lock,
+    real::plain,
+};
 pub(crate) use self::{
     directory::{EpochDirectory, Layout, Seed},
     epoch_store::{END_PATIENCE, EpochStore, StoreMsg, StoreReport},
@@ -64,12 +72,4 @@ pub use self::{
     identity::IdentityError,
     open::reopened,
     remark::StoreRemark,
-};
-#[cfg(feature = "run")]
-pub(crate) use self::{
-    boot::Boot,
-    holders::{LockFile, process},
-    identity::checksum,
-    lock::Lock,
-    real::plain,
 };

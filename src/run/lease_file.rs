@@ -164,25 +164,38 @@ impl LeaseFile {
         let boot = Boot::this().ok_or(NoLease::UnknownBoot)?;
         let file = plain(OpenOptions::new().read(true), path);
         let file = file.map_err(|error| not_read(path, &error))?;
-        let mut first = None;
-        let mut changes = false;
-        for _ in 0..LOOKS_MAX {
+        let whole = look_until_whole(path, || {
             let mut bytes = [0; LEN];
-            let length = file.read_at(&mut bytes, 0).map_err(|error| not_read(path, &error))?;
-            let found = &bytes[..length];
-            if found.is_empty() {
-                return Err(NoLease::Empty { path: UntrustedText::path(path) });
-            }
-            if let Some(parsed) = parse(found) {
-                // The clocks are read last, so that no time goes by unseen.
-                return judge(path, boot, parsed, clock::reading());
-            }
-            let first = first.get_or_insert((bytes, length));
-            changes |= *first != (bytes, length);
-            thread::yield_now();
-        }
-        Err(not_whole(path, changes, first.map_or(0, |(_, length)| length)))
+            let length = file.read_at(&mut bytes, 0)?;
+            Ok(bytes[..length].to_vec())
+        })?;
+        // The clocks are read last, so that no time goes by unseen.
+        judge(path, boot, whole, clock::reading())
     }
+}
+
+/// A lease, and the boot on which it was written.
+type Written = ([u8; 16], HeldLease);
+
+/// Looks until the file is whole, as a renewal may be under way.
+fn look_until_whole(
+    path: &Path,
+    mut look: impl FnMut() -> io::Result<Vec<u8>>,
+) -> Result<Written, NoLease> {
+    let mut first = None;
+    let mut changes = false;
+    for _ in 0..LOOKS_MAX {
+        let found = look().map_err(|error| not_read(path, &error))?;
+        if found.is_empty() {
+            return Err(NoLease::Empty { path: UntrustedText::path(path) });
+        }
+        if let Some(whole) = parse(&found) {
+            return Ok(whole);
+        }
+        changes |= first.get_or_insert_with(|| found.clone()) != &found;
+        thread::yield_now();
+    }
+    Err(not_whole(path, changes, first.map_or(0, |found| found.len())))
 }
 
 impl HeldLease {
@@ -212,7 +225,7 @@ fn bytes(boot: Boot, lease: HeldLease) -> [u8; LEN] {
 }
 
 /// What these bytes say, and on which boot, if they are whole.
-fn parse(bytes: &[u8]) -> Option<([u8; 16], HeldLease)> {
+fn parse(bytes: &[u8]) -> Option<Written> {
     let bytes: &[u8; LEN] = bytes.try_into().ok()?;
     let field = |at: usize| -> Option<u64> {
         Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
@@ -229,7 +242,7 @@ fn parse(bytes: &[u8]) -> Option<([u8; 16], HeldLease)> {
 fn judge(
     path: &Path,
     boot: Boot,
-    (written_on, lease): ([u8; 16], HeldLease),
+    (written_on, lease): Written,
     now: Reading,
 ) -> Result<HeldLease, NoLease> {
     if written_on != boot.bytes() {

@@ -177,6 +177,27 @@ fn a_lease_file_is_a_plain_file_that_everybody_may_read() {
     assert!(matches!(folder_itself, NoLease::NotRead { .. }), "{folder_itself}");
 }
 
+#[test]
+fn a_torn_renewal_is_looked_at_again_and_told_from_damage() {
+    let lease = lease();
+    let [old, new] =
+        [HeldLease { epoch: Epoch(1), ..lease }, lease].map(|lease| bytes(here(), lease));
+    let half = |at: usize| [&new[..at], &old[at..]].concat();
+    let looks = |looks: &[Vec<u8>]| {
+        let mut looks = looks.iter().cloned().cycle();
+        look_until_whole(Path::new("lease"), || Ok(looks.next().unwrap()))
+    };
+    assert_eq!(looks(&[half(20), half(40), new.to_vec()]), Ok((here().bytes(), lease)));
+    let torn = Err(NoLease::Torn { path: "lease".into(), looks: LOOKS_MAX });
+    assert_eq!(looks(&[half(20), half(40)]), torn);
+    let damaged = Err(NoLease::Damaged { path: "lease".into(), found: Damage::Changed });
+    assert_eq!(looks(&[half(20)]), damaged);
+    let empty = Err(NoLease::Empty { path: "lease".into() });
+    assert_eq!(looks(&[half(20), Vec::new()]), empty);
+    let failed = look_until_whole(Path::new("lease"), || Err(io::ErrorKind::TimedOut.into()));
+    assert!(matches!(failed, Err(NoLease::NotRead { .. })), "{failed:?}");
+}
+
 /// Readers meet renewals all the time, and none ever takes half of one for a lease, or a lease for damage.
 #[test]
 fn a_reader_in_the_midst_of_a_renewal_reads_what_was_there_before_or_after() {
