@@ -39,6 +39,8 @@ use ballotbox_actors::{
 };
 use ballotbox_core::UntrustedText;
 
+#[cfg(feature = "run")]
+pub(crate) use self::leadership::Change;
 #[doc(hidden)]
 pub use self::store::reopened;
 #[cfg(feature = "run")]
@@ -71,6 +73,17 @@ pub struct Node {
     watch: Watch,
     leadership: Option<Address<DriverMsg>>,
     may_lead: bool,
+}
+
+/// Where the leaderships of a node are waited for. It does not keep the node running.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat(Address<DriverMsg>);
+
+impl Seat {
+    /// Waits until the node leads, and takes the leadership.
+    pub(crate) async fn lead(&self) -> Result<Leadership, Ended> {
+        leadership::lead(&self.0).await
+    }
 }
 
 /// Why this node will not lead.
@@ -171,11 +184,13 @@ impl Node {
     ///
     /// [`LeadError`], when the node has ended, or holds elections alone.
     pub async fn lead(&self) -> Result<Leadership, LeadError> {
-        let driver = self.leadership.as_ref().ok_or(LeadError::ElectionsAlone)?;
-        if !self.may_lead {
-            return Err(LeadError::NeverLeads { me: self.me });
-        }
-        Ok(leadership::lead(driver).await?)
+        Ok(self.seat()?.lead().await?)
+    }
+
+    /// Where leaderships of this node are waited for.
+    pub(crate) fn seat(&self) -> Result<Seat, LeadError> {
+        let driver = self.leadership.clone().ok_or(LeadError::ElectionsAlone)?;
+        if self.may_lead { Ok(Seat(driver)) } else { Err(LeadError::NeverLeads { me: self.me }) }
     }
 
     /// The same for a program without futures: blocks the thread.

@@ -27,7 +27,7 @@ pub use self::{
     leadership::{Keep, LeadershipConfig},
     members::MembersError,
 };
-use super::control::CONVERSATIONS_MAX;
+use super::{control::CONVERSATIONS_MAX, store::Layout};
 use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
 
 /// What a node needs to know before it starts.
@@ -162,6 +162,15 @@ impl NodeConfig {
     pub fn data_directory(&self) -> Option<&Path> {
         match &self.leadership.as_ref()?.keep {
             Keep::InDirectory(path) | Keep::InZooKeepersDirectory(path) => Some(path),
+            Keep::InMemory(_) | Keep::Nowhere => None,
+        }
+    }
+
+    /// The folder in it with the node's own files, such as the socket `control`: beside a real server's files they have one of their own.
+    pub fn own_directory(&self) -> Option<PathBuf> {
+        match &self.leadership.as_ref()?.keep {
+            Keep::InDirectory(path) => Some(path.clone()),
+            Keep::InZooKeepersDirectory(path) => Some(path.join(Layout::ZooKeeper.own())),
             Keep::InMemory(_) | Keep::Nowhere => None,
         }
     }

@@ -5,10 +5,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use ballotbox_core::leadership::{Reading, lease::Clocks as _};
+use futures::task::AtomicWaker;
 
 /// Until when something holds, on both clocks. Its owner moves it; others read it without asking anybody.
 ///
@@ -22,14 +24,31 @@ pub(super) struct Deadline(Arc<Nanos>);
 struct Nanos {
     boot: AtomicU64,
     raw: AtomicU64,
+    /// Who waits until it is moved: at most one does.
+    waiting: AtomicWaker,
 }
 
 impl Deadline {
     /// It holds until then.
     pub(super) fn set(&self, until: Reading) {
+        if until == self.until() {
+            return;
+        }
         let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
         self.0.boot.store(nanos(until.boot), Ordering::Release);
         self.0.raw.store(nanos(until.raw), Ordering::Release);
+        self.0.waiting.wake();
+    }
+
+    /// Waits until it holds, and until some other moment than this. One of those who read it may wait.
+    pub(super) fn poll_moved(&self, from: Reading, context: &Context<'_>) -> Poll<Reading> {
+        self.0.waiting.register(context.waker());
+        let until = self.until();
+        if until == from || until == Reading::default() {
+            Poll::Pending
+        } else {
+            Poll::Ready(until)
+        }
     }
 
     /// It does not hold any more.
@@ -47,7 +66,8 @@ impl Deadline {
         now.left_by_slowest(self.until())
     }
 
-    fn until(&self) -> Reading {
+    /// Until when.
+    pub(super) fn until(&self) -> Reading {
         let shown = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Acquire));
         Reading { boot: shown(&self.0.boot), raw: shown(&self.0.raw) }
     }
@@ -64,6 +84,10 @@ impl Eq for Deadline {}
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use async_std::task::block_on;
+
     use super::*;
 
     fn reading(boot: u64, raw: u64) -> Reading {
@@ -82,6 +106,22 @@ mod tests {
         assert_eq!(deadline.left(reading(50, 200)), None);
         deadline.end();
         assert_eq!(deadline.left_by_slowest(now), None);
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_it_is_moved_to_a_moment() {
+        let deadline = Deadline::default();
+        let wait = |from| {
+            let deadline = deadline.clone();
+            async_std::task::spawn(poll_fn(move |context| deadline.poll_moved(from, context)))
+        };
+        let first = wait(Reading::default());
+        deadline.set(reading(1, 2));
+        assert_eq!(block_on(first), reading(1, 2));
+        let second = wait(reading(1, 2));
+        deadline.end();
+        deadline.set(reading(3, 4));
+        assert_eq!(block_on(second), reading(3, 4));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! release a leadership while its work still goes on.
 
 use std::{collections::VecDeque, future::Future, time::Duration};
+#[cfg(feature = "run")]
+use std::{future::poll_fn, os::fd::BorrowedFd, pin::pin, task::Poll};
 
 use ballotbox_actors::{
     StarEvent, StarHeard,
@@ -57,8 +59,18 @@ pub struct Leadership {
     loss: Mailbox<LostBecause>,
     lost: Option<LostBecause>,
     driver: Address<DriverMsg>,
-    /// What whoever starts another node on this directory can see.
-    _work: Option<WorkHold>,
+    /// What others can see who start another node on this directory.
+    work: Option<WorkHold>,
+}
+
+/// What becomes of a leadership.
+#[cfg(feature = "run")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// Nobody else leads before that.
+    Extended(Reading),
+    /// The work has to end.
+    MustEnd(LostBecause),
 }
 
 /// The leadership is over.
@@ -137,6 +149,35 @@ impl Leadership {
     /// The same for a program without futures: blocks the thread.
     pub fn lost_blocking(&mut self) -> LostBecause {
         futures::executor::block_on(self.lost())
+    }
+
+    /// Waits until nobody else can lead for longer than until `known`, or, once, until the work has to end. That may come first, and the other
+    /// again after it, as a lease is renewed while it is given up.
+    #[cfg(feature = "run")]
+    pub(crate) async fn next_change(&mut self, known: Reading) -> Change {
+        poll_fn(|context| {
+            if self.lost.is_none()
+                && let Poll::Ready(cause) = pin!(self.loss.next()).poll(context)
+            {
+                let cause = cause.unwrap_or(LostBecause::Stopped);
+                self.lost = Some(cause);
+                return Poll::Ready(Change::MustEnd(cause));
+            }
+            self.valid.poll_moved(known, context).map(Change::Extended)
+        })
+        .await
+    }
+
+    /// Until when nobody else leads, or, without a lease, until when a quorum is known to support us.
+    #[cfg(feature = "run")]
+    pub(crate) fn until(&self) -> Reading {
+        self.valid.until()
+    }
+
+    /// The lock by which others see that work goes on, to be inherited by that work.
+    #[cfg(feature = "run")]
+    pub(crate) fn work_lock(&self) -> Option<BorrowedFd<'_>> {
+        self.work.as_ref().and_then(WorkHold::as_fd)
     }
 
     /// Does this work as long as we lead: it is dropped when it has to end, and then the leadership is. Returns what came of it, or why it was dropped.
@@ -243,8 +284,7 @@ impl Tenure {
             let (teller, loss) = mailbox();
             let (valid, driver) = (self.valid.clone(), self.driver.clone());
             let (has_lease, work) = (self.has_lease, self.work.clone());
-            let handle =
-                Leadership { epoch, valid, has_lease, loss, lost: None, driver, _work: work };
+            let handle = Leadership { epoch, valid, has_lease, loss, lost: None, driver, work };
             // The handle of one who does not wait any more says that it was dropped.
             self.held = Some(epoch);
             self.loss = Some(teller);

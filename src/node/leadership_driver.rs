@@ -31,6 +31,9 @@ use super::{
     store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
 };
 
+/// Work that is killed at the last moment has this long to be gone, and to be known to be.
+const DYING: Duration = Duration::from_millis(250);
+
 /// Runs the leadership of one node.
 #[derive(Debug)]
 pub(super) struct LeadershipDriver {
@@ -155,10 +158,10 @@ impl LeadershipDriver {
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
             DriverMsg::Resign => {
-                self.decide(Event::Resign { within: self.timing.end_within() });
+                self.decide(Event::Resign { within: self.timing.end_within() + DYING });
             }
             DriverMsg::Stop => {
-                self.decide(Event::Stop { within: self.timing.end_within() });
+                self.decide(Event::Stop { within: self.timing.end_within() + DYING });
             }
         }
     }

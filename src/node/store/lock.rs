@@ -1,5 +1,7 @@
 //! [`Lock`]: one process in a directory at a time.
 
+#[cfg(feature = "run")]
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
@@ -86,6 +88,12 @@ impl Lock {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What has to stay open somewhere for it to be held.
+    #[cfg(feature = "run")]
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

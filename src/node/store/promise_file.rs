@@ -1,5 +1,7 @@
 //! [`PromiseFile`]: where a promise is kept that has to outlive the process, and the lock that work holds.
 
+#[cfg(feature = "run")]
+use std::os::fd::BorrowedFd;
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -27,9 +29,23 @@ use super::{
 #[derive(Clone, Debug)]
 pub(crate) enum WorkHold {
     /// The file `work.lock`.
-    Locked(#[allow(dead_code, reason = "it is held, not looked at")] Arc<Lock>),
+    Locked(
+        #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "it is held, not looked at"))]
+        Arc<Lock>,
+    ),
     /// The same of a disk in memory.
     InMemory(#[allow(dead_code, reason = "it is held, not looked at")] Arc<()>),
+}
+
+#[cfg(feature = "run")]
+impl WorkHold {
+    /// What a program inherits that is the work. It holds it then, too.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Locked(lock) => Some(lock.as_fd()),
+            Self::InMemory(_) => None,
+        }
+    }
 }
 
 /// The files `promise` and `work.lock` of a directory.
