@@ -5,6 +5,9 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = ballotbox::run::as_helper(std::env::args_os()) {
+        return code;
+    }
     let mut out = anstream::stdout();
     let done = cli::run(std::env::args_os(), &mut out);
     match done {

@@ -30,6 +30,8 @@ mod simulate;
 mod status;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/work/mod.rs"]
+mod work;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -5,6 +5,7 @@ use std::{ffi::OsString, io};
 use ballotbox::{
     NodeError, UntrustedText,
     node::{ConfigError, control::ControlError},
+    run::GuardError,
     scenario::{live::PlayError, vote_file::VoteFileError},
     zoo_cfg::ZooCfgError,
 };
@@ -14,21 +15,28 @@ use super::screen;
 
 /// The exit codes of the binary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
 pub(crate) enum ExitCode {
     /// Everything was done.
-    Done = 0,
+    Done,
     /// It ran, but the answer is no: no leader, an expectation not met.
-    No = 1,
+    No,
     /// Wrong usage, or a bad input file.
-    Usage = 2,
+    Usage,
     /// The environment failed.
-    Environment = 3,
+    Environment,
+    /// The one of a program that was run.
+    Of(u8),
 }
 
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
+        Self::from(match code {
+            ExitCode::Done => 0,
+            ExitCode::No => 1,
+            ExitCode::Usage => 2,
+            ExitCode::Environment => 3,
+            ExitCode::Of(code) => code,
+        })
     }
 }
 
@@ -63,6 +71,9 @@ pub(crate) enum Failure {
     /// No node answers.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The work of a node cannot be guarded.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(UntrustedText),
@@ -105,6 +116,7 @@ impl Failure {
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Control(_)
+            | Self::Guard(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
@@ -128,6 +140,7 @@ impl Failure {
             Self::Elect(_)
             | Self::Node(_)
             | Self::Control(_)
+            | Self::Guard(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }

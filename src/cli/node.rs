@@ -10,10 +10,15 @@ mod remark;
 mod serve;
 mod signals;
 mod stream;
+mod work;
 
 use std::{io, path::PathBuf, time::Duration};
 
-use ballotbox::{Epoch, NodeError, ServerId, UntrustedText, leadership::EPOCH_MAX};
+use ballotbox::{
+    Epoch, NodeError, ServerId, UntrustedText,
+    leadership::EPOCH_MAX,
+    run::{GuardProcess, end_left_overs},
+};
 use ballotbox_actors::kit::on_this_thread;
 use ballotbox_core::whole_number;
 use structopt::StructOpt;
@@ -21,6 +26,7 @@ use structopt::StructOpt;
 use self::{
     serve::{Output, serve},
     signals::Signals,
+    work::WorkArgs,
 };
 use super::{ExitCode, Failure, descriptors, duration};
 
@@ -100,6 +106,8 @@ pub(super) struct NodeArgs {
     /// Prints one JSON object for each event
     #[structopt(long)]
     json: bool,
+    #[structopt(flatten)]
+    work: WorkArgs,
 }
 
 /// What `--lease` says.
@@ -127,14 +135,26 @@ fn epoch(text: &str) -> Result<Epoch, String> {
 }
 
 pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
-    let (config, warnings) = config::read(args)?;
+    let (config, mut warnings) = config::read(args)?;
     descriptors::require(config.descriptors_needed())?;
+    let work = args.work.config(&config)?;
     // Before anything else, so that no signal finds us without a handler.
-    let signals = Signals::new().map_err(|error| Failure::Signals(error.into()))?;
+    let signals = Signals::new(work.is_some()).map_err(|error| Failure::Signals(error.into()))?;
+    let guarded = match work {
+        Some(work) => {
+            let left_overs = end_left_overs(&work.directory.join("work.lock"), &work.lease_file());
+            warnings.extend(
+                left_overs.iter().map(|one| format!("left behind by an earlier node: {one}")),
+            );
+            let guard = GuardProcess::start(&work)?;
+            Some((work, guard))
+        }
+        None => None,
+    };
     let json = args.json;
     let outcome = on_this_thread(async move {
-        let output = Output::start(config.me, json)?;
-        Ok::<_, io::Error>(serve(config, warnings, signals, output).await)
+        let output = Output::start(config.me, json, guarded.is_some())?;
+        Ok::<_, io::Error>(serve(config, warnings, signals, output, guarded).await)
     });
     match outcome? {
         Ok(code) => Ok(code),

@@ -131,7 +131,16 @@ fn lease(args: &NodeArgs, config: &mut NodeConfig, leads: bool) -> Result<(), Fa
             }
         }
         Some(Lease::Off) => leadership.timing.lease = None,
-        None => {}
+        None => {
+            let by_default = args.work.lease(drift_ppm);
+            leadership.timing.lease = leadership.timing.lease.or(by_default);
+        }
+    }
+    if args.work.while_leading && may_lead {
+        leadership.timing.stop_within = args.work.stop_within;
+        if let Some(problem) = leadership.timing.lease_problem() {
+            return Err(Failure::Argument(format!("--while-leading: {problem}").into()));
+        }
     }
     Ok(())
 }

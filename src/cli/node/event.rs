@@ -77,6 +77,16 @@ pub(super) enum Event {
     Retiring { epoch: i64 },
     /// It leads or follows no more.
     Lost { epoch: i64, cause: &'static str },
+    /// Something has become of the program that runs while the node leads.
+    Work {
+        state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<i32>,
+        #[serde(skip)]
+        text: String,
+    },
     /// A link has come up or gone down.
     Link { peer: u64, up: bool },
     /// Something seems wrong.
@@ -119,6 +129,7 @@ impl<'a> Line<'a> {
             Event::Following { .. } => "following",
             Event::Retiring { .. } => "retiring",
             Event::Lost { .. } => "lost",
+            Event::Work { .. } => "work",
             Event::Link { .. } => "link",
             Event::Warning { .. } => "warning",
             Event::Missed { .. } => "missed",
@@ -228,6 +239,7 @@ impl fmt::Display for Event {
             }
             Self::Retiring { epoch } => write!(f, "giving up epoch {epoch}"),
             Self::Lost { epoch, cause } => write!(f, "epoch {epoch} is over here: {cause}"),
+            Self::Work { text, .. } => f.write_str(text),
             Self::Link { peer, up: true } => write!(f, "linked to {peer}"),
             Self::Link { peer, up: false } => write!(f, "lost the link to {peer}"),
             Self::Warning { text, .. } => write!(f, "warning: {text}"),

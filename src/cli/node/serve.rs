@@ -4,7 +4,11 @@
 //!   Node ── Watch ──► EventFilter ──► Stream ──► a thread a line ──► stdout
 //!                       │        └──► Stream ──► a thread a line ──► stderr
 //!   signals ──► Serve ──┴──── Reader ◄── nobody reads stdout any more
+//!                 └──► Runner, if there is work
 //! ```
+//!
+//! With work, stdout is that of the program, and all of ours goes to stderr. The node ends when nothing is left of the program, and the
+//! leadership is given up by then, so that another node leads already.
 //!
 //! Nothing here ever waits for a reader of our output. While stdout takes nothing, the node is asked for no news: it
 //! keeps the last ones and counts the others, so what a slow reader gets is bounded, and ends with how things stand.
@@ -20,9 +24,18 @@ use std::{
 use ballotbox::{
     Node, NodeConfig, NodeError, ServerId, UntrustedText,
     node::{Ended, News, Watch},
+    run::{
+        GuardProcess, Outcome, PASSED_ON, RunConfig, RunError, RunnerReport, RunningWork,
+        WorkState, run_work,
+    },
 };
-use ballotbox_actors::kit::{Exit, Mailbox, Raced, Wake, clock, mailbox};
+use ballotbox_actors::kit::{
+    Address, Exit, Mailbox, Raced, Wake,
+    clock::{self, Late},
+    mailbox,
+};
 use futures::future::{self, Either};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::{
     event::{Event, Line, rfc3339},
@@ -30,18 +43,42 @@ use super::{
     reader::Reader,
     signals::Signals,
     stream::{Stream, StreamMsg, Which},
+    work,
 };
 use crate::cli::{ExitCode, screen::FAINT};
 
 /// A reader that is there has this long to take the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
+/// When the node has ended, the work has this long to be gone: by then it was killed long ago.
+const WORK_PATIENCE: Duration = Duration::from_secs(2);
 /// The time of day is taken anew when it has moved this far from what it should be.
 const CLOCK_MOVED: Duration = Duration::from_millis(5);
+
+/// What the output of a node, and its work, have to say.
+#[derive(Debug)]
+pub(super) enum ServeMsg {
+    Stream(StreamMsg),
+    Work(RunnerReport),
+}
+
+impl From<StreamMsg> for ServeMsg {
+    fn from(message: StreamMsg) -> Self {
+        Self::Stream(message)
+    }
+}
+
+impl From<RunnerReport> for ServeMsg {
+    fn from(report: RunnerReport) -> Self {
+        Self::Work(report)
+    }
+}
 
 /// What ends a node.
 enum Ending {
     /// A signal.
     Asked,
+    /// Its work is over.
+    WorkOver,
     /// Something in the node.
     Itself,
     /// Nobody reads what it says any more.
@@ -50,9 +87,9 @@ enum Ending {
 
 /// What woke us.
 enum Woken {
-    Signal,
+    Signal(i32),
     News(Result<News, Ended>),
-    Stream(StreamMsg),
+    Told(ServeMsg),
     Unread(io::Error),
     /// The filter has held an event back for long enough.
     Due,
@@ -66,8 +103,21 @@ pub(super) struct Output {
     time_of_day: SystemTime,
     stdout: Stream,
     stderr: Stream,
-    reader: Reader,
-    reports: Mailbox<StreamMsg>,
+    /// With work, stdout is that of the program.
+    reader: Option<Reader>,
+    has_work: bool,
+    me_as_owner: Address<ServeMsg>,
+    reports: Mailbox<ServeMsg>,
+}
+
+/// The work of a node.
+struct Work {
+    running: Option<RunningWork>,
+    /// Something of it is alive.
+    is_begun: bool,
+    /// The node was asked to stop.
+    stops: bool,
+    outcome: Option<Outcome>,
 }
 
 /// Runs a node until it is asked to end, and tells what happens to it. `warnings` are told first.
@@ -76,6 +126,7 @@ pub(super) async fn serve(
     warnings: Vec<String>,
     mut signals: Signals,
     mut output: Output,
+    guarded: Option<(RunConfig, GuardProcess)>,
 ) -> Result<ExitCode, NodeError> {
     let dial = config.network.connect;
     let data_dir = config.data_directory().map(shown_absolute);
@@ -84,28 +135,142 @@ pub(super) async fn serve(
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
     let mut node = Node::launch(config).await?;
+    let mut work = match Work::start(guarded, &node, &output).await {
+        Ok(work) => work,
+        Err(error) => {
+            let code = output.failed(&error.to_string());
+            let _ = node.stop().await;
+            output.flush().await;
+            return Ok(code);
+        }
+    };
     let mut watch = node.watch();
-    let ending = tell(&mut watch, &mut filter, &mut signals, &mut output).await;
-    if matches!(ending, Ending::Asked) {
+    let ending = tell(&mut watch, &mut filter, &mut signals, &mut output, &mut work).await;
+    if matches!(ending, Ending::Asked | Ending::WorkOver) {
         node.begin_stop();
-        tell_rest(&mut watch, &mut filter, &mut output).await;
+        tell_rest(&mut watch, &mut filter, &mut signals, &mut output, &mut work).await;
     }
     let outcome = match &ending {
-        Ending::Asked | Ending::Unread(_) => node.stop().await,
+        Ending::Asked | Ending::WorkOver | Ending::Unread(_) => node.stop().await,
         Ending::Itself => node.ended().await,
     };
+    work.end(&mut signals, &mut output).await;
     let code = match (outcome, ending) {
         (Err(error), _) => output.failed(&error.to_string()),
         (Ok(()), Ending::Unread(error)) => output.failed(&unread(&error)),
-        (Ok(()), Ending::Asked | Ending::Itself) => {
+        (Ok(()), Ending::Asked | Ending::WorkOver | Ending::Itself) => {
             for told in filter.stopped(output.now()) {
                 output.print(&told);
             }
-            ExitCode::Done
+            match work.outcome {
+                Some(Outcome::GuardGone) => output.failed(GUARD_GONE),
+                Some(outcome) => work::exit_code(outcome),
+                None => ExitCode::Done,
+            }
         }
     };
     output.flush().await;
     Ok(code)
+}
+
+const GUARD_GONE: &str =
+    "the guard of the program was killed: the program was ended, and so was the node";
+
+impl Work {
+    async fn start(
+        guarded: Option<(RunConfig, GuardProcess)>,
+        node: &Node,
+        output: &Output,
+    ) -> Result<Self, RunError> {
+        let running = match guarded {
+            Some((config, guard)) => {
+                Some(run_work(config, guard, node, output.me_as_owner.clone()).await?)
+            }
+            None => None,
+        };
+        Ok(Self { running, is_begun: false, stops: false, outcome: None })
+    }
+
+    /// Takes a signal in. Returns whether the node is to stop.
+    fn hear_signal(&mut self, signal: i32, signals: &Signals) -> bool {
+        let is_for_work = PASSED_ON.contains(&signal) || (signal == SIGHUP && self.is_begun);
+        match &self.running {
+            Some(running) if is_for_work => {
+                running.pass(signal);
+                return false;
+            }
+            Some(running) if self.stops => {
+                signals.let_the_next_end_us();
+                running.stop_now();
+            }
+            Some(running) => running.stop(signal),
+            None => {}
+        }
+        self.stops = true;
+        true
+    }
+
+    /// Takes in what the runner has to say, and returns what is to be told of it.
+    fn hear(&mut self, report: RunnerReport) -> Option<Event> {
+        match report {
+            RunnerReport::State(state) => {
+                match state {
+                    WorkState::Preparing { .. } | WorkState::Running { .. } => self.is_begun = true,
+                    WorkState::NotStarted { .. }
+                    | WorkState::Unprepared { .. }
+                    | WorkState::Ended { .. } => self.is_begun = false,
+                    WorkState::Ending
+                    | WorkState::Lingers { .. }
+                    | WorkState::Pausing { .. }
+                    | WorkState::Failing => {}
+                }
+                Some(work::said(state))
+            }
+            RunnerReport::Over(exit) => {
+                self.running = None;
+                match exit {
+                    Exit::Done(outcome) => self.outcome = Some(outcome),
+                    Exit::Failed(never) => match never {},
+                    Exit::Panicked(message) => {
+                        let text = format!(
+                            "we have a bug, please report it: the runner panicked: {message}"
+                        );
+                        self.outcome = Some(Outcome::GuardGone);
+                        return Some(Event::warning(text));
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// Waits until nothing is left of the work, but not for ever: what does not die keeps `work.lock`.
+    async fn end(&mut self, signals: &mut Signals, output: &mut Output) {
+        if let Some(running) = self.running.as_ref().filter(|_| !self.stops) {
+            running.stop(SIGTERM);
+            self.stops = true;
+        }
+        let until = clock::now() + WORK_PATIENCE;
+        while self.running.is_some() {
+            let left = until.saturating_duration_since(clock::now());
+            let woken = {
+                let signal = pin!(async { Ok(signals.next().await) });
+                let told = pin!(async { Err(output.reports.next().await) });
+                let either = clock::within(left, future::select(signal, told)).await;
+                either.map(|either| either.factor_first().0)
+            };
+            match woken {
+                Ok(Ok(signal)) => drop(self.hear_signal(signal, signals)),
+                Ok(Err(Some(ServeMsg::Work(report)))) => output.print_work(self.hear(report)),
+                Ok(Err(Some(ServeMsg::Stream(message)))) => drop(output.hear(message)),
+                Ok(Err(None)) => return,
+                Err(Late(_)) => {
+                    self.outcome = Some(Outcome::Stopped { killed: true });
+                    return;
+                }
+            }
+        }
+    }
 }
 
 fn unread(error: &io::Error) -> String {
@@ -124,10 +289,30 @@ fn shown_absolute(directory: &Path) -> String {
 }
 
 /// Tells what still happens while the node ends.
-async fn tell_rest(watch: &mut Watch, filter: &mut EventFilter, output: &mut Output) {
-    while let Ok(news) = watch.news().await {
-        for told in filter.tell(news, output.now()) {
-            output.print(&told);
+async fn tell_rest(
+    watch: &mut Watch,
+    filter: &mut EventFilter,
+    signals: &mut Signals,
+    output: &mut Output,
+    work: &mut Work,
+) {
+    loop {
+        match next(watch, filter, signals, output).await {
+            Woken::News(Err(Ended)) => return,
+            Woken::News(Ok(news)) => {
+                for told in filter.tell(news, output.now()) {
+                    output.print(&told);
+                }
+            }
+            Woken::Signal(signal) => drop(work.hear_signal(signal, signals)),
+            Woken::Told(ServeMsg::Work(report)) => output.print_work(work.hear(report)),
+            // The node ends, whoever reads that.
+            Woken::Told(ServeMsg::Stream(message)) => drop(output.hear(message)),
+            Woken::Due => {}
+            Woken::Unread(_) => {
+                output.stdout.end();
+                output.reader = None;
+            }
         }
     }
 }
@@ -137,10 +322,15 @@ async fn tell(
     filter: &mut EventFilter,
     signals: &mut Signals,
     output: &mut Output,
+    work: &mut Work,
 ) -> Ending {
     loop {
         match next(watch, filter, signals, output).await {
-            Woken::Signal => return Ending::Asked,
+            Woken::Signal(signal) => {
+                if work.hear_signal(signal, signals) {
+                    return Ending::Asked;
+                }
+            }
             Woken::News(Err(Ended)) => return Ending::Itself,
             Woken::News(Ok(news)) => {
                 for told in filter.tell(news, output.now()) {
@@ -152,7 +342,13 @@ async fn tell(
                     output.print(&told);
                 }
             }
-            Woken::Stream(message) => {
+            Woken::Told(ServeMsg::Work(report)) => {
+                output.print_work(work.hear(report));
+                if work.outcome.is_some() {
+                    return Ending::WorkOver;
+                }
+            }
+            Woken::Told(ServeMsg::Stream(message)) => {
                 if let Err(error) = output.hear(message) {
                     return Ending::Unread(error);
                 }
@@ -172,7 +368,7 @@ async fn next(
     output: &mut Output,
 ) -> Woken {
     let due_in = filter.next_due().map(|due| due.saturating_sub(output.now()));
-    let takes_news = output.stdout.is_idle();
+    let takes_news = output.takes_news();
     let news = async {
         match due_in {
             _ if !takes_news => future::pending().await,
@@ -180,15 +376,21 @@ async fn next(
             None => Woken::News(watch.news().await),
         }
     };
-    let signal = pin!(signals.next());
-    let unread = pin!(output.reader.gone());
+    let reader = output.reader.as_mut();
+    let unread = async {
+        match reader {
+            Some(reader) => reader.gone().await,
+            None => future::pending().await,
+        }
+    };
+    let (signal, unread) = (pin!(signals.next()), pin!(unread));
     let other = pin!(output.reports.race(news));
     match future::select(signal, future::select(unread, other)).await {
-        Either::Left(_) => Woken::Signal,
+        Either::Left((signal, _)) => Woken::Signal(signal),
         Either::Right((Either::Left((error, _)), _)) => Woken::Unread(error),
         Either::Right((Either::Right((raced, _)), _)) => match raced {
             Raced::Done(woken) => woken,
-            Raced::Woken(Some(message)) => Woken::Stream(message),
+            Raced::Woken(Some(message)) => Woken::Told(message),
             // The writers hold addresses as long as anything can be written.
             Raced::Woken(None) => Woken::Due,
         },
@@ -201,16 +403,18 @@ impl Output {
     /// # Errors
     ///
     /// The system gives no descriptor.
-    pub(super) fn start(me: ServerId, json: bool) -> io::Result<Self> {
-        let (address, reports) = mailbox();
+    pub(super) fn start(me: ServerId, json: bool, has_work: bool) -> io::Result<Self> {
+        let (address, reports) = mailbox::<ServeMsg>();
         Ok(Self {
             me,
             json,
             began: clock::now(),
             time_of_day: clock::time_of_day(),
             stdout: Stream::start(Which::Stdout, address.clone())?,
-            stderr: Stream::start(Which::Stderr, address)?,
-            reader: Reader::of_stdout()?,
+            stderr: Stream::start(Which::Stderr, address.clone())?,
+            reader: if has_work { None } else { Some(Reader::of_stdout()?) },
+            has_work,
+            me_as_owner: address,
             reports,
         })
     }
@@ -234,13 +438,14 @@ impl Output {
         if self.json {
             let line = Line::new(self.me, told.at, time, &told.event);
             // No event has anything that cannot be written as JSON.
-            self.stdout.push(&serde_json::to_string(&line).unwrap_or_default());
-            return;
+            let line = serde_json::to_string(&line).unwrap_or_default();
+            return if self.has_work { self.stderr.push(&line) } else { self.stdout.push(&line) };
         }
         let time = rfc3339(time);
         let clock = time.split_once('T').map_or("", |(_, clock)| clock);
         let line = format!("{FAINT}{clock}{FAINT:#}  {}", told.event);
         match told.event {
+            _ if self.has_work => self.stderr.push(&line),
             Event::Warning { .. } => self.stderr.push(&line),
             Event::Listening { .. }
             | Event::Looking { .. }
@@ -249,9 +454,21 @@ impl Output {
             | Event::Following { .. }
             | Event::Retiring { .. }
             | Event::Lost { .. }
+            | Event::Work { .. }
             | Event::Link { .. }
             | Event::Missed { .. }
             | Event::Stopped {} => self.stdout.push(&line),
+        }
+    }
+
+    /// Whether what is told now can be written soon. News wait for stdout; with work, they go to stderr, which takes a number of them at once.
+    fn takes_news(&self) -> bool {
+        if self.has_work { self.stderr.is_idle() } else { self.stdout.is_idle() }
+    }
+
+    fn print_work(&mut self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.print(&Told { at: self.now(), event });
         }
     }
 
@@ -289,7 +506,8 @@ impl Output {
         while !(self.stdout.is_idle() && self.stderr.is_idle()) {
             match self.reports.next_until(Some(until)).await {
                 // Whether the last lines could be written changes nothing any more.
-                Wake::Told(message) => drop(self.hear(message)),
+                Wake::Told(ServeMsg::Stream(message)) => drop(self.hear(message)),
+                Wake::Told(ServeMsg::Work(_)) => {}
                 Wake::Due | Wake::Closed => return,
             }
         }

@@ -1,55 +1,70 @@
-//! [`Signals`]: what asks a node to end.
+//! [`Signals`]: what asks a node to end, and what is for its work.
 
 use std::{
-    fs, io,
-    sync::{Arc, atomic::AtomicBool},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use ballotbox::run::{PASSED_ON, is_ignored};
 use futures::StreamExt;
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ},
     flag,
 };
 
-/// SIGINT, SIGTERM and SIGHUP. The first one is for us; the second one ends the process, whatever we do.
-pub(super) struct Signals(signal_hook_async_std::Signals);
+/// Those that ask for an end. Of a node the first one is for us, and the second one ends the process, whatever we do; of a node with work, the second
+/// one kills the work, and the third one ends the process.
+const ASKING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// The signals of a node.
+pub(super) struct Signals {
+    signals: signal_hook_async_std::Signals,
+    /// From now on the next one ends the process.
+    next_ends_us: Arc<AtomicBool>,
+}
 
 impl Signals {
-    /// Takes the signals over. A SIGHUP that was ignored when we were started, as by `nohup`, stays ignored.
+    /// Takes the signals over, for a node with work or without. A SIGHUP that was ignored when we were started, as by `nohup`, stays ignored.
     ///
     /// # Errors
     ///
     /// The system refuses.
-    pub(super) fn new() -> io::Result<Self> {
-        let mut signals = vec![SIGINT, SIGTERM];
-        if !is_ignored(SIGHUP) {
-            signals.push(SIGHUP);
+    pub(super) fn new(has_work: bool) -> io::Result<Self> {
+        let mut asking: Vec<_> = ASKING.into_iter().filter(|one| !is_ignored(*one)).collect();
+        let mut taken = asking.clone();
+        if has_work {
+            asking.push(SIGQUIT);
+            taken.push(SIGQUIT);
+            taken.extend(PASSED_ON);
         }
-        let asked = Self(signal_hook_async_std::Signals::new(&signals)?);
-        let was_asked = Arc::new(AtomicBool::new(false));
-        for signal in signals {
+        let signals = signal_hook_async_std::Signals::new(&taken)?;
+        let next_ends_us = Arc::new(AtomicBool::new(false));
+        for signal in asking {
             // In this order: the first one finds the flag down, and puts it up.
-            flag::register_conditional_default(signal, Arc::clone(&was_asked))?;
-            flag::register(signal, Arc::clone(&was_asked))?;
+            flag::register_conditional_default(signal, Arc::clone(&next_ends_us))?;
+            if !has_work {
+                flag::register(signal, Arc::clone(&next_ends_us))?;
+            }
         }
         // Too large a file is then an error of the write, as a full disk is, and not the end of the process.
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        Ok(asked)
+        Ok(Self { signals, next_ends_us })
     }
 
-    /// Waits for the first signal.
-    pub(super) async fn next(&mut self) {
-        if self.0.next().await.is_none() {
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) -> i32 {
+        match self.signals.next().await {
+            Some(signal) => signal,
             // Nothing ends the stream but ourselves.
-            std::future::pending::<()>().await;
+            None => std::future::pending().await,
         }
     }
-}
 
-/// Whether this process ignores a signal. Where the system does not tell, it is taken not to.
-fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (signal - 1)) != 0
+    /// From now on, the next one that asks for an end ends the process.
+    pub(super) fn let_the_next_end_us(&self) {
+        self.next_ends_us.store(true, Ordering::SeqCst);
+    }
 }

@@ -53,7 +53,10 @@ impl Stream {
     /// # Errors
     ///
     /// The system gives no descriptor.
-    pub(super) fn start(which: Which, report: Address<StreamMsg>) -> io::Result<Self> {
+    pub(super) fn start<P: From<StreamMsg> + Send + 'static>(
+        which: Which,
+        report: Address<P>,
+    ) -> io::Result<Self> {
         // Our own descriptors: no lock of the standard library is held while a write waits.
         let (file, colours) = match which {
             Which::Stdout => (own(&io::stdout())?, AutoStream::choice(&io::stdout())),
@@ -61,7 +64,7 @@ impl Stream {
         };
         let (writer, lines) = mailbox();
         let actor = Writer { which, file: Arc::new(file), user: report.clone() };
-        spawn(actor, lines, report, move |exit| StreamMsg::Ended(which, exit));
+        spawn(actor, lines, report, move |exit| StreamMsg::Ended(which, exit).into());
         Ok(Self {
             which,
             waiting: VecDeque::new(),
@@ -123,13 +126,13 @@ impl Stream {
 
 /// Writes one line after the other. Between two of them there is no thread.
 #[derive(Debug)]
-struct Writer {
+struct Writer<P> {
     which: Which,
     file: Arc<File>,
-    user: Address<StreamMsg>,
+    user: Address<P>,
 }
 
-impl Actor for Writer {
+impl<P: From<StreamMsg> + Send + 'static> Actor for Writer<P> {
     type Msg = String;
     type Output = ();
     type Error = io::Error;
@@ -138,7 +141,7 @@ impl Actor for Writer {
         while let Some(line) = lines.next().await {
             let file = Arc::clone(&self.file);
             off_thread(move || write(&file, line.as_bytes())).await?;
-            if self.user.tell(StreamMsg::Written(self.which)).is_err() {
+            if self.user.tell(StreamMsg::Written(self.which).into()).is_err() {
                 break;
             }
         }

@@ -1,0 +1,237 @@
+//! How a node ends whose work has ended, by itself or not; signals; and what the program is started with.
+
+use super::*;
+use crate::{run, text};
+
+#[test]
+fn a_program_runs_while_its_node_leads_and_finds_out_for_whom_and_how_long() {
+    let (place, mark) = alone("environment");
+    let script = forever(
+        "for name in ID EPOCH LEASE_MS LEASE_FILE; do eval echo \\$BALLOTBOX_$name; done; echo \"$@\"",
+    );
+    let command = ["sh", "-c", &script, &mark, "-v", "a b", ""];
+    let mut node = Working::start(1, &place, &[], &command);
+    let running = node.work("running");
+    let printed: Vec<_> = (0..5).map(|_| node.prints()).collect();
+    let lease_file = place.1.join("1/lease");
+    assert_eq!(printed, ["1", "1", "2000", lease_file.to_str().unwrap(), "-v a b "]);
+    assert_eq!(node.prints(), format!("began {}", running["pid"]));
+    node.signal("-TERM");
+    assert_eq!(node.work("ended")["code"], 143);
+    assert_eq!(node.code(), Some(0), "it was asked to stop");
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_node_ends_with_the_code_of_its_program_or_with_what_a_shell_would_say() {
+    for (script, code) in [
+        ("exit 0", 0),
+        ("exit 7", 7),
+        ("kill -9 $$", 137),
+        ("kill -15 $$", 143),
+        ("exec /nowhere/at/all", 127),
+        ("exit 255", 255),
+    ] {
+        let (place, mark) = alone("codes");
+        let mut node = Working::start(1, &place, &[], &["sh", "-c", script, &mark]);
+        assert_eq!(node.work("ended")["code"], code, "{script}");
+        assert_eq!(node.code(), Some(code), "{script}");
+        nothing_is_left(&mark);
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_refused_before_the_node_competes() {
+    let (place, mark) = alone("missing");
+    for (command, told) in [
+        (&["/nowhere/program", &mark][..], "cannot find the program /nowhere/program"),
+        (&["no-such-program-anywhere"], "in a directory of PATH"),
+        (&["/etc/passwd"], "expected an executable file"),
+        (&[""], "no program is named"),
+    ] {
+        let output = Working::command(1, &place, &[], command).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+        assert!(!place.1.exists(), "it has left something behind");
+    }
+}
+
+#[test]
+fn a_program_that_vanishes_or_cannot_be_executed_any_more_ends_the_node_with_127_or_126() {
+    for (change, code) in [("rm", 127), ("chmod a-x", 126)] {
+        let (place, mark) = alone("vanishes");
+        let program = place.1.with_extension("program");
+        let _ = fs::remove_file(&program);
+        fs::copy("/bin/sh", &program).unwrap();
+        // The command before it is the last to see it.
+        let change = format!("{change} {}", program.display());
+        let command = [program.to_str().unwrap(), "-c", "exit 0", &mark];
+        let mut node = Working::start(1, &place, &["--before-leading", &change], &command);
+        node.work("preparing");
+        assert_eq!(node.work("ended")["code"], code);
+        assert_eq!(node.code(), Some(code));
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_reason() {
+    let place = ensemble("work-wrong", 1);
+    let votes = place.0.to_str().unwrap();
+    let node = ["node", "--id", "1", "--votes", votes];
+    for (more, told) in [
+        (&["--while-leading"][..], "<CMD>"),
+        (&["--", "true"], "--while-leading"),
+        (&["--while-leading", "true"], "wasn't expected"),
+        (&["--stop-within", "1s"], "--while-leading"),
+        (
+            &["--while-leading", "--when-it-ends", "wait", "--", "true"],
+            "expected stop, restart or resign",
+        ),
+        (&["--while-leading", "--stop-within", "1200ms", "--", "true"], "at least 2.05s"),
+        (&["--while-leading", "--lease", "900ms", "--", "true"], "at least 950ms"),
+    ] {
+        let output = run(&[&node, more].concat());
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(told), "{more:?}: {}", text(&output.stderr));
+    }
+    let members = r#"{"members":[{"id":1,"election":"127.0.0.1:1"},
+        {"id":2,"election":"127.0.0.1:2","role":"observer"}]}"#;
+    let votes = crate::file("work-observer.json", members);
+    let votes = votes.to_str().unwrap();
+    let output = run(&[
+        "node",
+        "--id",
+        "2",
+        "--votes",
+        votes,
+        "--no-data-dir",
+        "--while-leading",
+        "--",
+        "true",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("is an observer"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn signals_that_ask_for_an_end_reach_the_program_and_then_the_node_ends() {
+    for (signal, name) in [("-INT", "INT"), ("-TERM", "TERM"), ("-QUIT", "QUIT")] {
+        let (place, mark) = alone("asking");
+        let script = forever(&format!("trap 'echo {name}; exit 4' {name}"));
+        let mut node = Working::start(1, &place, &[], &["sh", "-c", &script, &mark]);
+        assert!(node.prints().starts_with("began"));
+        node.signal(signal);
+        assert_eq!(node.prints(), name);
+        assert_eq!(node.work("ended")["code"], 4);
+        assert_eq!(node.code(), Some(0), "{name}");
+        nothing_is_left(&mark);
+    }
+}
+
+#[test]
+fn other_signals_are_passed_on_and_change_nothing_for_the_node() {
+    let (place, mark) = alone("passed-on");
+    let traps = "for one in HUP USR1 USR2 WINCH; do trap \"echo $one\" $one; done";
+    // The shell runs a trap when what it waits for has ended, and `wait` ends at once.
+    let script = format!("{traps}\nsleep {mark} & echo began\nwhile :; do wait; done");
+    let mut node = Working::start(1, &place, &[], &["sh", "-c", &script, &mark]);
+    assert_eq!(node.prints(), "began");
+    node.work("running");
+    for (signal, name) in
+        [("-HUP", "HUP"), ("-USR1", "USR1"), ("-USR2", "USR2"), ("-WINCH", "WINCH")]
+    {
+        node.signal(signal);
+        assert_eq!(node.prints(), name);
+    }
+    node.signal("-PIPE");
+    node.signal("-TERM");
+    assert_eq!(node.work("ended")["code"], 143);
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_program_that_ignores_the_request_is_killed_in_time_and_a_second_request_kills_it_at_once() {
+    let (place, mark) = alone("ignores");
+    let script = forever("trap '' TERM");
+    let options = ["--stop-within", "300ms"];
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", &script, &mark]);
+    assert!(node.prints().starts_with("began"));
+    node.signal("-TERM");
+    assert_eq!(node.work("ended")["code"], 137);
+    assert_eq!(node.code(), Some(1), "it had to be killed");
+    nothing_is_left(&mark);
+
+    let (place, mark) = alone("ignores-longer");
+    let options = ["--lease", "60s", "--stop-within", "50s"];
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", &script, &mark]);
+    assert!(node.prints().starts_with("began"));
+    node.signal("-TERM");
+    node.work("ending");
+    node.signal("-TERM");
+    assert_eq!(node.work("ended")["code"], 137);
+    assert_eq!(node.code(), Some(1));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_program_reads_nothing_unless_it_is_given_our_stdin() {
+    for (options, read) in [(&[][..], "read nothing"), (&["--stdin"], "read from the test")] {
+        let (place, mark) = alone("stdin");
+        let script = "read line && echo read $line || echo read nothing";
+        let mut command = Working::command(1, &place, options, &["sh", "-c", script, &mark]);
+        let mut node = Working::spawned(command.stdin(Stdio::piped()));
+        let mut stdin = node.node.child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, b"from the test\n").unwrap();
+        assert_eq!(node.prints(), read);
+        node.code();
+        nothing_is_left(&mark);
+    }
+}
+
+#[test]
+fn a_command_that_fails_before_the_work_gives_the_leadership_up_and_another_attempt_follows() {
+    let (place, mark) = alone("before");
+    let counted = place.1.with_extension("count");
+    let _ = fs::remove_file(&counted);
+    let before =
+        format!("echo $BALLOTBOX_EPOCH >> {0}; test $(wc -l < {0}) -gt 1", counted.display());
+    let script = forever("echo epoch $BALLOTBOX_EPOCH");
+    let options = ["--before-leading", &before];
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", &script, &mark]);
+    assert_eq!(node.work("unprepared")["code"], 1);
+    let epochs = node.prints();
+    assert_eq!(fs::read_to_string(&counted).unwrap().lines().count(), 2);
+    assert_ne!(epochs, "epoch 1", "the first one was given up");
+    node.signal("-TERM");
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_program_that_is_to_begin_again_does_so_in_the_same_epoch() {
+    let (place, mark) = alone("restart");
+    let options = ["--when-it-ends", "restart"];
+    let script = "echo epoch $BALLOTBOX_EPOCH; exit 3";
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", script, &mark]);
+    for _ in 0..2 {
+        assert_eq!(node.prints(), "epoch 1");
+        assert_eq!(node.work("ended")["code"], 3);
+        node.work("pausing");
+    }
+    node.signal("-TERM");
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn without_a_lease_the_program_is_told_so() {
+    let (place, mark) = alone("no-lease");
+    let script = forever("echo $BALLOTBOX_LEASE_MS");
+    let mut node = Working::start(1, &place, &["--lease", "off"], &["sh", "-c", &script, &mark]);
+    assert_eq!(node.prints(), "0");
+    node.signal("-TERM");
+    assert_eq!(node.code(), Some(0));
+    assert_eq!(fs::read(place.1.join("1/lease")).unwrap(), b"");
+    nothing_is_left(&mark);
+}

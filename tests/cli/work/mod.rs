@@ -1,0 +1,146 @@
+//! Programs that run only while their node leads: `node --while-leading`.
+//!
+//! What a program is started with contains a mark of its test. So a test sees whether anything is left of it: a process whose command line has
+//! the mark is the program, what it has started, or its guard.
+
+mod codes;
+mod deaths;
+mod trees;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::mpsc::{self, Receiver},
+};
+
+use ballotbox_actors::kit::clock;
+use serde_json::Value;
+
+use super::{Node, PATIENCE, ballotbox, leaders::ensemble};
+
+/// A node with a program, and what that prints.
+struct Working {
+    node: Node,
+    printed: Receiver<String>,
+}
+
+impl Working {
+    /// Member `id` of an ensemble, with these options and this command.
+    fn start(id: u64, place: &(PathBuf, PathBuf), options: &[&str], command: &[&str]) -> Self {
+        Self::spawned(&mut Self::command(id, place, options, command))
+    }
+
+    fn command(
+        id: u64,
+        (votes, data): &(PathBuf, PathBuf),
+        options: &[&str],
+        command: &[&str],
+    ) -> Command {
+        let mut node = ballotbox(&["node", "--json", "--id", &id.to_string(), "--votes"]);
+        node.arg(votes).arg("--data-dir").arg(data.join(id.to_string()));
+        node.arg("--while-leading").args(options).arg("--").args(command);
+        node
+    }
+
+    fn spawned(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = lines(child.stderr.take().unwrap(), |line: &str| line.starts_with('{'));
+        let printed = lines(child.stdout.take().unwrap(), |_| true);
+        Self { node: Node { child, lines: said }, printed }
+    }
+
+    /// The next line that the program prints.
+    fn prints(&self) -> String {
+        self.printed.recv_timeout(PATIENCE).expect("the program prints nothing more")
+    }
+
+    /// Waits until the program is in this state, as the node says.
+    fn work(&mut self, state: &str) -> Value {
+        self.node.until(|event| event["event"] == "work" && event["state"] == state)
+    }
+
+    /// The number of its process.
+    fn pid(&self) -> u32 {
+        self.node.child.id()
+    }
+
+    /// Sends it a signal.
+    fn signal(&self, signal: &str) {
+        kill(signal, self.pid());
+    }
+
+    /// How the node has ended.
+    fn code(&mut self) -> Option<i32> {
+        self.node.child.wait().unwrap().code()
+    }
+}
+
+/// These lines of a stream, as long as it is open. The program and its shell write to the same stderr as the node.
+fn lines(
+    stream: impl std::io::Read + Send + 'static,
+    wanted: impl Fn(&str) -> bool + Send + 'static,
+) -> Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    let read = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut read = read.filter(move |line| wanted(line));
+    std::thread::spawn(move || read.try_for_each(|read| line.send(read)));
+    lines
+}
+
+fn kill(signal: &str, pid: u32) {
+    let pid = pid.to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+}
+
+/// A place for an ensemble of one, and a mark that no other test has.
+fn alone(name: &str) -> ((PathBuf, PathBuf), String) {
+    (ensemble(&format!("work-{name}"), 1), mark(name))
+}
+
+/// It is a number of seconds, so that `sleep` takes it.
+fn mark(name: &str) -> String {
+    let number =
+        name.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
+    format!("{}.{number}", 1_000_000 + std::process::id())
+}
+
+/// The processes that have this mark.
+fn marked(mark: &str) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != std::process::id() && command_line(*pid).contains(mark)).collect()
+}
+
+fn command_line(pid: u32) -> String {
+    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into()
+}
+
+/// Waits until no process is left that has this mark.
+fn nothing_is_left(mark: &str) {
+    until(|| marked(mark).is_empty(), || format!("{:?} are left", marked(mark)));
+}
+
+/// Waits until something that no event tells has happened.
+fn until(has_happened: impl Fn() -> bool, otherwise: impl Fn() -> String) {
+    let give_up = clock::now() + PATIENCE;
+    while !has_happened() {
+        assert!(clock::now() < give_up, "{}", otherwise());
+        std::thread::yield_now();
+    }
+}
+
+/// The guard of a node.
+fn guard_of(node: u32) -> u32 {
+    let children = fs::read_dir(format!("/proc/{node}/task")).unwrap().flatten();
+    let children = children.map(|thread| fs::read_to_string(thread.path().join("children")));
+    let children: String = children.map(Result::unwrap_or_default).collect();
+    let mut pids = children.split_ascii_whitespace().map(|pid| pid.parse().unwrap());
+    pids.find(|pid| command_line(*pid).starts_with("ballotbox-guard")).unwrap()
+}
+
+/// A program for the shell that says that it has begun, and goes on for ever.
+fn forever(before: &str) -> String {
+    format!("{before}\necho began $$\nwhile :; do sleep 1000; done")
+}
