@@ -23,6 +23,7 @@ mod deadline;
 mod elector;
 mod herald;
 mod journal;
+mod leader;
 mod leadership;
 mod leadership_driver;
 mod member_lists;
@@ -47,6 +48,7 @@ pub use self::store::reopened;
 pub(crate) use self::store::{Boot, Lock, LockFile, checksum, plain, process};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
+    leader::{Leader, LeaderStatus},
     leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,
     memory_disk::MemoryDisk,

@@ -15,7 +15,7 @@ use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
 use ballotbox_core::{RateLimit, ServerId};
 
 use super::{
-    ElectionStatus, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
+    ElectionStatus, Leader, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
 };
 
 /// At most this many readers wait for news.
@@ -51,6 +51,18 @@ impl LastWord {
 fn news(status: &Status, journal: &Journal, known: u64) -> News {
     let (events, missed) = journal.beyond(known);
     News { known: journal.known(), status: status.clone(), events, missed }
+}
+
+/// How often who leads has changed from one status to the next: what lies between, the events say.
+fn changes_of_leader(before: &Status, events: &[(Instant, NodeEvent)], after: &Status) -> u64 {
+    let said = events.iter().filter_map(|(_, event)| Leader::said_by(event));
+    let mut changes = 0;
+    let mut leader = before.who_leads();
+    for next in said.chain([after.who_leads()]) {
+        changes += u64::from(next != leader);
+        leader = next;
+    }
+    changes
 }
 
 /// Owns what is told of one node.
@@ -124,6 +136,7 @@ impl Herald {
     fn note(&mut self, events: Vec<(Instant, NodeEvent)>, change: impl FnOnce(&mut Status)) {
         let before = self.status.clone();
         change(&mut self.status);
+        self.status.leader_sequence += changes_of_leader(&before, &events, &self.status);
         self.status.sequence += u64::from(self.status != before);
         if self.status.gist() != before.gist() {
             self.status.since = clock::now();
@@ -163,14 +176,29 @@ impl Herald {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use async_std::task::block_on;
     use ballotbox_actors::kit::{Exit, Inlet, mailbox, mailbox_with_inlet, spawn};
+    use ballotbox_core::leadership::LostBecause;
+    use futures::poll;
 
     use super::*;
     use crate::{
-        Round,
-        node::{Ended, NodeState, Watch},
+        Epoch, Round,
+        node::{Ended, LeaderStatus, NodeState, Watch},
     };
+
+    const LOST: NodeEvent = NodeEvent::Lost { epoch: Epoch(0), cause: LostBecause::LeaderLost };
+
+    fn leads(epoch: i64) -> NodeEvent {
+        NodeEvent::Leading { epoch: Epoch(epoch), took: Duration::ZERO, lease: None }
+    }
+
+    fn follows(leader: u64, epoch: i64) -> NodeEvent {
+        let leader = ServerId::new(leader).unwrap();
+        NodeEvent::Following { leader, epoch: Epoch(epoch), counts: true, took: Duration::ZERO }
+    }
 
     struct Fixture {
         elector: Address<HeraldMsg>,
@@ -200,6 +228,23 @@ mod tests {
             let status = ElectionStatus { state: NodeState::Looking, round, ..Default::default() };
             let (events, status) = (event.into_iter().collect(), Arc::new(status));
             self.elector.tell(HeraldMsg::Election { events, status }).unwrap();
+        }
+
+        /// The driver of leadership says all of this at once. What it was last is how things stand.
+        fn lead(&self, events: impl IntoIterator<Item = NodeEvent>) {
+            let events: Vec<_> = events.into_iter().map(|event| (clock::now(), event)).collect();
+            let epoch = |token: u64| Epoch(token.cast_signed());
+            let last = events.last().and_then(|(_, event)| Leader::said_by(event));
+            let established = match last {
+                None | Some(Leader::Nobody) => None,
+                Some(Leader::Follows { id, token }) => Some((id, epoch(token))),
+                Some(Leader::Leads { token, .. }) => {
+                    Some((ServerId::new(1).unwrap(), epoch(token)))
+                }
+            };
+            let status = LeadershipStatus { established, ..LeadershipStatus::default() };
+            let status = Arc::new(status);
+            self.elector.tell(HeraldMsg::Leadership { events, status }).unwrap();
         }
     }
 
@@ -235,6 +280,90 @@ mod tests {
             herald.look(1, false);
             let after = watch.status().await.unwrap();
             assert_eq!((after.election.round, after.sequence), (Round(1), 1));
+        });
+    }
+
+    #[test]
+    fn a_reader_that_slept_sees_that_epoch_5_became_7_and_that_it_was_lost_between() {
+        block_on(async {
+            let herald = Fixture::start();
+            let mut watch = herald.watch();
+            let nobody = LeaderStatus { sequence: 0, leader: Leader::Nobody };
+            assert_eq!(watch.leader_change().await, Ok(nobody));
+            herald.lead([leads(5)]);
+            let leads_in = |token| Leader::Leads { token, retiring: false };
+            let first = LeaderStatus { sequence: 1, leader: leads_in(5) };
+            assert_eq!(watch.leader_change().await, Ok(first));
+            // All of that is one message to the herald.
+            herald.lead([LOST, leads(6), LOST, leads(7)]);
+            let second = LeaderStatus { sequence: 5, leader: leads_in(7) };
+            assert_eq!(watch.leader_change().await, Ok(second));
+            // The same leader in the same epoch, and yet it was lost.
+            herald.lead([LOST, follows(2, 8)]);
+            herald.lead([LOST, follows(2, 8)]);
+            let follows = Leader::Follows { id: ServerId::new(2).unwrap(), token: 8 };
+            let last = herald.watch().leader().await.unwrap();
+            assert_eq!(last, LeaderStatus { sequence: 9, leader: follows });
+            let third = watch.leader_change().await.unwrap();
+            assert!(third == last || third.sequence == 7, "{third:?}");
+        });
+    }
+
+    #[test]
+    fn that_nobody_leads_is_a_state_and_what_is_no_change_wakes_nobody() {
+        block_on(async {
+            let herald = Fixture::start();
+            let mut watch = herald.watch();
+            herald.lead([leads(5)]);
+            assert_eq!(herald.watch().leader_change().await.unwrap().leader.token(), Some(5));
+            watch.leader_change().await.unwrap();
+            let mut waits = pin!(watch.leader_change());
+            assert!(poll!(waits.as_mut()).is_pending());
+            herald.look(1, true);
+            // The herald has answered the news of the election before it reads this.
+            herald.watch().status().await.unwrap();
+            assert!(poll!(waits.as_mut()).is_pending());
+            herald.lead([LOST]);
+            let nobody = LeaderStatus { sequence: 2, leader: Leader::Nobody };
+            assert_eq!(waits.await, Ok(nobody));
+        });
+    }
+
+    #[test]
+    fn the_last_leader_is_returned_after_the_end_and_then_the_end() {
+        block_on(async {
+            let mut herald = Fixture::start();
+            let mut watch = herald.watch();
+            herald.lead([leads(5)]);
+            assert_eq!(watch.leader_change().await.unwrap().sequence, 1);
+            herald.lead([LOST]);
+            let mut late = herald.watch();
+            let Fixture { elector, ref mut end, .. } = herald;
+            drop(elector);
+            assert_eq!(end.next().await, Some(Exit::Done(())));
+            for watch in [&mut watch, &mut late] {
+                let nobody = LeaderStatus { sequence: 2, leader: Leader::Nobody };
+                assert_eq!(watch.leader_change().await, Ok(nobody));
+                assert_eq!(watch.leader_change().await, Err(Ended));
+            }
+        });
+    }
+
+    #[test]
+    fn nobody_waits_for_a_watch_that_never_reads_and_what_is_kept_for_it_is_limited() {
+        block_on(async {
+            let herald = Fixture::start();
+            let mut watch = herald.watch();
+            for token in 1..=10_000 {
+                herald.lead([leads(token), LOST]);
+            }
+            // It is read when all of these were.
+            let now = herald.watch().leader().await.unwrap();
+            assert_eq!(now, LeaderStatus { sequence: 20_000, leader: Leader::Nobody });
+            let news = watch.news().await.unwrap();
+            assert_eq!(news.events.len() as u64 + news.missed, 20_000);
+            assert!(news.events.len() <= 1_024, "{}", news.events.len());
+            assert_eq!(watch.leader_change().await, Ok(now));
         });
     }
 

@@ -12,7 +12,7 @@ use ballotbox_core::{
     leadership::{Leadership, Record, Stage},
 };
 
-use super::deadline::Deadline;
+use super::{Leader, LeaderStatus, deadline::Deadline};
 use crate::{Epoch, Round, Standing, Vote};
 
 /// How things stand with one node.
@@ -22,6 +22,8 @@ pub struct Status {
     pub me: ServerId,
     /// Grows with every change: of two, the one with the larger number is the later one.
     pub sequence: u64,
+    /// Grows by one with every change of [who leads](Status::leader_status).
+    pub leader_sequence: u64,
     /// Since when it has led, followed this leader, or looked for one.
     pub since: Instant,
     /// What its elections have come to.
@@ -62,7 +64,14 @@ pub enum NodeState {
 impl Status {
     /// A node of which nothing is known yet.
     pub(super) fn new(me: ServerId, now: Instant) -> Self {
-        Self { me, sequence: 0, since: now, election: Arc::default(), leadership: None }
+        Self {
+            me,
+            sequence: 0,
+            leader_sequence: 0,
+            since: now,
+            election: Arc::default(),
+            leadership: None,
+        }
     }
 
     /// What lasts: a change of this ends what [`since`](Self::since) is about.
@@ -88,6 +97,22 @@ impl Status {
     /// nobody is established, and where elections are held alone.
     pub fn leader(&self) -> Option<(ServerId, Epoch)> {
         self.leadership.as_ref()?.established
+    }
+
+    /// The same as one value, with whether this node is giving its leadership up, and with the number of its changes.
+    pub fn leader_status(&self) -> LeaderStatus {
+        LeaderStatus { sequence: self.leader_sequence, leader: self.who_leads() }
+    }
+
+    pub(super) fn who_leads(&self) -> Leader {
+        let is_retiring = self.leadership.as_ref().is_some_and(|leadership| leadership.retiring);
+        match self.leader() {
+            None => Leader::Nobody,
+            Some((leader, epoch)) if leader == self.me => {
+                Leader::Leads { token: epoch.0.cast_unsigned(), retiring: is_retiring }
+            }
+            Some((id, epoch)) => Leader::Follows { id, token: epoch.0.cast_unsigned() },
+        }
     }
 
     /// The epoch of the elected one's history.

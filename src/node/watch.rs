@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ballotbox_actors::kit::{Inlet, mailbox};
 
 use super::{
-    News, Status,
+    LeaderStatus, News, Status,
     herald::{HeraldMsg, LastWord},
     news::Position,
 };
@@ -25,11 +25,20 @@ pub struct Watch {
     herald: Inlet<HeraldMsg>,
     last_word: Arc<LastWord>,
     read: Position,
+    /// How far who leads was read, once it was. It is read apart from the news.
+    leader_read: Option<LeaderRead>,
+}
+
+/// How far somebody has read who leads.
+#[derive(Clone, Copy, Debug)]
+struct LeaderRead {
+    known: u64,
+    sequence: u64,
 }
 
 impl Watch {
     pub(super) fn new(herald: Inlet<HeraldMsg>, last_word: Arc<LastWord>) -> Self {
-        Self { herald, last_word, read: Position::default() }
+        Self { herald, last_word, read: Position::default(), leader_read: None }
     }
 
     /// How things stand now.
@@ -80,6 +89,89 @@ impl Watch {
     /// [`Ended`], when the node has before that.
     pub async fn elected(&mut self) -> Result<Status, Ended> {
         self.until(|status| status.elected().is_some()).await
+    }
+
+    /// Who leads now, as this node knows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`], when the node has.
+    pub async fn leader(&self) -> Result<LeaderStatus, Ended> {
+        Ok(self.status().await?.leader_status())
+    }
+
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`leader`](Self::leader).
+    pub fn leader_blocking(&self) -> Result<LeaderStatus, Ended> {
+        futures::executor::block_on(self.leader())
+    }
+
+    /// Waits until who leads is not what this watch has returned last, and returns it. The first call returns at once.
+    ///
+    /// A watch that is read slowly gets the newest state, and not those between: [their number](LeaderStatus::sequence) says that there were
+    /// some, so an epoch that was lost and followed by another one never goes unnoticed. Nobody waits for a watch.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// use ballotbox::{Node, NodeConfig, node::Leader};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async_std::task::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let members = [format!("1={}", listener.local_addr()?)];
+    /// # let directory = std::env::temp_dir().join(format!("ballotbox-doc-leader-{}", std::process::id()));
+    /// # let config = NodeConfig::parse(1, members)?.data_dir(&directory);
+    /// # let config = NodeConfig { listener: Some(listener), ..config };
+    /// let node = Node::start(config).await?;
+    /// let mut watch = node.watch();
+    /// while let Ok(now) = watch.leader_change().await {
+    ///     match now.leader {
+    ///         Leader::Nobody => println!("{}: nobody leads", now.sequence),
+    ///         Leader::Follows { id, token } => println!("{}: {id} leads under token {token}", now.sequence),
+    ///         Leader::Leads { token, retiring: false } => {
+    ///             println!("{}: this node leads under token {token}", now.sequence);
+    /// #           node.begin_stop();
+    ///         }
+    ///         Leader::Leads { .. } => println!("{}: this node leads, and gives that up", now.sequence),
+    ///     }
+    /// }
+    /// // The node has ended, and the last thing that was told is that nobody leads.
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`], when the node has, and what it knew last was returned.
+    pub async fn leader_change(&mut self) -> Result<LeaderStatus, Ended> {
+        loop {
+            let read = self.leader_read;
+            let news = match self.ask(read.map(|read| read.known)).await {
+                Ok(news) => news,
+                Err(Ended) => {
+                    self.last_word.beyond(read.map_or(0, |read| read.known)).ok_or(Ended)?
+                }
+            };
+            let now = news.status.leader_status();
+            self.leader_read = Some(LeaderRead { known: news.known, sequence: now.sequence });
+            if read.is_none_or(|read| read.sequence != now.sequence) {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`leader_change`](Self::leader_change).
+    pub fn leader_change_blocking(&mut self) -> Result<LeaderStatus, Ended> {
+        futures::executor::block_on(self.leader_change())
     }
 
     /// How things stand now. What has led to that is told no more.

@@ -218,6 +218,7 @@ mod tests {
         Status {
             me: id(1),
             sequence: 1,
+            leader_sequence: 0,
             since: clock::now(),
             election: Arc::new(election),
             leadership: None,

@@ -158,6 +158,7 @@ mod tests {
             let status = Status {
                 me: id(1),
                 sequence: 0,
+                leader_sequence: 0,
                 since: clock::now(),
                 election: Arc::new(election),
                 leadership: Some(Arc::new(leadership)),

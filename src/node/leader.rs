@@ -1,0 +1,86 @@
+//! [`Leader`]: who leads, as one node knows it: a value with a number, which one can look at and wait for.
+//!
+//! It is a value and no queue, so a reader that sleeps holds up nobody and piles up nothing. It misses states, but no
+//! change: the number of the value grows by one with each of them.
+
+use ballotbox_core::ServerId;
+
+use super::NodeEvent;
+
+/// Who leads, as one node knows it.
+///
+/// This is news, and no permission: what only one may do is done by who holds a [`Leadership`](super::Leadership).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Leader {
+    /// Nobody that this node knows of. A node that holds elections alone never knows of anybody.
+    Nobody,
+    /// This node follows an established leader.
+    Follows {
+        /// Who leads.
+        id: ServerId,
+        /// Its token, which is its epoch.
+        token: u64,
+    },
+    /// This node leads.
+    Leads {
+        /// Its token, which is its epoch.
+        token: u64,
+        /// Whether it has begun to give that up: its work is told to end.
+        retiring: bool,
+    },
+}
+
+/// Who leads, and how often that has changed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct LeaderStatus {
+    /// Grows by one with every change. A reader that finds a number larger by more than one has missed what was between.
+    pub sequence: u64,
+    /// Who leads.
+    pub leader: Leader,
+}
+
+impl Leader {
+    /// The token of whoever leads: larger than that of every leader before.
+    pub const fn token(self) -> Option<u64> {
+        match self {
+            Self::Nobody => None,
+            Self::Follows { token, .. } | Self::Leads { token, .. } => Some(token),
+        }
+    }
+
+    /// What an event says of this; `None` if it is about something else.
+    pub(super) fn said_by(event: &NodeEvent) -> Option<Self> {
+        match event {
+            NodeEvent::Leading { epoch, .. } => {
+                Some(Self::Leads { token: epoch.0.cast_unsigned(), retiring: false })
+            }
+            NodeEvent::Following { leader, epoch, .. } => {
+                Some(Self::Follows { id: *leader, token: epoch.0.cast_unsigned() })
+            }
+            NodeEvent::Retiring { epoch, .. } => {
+                Some(Self::Leads { token: epoch.0.cast_unsigned(), retiring: true })
+            }
+            NodeEvent::Lost { .. } => Some(Self::Nobody),
+            NodeEvent::Looking { .. }
+            | NodeEvent::Voted { .. }
+            | NodeEvent::Elected { .. }
+            | NodeEvent::WaitingFor { .. }
+            | NodeEvent::GaveUp { .. }
+            | NodeEvent::NotEstablished { .. }
+            | NodeEvent::LeaderUnreached { .. }
+            | NodeEvent::BesideRealServer { .. }
+            | NodeEvent::BegunByAll { .. }
+            | NodeEvent::WithoutLease { .. }
+            | NodeEvent::Bound { .. }
+            | NodeEvent::CannotPromise { .. }
+            | NodeEvent::Recorded
+            | NodeEvent::Directory { .. }
+            | NodeEvent::CannotStore { .. }
+            | NodeEvent::LearnerTurnedAway { .. }
+            | NodeEvent::MalformedPacket { .. }
+            | NodeEvent::Malformed { .. }
+            | NodeEvent::MembersDiffer { .. }
+            | NodeEvent::Network(_) => None,
+        }
+    }
+}
