@@ -95,6 +95,7 @@
 //! | [`zoo_cfg`] | reads the configuration file of a real server |
 //! | `run` | with the feature `run`: a program that runs only while a node leads, and the lease file that tells it so |
 //! | [`probe`] | asks the servers of a running ensemble whom they have elected |
+//! | `run` | what a node runs as it comes to lead or does no more: commands at every change (feature `run`) |
 //! | [`scenario`] | vote files, which are situations to play, and the two worlds that play them: real sockets and virtual time |
 //!
 //! Two packages lie below. [`ballotbox_core`] decides: `election` and `membership` are its modules. [`ballotbox_actors`] is

@@ -20,10 +20,13 @@
 //! | both are killed | the kernel ends the program; what else is left holds `work.lock`, and is ended by the next node on that directory |
 //! | the machine is frozen with its clocks | nothing: only a fence at the resource helps |
 //!
+//! A [`Hook`] is a command that is run at every change, and guards nothing.
+//!
 //! Work has ended when no process of it is left. Only then is the leadership given up.
 
 mod guard;
 mod guard_process;
+mod hook;
 mod lease_file;
 mod left_overs;
 mod order;
@@ -40,6 +43,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode}
 
 pub use self::{
     guard_process::{GuardError, GuardProcess},
+    hook::{Hook, HookReport},
     lease_file::{
         Damage, HeldLease, LEASE_FILE_VARIABLE, LEASE_LENGTH_VARIABLE, LeaseFile, NoLease,
     },

@@ -5,6 +5,7 @@ mod config;
 mod event;
 mod event_filter;
 mod gate;
+mod hooks;
 mod reader;
 mod remark;
 mod serve;
@@ -12,7 +13,7 @@ mod signals;
 mod stream;
 mod work;
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{ffi::OsString, io, path::PathBuf, time::Duration};
 
 use ballotbox::{
     Epoch, NodeError, ServerId, UntrustedText,
@@ -103,6 +104,27 @@ pub(super) struct NodeArgs {
         parse(try_from_str = lease)
     )]
     lease: Option<Lease>,
+    /// Runs this with `/bin/sh -c` at every change: when the node leads, follows, is without a leader, has stopped
+    #[structopt(
+        long,
+        value_name = "CMD",
+        env = "BALLOTBOX_NODE_ON_CHANGE",
+        hide_env_values = true,
+        empty_values = false,
+        parse(try_from_os_str = hooks::command)
+    )]
+    on_change: Option<OsString>,
+    /// Kills a run of the hook, and its process group, after this time; left out: 30s
+    #[structopt(
+        long,
+        value_name = "30s",
+        env = "BALLOTBOX_NODE_HOOK_TIMEOUT",
+        hide_env_values = true,
+        empty_values = false,
+        parse(try_from_str = duration::parse),
+        requires = "on-change"
+    )]
+    hook_timeout: Option<Duration>,
     /// Prints one JSON object for each event
     #[structopt(long)]
     json: bool,
@@ -152,9 +174,10 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
         None => None,
     };
     let json = args.json;
+    let hook = hooks::hook(args, &config);
     let outcome = on_this_thread(async move {
         let output = Output::start(config.me, json, guarded.is_some())?;
-        Ok::<_, io::Error>(serve(config, warnings, signals, output, guarded).await)
+        Ok::<_, io::Error>(serve(config, hook, warnings, signals, output, guarded).await)
     });
     match outcome? {
         Ok(code) => Ok(code),

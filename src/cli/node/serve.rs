@@ -25,7 +25,7 @@ use ballotbox::{
     Node, NodeConfig, NodeError, ServerId, UntrustedText,
     node::{Ended, News, Watch},
     run::{
-        GuardProcess, Outcome, PASSED_ON, RunConfig, RunError, RunnerReport, RunningWork,
+        GuardProcess, Hook, Outcome, PASSED_ON, RunConfig, RunError, RunnerReport, RunningWork,
         WorkState, run_work,
     },
 };
@@ -40,6 +40,7 @@ use signal_hook::consts::{SIGHUP, SIGTERM};
 use super::{
     event::{Event, Line, rfc3339},
     event_filter::{EventFilter, Told},
+    hooks::Hooks,
     reader::Reader,
     signals::Signals,
     stream::{Stream, StreamMsg, Which},
@@ -90,6 +91,8 @@ enum Woken {
     Signal(i32),
     News(Result<News, Ended>),
     Told(ServeMsg),
+    /// Something went wrong with the hook.
+    Hook(String),
     Unread(io::Error),
     /// The filter has held an event back for long enough.
     Due,
@@ -123,6 +126,7 @@ struct Work {
 /// Runs a node until it is asked to end, and tells what happens to it. `warnings` are told first.
 pub(super) async fn serve(
     config: NodeConfig,
+    hook: Option<Hook>,
     warnings: Vec<String>,
     mut signals: Signals,
     mut output: Output,
@@ -145,16 +149,22 @@ pub(super) async fn serve(
         }
     };
     let mut watch = node.watch();
-    let ending = tell(&mut watch, &mut filter, &mut signals, &mut output, &mut work).await;
+    let mut hooks = Hooks::start(hook, node.watch());
+    let ending =
+        tell(&mut watch, &mut hooks, &mut filter, &mut signals, &mut output, &mut work).await;
     if matches!(ending, Ending::Asked | Ending::WorkOver) {
         node.begin_stop();
-        tell_rest(&mut watch, &mut filter, &mut signals, &mut output, &mut work).await;
+        tell_rest(&mut watch, &mut hooks, &mut filter, &mut signals, &mut output, &mut work).await;
     }
     let outcome = match &ending {
         Ending::Asked | Ending::WorkOver | Ending::Unread(_) => node.stop().await,
         Ending::Itself => node.ended().await,
     };
     work.end(&mut signals, &mut output).await;
+    // The hook has a last run. Another signal ends us all the same.
+    while let Some(text) = hooks.next().await {
+        output.warn(text);
+    }
     let code = match (outcome, ending) {
         (Err(error), _) => output.failed(&error.to_string()),
         (Ok(()), Ending::Unread(error)) => output.failed(&unread(&error)),
@@ -291,13 +301,14 @@ fn shown_absolute(directory: &Path) -> String {
 /// Tells what still happens while the node ends.
 async fn tell_rest(
     watch: &mut Watch,
+    hooks: &mut Hooks,
     filter: &mut EventFilter,
     signals: &mut Signals,
     output: &mut Output,
     work: &mut Work,
 ) {
     loop {
-        match next(watch, filter, signals, output).await {
+        match next(watch, hooks, filter, signals, output).await {
             Woken::News(Err(Ended)) => return,
             Woken::News(Ok(news)) => {
                 for told in filter.tell(news, output.now()) {
@@ -306,6 +317,7 @@ async fn tell_rest(
             }
             Woken::Signal(signal) => drop(work.hear_signal(signal, signals)),
             Woken::Told(ServeMsg::Work(report)) => output.print_work(work.hear(report)),
+            Woken::Hook(text) => output.warn(text),
             // The node ends, whoever reads that.
             Woken::Told(ServeMsg::Stream(message)) => drop(output.hear(message)),
             Woken::Due => {}
@@ -319,13 +331,14 @@ async fn tell_rest(
 
 async fn tell(
     watch: &mut Watch,
+    hooks: &mut Hooks,
     filter: &mut EventFilter,
     signals: &mut Signals,
     output: &mut Output,
     work: &mut Work,
 ) -> Ending {
     loop {
-        match next(watch, filter, signals, output).await {
+        match next(watch, hooks, filter, signals, output).await {
             Woken::Signal(signal) => {
                 if work.hear_signal(signal, signals) {
                     return Ending::Asked;
@@ -348,6 +361,7 @@ async fn tell(
                     return Ending::WorkOver;
                 }
             }
+            Woken::Hook(text) => output.warn(text),
             Woken::Told(ServeMsg::Stream(message)) => {
                 if let Err(error) = output.hear(message) {
                     return Ending::Unread(error);
@@ -363,6 +377,7 @@ async fn tell(
 
 async fn next(
     watch: &mut Watch,
+    hooks: &mut Hooks,
     filter: &EventFilter,
     signals: &mut Signals,
     output: &mut Output,
@@ -384,11 +399,14 @@ async fn next(
         }
     };
     let (signal, unread) = (pin!(signals.next()), pin!(unread));
+    let hook = pin!(hooks.warning());
     let other = pin!(output.reports.race(news));
+    let other = future::select(hook, other);
     match future::select(signal, future::select(unread, other)).await {
         Either::Left((signal, _)) => Woken::Signal(signal),
         Either::Right((Either::Left((error, _)), _)) => Woken::Unread(error),
-        Either::Right((Either::Right((raced, _)), _)) => match raced {
+        Either::Right((Either::Right((Either::Left((text, _)), _)), _)) => Woken::Hook(text),
+        Either::Right((Either::Right((Either::Right((raced, _)), _)), _)) => match raced {
             Raced::Done(woken) => woken,
             Raced::Woken(Some(message)) => Woken::Told(message),
             // The writers hold addresses as long as anything can be written.
@@ -472,11 +490,14 @@ impl Output {
         }
     }
 
+    fn warn(&mut self, text: String) {
+        self.print(&Told { at: self.now(), event: Event::warning(text) });
+    }
+
     /// The node has failed: says why, for programs too.
     fn failed(&mut self, text: &str) -> ExitCode {
         if self.json {
-            let event = Event::warning(text.to_owned());
-            self.print(&Told { at: self.now(), event });
+            self.warn(text.to_owned());
         }
         self.stderr.push(&format!("ballotbox: {text}"));
         ExitCode::Environment
