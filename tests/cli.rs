@@ -14,6 +14,8 @@ mod environment;
 mod frozen;
 #[path = "cli/holds.rs"]
 mod holds;
+#[path = "cli/hooks.rs"]
+mod hooks;
 #[path = "cli/leaders.rs"]
 mod leaders;
 #[path = "cli/leases.rs"]

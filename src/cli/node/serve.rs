@@ -161,10 +161,8 @@ pub(super) async fn serve(
         Ending::Itself => node.ended().await,
     };
     work.end(&mut signals, &mut output).await;
-    // The hook has a last run. Another signal ends us all the same.
-    while let Some(text) = hooks.next().await {
-        output.warn(text);
-    }
+    signals.let_the_next_end_us();
+    last_run(&mut hooks, &mut output).await;
     let code = match (outcome, ending) {
         (Err(error), _) => output.failed(&error.to_string()),
         (Ok(()), Ending::Unread(error)) => output.failed(&unread(&error)),
@@ -325,6 +323,21 @@ async fn tell_rest(
                 output.stdout.end();
                 output.reader = None;
             }
+        }
+    }
+}
+
+/// Waits for the last run of the hook, and writes meanwhile what there is to say. Another signal ends us all the same.
+async fn last_run(hooks: &mut Hooks, output: &mut Output) {
+    loop {
+        match output.reports.race(hooks.next()).await {
+            Raced::Done(None) => return,
+            Raced::Done(Some(text)) => output.warn(text),
+            // Whether the last lines can be written changes nothing any more.
+            Raced::Woken(Some(ServeMsg::Stream(message))) => drop(output.hear(message)),
+            Raced::Woken(Some(ServeMsg::Work(_))) => {}
+            // Nothing can be written.
+            Raced::Woken(None) => while hooks.next().await.is_some() {},
         }
     }
 }
