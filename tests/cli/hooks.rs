@@ -423,3 +423,33 @@ fn a_hook_that_cannot_be_meant_is_refused_with_what_was_expected() {
         assert!(said.contains(told), "{more:?}: {said}");
     }
 }
+
+/// The recipe of README. The hook of a leader of yesterday may come last.
+#[test]
+fn the_recipe_writes_who_leads_and_no_smaller_token_after_that() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hooks/announce-leader.sh");
+    let place = ensemble("hook-recipe", 1);
+    let mut meeting = Meeting::at("recipe");
+    let announced = meeting.place.join("leader");
+    let hook = format!(r#"{script} "$HOOK/leader"; {SAY}"#);
+    for epoch in 1..=2 {
+        let node = meeting.start(1, &place, &hook, &[]);
+        assert_eq!(meeting.next(), format!("1 leading/ 1/{epoch}/{epoch} /0"));
+        assert_eq!(fs::read_to_string(&announced).unwrap(), format!("1 {epoch}\n"));
+        assert_eq!(node.end("-TERM"), Some(0));
+        assert_eq!(meeting.rest(), ["2 stopped/leading // stopped/0"]);
+    }
+    let late = |id: &str, token: &str| {
+        let mut late = Command::new(script);
+        late.arg(&announced).env("BALLOTBOX_STATE", "leading");
+        late.env("BALLOTBOX_ID", id).env("BALLOTBOX_TOKEN", token).output().unwrap()
+    };
+    for token in ["1", "2"] {
+        let output = late("3", token);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(text(&output.stderr).contains("has 2"), "{output:?}");
+        assert_eq!(fs::read_to_string(&announced).unwrap(), "1 2\n");
+    }
+    assert_eq!(late("3", "10").status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&announced).unwrap(), "3 10\n");
+}
