@@ -3,16 +3,19 @@
 //! Dropping it says that this has ended; only then are the others told that the epoch is over. So nobody can
 //! release a leadership while its work still goes on.
 
-use std::{collections::VecDeque, future::Future, time::Duration};
+use std::{collections::VecDeque, future::Future, task::Poll, time::Duration};
 #[cfg(feature = "run")]
-use std::{future::poll_fn, os::fd::BorrowedFd, pin::pin, task::Poll};
+use std::{future::poll_fn, os::fd::BorrowedFd, pin::pin};
 
 use ballotbox_actors::{
     StarEvent, StarHeard,
     kit::{Address, Mailbox, clock, mailbox},
 };
 use ballotbox_core::leadership::{LeaseTerms, LostBecause, Reading};
-use futures::future::{Either, select};
+use futures::{
+    future::{Either, select},
+    poll,
+};
 
 use super::{
     Ended,
@@ -188,7 +191,11 @@ impl Leadership {
     pub async fn run<T>(mut self, work: impl Future<Output = T>) -> Result<T, NotLeading> {
         let epoch = self.epoch;
         let work = std::pin::pin!(work);
-        let lost = std::pin::pin!(self.lost());
+        let mut lost = std::pin::pin!(self.lost());
+        // What is over already is not begun.
+        if let Poll::Ready(cause) = poll!(lost.as_mut()) {
+            return Err(NotLeading { epoch, cause });
+        }
         match select(work, lost).await {
             Either::Left((result, _)) => Ok(result),
             Either::Right((cause, _)) => Err(NotLeading { epoch, cause }),
@@ -388,3 +395,6 @@ impl From<StoreReport> for DriverMsg {
         Self::Store(report)
     }
 }
+
+#[cfg(test)]
+mod tests;
