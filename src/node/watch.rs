@@ -139,6 +139,7 @@ impl Watch {
     ///     }
     /// }
     /// // The node has ended, and the last thing that was told is that nobody leads.
+    /// # node.stop().await?;
     /// # std::fs::remove_dir_all(&directory)?;
     /// # Ok(())
     /// # })

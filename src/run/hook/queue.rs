@@ -219,7 +219,9 @@ impl Core for HookQueue {
     fn handle(&mut self, event: HookEvent, out: &mut Vec<HookAction>) {
         match event {
             HookEvent::Changed(changes) => {
-                changes.into_iter().for_each(|change| self.change(change))
+                for change in changes {
+                    self.change(change);
+                }
             }
             HookEvent::Ended(end) => self.ended(end, out),
             HookEvent::TimedOut => self.timed_out(out),

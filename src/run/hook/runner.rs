@@ -63,7 +63,7 @@ impl Actor for Runner {
 
     async fn run(self, mut mailbox: Mailbox<RunnerMsg>) -> Result<Option<RunEnd>, Infallible> {
         // To start a program may wait for a disk.
-        let started = off_thread(move || self.shell().and_then(|shell| Process::start(shell)));
+        let started = off_thread(move || self.shell().and_then(Process::start));
         let mut process = match started.await {
             Ok(process) => process,
             Err(error) => return Ok(Some(RunEnd::NotStarted(UntrustedText::new(error)))),
