@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Largest environment of a process, in bytes: the kernel starts none with more.
 const ENVIRONMENT_MAX: u64 = 6 * 1024 * 1024;
 
+/// At most this many threads of a process are looked at.
+const THREADS_MAX: usize = 64;
+
 /// One that was killed.
 struct Killed {
     holder: WorkHolder,
@@ -123,11 +126,17 @@ fn is_ours(pid: u32, lease_file: &Path) -> bool {
     let mut wanted = OsString::from(LEASE_FILE_VARIABLE);
     wanted.push("=");
     wanted.push(lease_file);
-    let mut environment = Vec::new();
-    let file = File::open(process(pid).join("environ"));
-    let read = file.and_then(|file| file.take(ENVIRONMENT_MAX).read_to_end(&mut environment));
-    let mut variables = environment.split(|byte| *byte == 0);
-    read.is_ok() && variables.any(|variable| variable == wanted.as_bytes())
+    let has_it = |folder: &Path| {
+        let mut environment = Vec::new();
+        let file = File::open(folder.join("environ"));
+        let read = file.and_then(|file| file.take(ENVIRONMENT_MAX).read_to_end(&mut environment));
+        let mut variables = environment.split(|byte| *byte == 0);
+        read.is_ok() && variables.any(|variable| variable == wanted.as_bytes())
+    };
+    // A thread that has ended shows none, and the first one may have ended before the others.
+    let process = process(pid);
+    let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    has_it(&process) || threads.take(THREADS_MAX).any(|thread| has_it(&thread.path()))
 }
 
 #[cfg(test)]
