@@ -24,13 +24,17 @@
 //!
 //! Work has ended when no process of it is left. Only then is the leadership given up.
 
+mod config;
 mod guard;
 mod guard_process;
+mod health;
 mod hook;
 mod lease_file;
 mod left_overs;
 mod order;
+mod process;
 mod program;
+mod reaper;
 mod runner;
 mod shim;
 mod signals;
@@ -42,6 +46,7 @@ mod work;
 use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 pub use self::{
+    config::RunConfig,
     guard_process::{GuardError, GuardProcess},
     hook::{Hook, HookReport},
     lease_file::{
@@ -49,7 +54,7 @@ pub use self::{
     },
     left_overs::{Fate, LeftOver, end_left_overs},
     program::{Program, ProgramError},
-    runner::{RunConfig, RunError, RunnerReport, RunningWork, run_work},
+    runner::{RunError, RunnerReport, RunningWork, run_work},
     signals::{PASSED_ON, is_ignored},
     work::{Outcome, WhenItEnds, WorkState},
 };

@@ -24,10 +24,9 @@ use rustix::{
 };
 
 use super::{
+    config::RunConfig,
     guard::{self, GuardArgs, OURSELVES},
-    lease_file::{LEASE_FILE_VARIABLE, LEASE_LENGTH_VARIABLE},
     order::{Order, Report},
-    runner::RunConfig,
     socket,
     watchdog::Terms,
 };
@@ -85,12 +84,9 @@ impl GuardProcess {
             program: config.program.file.clone(),
             arguments: config.program.arguments.clone(),
         };
-        let lease_ms = config.lease.map_or(0, |length| length.as_millis());
         let mut command = Command::new(OURSELVES);
         command.arg0(guard::NAME).args(args.to_args()).process_group(0).stdin(Stdio::from(far));
-        command.env("BALLOTBOX_ID", config.me.to_string());
-        command.env(LEASE_LENGTH_VARIABLE, lease_ms.to_string());
-        command.env(LEASE_FILE_VARIABLE, config.lease_file());
+        command.envs(config.variables());
         let child = command.spawn().map_err(failed)?;
         let socket = Arc::new(Async::new_nonblocking(near).map_err(failed)?);
         Ok(Self { socket, child })

@@ -2,12 +2,10 @@
 
 use std::{
     convert::Infallible,
-    ffi::OsString,
     fmt, fs,
     future::pending,
     io,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,18 +13,17 @@ use std::{
 
 use async_io::Async;
 use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn};
-use ballotbox_core::{
-    ServerId,
-    leadership::{Moment, Reading},
-};
+use ballotbox_core::leadership::{Moment, Reading};
 use futures::future::{Either, select};
 
 use super::{
+    config::RunConfig,
     guard_process::{GuardError, GuardProcess, next_report},
+    health::{Health, HealthConfig},
     order::{Order, Report, Signal, Task},
-    program::Program,
+    reaper::Reaper,
     tree,
-    work::{Action, Event, Outcome, Rules, WhenItEnds, Work, WorkState},
+    work::{Action, Event, Outcome, Rules, Work, WorkState},
 };
 use crate::{
     Epoch,
@@ -44,34 +41,6 @@ pub enum RunError {
     Guard(#[from] GuardError),
     /// The node never leads.
     Lead(#[from] LeadError),
-}
-
-/// How the work of a node is run.
-#[derive(Clone, Debug)]
-pub struct RunConfig {
-    /// Whose work it is.
-    pub me: ServerId,
-    /// What is run.
-    pub program: Program,
-    /// How long it may take to end.
-    pub stop_within: Duration,
-    /// How long a lease is, if there is one.
-    pub lease: Option<Duration>,
-    /// What becomes of the leadership when it has ended by itself.
-    pub when_it_ends: WhenItEnds,
-    /// A command for the shell, which has to succeed first.
-    pub before_leading: Option<OsString>,
-    /// Whether it gets our stdin.
-    pub stdin: bool,
-    /// The folder of the node's own files.
-    pub directory: PathBuf,
-}
-
-impl RunConfig {
-    /// The file in which the work finds how long nobody else leads.
-    pub fn lease_file(&self) -> PathBuf {
-        self.directory.join("lease")
-    }
 }
 
 /// Where the work of a node is controlled. It ends when this is told to, or by itself; its owner hears of that.
@@ -110,13 +79,17 @@ pub(super) enum RunnerMsg {
     Guard(Report),
     /// The guard has ended.
     GuardGone,
+    /// By its health: the work of this epoch does not answer.
+    Unwell(Epoch),
+    /// A health, or the reaper, has ended.
+    HelperEnded,
 }
 
 /// What a runner says to its owner.
 #[derive(Clone, Debug)]
 pub enum RunnerReport {
-    /// How things stand with the work.
-    State(WorkState),
+    /// How things stand with the work, since when.
+    State(WorkState, Instant),
     /// It is over, and the runner has ended.
     Over(Exit<Outcome, Infallible>),
 }
@@ -135,6 +108,9 @@ pub(super) struct Runner<P> {
     me: Address<RunnerMsg>,
     owner: Address<P>,
     outcome: Option<Outcome>,
+    /// It looks at the work as long as this is there.
+    health: Option<Address<Infallible>>,
+    _reaper: Address<Infallible>,
 }
 
 impl<P> fmt::Debug for Runner<P> {
@@ -167,6 +143,8 @@ pub async fn run_work<P: From<RunnerReport> + Send + 'static>(
     let listener = Listener { socket: Arc::clone(&guard.socket), runner: me.clone() };
     let (_, nothing) = mailbox();
     spawn(listener, nothing, me.clone(), |_: Exit<(), Infallible>| RunnerMsg::GuardGone);
+    let (reaper, closes) = mailbox();
+    spawn(Reaper, closes, me.clone(), |_: Exit<(), Infallible>| RunnerMsg::HelperEnded);
     let runner = Runner {
         config,
         guard,
@@ -179,6 +157,8 @@ pub async fn run_work<P: From<RunnerReport> + Send + 'static>(
         me: me.clone(),
         owner: owner.clone(),
         outcome: None,
+        health: None,
+        _reaper: reaper,
     };
     spawn(runner, orders, owner, |exit| RunnerReport::Over(exit).into());
     Ok(RunningWork(me))
@@ -213,7 +193,6 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
             RunnerMsg::Pass(signal) => self.decide(Event::Pass(Signal(signal))),
             RunnerMsg::Stop(signal) => self.decide(Event::Stop(Signal(signal))),
             RunnerMsg::StopNow => self.decide(Event::StopNow),
-            RunnerMsg::Leads(None) => {}
             RunnerMsg::Leads(Some(leadership)) => {
                 let epoch = leadership.epoch();
                 self.known = leadership.until();
@@ -225,6 +204,8 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                 self.end_what_is_left().await;
                 self.decide(Event::GuardGone);
             }
+            RunnerMsg::Unwell(epoch) => self.decide(Event::Unwell(epoch)),
+            RunnerMsg::Leads(None) | RunnerMsg::HelperEnded => {}
         }
     }
 
@@ -259,14 +240,34 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                 Action::Order(order) => self.guard.order(order, &[]),
                 Action::GiveUp => self.leadership = None,
                 Action::Tell(state) => {
-                    let _ = self.owner.tell(RunnerReport::State(state).into());
+                    if matches!(state, WorkState::Ended { .. }) {
+                        self.health = None;
+                    }
+                    let report = RunnerReport::State(state, clock::now());
+                    let _ = self.owner.tell(report.into());
                 }
                 Action::Finish(outcome) => self.outcome = Some(outcome),
             }
         }
     }
 
+    /// Looks from now on whether the work of this epoch is well.
+    fn look_after(&mut self, epoch: Epoch) {
+        let config = HealthConfig {
+            command: self.config.health.clone().map(Arc::new),
+            probe: self.config.directory.join("probe"),
+            variables: self.config.variables(),
+        };
+        let (address, closes) = mailbox();
+        let health = Health { config, epoch, user: self.me.clone(), report: RunnerMsg::Unwell };
+        spawn(health, closes, self.me.clone(), |_: Exit<(), Infallible>| RunnerMsg::HelperEnded);
+        self.health = Some(address);
+    }
+
     fn begin(&mut self, task: Task, epoch: Epoch) {
+        if task == Task::Work {
+            self.look_after(epoch);
+        }
         let stdin = io::stdin();
         let mut descriptors = Vec::new();
         // Without a lock of the work there is no directory, and a node with work has one.

@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, fs, io, process::Child};
 
 use rustix::process::{
-    Pid, PidfdFlags, Signal as Sig, WaitId, WaitIdOptions, getpid, kill_process,
+    Pid, PidfdFlags, RawPid, Signal as Sig, WaitId, WaitIdOptions, getpid, kill_process,
     kill_process_group, pidfd_open, pidfd_send_signal, waitid,
 };
 
@@ -81,6 +81,18 @@ pub(super) fn kill_all() -> usize {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     let is_left = |child: &Pid| !matches!(waitid(WaitId::Pid(*child), options), Ok(Some(_)));
     children(getpid()).iter().filter(|child| is_left(child)).count()
+}
+
+/// Waits for those of our children that have ended, and had at the last look, too: who has started them waits for them sooner, if they are
+/// not orphans that were left to us. Returns those that have ended now.
+pub(super) fn reap_orphans(before: &BTreeSet<RawPid>) -> BTreeSet<RawPid> {
+    let ended = children(getpid()).into_iter().filter(|child| status(*child).is_some());
+    let (old, new): (Vec<_>, Vec<_>) =
+        ended.partition(|child| before.contains(&child.as_raw_pid()));
+    for child in old {
+        let _ = waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+    new.into_iter().map(Pid::as_raw_pid).collect()
 }
 
 fn kill_descendants() {
@@ -183,5 +195,21 @@ mod tests {
         child.wait().unwrap();
         assert!(!children(us).contains(&number));
         assert_eq!(listed_children(number).unwrap(), []);
+    }
+
+    #[test]
+    fn a_child_that_nobody_waits_for_is_waited_for_at_the_second_look() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let number = Pid::from_child(&child);
+        while status(number).is_none() {
+            std::thread::yield_now();
+        }
+        let ended = reap_orphans(&BTreeSet::new());
+        assert!(ended.contains(&number.as_raw_pid()));
+        assert!(status(number).is_some(), "it is somebody's");
+        assert!(
+            !reap_orphans(&BTreeSet::from([number.as_raw_pid()])).contains(&number.as_raw_pid())
+        );
+        assert!(child.wait().is_err(), "it was waited for");
     }
 }

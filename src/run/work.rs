@@ -41,6 +41,9 @@ const FAILURES_WITHIN: Duration = Duration::from_secs(60);
 /// The pause before work begins again.
 const PAUSE: Backoff =
     Backoff { min: Duration::from_secs(1), max: Duration::from_secs(30), attempts_max: None };
+/// The pause after work that was not well.
+const RECOVERY: Backoff =
+    Backoff { min: Duration::from_secs(2), max: Duration::from_secs(60), attempts_max: None };
 /// Work that has run for this long begins again after the shortest pause.
 const LASTING: Duration = Duration::from_secs(60);
 /// What the exit code of a program says that could not be executed.
@@ -72,6 +75,8 @@ pub(super) enum Event {
     Stop(Signal),
     /// It was asked again.
     StopNow,
+    /// The work of this epoch, or the disk under it, does not answer.
+    Unwell(Epoch),
     /// Time has passed.
     Tick,
 }
@@ -116,6 +121,8 @@ pub enum WorkState {
         /// `None` if it was too late.
         error: Option<i32>,
     },
+    /// It does not answer, or the disk does not: it is ended, and the leadership given up.
+    Unwell,
     /// It was told to end.
     Ending,
     /// It was killed, and does not die.
@@ -167,6 +174,8 @@ pub(super) struct Work {
     failures: VecDeque<Moment>,
     /// How often it has ended soon in a row.
     short_runs: u32,
+    /// How often it was not well in a row.
+    unwell_runs: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -185,6 +194,7 @@ struct Run {
     since: Moment,
     /// It was told to end.
     is_told: bool,
+    is_unwell: bool,
     status: Option<Status>,
 }
 
@@ -192,7 +202,7 @@ impl Work {
     pub(super) fn new(rules: Rules, out: &mut Vec<Action>) -> Self {
         out.push(Action::Compete);
         let (phase, failures) = (Phase::Competing, VecDeque::new());
-        Self { rules, phase, stops: false, failures, short_runs: 0 }
+        Self { rules, phase, stops: false, failures, short_runs: 0, unwell_runs: 0 }
     }
 
     pub(super) fn handle(&mut self, event: Event, now: Moment, out: &mut Vec<Action>) {
@@ -229,6 +239,7 @@ impl Work {
                     out.push(Action::Order(Order::Kill));
                 }
             }
+            Event::Unwell(epoch) => self.unwell(epoch, out),
             Event::Tick => match self.phase {
                 Phase::Pausing { epoch, until } if until <= now => {
                     self.begin(Task::Work, epoch, now, out);
@@ -256,7 +267,14 @@ impl Work {
     }
 
     fn begin(&mut self, task: Task, epoch: Epoch, now: Moment, out: &mut Vec<Action>) {
-        self.phase = Phase::Begun(Run { task, epoch, since: now, is_told: false, status: None });
+        self.phase = Phase::Begun(Run {
+            task,
+            epoch,
+            since: now,
+            is_told: false,
+            is_unwell: false,
+            status: None,
+        });
         out.push(Action::Begin { task, epoch });
     }
 
@@ -268,6 +286,17 @@ impl Work {
             run.is_told = true;
             out.push(Action::Order(Order::End { signal, within }));
             out.push(Action::Tell(WorkState::Ending));
+        }
+    }
+
+    fn unwell(&mut self, epoch: Epoch, out: &mut Vec<Action>) {
+        if let Phase::Begun(run) = &mut self.phase
+            && run.epoch == epoch
+            && !run.is_told
+        {
+            run.is_unwell = true;
+            out.push(Action::Tell(WorkState::Unwell));
+            self.end(TERM, out);
         }
     }
 
@@ -310,7 +339,12 @@ impl Work {
             self.phase = Phase::Over;
             return out.extend([Action::GiveUp, Action::Finish(Outcome::Stopped { killed })]);
         }
+        self.unwell_runs = if run.is_unwell { self.unwell_runs.saturating_add(1) } else { 0 };
         match run.task {
+            _ if run.is_unwell => {
+                let pause = RECOVERY.delay(self.unwell_runs).unwrap_or(RECOVERY.max);
+                self.rest(pause, now, out);
+            }
             _ if run.is_told => self.let_go(out),
             Task::Prelude if code == 0 => self.begin(Task::Work, run.epoch, now, out),
             Task::Prelude => {

@@ -103,7 +103,7 @@ fn a_node_says_that_work_in_another_process_goes_on_and_leads_when_that_has_ende
     let epoch = work.epoch().0;
     before.stop_blocking().unwrap();
     let mut node = start_with(1, (&votes, &data), &["--lease", "1s"]);
-    let told = format!("by process {} (or what it has started): work", std::process::id());
+    let told = format!("process {} (", std::process::id());
     node.until(|event| {
         assert_ne!(event["event"], "leading", "two may work");
         event["text"].as_str().is_some_and(|text| text.contains(&told))

@@ -219,20 +219,21 @@ impl Work {
     }
 
     /// Takes in what the runner has to say, and returns what is to be told of it.
-    fn hear(&mut self, report: RunnerReport) -> Option<Event> {
+    fn hear(&mut self, report: RunnerReport) -> Option<(Event, Instant)> {
         match report {
-            RunnerReport::State(state) => {
+            RunnerReport::State(state, at) => {
                 match state {
                     WorkState::Preparing { .. } | WorkState::Running { .. } => self.is_begun = true,
                     WorkState::NotStarted { .. }
                     | WorkState::Unprepared { .. }
                     | WorkState::Ended { .. } => self.is_begun = false,
                     WorkState::Ending
+                    | WorkState::Unwell
                     | WorkState::Lingers { .. }
                     | WorkState::Pausing { .. }
                     | WorkState::Failing => {}
                 }
-                Some(work::said(state))
+                Some((work::said(state), at))
             }
             RunnerReport::Over(exit) => {
                 self.running = None;
@@ -244,7 +245,7 @@ impl Work {
                             "we have a bug, please report it: the runner panicked: {message}"
                         );
                         self.outcome = Some(Outcome::GuardGone);
-                        return Some(Event::warning(text));
+                        return Some((Event::warning(text), clock::now()));
                     }
                 }
                 None
@@ -497,9 +498,9 @@ impl Output {
         if self.has_work { self.stderr.is_idle() } else { self.stdout.is_idle() }
     }
 
-    fn print_work(&mut self, event: Option<Event>) {
-        if let Some(event) = event {
-            self.print(&Told { at: self.now(), event });
+    fn print_work(&mut self, event: Option<(Event, Instant)>) {
+        if let Some((event, at)) = event {
+            self.print(&Told { at: at.saturating_duration_since(self.began), event });
         }
     }
 

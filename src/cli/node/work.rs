@@ -48,6 +48,17 @@ pub(super) struct WorkArgs {
         requires = "while-leading"
     )]
     when_it_ends: Option<Then>,
+    /// A command for the shell that exits with 0 if the program is well; run every 2s, and three failures end the leadership
+    #[structopt(
+        long,
+        value_name = "CMD",
+        env = "BALLOTBOX_NODE_HEALTH",
+        hide_env_values = true,
+        empty_values = false,
+        parse(from_os_str),
+        requires = "while-leading"
+    )]
+    health: Option<OsString>,
     /// A command for the shell that has to succeed before the program begins
     #[structopt(
         long,
@@ -120,6 +131,7 @@ impl WorkArgs {
             lease: leadership.timing.lease.map(|lease| lease.length),
             when_it_ends: self.when_it_ends.map_or_else(WhenItEnds::default, |then| then.0),
             before_leading: self.before_leading.clone(),
+            health: self.health.clone(),
             stdin: self.stdin,
             directory,
         }))
@@ -152,6 +164,10 @@ pub(super) fn said(state: WorkState) -> Event {
         WorkState::NotStarted { error: Some(error) } => {
             let error = io::Error::from_raw_os_error(error);
             work("not-started", None, None, format!("cannot start the program: {error}"))
+        }
+        WorkState::Unwell => {
+            let text = "the program, or the disk of the data directory, does not answer: another member may try";
+            work("unwell", None, None, text.to_owned())
         }
         WorkState::Ending => work("ending", None, None, "the program was told to end".to_owned()),
         WorkState::Lingers { processes } => Event::warning(format!(

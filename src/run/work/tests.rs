@@ -210,3 +210,27 @@ fn a_signal_is_for_work_that_is_there() {
     let order = Order::Pass { signal: Signal(10) };
     assert_eq!(world.on(Event::Pass(Signal(10)), 0), [Action::Order(order)]);
 }
+
+#[test]
+fn work_that_is_not_well_is_ended_and_another_member_has_longer_and_longer_to_try() {
+    let mut world = World::new(rules(WhenItEnds::Restart));
+    let mut now = 0;
+    for pause in [2, 4, 8, 16, 32, 60, 60] {
+        world.on(Event::Leads(Epoch(3)), now);
+        assert_eq!(world.on(Event::Unwell(Epoch(2)), now), [], "that was another epoch");
+        let out = world.on(Event::Unwell(Epoch(3)), now);
+        assert_eq!(out, [[Action::Tell(WorkState::Unwell)].as_slice(), &end(TERM)].concat());
+        assert_eq!(world.on(Event::Unwell(Epoch(3)), now), []);
+        assert_eq!(world.ends(143, now), [ended(143, false), Action::GiveUp]);
+        assert_eq!(world.on(Event::Tick, now + pause - 1), []);
+        now += pause;
+        assert_eq!(world.on(Event::Tick, now), [Action::Compete]);
+    }
+    world.on(Event::Leads(Epoch(3)), now);
+    world.on(Event::MustEnd(LostBecause::Superseded), now);
+    world.ends(0, now);
+    world.on(Event::Leads(Epoch(3)), now);
+    world.on(Event::Unwell(Epoch(3)), now);
+    world.ends(0, now);
+    assert_eq!(world.on(Event::Tick, now + 2), [Action::Compete], "it was well meanwhile");
+}

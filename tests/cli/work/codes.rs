@@ -235,3 +235,27 @@ fn without_a_lease_the_program_is_told_so() {
     assert_eq!(fs::read(place.1.join("1/lease")).unwrap(), b"");
     nothing_is_left(&mark);
 }
+
+#[test]
+fn a_program_that_is_not_well_three_times_is_ended_and_begins_again_in_another_epoch() {
+    let (place, mark) = alone("health");
+    let sick = place.1.with_extension("sick");
+    let _ = fs::remove_file(&sick);
+    let health =
+        format!("echo looked at $BALLOTBOX_EPOCH >> {0}.log; ! test -e {0}", sick.display());
+    let script = forever("echo epoch $BALLOTBOX_EPOCH");
+    let options = ["--health", &health];
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", &script, &mark]);
+    assert_eq!(node.prints(), "epoch 1");
+    fs::write(&sick, "").unwrap();
+    node.work("unwell");
+    fs::remove_file(&sick).unwrap();
+    assert_eq!(node.work("ended")["code"], 143);
+    assert!(node.prints().starts_with("began"));
+    assert_eq!(node.prints(), "epoch 2");
+    let log = fs::read_to_string(format!("{}.log", sick.display())).unwrap();
+    assert!(log.lines().filter(|line| *line == "looked at 1").count() >= 3, "{log}");
+    node.signal("-TERM");
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
