@@ -115,6 +115,7 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
+mod files;
 pub mod network;
 pub mod node;
 pub mod probe;

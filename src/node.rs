@@ -45,7 +45,7 @@ pub(crate) use self::leadership::Change;
 #[doc(hidden)]
 pub use self::store::reopened;
 #[cfg(feature = "run")]
-pub(crate) use self::store::{Boot, Lock, LockFile, checksum, plain, process};
+pub(crate) use self::store::{Boot, LockFile, process};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
     leader::{Leader, LeaderStatus},
@@ -54,10 +54,7 @@ pub use self::{
     memory_disk::MemoryDisk,
     news::{News, NodeEvent, Occurrence},
     status::{ElectionStatus, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
-    store::{
-        EpochTextError, FileCall, FileCause, FileError, HeldBy, IdentityError, OpenError,
-        StoreError, StoreRemark, WorkHolder,
-    },
+    store::{EpochTextError, HeldBy, OpenError, StoreError, StoreRemark, WorkHolder},
     watch::{Ended, Watch},
 };
 use self::{
@@ -65,6 +62,7 @@ use self::{
     supervisor::{Supervisor, SupervisorMsg},
 };
 use crate::ServerId;
+pub use crate::files::{FileCall, FileCause, FileError, TextError};
 
 /// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use ballotbox_core::{
 };
 
 use super::store::{
-    Bound, FileCall, FileCause, FileError, PromiseMsg, PromiseReport, StoreError, StoreMsg,
-    StoreReport, WORK_CHECK, WorkHold,
+    Bound, PromiseMsg, PromiseReport, StoreError, StoreMsg, StoreReport, WORK_CHECK, WorkHold,
 };
+use crate::files::{FileCall, FileCause, FileError};
 
 /// A disk in memory. It is gone when nobody has it any more: neither a clone of this, nor a node.
 #[derive(Clone, Debug)]

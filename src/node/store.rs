@@ -13,14 +13,13 @@
 //! Everything else is in `identity`. A word is said after its epoch was stored, and an [`EpochDirectory`] has stored it when no
 //! crash of the machine can take it back: new files, each synced, renamed to their names, and the directory synced. The renames
 //! of one directory reach the disk in their order, as ext4, xfs, btrfs and zfs have it: accepted, current, identity.
+//! [`Files`] are the calls to a file system.
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `files` | [`Files`]: the calls to a file system, and how they fail |
-//! | `memory` | [`MemoryFiles`]: a file system in memory that loses what was not synced, and fails when told to |
 //! | `epoch_text`, `identity` | the text of the files |
 //! | `directory` | [`EpochDirectory`]: opens, and stores a [`Record`](ballotbox_core::leadership::Record) |
-//! | `real`, `lock` | [`RealFiles`]: a directory that this process has locked |
+//! | `locked` | [`lock_directory`]: a directory that this process has locked |
 //! | `holders` | [`HeldBy`]: which processes hold a lock |
 //! | `open` | [`open`]: makes all of that, for a node |
 //! | `remark` | what to tell the user of a directory that can be used |
@@ -35,26 +34,19 @@ mod directory;
 mod epoch_store;
 mod epoch_text;
 mod error;
-mod files;
 mod holders;
 mod identity;
-mod lock;
-#[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
-mod memory;
+mod locked;
 mod open;
 mod promise;
 mod promise_file;
 mod promise_keeper;
-mod real;
 mod remark;
 
 #[cfg(feature = "run")]
 pub(crate) use self::{
     boot::Boot,
     holders::{LockFile, process},
-    identity::checksum,
-    lock::Lock,
-    real::plain,
 };
 pub(crate) use self::{
     directory::{EpochDirectory, Layout, Seed},
@@ -62,14 +54,11 @@ pub(crate) use self::{
     open::{Bound, Opened, Place, open},
     promise_file::{PromiseFile, WorkHold},
     promise_keeper::{PromiseKeeper, PromiseMsg, PromiseReport, WORK_CHECK},
-    real::RealFiles,
 };
 pub use self::{
     epoch_text::EpochTextError,
     error::{OpenError, StoreError},
-    files::{FileCall, FileCause, FileError},
     holders::{HeldBy, WorkHolder},
-    identity::IdentityError,
     open::reopened,
     remark::StoreRemark,
 };

@@ -38,7 +38,8 @@ use ballotbox_core::{
 
 use crate::{
     Epoch,
-    node::{Boot, checksum, plain},
+    files::{plain, text::checksum},
+    node::Boot,
 };
 
 /// The environment variable that leads programs to the lease file of the node that runs them.

@@ -14,7 +14,10 @@ use std::{fmt, path::Path};
 
 use ballotbox_core::UntrustedText;
 
-use crate::node::{Lock, LockFile, WorkHolder};
+use crate::{
+    files::Lock,
+    node::{LockFile, WorkHolder},
+};
 
 /// A process that goes on after the node that has started it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,10 +50,10 @@ pub enum Fate {
 pub fn end_left_overs(work_lock: &Path, lease_file: &Path) -> Vec<LeftOver> {
     let Ok(file) = LockFile::at(work_lock) else { return Vec::new() };
     // No node begins here before we are done, and none has.
-    let Some(_lock) = Lock::take_if_free(&work_lock.with_file_name("lock")) else {
+    let Ok(_lock) = Lock::take(&work_lock.with_file_name("lock")) else {
         return Vec::new();
     };
-    if Lock::take_if_free(work_lock).is_some() {
+    if Lock::take(work_lock).is_ok() {
         return Vec::new();
     }
     end(&file, lease_file)

@@ -15,13 +15,14 @@ use ballotbox_core::{
 use super::NodeConfig;
 use crate::{
     Epoch,
+    files::RealFiles,
     node::{
         control::ControlSocket,
         memory_disk::{Contents, MemoryDisk, MemoryPromises, MemoryStore},
         store::{
             self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, PromiseFile,
-            PromiseKeeper, PromiseMsg, PromiseReport, RealFiles, Seed, StoreError, StoreMsg,
-            StoreRemark, StoreReport,
+            PromiseKeeper, PromiseMsg, PromiseReport, Seed, StoreError, StoreMsg, StoreRemark,
+            StoreReport,
         },
     },
 };

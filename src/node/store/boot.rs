@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::identity::checksum;
+use crate::files::text::checksum;
 
 /// One run of one machine, as far as its clocks go: readings of two boots have nothing to do with each other.
 ///

@@ -11,9 +11,9 @@ use ballotbox_core::{
 use super::{
     epoch_text,
     error::{OpenError, StoreError},
-    files::{FileCause, FileError, Files},
     identity::Identity,
 };
+use crate::files::{FileError, Files, read_if_there, replace};
 
 const ACCEPTED: &str = "acceptedEpoch";
 const CURRENT: &str = "currentEpoch";
@@ -207,27 +207,6 @@ impl<F: Files> EpochDirectory<F> {
     }
 }
 
-/// Gives these files this content. All that needs space is done before the first name changes.
-fn replace(files: &mut impl Files, changes: &[(String, Vec<u8>)]) -> Result<(), FileError> {
-    files.confirm_owned()?;
-    for (name, content) in changes {
-        files.write(&temporary(name), content)?;
-    }
-    for (name, _) in changes {
-        files.sync(&temporary(name))?;
-    }
-    files.confirm_owned()?;
-    for in_one_folder in changes.chunk_by(|(a, _), (b, _)| folder_of(a) == folder_of(b)) {
-        let mut folder = "";
-        for (name, _) in in_one_folder {
-            files.rename(&temporary(name), name)?;
-            folder = folder_of(name);
-        }
-        files.sync_folder(folder)?;
-    }
-    Ok(())
-}
-
 /// The record of a member that does not run, or `None` if its directory is new.
 ///
 /// # Errors
@@ -332,25 +311,8 @@ fn read_epoch(files: &mut impl Files, name: &str) -> Result<Option<Epoch>, OpenE
     epoch.map(Some).map_err(|error| OpenError::Epoch { path: files.shown(name), error })
 }
 
-fn read_if_there(files: &mut impl Files, name: &str) -> Result<Option<Vec<u8>>, FileError> {
-    match files.read(name) {
-        Ok(content) => Ok(Some(content)),
-        Err(FileError { cause: FileCause::NotFound, .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn in_folder(folder: &str, file: &str) -> String {
     if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
-}
-
-fn folder_of(name: &str) -> &str {
-    name.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// Where the content of a file is until it is on disk: ZooKeeper's name for it.
-fn temporary(name: &str) -> String {
-    format!("{name}.tmp")
 }
 
 #[cfg(test)]

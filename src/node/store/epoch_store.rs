@@ -5,11 +5,8 @@ use std::{pin::pin, time::Duration};
 use ballotbox_actors::kit::{Actor, Address, Mailbox, Raced, Wake, clock, off_thread};
 use ballotbox_core::leadership::{Record, Ticket};
 
-use super::{
-    directory::EpochDirectory,
-    error::StoreError,
-    files::{FileError, Files},
-};
+use super::{directory::EpochDirectory, error::StoreError};
+use crate::files::{FileError, Files};
 
 /// An end that was asked for waits at most this long for a disk.
 pub(crate) const END_PATIENCE: Duration = Duration::from_secs(1);

@@ -2,11 +2,8 @@
 
 use ballotbox_core::{ServerId, UntrustedText, election::Epoch};
 
-use super::{
-    epoch_text::EpochTextError,
-    files::{FileCause, FileError},
-    identity::IdentityError,
-};
+use super::epoch_text::EpochTextError;
+use crate::files::{FileError, TextError};
 
 /// Why a member's directory cannot be opened. The epochs and the identity in it are as they were found; at most its folders
 /// and its lock were made, and the lock signed. With [`OpenError::File`] the start may have come further: it writes everything
@@ -25,7 +22,7 @@ pub enum OpenError {
         "{path} cannot be used: {error}. If a copy is not at hand, make way for a new directory: the member then counts \
          once the others have recorded it"
     )]
-    Identity { path: UntrustedText, error: IdentityError },
+    Identity { path: UntrustedText, error: TextError },
     /// A file does not hold an epoch.
     #[error("{path} holds no epoch: {error}")]
     Epoch { path: UntrustedText, error: EpochTextError },
@@ -69,17 +66,7 @@ impl OpenError {
             | Self::EpochMissing { .. }
             | Self::RealServersData { .. } => true,
             Self::Locked { .. } => false,
-            Self::File(error) => match error.cause {
-                FileCause::Symlink | FileCause::TooLarge => true,
-                FileCause::NoSpace
-                | FileCause::NoDescriptors
-                | FileCause::ReadOnly
-                | FileCause::NotFound
-                | FileCause::PermissionDenied
-                | FileCause::NotSynced(_)
-                | FileCause::NotOwned(_)
-                | FileCause::Other(_) => false,
-            },
+            Self::File(error) => error.is_bad_input(),
         }
     }
 }

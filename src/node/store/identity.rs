@@ -27,13 +27,17 @@ use std::{
 };
 
 use ballotbox_core::{
-    ServerId, UntrustedText,
+    ServerId,
     election::Epoch,
     leadership::{DirectoryId, EnsembleId, Incarnation},
     whole_number,
 };
 
 use super::epoch_text;
+use crate::files::{
+    TextError,
+    text::{Lines, hex, write_checksum},
+};
 
 const VERSION_LINE: &str = "ballotbox identity 1";
 
@@ -55,36 +59,6 @@ pub(super) struct Identity {
     pub(super) longest_promise: Duration,
 }
 
-/// Why a text is no identity.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum IdentityError {
-    /// It begins with something else.
-    #[error("it begins with {0:?}: expected {VERSION_LINE:?}")]
-    NotAnIdentity(UntrustedText),
-    /// It was written by another version.
-    #[error("it has version {0:?}: expected 1; use the version of ballotbox that has written it")]
-    OtherVersion(UntrustedText),
-    /// It ends too early.
-    #[error("it is torn: the line {0:?} is missing")]
-    Torn(&'static str),
-    /// A line says something that was never written there.
-    #[error("it is damaged: {line:?} is no line {expected:?}")]
-    Damaged {
-        /// What was found.
-        line: UntrustedText,
-        /// The first word of the line that belongs there.
-        expected: &'static str,
-    },
-    /// Something in it was changed.
-    #[error("it is damaged: its checksum is {found}, and its text gives {computed}")]
-    Checksum {
-        /// What the file says.
-        found: UntrustedText,
-        /// What the lines above it come to.
-        computed: UntrustedText,
-    },
-}
-
 impl Identity {
     pub(super) fn text(&self) -> Vec<u8> {
         let mut text = String::new();
@@ -99,9 +73,8 @@ impl Identity {
         text.into_bytes()
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, IdentityError> {
-        let mut lines = Lines { bytes, at: 0 };
-        lines.version()?;
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, TextError> {
+        let mut lines = Lines::begin(bytes, VERSION_LINE)?;
         let mut identity = Self {
             member: lines.value("member", |text| text.parse().ok())?,
             directory: lines.value("directory", |text| hex(text).map(DirectoryId))?,
@@ -121,11 +94,6 @@ impl Identity {
     }
 }
 
-fn write_checksum(text: &mut String) {
-    let checksum = checksum(text.as_bytes());
-    let _ = writeln!(text, "checksum {checksum:016x}");
-}
-
 /// All lines but the checksum.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,71 +108,6 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Reads line after line; each must end with a line end, as a torn one has none.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.bytes.get(self.at..)?;
-        let length = rest.iter().position(|byte| *byte == b'\n')?;
-        self.at += length + 1;
-        Some(&rest[..length])
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    /// The checksum of all lines above it.
-    fn checksum(&mut self) -> Result<(), IdentityError> {
-        let computed = checksum(&self.bytes[..self.at]);
-        let found = self.value("checksum", hex)?;
-        let shown = |sum: u64| UntrustedText::new(format_args!("{sum:016x}"));
-        let error = || IdentityError::Checksum { found: shown(found), computed: shown(computed) };
-        (found == computed).then_some(()).ok_or_else(error)
-    }
-
-    fn version(&mut self) -> Result<(), IdentityError> {
-        let line = self.next();
-        if line == Some(VERSION_LINE.as_bytes()) {
-            return Ok(());
-        }
-        let line = line.unwrap_or(self.bytes);
-        if VERSION_LINE.as_bytes().starts_with(line) {
-            return Err(IdentityError::Torn(VERSION_LINE));
-        }
-        Err(match line.strip_prefix(b"ballotbox identity ") {
-            Some(version) => IdentityError::OtherVersion(UntrustedText::from_bytes(version)),
-            None => IdentityError::NotAnIdentity(UntrustedText::from_bytes(line)),
-        })
-    }
-
-    fn value<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, IdentityError> {
-        let line = self.next().ok_or(IdentityError::Torn(name))?;
-        let text = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(name));
-        let value = text.and_then(|text| text.strip_prefix(' ')).and_then(read);
-        value.ok_or_else(|| IdentityError::Damaged {
-            line: UntrustedText::from_bytes(line),
-            expected: name,
-        })
-    }
-
-    fn value_or_no<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, IdentityError> {
-        self.value(name, |text| if text == "no" { Some(None) } else { read(text).map(Some) })
-    }
-}
-
 fn yes_or_no(text: &str) -> Option<bool> {
     match text {
         "yes" => Some(true),
@@ -215,18 +118,6 @@ fn yes_or_no(text: &str) -> Option<bool> {
 
 fn epoch(text: &str) -> Option<Epoch> {
     epoch_text::parse(text.as_bytes()).ok()
-}
-
-fn hex(text: &str) -> Option<u64> {
-    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let is_hex = text.len() == 16 && text.bytes().all(is_digit);
-    u64::from_str_radix(text, 16).ok().filter(|_| is_hex)
-}
-
-/// FNV-1a: it finds what was torn or mistyped, and is no guard against somebody who means it.
-pub(crate) fn checksum(bytes: &[u8]) -> u64 {
-    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 #[cfg(test)]
@@ -287,7 +178,7 @@ mod tests {
         let text = identity().text();
         for length in 0..text.len() {
             let error = Identity::parse(&text[..length]).unwrap_err();
-            assert!(matches!(error, IdentityError::Torn(_)), "{length} bytes: {error}");
+            assert!(matches!(error, TextError::Torn(_)), "{length} bytes: {error}");
         }
     }
 

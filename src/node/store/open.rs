@@ -12,12 +12,11 @@ use ballotbox_core::{
 use super::{
     directory::{EpochDirectory, Forgot, Layout, Seed},
     error::OpenError,
-    files::Files,
-    memory::MemoryFiles,
+    locked::lock_directory,
     promise_file::{FoundPromise, PromiseFile, WorkHold},
-    real::RealFiles,
     remark::StoreRemark,
 };
+use crate::files::{Files, MemoryFiles, RealFiles};
 
 /// Where a member keeps its epochs.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,7 +99,7 @@ pub(crate) async fn open(place: Place, me: ServerId, seed: Seed) -> Result<Open,
 }
 
 fn open_here(place: &Place, me: ServerId, seed: Seed) -> Result<Open, OpenError> {
-    let files = RealFiles::lock(&place.directory, place.layout)?;
+    let files = lock_directory(&place.directory, place.layout)?;
     let lock = files.shared_lock();
     let directory = EpochDirectory::open(files, place.layout, me, seed)?;
     let mut opened = Opened::of(&directory);

@@ -24,7 +24,8 @@ use ballotbox_core::{
     leadership::{DirectoryId, Holder, Incarnation, Promise, Reading},
 };
 
-use super::{boot::Boot, identity::checksum};
+use super::boot::Boot;
+use crate::files::text::checksum;
 
 /// How long the file is.
 pub(super) const LEN: usize = 72;

@@ -1,7 +1,7 @@
 //! [`PromiseFile`]: where a promise is kept that has to outlive the process, and the lock that work holds.
 
 #[cfg(feature = "run")]
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -10,20 +10,15 @@ use std::{
     sync::Arc,
 };
 
-use ballotbox_core::{
-    UntrustedText,
-    leadership::{Promise, Reading},
-};
+use ballotbox_core::leadership::{Promise, Reading};
 
 use super::{
     boot::Boot,
     error::OpenError,
-    files::{FileCall, FileCause, FileError},
     holders::HeldBy,
-    lock::{Lock, LockError},
     promise::{self, LEN},
-    real::{confirm_in_place, file_error, plain},
 };
+use crate::files::{FileCall, FileError, Lock, LockError, confirm_in_place, file_error, plain};
 
 /// That work of this directory may go on: it is held by the node, and by each leadership that is out. Whoever starts another node here sees that it is.
 #[derive(Clone, Debug)]
@@ -100,14 +95,7 @@ impl PromiseFile {
             let pid = match self.hold_work() {
                 Ok(_) => return Ok(None),
                 Err(LockError::Held { pid }) => pid,
-                Err(LockError::Replaced) => {
-                    let path = UntrustedText::path(&self.work_path);
-                    let cause = FileCause::NotOwned("it was replaced again and again".into());
-                    return Err(FileError { call: FileCall::Lock, path, cause }.into());
-                }
-                Err(LockError::Io(error)) => {
-                    return Err(file_error(FileCall::Lock, &self.work_path, &error).into());
-                }
+                Err(LockError::File(error)) => return Err(error.into()),
             };
             let held_by = HeldBy::of(&self.work_path, pid);
             if is_last || !matches!(held_by, HeldBy::Unseen { .. }) {

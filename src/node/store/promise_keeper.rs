@@ -7,9 +7,9 @@ use ballotbox_core::leadership::{Promise, Reading, Ticket};
 
 use super::{
     END_PATIENCE, StoreError,
-    files::{FileCause, FileError},
     promise_file::{PromiseFile, WorkHold},
 };
+use crate::files::{FileCause, FileError};
 
 /// While work of an earlier node goes on, it is looked this often whether it has ended.
 pub(crate) const WORK_CHECK: Duration = Duration::from_millis(200);

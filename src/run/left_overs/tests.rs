@@ -158,7 +158,7 @@ fn what_has_merely_opened_the_lock_does_not_hold_it() {
 #[test]
 fn this_process_is_never_ended() {
     let folder = Folder::new("self");
-    let lock = Lock::take_if_free(&folder.work_lock()).unwrap();
+    let lock = Lock::take(&folder.work_lock()).unwrap();
     assert_eq!(folder.end(), []);
     drop(lock);
     assert_eq!(folder.end(), []);
@@ -168,7 +168,7 @@ fn this_process_is_never_ended() {
 fn nothing_is_ended_while_another_node_runs_in_the_directory() {
     let folder = Folder::new("node");
     let work = folder.cat("lease", PLAIN);
-    let node = Lock::take_if_free(&folder.0.join("lock")).unwrap();
+    let node = Lock::take(&folder.0.join("lock")).unwrap();
     assert_eq!(folder.end(), []);
     assert_eq!(folder.holders(), [work.pid]);
     drop(node);

@@ -2,7 +2,10 @@ use ballotbox_core::leadership::EnsembleId;
 use proptest::prelude::*;
 
 use super::*;
-use crate::node::store::{EpochTextError, IdentityError, memory::MemoryFiles};
+use crate::{
+    files::{FileCause, MemoryFiles, TextError},
+    node::store::EpochTextError,
+};
 
 type Directory = EpochDirectory<MemoryFiles>;
 
@@ -389,7 +392,7 @@ fn every_directory_that_cannot_be_right_is_refused_and_left_alone() {
         ),
         (
             &[("acceptedEpoch", &[b'1'; 5000])],
-            "cannot read acceptedEpoch: it is larger than 4096 bytes: this is no file of a node; another directory can \
+            "cannot read acceptedEpoch: it is larger than 4096 bytes: this is no file of ours; another directory can \
              be named with --data-dir, or as dataDir in its zoo.cfg",
         ),
     ];
@@ -399,7 +402,7 @@ fn every_directory_that_cannot_be_right_is_refused_and_left_alone() {
         assert!(error.is_bad_input());
     }
     let changed = refusal(disk(&[("identity", others.as_bytes())]), Layout::Plain);
-    assert!(matches!(changed, OpenError::Identity { error: IdentityError::Checksum { .. }, .. }));
+    assert!(matches!(changed, OpenError::Identity { error: TextError::Checksum { .. }, .. }));
     let files = disk(&[("version-2/log.1", b"")]);
     let error = refusal(files, Layout::ZooKeeper);
     assert!(matches!(error, OpenError::RealServersData { .. }));

@@ -7,8 +7,9 @@ use ballotbox_core::{
 };
 
 use super::*;
-use crate::node::store::{
-    FileCall, FileCause, Layout, Seed, memory::MemoryFiles, open::open_in_memory,
+use crate::{
+    files::{FileCall, FileCause, MemoryFiles},
+    node::store::{Layout, Seed, open::open_in_memory},
 };
 
 /// Files on which each call that changes something waits until the test lets it go, or fail.
@@ -206,7 +207,7 @@ fn a_failed_sync_ends_the_store_without_a_word() {
             let Some(Exit::Failed(error)) = fixture.end.next().await else { panic!("it goes on") };
             assert!(
                 error.to_string().contains(
-                    "Input/output error: what was written may be lost, and so this process gives no word any more"
+                    "Input/output error: what was written may be lost, and so this process relies on it no more"
                 ),
                 "{error}"
             );

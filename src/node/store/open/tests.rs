@@ -11,7 +11,7 @@ use async_std::task::block_on;
 use ballotbox_core::{election::Epoch, leadership::EnsembleId};
 
 use super::*;
-use crate::node::store::{FileCause, StoreError};
+use crate::{files::FileCause, node::store::StoreError};
 
 /// An empty directory, for one test.
 struct Scratch(PathBuf);

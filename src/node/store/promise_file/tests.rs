@@ -7,6 +7,7 @@ use ballotbox_core::{
 };
 
 use super::*;
+use crate::files::FileCause;
 
 /// A folder of its own for each test, which is removed with this.
 struct Folder(PathBuf);

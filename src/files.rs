@@ -1,8 +1,27 @@
-//! [`Files`]: the few calls that the store makes to a file system, and how they fail.
+//! [`Files`]: the few calls that are made to a file system by those who must not forget, and how they fail.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `memory` | [`MemoryFiles`]: a file system in memory that loses what was not synced, and fails when told to |
+//! | `real`, `lock` | [`RealFiles`]: a directory on disk, of which this process holds the [`Lock`] |
+//! | `text` | how a text file of ours is read: version, lines, checksum |
+
+mod lock;
+#[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
+mod memory;
+mod real;
+pub(crate) mod text;
 
 use std::fmt;
 
 use ballotbox_core::UntrustedText;
+
+pub use self::text::TextError;
+pub(crate) use self::{
+    lock::{Lock, LockError, confirm_in_place},
+    memory::MemoryFiles,
+    real::{RealFiles, file_error, plain, sync_folder},
+};
 
 /// At most this many bytes of a file are read; a larger one is none of ours.
 pub(crate) const FILE_MAX: usize = 4096;
@@ -42,6 +61,21 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// Whether the file itself is wrong, and not what surrounds it: the disk, the rights, another process.
+    pub const fn is_bad_input(&self) -> bool {
+        match self.cause {
+            FileCause::Symlink | FileCause::TooLarge => true,
+            FileCause::NoSpace
+            | FileCause::NoDescriptors
+            | FileCause::ReadOnly
+            | FileCause::NotFound
+            | FileCause::PermissionDenied
+            | FileCause::NotSynced(_)
+            | FileCause::NotOwned(_)
+            | FileCause::Other(_) => false,
+        }
+    }
+
     /// Whether the same may succeed later: space is made, the file system is writable again.
     ///
     /// A failed sync is for ever: the kernel drops the pages that it could not write, and the next sync succeeds without them.
@@ -106,7 +140,7 @@ pub enum FileCause {
     #[error("it is not there")]
     NotFound,
     /// This user may not do that.
-    #[error("this user may not: expected a directory that the node may read and write")]
+    #[error("this user may not: expected a directory that it may read and write")]
     PermissionDenied,
     /// The name leads elsewhere.
     #[error(
@@ -114,10 +148,10 @@ pub enum FileCause {
     )]
     Symlink,
     /// It is larger than any file of ours.
-    #[error("it is larger than {FILE_MAX} bytes: this is no file of a node")]
+    #[error("it is larger than {FILE_MAX} bytes: this is no file of ours")]
     TooLarge,
     /// What was written may be lost, and nothing tells which part of it.
-    #[error("{0}: what was written may be lost, and so this process gives no word any more")]
+    #[error("{0}: what was written may be lost, and so this process relies on it no more")]
     NotSynced(UntrustedText),
     /// Another process may use the directory.
     #[error("{0}: another process may use the directory by now")]
@@ -125,6 +159,51 @@ pub enum FileCause {
     /// Anything else, as the system says it.
     #[error("{0}")]
     Other(UntrustedText),
+}
+
+/// Gives these files this content. All that needs space is done before the first name changes.
+pub(crate) fn replace(
+    files: &mut impl Files,
+    changes: &[(String, Vec<u8>)],
+) -> Result<(), FileError> {
+    files.confirm_owned()?;
+    for (name, content) in changes {
+        files.write(&temporary(name), content)?;
+    }
+    for (name, _) in changes {
+        files.sync(&temporary(name))?;
+    }
+    files.confirm_owned()?;
+    for in_one_folder in changes.chunk_by(|(a, _), (b, _)| folder_of(a) == folder_of(b)) {
+        let mut folder = "";
+        for (name, _) in in_one_folder {
+            files.rename(&temporary(name), name)?;
+            folder = folder_of(name);
+        }
+        files.sync_folder(folder)?;
+    }
+    Ok(())
+}
+
+/// The content of a file, unless there is none of this name.
+pub(crate) fn read_if_there(
+    files: &mut impl Files,
+    name: &str,
+) -> Result<Option<Vec<u8>>, FileError> {
+    match files.read(name) {
+        Ok(content) => Ok(Some(content)),
+        Err(FileError { cause: FileCause::NotFound, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Where the content of a file is until it is on disk: ZooKeeper's name for it.
+fn temporary(name: &str) -> String {
+    format!("{name}.tmp")
 }
 
 /// For those who keep the files and look at them afterwards.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use ballotbox_core::UntrustedText;
 
-use super::files::{FILE_MAX, FileCall, FileCause, FileError, Files};
+use super::{FILE_MAX, FileCall, FileCause, FileError, Files};
 
 /// A directory in memory.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-//! [`RealFiles`]: a directory that this process has locked.
+//! [`RealFiles`]: files on disk, of which this process holds the lock.
 
 use std::{
     collections::BTreeMap,
@@ -12,12 +12,7 @@ use std::{
 use ballotbox_core::UntrustedText;
 use rustix::{fs::OFlags, io::Errno};
 
-use super::{
-    directory::Layout,
-    error::OpenError,
-    files::{FILE_MAX, FileCall, FileCause, FileError, Files},
-    lock::{Lock, LockError},
-};
+use super::{FILE_MAX, FileCall, FileCause, FileError, Files, Lock, confirm_in_place};
 
 /// A directory that this process has locked. What it leads to must be plain files: a symbolic link is refused.
 #[derive(Debug)]
@@ -29,34 +24,13 @@ pub(crate) struct RealFiles {
 }
 
 impl RealFiles {
-    /// Makes the directory and its folders, if they are not there, and locks it.
-    pub(super) fn lock(root: &Path, layout: Layout) -> Result<Self, OpenError> {
-        let failed = |error: &io::Error| FileError {
-            call: FileCall::Create,
-            path: UntrustedText::path(root),
-            cause: cause_of(error),
-        };
-        let root = std::path::absolute(root).map_err(|error| failed(&error))?;
-        create_with_parents(&root)?;
-        for folder in [layout.epochs(), layout.own()] {
-            if !folder.is_empty() {
-                create_folder(&root.join(folder))?;
-            }
-        }
-        let path = root.join(layout.own()).join("lock");
-        let lock = Lock::take(&path).map_err(|error| match error {
-            LockError::Held { pid } => OpenError::Locked { path: UntrustedText::path(&root), pid },
-            LockError::Replaced => {
-                let cause = FileCause::NotOwned("it was replaced again and again".into());
-                FileError { call: FileCall::Lock, path: UntrustedText::path(&path), cause }.into()
-            }
-            LockError::Io(error) => file_error(FileCall::Lock, &path, &error).into(),
-        })?;
-        Ok(Self { root, lock: Arc::new(lock), written: BTreeMap::new() })
+    /// The files of this directory, whose whole path this is, as long as the lock is ours.
+    pub(crate) const fn new(root: PathBuf, lock: Arc<Lock>) -> Self {
+        Self { root, lock, written: BTreeMap::new() }
     }
 
     /// The lock, for others that write here.
-    pub(super) fn shared_lock(&self) -> Arc<Lock> {
+    pub(crate) fn shared_lock(&self) -> Arc<Lock> {
         Arc::clone(&self.lock)
     }
 
@@ -119,19 +93,6 @@ impl Files for RealFiles {
     }
 }
 
-/// Fails when another process can take this lock by now.
-pub(super) fn confirm_in_place(lock: &Lock) -> Result<(), FileError> {
-    let cause = match lock.is_in_place() {
-        Ok(true) => return Ok(()),
-        Ok(false) => FileCause::NotOwned("another file has taken its place".into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            FileCause::NotOwned("it was removed".into())
-        }
-        Err(error) => cause_of(&error),
-    };
-    Err(FileError { call: FileCall::Hold, path: UntrustedText::path(lock.path()), cause })
-}
-
 /// The directory itself for an empty name.
 fn join(root: &Path, name: &str) -> PathBuf {
     if name.is_empty() { root.to_owned() } else { root.join(name) }
@@ -161,44 +122,7 @@ pub(crate) fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> 
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
 }
 
-/// Makes a directory and those above it, so that they are there after a crash.
-///
-/// The name of one that is there already is not synced: on the file systems that keep the order of renames, it comes to the disk
-/// no later than what is synced in it.
-fn create_with_parents(path: &Path) -> Result<(), FileError> {
-    let Err(error) = fs::metadata(path) else { return Ok(()) };
-    if error.kind() != io::ErrorKind::NotFound {
-        return Err(file_error(FileCall::Create, path, &error));
-    }
-    let Some(parent) = path.parent() else { return Ok(()) };
-    create_with_parents(parent)?;
-    create(path)
-}
-
-/// Makes a folder of the directory, unless it is there.
-fn create_folder(path: &Path) -> Result<(), FileError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => {
-            let path = UntrustedText::path(path);
-            Err(FileError { call: FileCall::Create, path, cause: FileCause::Symlink })
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
-        Err(error) => Err(file_error(FileCall::Create, path, &error)),
-    }
-}
-
-/// Makes one directory, and syncs its name: also if another process has just made it, and may not have synced it yet.
-fn create(path: &Path) -> Result<(), FileError> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(file_error(FileCall::Create, path, &error))
-        }
-        Ok(()) | Err(_) => path.parent().map_or(Ok(()), sync_folder),
-    }
-}
-
-fn sync_folder(path: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     let folder = File::open(path).map_err(|error| file_error(FileCall::Read, path, &error))?;
     folder.sync_all().map_err(|error| not_synced(path, error))
 }
@@ -208,11 +132,11 @@ fn not_synced(path: &Path, error: io::Error) -> FileError {
     FileError { call: FileCall::Sync, path: UntrustedText::path(path), cause }
 }
 
-pub(super) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
+pub(crate) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
     FileError { call, path: UntrustedText::path(path), cause: cause_of(error) }
 }
 
-fn cause_of(error: &io::Error) -> FileCause {
+pub(super) fn cause_of(error: &io::Error) -> FileCause {
     match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => FileCause::NoSpace,
         Some(Errno::MFILE | Errno::NFILE) => FileCause::NoDescriptors,
