@@ -89,6 +89,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`node`] | one member, running: the actors and what one can know of them |
+//! | [`fence`] | how what only one may write refuses who led before |
 //! | [`network`] | what a node's network is set to, and what it has to tell |
 //! | [`election`] | the pure core that decides, and the notifications it is about |
 //! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
@@ -115,6 +116,7 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
+pub mod fence;
 mod files;
 pub mod network;
 pub mod node;

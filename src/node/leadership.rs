@@ -22,7 +22,7 @@ use super::{
     deadline::Deadline,
     store::{PromiseReport, StoreReport, WorkHold},
 };
-use crate::{Epoch, Round, ServerId};
+use crate::{Epoch, Round, ServerId, fence::Token};
 
 /// At most this many callers wait to lead. The one that has waited longest is told to ask again.
 const WAITING_MAX: usize = 64;
@@ -55,6 +55,7 @@ const WAITING_MAX: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct Leadership {
+    me: ServerId,
     epoch: Epoch,
     /// Until when nobody else leads; without a lease, until when a quorum is known to support us.
     valid: Deadline,
@@ -90,6 +91,11 @@ impl Leadership {
     /// The number to give to what must not be written by two: it is larger than that of every leader before. It is the epoch.
     pub const fn token(&self) -> u64 {
         self.epoch.0.cast_unsigned()
+    }
+
+    /// The same with the member that leads, for a [`Fence`](crate::fence::Fence): it notices if two ever lead in one epoch.
+    pub const fn fencing_token(&self) -> Token {
+        Token::of(self.epoch, self.me)
     }
 
     /// Which epoch this is.
@@ -247,6 +253,7 @@ pub(super) enum LeadMsg {
 /// Who waits to lead, and who does.
 #[derive(Debug)]
 pub(super) struct Tenure {
+    me: ServerId,
     driver: Address<DriverMsg>,
     waiting: VecDeque<Address<Leadership>>,
     /// The epoch of the handle that is out.
@@ -261,8 +268,14 @@ pub(super) struct Tenure {
 }
 
 impl Tenure {
-    pub(super) fn new(driver: Address<DriverMsg>, has_lease: bool, work: Option<WorkHold>) -> Self {
+    pub(super) fn new(
+        me: ServerId,
+        driver: Address<DriverMsg>,
+        has_lease: bool,
+        work: Option<WorkHold>,
+    ) -> Self {
         Self {
+            me,
             driver,
             waiting: VecDeque::new(),
             held: None,
@@ -291,7 +304,8 @@ impl Tenure {
             let (teller, loss) = mailbox();
             let (valid, driver) = (self.valid.clone(), self.driver.clone());
             let (has_lease, work) = (self.has_lease, self.work.clone());
-            let handle = Leadership { epoch, valid, has_lease, loss, lost: None, driver, work };
+            let handle =
+                Leadership { me: self.me, epoch, valid, has_lease, loss, lost: None, driver, work };
             // The handle of one who does not wait any more says that it was dropped.
             self.held = Some(epoch);
             self.loss = Some(teller);

@@ -81,6 +81,7 @@ impl LeadershipDriver {
     ) -> Self {
         let Surroundings { star, store, promises, elector, herald } = surroundings;
         let started = clock::now();
+        let tenure = Tenure::new(core.me(), myself, timing.lease.is_some(), work);
         Self {
             core,
             started,
@@ -89,7 +90,7 @@ impl LeadershipDriver {
             promises,
             elector,
             herald,
-            tenure: Tenure::new(myself, timing.lease.is_some(), work),
+            tenure,
             timing,
             malformed: BTreeMap::new(),
             turned_away: BTreeMap::new(),

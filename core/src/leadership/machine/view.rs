@@ -10,6 +10,11 @@ use crate::{
 };
 
 impl Leadership {
+    /// Which member this is.
+    pub const fn me(&self) -> ServerId {
+        self.me
+    }
+
     /// How far we have come.
     pub fn stage(&self) -> Stage {
         self.epochs.stage()
