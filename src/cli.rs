@@ -8,6 +8,7 @@
 //! | 1 | it ran, but the answer is no |
 //! | 2 | wrong usage, or a bad input file |
 //! | 3 | the environment failed: cannot bind, cannot write |
+//! | 126, 127 | `fence`: the program cannot be executed, or is not there |
 
 mod check;
 mod completions;
@@ -15,6 +16,7 @@ mod descriptors;
 mod duration;
 mod elect;
 mod exit;
+mod fence;
 mod holds;
 mod node;
 mod output_file;
@@ -61,6 +63,7 @@ enum Command {
     Node(node::NodeArgs),
     Status(status::StatusArgs),
     Holds(holds::HoldsArgs),
+    Fence(fence::FenceArgs),
     Probe(probe::ProbeArgs),
     Check(check::CheckArgs),
     Completions(completions::CompletionsArgs),
@@ -84,7 +87,7 @@ pub(crate) fn run(
         }
         Err(error) => return Err(exit::UsageError::new(&error, &given, objection).into()),
     };
-    if !matches!(args.command, Command::Node(_) | Command::Holds(_)) {
+    if !matches!(args.command, Command::Node(_) | Command::Holds(_) | Command::Fence(_)) {
         one_runtime_thread();
     }
     let code = match args.command {
@@ -94,6 +97,8 @@ pub(crate) fn run(
         Command::Node(args) => return node::run(&args),
         Command::Status(args) => status::run(&args, out)?,
         Command::Holds(args) => holds::run(&args)?,
+        // It becomes another program.
+        Command::Fence(args) => return fence::run(&args),
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
         Command::Completions(args) => completions::run(&args, out)?,
@@ -108,7 +113,9 @@ fn parse(given: &[OsString]) -> Result<Args, clap::Error> {
         let name = arg.as_encoded_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
         name.starts_with(b"-") && std::str::from_utf8(name).is_err()
     };
-    if given.iter().any(has_no_name) {
+    // What follows is for another program.
+    let mut ours = given.iter().take_while(|arg| *arg != "--");
+    if ours.any(has_no_name) {
         return Args::from_iter_safe(exit::shown(given));
     }
     Args::from_iter_safe(given)

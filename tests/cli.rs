@@ -10,18 +10,24 @@ mod directories;
 mod early_settle;
 #[path = "cli/environment.rs"]
 mod environment;
+#[path = "cli/fence.rs"]
+mod fence;
 #[path = "cli/frozen.rs"]
 mod frozen;
 #[path = "cli/holds.rs"]
 mod holds;
 #[path = "cli/hooks.rs"]
 mod hooks;
+#[path = "cli/late_leaders.rs"]
+mod late_leaders;
 #[path = "cli/leaders.rs"]
 mod leaders;
 #[path = "cli/leases.rs"]
 mod leases;
 #[path = "cli/left_overs.rs"]
 mod left_overs;
+#[path = "cli/lost_disks.rs"]
+mod lost_disks;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/outside_text.rs"]

@@ -7,6 +7,7 @@
 mod common;
 mod config_text;
 mod corpus;
+mod fence_http;
 mod golden;
 mod golden_quorum;
 mod holding;

@@ -1,4 +1,4 @@
-//! Tests beside real ZooKeeper servers.
+//! Tests beside real servers: ZooKeeper, and a database.
 //!
 //! They are one program, so that a changed line is linked once. Where there are no servers, they say so and pass.
 
@@ -8,6 +8,7 @@ mod beside_real;
 mod common;
 mod interop;
 mod interop_links;
+mod postgres;
 mod probe;
 mod real_sessions;
 mod zoo_cfg_judge;

@@ -4,6 +4,7 @@ use std::{ffi::OsString, io};
 
 use ballotbox::{
     NodeError, UntrustedText,
+    fence::FenceError,
     node::{ConfigError, control::ControlError},
     run::GuardError,
     scenario::{live::PlayError, vote_file::VoteFileError},
@@ -24,6 +25,10 @@ pub(crate) enum ExitCode {
     Usage,
     /// The environment failed.
     Environment,
+    /// The program that was named cannot be executed.
+    NotExecutable,
+    /// There is no such program.
+    NotFound,
     /// The one of a program that was run.
     Of(u8),
 }
@@ -35,6 +40,8 @@ impl From<ExitCode> for std::process::ExitCode {
             ExitCode::No => 1,
             ExitCode::Usage => 2,
             ExitCode::Environment => 3,
+            ExitCode::NotExecutable => 126,
+            ExitCode::NotFound => 127,
             ExitCode::Of(code) => code,
         })
     }
@@ -74,6 +81,18 @@ pub(crate) enum Failure {
     /// The work of a node cannot be guarded.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// A token was not admitted, or it cannot be known whether it is to be.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    /// A program cannot be run.
+    #[error("cannot run {program}: {cause}")]
+    Run {
+        program: UntrustedText,
+        /// What the system said.
+        cause: UntrustedText,
+        /// There is no such program.
+        is_missing: bool,
+    },
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(UntrustedText),
@@ -117,6 +136,8 @@ impl Failure {
             | Self::Node(_)
             | Self::Control(_)
             | Self::Guard(_)
+            | Self::Fence(_)
+            | Self::Run { .. }
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
@@ -135,12 +156,17 @@ impl Failure {
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
             Self::Node(NodeError::Open(error)) if error.is_bad_input() => ExitCode::Usage,
             Self::Elect(error) if error.is_usage_error() => ExitCode::Usage,
+            Self::Fence(FenceError::Refused { .. }) => ExitCode::No,
+            Self::Fence(error) if error.is_bad_input() => ExitCode::Usage,
+            Self::Run { is_missing: true, .. } => ExitCode::NotFound,
+            Self::Run { is_missing: false, .. } => ExitCode::NotExecutable,
             // The reader of our output has seen enough: `ballotbox … | head` is a success.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Self::Elect(_)
             | Self::Node(_)
             | Self::Control(_)
             | Self::Guard(_)
+            | Self::Fence(_)
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::{ballotbox, file, run, text, votes};
 
-const COMMANDS: [&str; 8] =
-    ["elect", "simulate", "node", "status", "holds", "probe", "check", "completions"];
+const COMMANDS: [&str; 9] =
+    ["elect", "simulate", "node", "status", "holds", "fence", "probe", "check", "completions"];
 
 /// The long options in the help of a command, in the order in which they stand there.
 fn options(help: &str) -> Vec<&str> {
@@ -43,6 +43,7 @@ fn options_are_listed_in_their_order() {
     );
     assert_eq!(listed("status"), ["--data-dir", "--json", "--watch", "--help"]);
     assert_eq!(listed("holds"), ["--for", "--help"]);
+    assert_eq!(listed("fence"), ["--token", "--owner", "--within", "--help"]);
     let output = run(&["--help"]);
     let help = text(&output.stdout);
     let places = COMMANDS.map(|command| help.find(&format!("\n    {command} ")).unwrap());
