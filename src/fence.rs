@@ -74,8 +74,8 @@ pub enum Admitted {
 pub enum Refused {
     /// Somebody who led later was here: `highest`.
     #[error(
-        "token {} is stale: {} was admitted before, and only larger ones are now. If nobody led later, as this \
-         ensemble was begun anew and its epochs with it, begin it above that one: --new-ensemble --epoch-floor {}",
+        "token {} is stale: {} was admitted before, and from then on only larger ones are. If the ensemble was begun anew \
+         since, its epochs are too small: begin it above that one, with --new-ensemble --epoch-floor {}",
         .token.number(), named(*.highest), .highest.number()
     )]
     Stale { token: Token, highest: Token },

@@ -12,15 +12,16 @@ mod memory;
 mod real;
 pub(crate) mod text;
 
-use std::fmt;
+use std::{fmt, io, path::Path};
 
 use ballotbox_core::UntrustedText;
+use rustix::io::Errno;
 
 pub use self::text::TextError;
 pub(crate) use self::{
     lock::{Lock, LockError, confirm_in_place},
     memory::MemoryFiles,
-    real::{RealFiles, file_error, plain, sync_folder},
+    real::{RealFiles, plain, sync_folder},
 };
 
 /// At most this many bytes of a file are read; a larger one is none of ours.
@@ -92,6 +93,23 @@ impl FileError {
             | FileCause::NotOwned(_)
             | FileCause::Other(_) => false,
         }
+    }
+}
+
+/// A call that failed so.
+pub(crate) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
+    FileError { call, path: UntrustedText::path(path), cause: cause_of(error) }
+}
+
+fn cause_of(error: &io::Error) -> FileCause {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => FileCause::NoSpace,
+        Some(Errno::MFILE | Errno::NFILE) => FileCause::NoDescriptors,
+        Some(Errno::ROFS) => FileCause::ReadOnly,
+        Some(Errno::NOENT) => FileCause::NotFound,
+        Some(Errno::ACCESS | Errno::PERM) => FileCause::PermissionDenied,
+        Some(Errno::LOOP) => FileCause::Symlink,
+        Some(_) | None => FileCause::Other(UntrustedText::new(error)),
     }
 }
 

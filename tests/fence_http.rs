@@ -51,7 +51,7 @@ impl Message {
         loop {
             let mut line = String::new();
             from.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end_matches(["\r", "\n"]).split_once(": ") else {
+            let Some((name, value)) = line.trim_end_matches(['\r', '\n']).split_once(": ") else {
                 break;
             };
             message.headers.insert(name.to_lowercase(), value.to_owned());
@@ -72,8 +72,8 @@ impl Message {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.headers.insert(name.to_owned(), value.to_string());
+    fn with(mut self, name: &str, value: String) -> Self {
+        self.headers.insert(name.to_owned(), value);
         self
     }
 
@@ -111,7 +111,7 @@ fn answer(rule: Rule, request: &Message, object: &mut Object, fence: &mut Fence)
             }
             Rule::Token => match request.header(TOKEN).parse() {
                 Ok(token) => fence.admit(token).err().map(conflict),
-                Err(error) => Some(message("HTTP/1.1 400 Bad Request", &format!("{error}"))),
+                Err(error) => Some(message("HTTP/1.1 400 Bad Request", &error.to_string())),
             },
         };
         if let Some(refused) = refused {
@@ -122,7 +122,7 @@ fn answer(rule: Rule, request: &Message, object: &mut Object, fence: &mut Fence)
         object.body.clone_from(&request.body);
     }
     let etag = format!("\"{}\"", object.version);
-    message("HTTP/1.1 200 OK", &object.body).with("etag", etag).with(TOKEN, &object.token)
+    message("HTTP/1.1 200 OK", &object.body).with("etag", etag).with(TOKEN, object.token.clone())
 }
 
 /// The largest token goes with the refusal, so that nobody has to ask.
@@ -143,7 +143,9 @@ fn get(from: SocketAddr) -> Message {
 
 /// A write that is on its way: what its leader has decided upon is not undone.
 fn put(token: Token, version: &str, body: &str) -> Message {
-    message("PUT /account HTTP/1.1", body).with(TOKEN, token).with("if-match", version)
+    message("PUT /account HTTP/1.1", body)
+        .with(TOKEN, token.to_string())
+        .with("if-match", version.to_owned())
 }
 
 /// The recipe: a leader reads version and token of what is there, and unless a later one was here, prepares a write for that version.

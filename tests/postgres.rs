@@ -31,7 +31,8 @@ const UNFENCED: &str = "INSERT INTO account (token) VALUES (:t);\nCOMMIT;\n\\ech
 
 const TABLES: &str = "CREATE TABLE fence (name text PRIMARY KEY, token bigint NOT NULL, owner bigint NOT NULL);\n\
                       INSERT INTO fence VALUES ('account', 0, 0);\n\
-                      CREATE TABLE account (id bigserial PRIMARY KEY, token bigint NOT NULL);\n";
+                      CREATE TABLE account (id bigserial PRIMARY KEY, token bigint NOT NULL);\n\
+                      \\echo made\n";
 
 /// A server that runs until this is dropped.
 struct Server {
@@ -183,7 +184,7 @@ fn late_write(server: &Server, act: &str) -> (String, String) {
 fn a_late_write_to_a_real_database_is_refused_in_its_own_transaction() {
     let server = Server::start("late");
     let mut owner = server.session(0, 0);
-    owner.tell(TABLES);
+    assert_eq!(owner.ask(TABLES), "made");
     assert_eq!(late_write(&server, FENCED), ("refused".to_owned(), "0".to_owned()));
     assert_eq!(owner.ask("SELECT string_agg(token::text, ' ' ORDER BY id) FROM account;\n"), "7 8");
     // F2: the same number, and another owner.
@@ -200,7 +201,7 @@ fn of_two_that_write_at_one_time_the_later_leader_waits_and_the_earlier_one_is_r
  {
     let server = Server::start("both");
     let mut owner = server.session(0, 0);
-    owner.tell(TABLES);
+    assert_eq!(owner.ask(TABLES), "made");
     let (mut old, mut new) = (server.session(7, 1), server.session(8, 2));
     let (update, rest) = FENCED.split_once('\n').unwrap();
     // The first one is inside: it has passed the fence, and not written yet.
@@ -220,7 +221,7 @@ fn of_two_that_write_at_one_time_the_later_leader_waits_and_the_earlier_one_is_r
 fn two_writers_that_hammer_leave_no_stale_row() {
     const WRITES: usize = 300;
     let server = Server::start("hammer");
-    server.session(0, 0).ask(&format!("{TABLES}\\echo made\n"));
+    assert_eq!(server.session(0, 0).ask(TABLES), "made");
     let write = |token: u64| {
         let mut session = server.session(token, token);
         move || {

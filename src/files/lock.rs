@@ -16,10 +16,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::{
-    FileCall, FileCause, FileError,
-    real::{cause_of, file_error},
-};
+use super::{FileCall, FileCause, FileError, cause_of, file_error};
 
 /// At most this many files are locked of which each was replaced meanwhile.
 const ATTEMPTS_MAX: usize = 3;

@@ -10,9 +10,9 @@ use std::{
 };
 
 use ballotbox_core::UntrustedText;
-use rustix::{fs::OFlags, io::Errno};
+use rustix::fs::OFlags;
 
-use super::{FILE_MAX, FileCall, FileCause, FileError, Files, Lock, confirm_in_place};
+use super::{FILE_MAX, FileCall, FileCause, FileError, Files, Lock, confirm_in_place, file_error};
 
 /// A directory that this process has locked. What it leads to must be plain files: a symbolic link is refused.
 #[derive(Debug)]
@@ -130,20 +130,4 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
 fn not_synced(path: &Path, error: io::Error) -> FileError {
     let cause = FileCause::NotSynced(error.into());
     FileError { call: FileCall::Sync, path: UntrustedText::path(path), cause }
-}
-
-pub(crate) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
-    FileError { call, path: UntrustedText::path(path), cause: cause_of(error) }
-}
-
-pub(super) fn cause_of(error: &io::Error) -> FileCause {
-    match Errno::from_io_error(error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => FileCause::NoSpace,
-        Some(Errno::MFILE | Errno::NFILE) => FileCause::NoDescriptors,
-        Some(Errno::ROFS) => FileCause::ReadOnly,
-        Some(Errno::NOENT) => FileCause::NotFound,
-        Some(Errno::ACCESS | Errno::PERM) => FileCause::PermissionDenied,
-        Some(Errno::LOOP) => FileCause::Symlink,
-        Some(_) | None => FileCause::Other(UntrustedText::new(error)),
-    }
 }

@@ -1,11 +1,12 @@
 //! Leaders that are stopped between their look and their act, past their leases, and go on: what they write, and what a fence refuses.
 //!
 //! The leaders are real: members of an ensemble in processes of their own, with leases. The test program is each of them: it starts itself once
-//! more, with nothing to run but [`a_program_that_leads_looks_and_writes`], and with [`VARIABLE`], which says which member it is.
+//! more, with nothing to run but [`a_program_that_leads_looks_and_writes`], and with [`VARIABLE`], which says which member it is. It speaks on stderr, which the
+//! harness leaves alone.
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver, Sender},
@@ -45,12 +46,14 @@ fn a_program_that_leads_looks_and_writes() {
         // It looks.
         assert!(leadership.is_valid());
         if fs::File::create_new(place.join("first")).is_ok() {
-            println!("{}", json!({ "looked": token.number() }));
+            eprintln!("{}", json!({ "looked": token.number() }));
             kill_process(getpid(), Signal::STOP).unwrap();
+            // Another thread may be the one that is stopped first: this one goes no further before it is told to.
+            io::stdin().read_line(&mut String::new()).unwrap();
         }
         // It acts.
         let is_written = write(place, token, order["fenced"].as_bool().unwrap());
-        println!("{}", json!({ "acted": token.number(), "written": is_written }));
+        eprintln!("{}", json!({ "acted": token.number(), "written": is_written }));
         leadership.lost_blocking();
     }
 }
@@ -89,8 +92,13 @@ impl Leaders {
                 json!({ "id": which + 1, "place": place, "members": members, "fenced": fenced });
             let mut command = Command::new(env::current_exe().unwrap());
             command.args([PROGRAM, "--exact", "--nocapture"]).env(VARIABLE, order.to_string());
-            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-            let printed = BufReader::new(child.stdout.take().unwrap());
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let printed = BufReader::new(child.stderr.take().unwrap());
             let teller = teller.clone();
             std::thread::spawn(move || pass_on(printed, which, &teller));
             child
@@ -107,6 +115,12 @@ impl Leaders {
                 return (which, line);
             }
         }
+    }
+
+    /// Whoever is stopped goes on.
+    fn go_on(&mut self, which: usize) {
+        kill_process(self.pid(which), Signal::CONT).unwrap();
+        self.children[which].stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
     fn pid(&self, which: usize) -> Pid {
@@ -137,14 +151,14 @@ fn pass_on(printed: impl BufRead, which: usize, teller: &Sender<(usize, Value)>)
 
 /// What was written, in order, when a leader was stopped past its lease, and went on when its successor had written.
 fn written_by_a_late_leader(name: &str, fenced: bool) -> Vec<u64> {
-    let leaders = Leaders::start(name, fenced);
+    let mut leaders = Leaders::start(name, fenced);
     let (late, looked) = leaders.until("looked");
     let status = waitpid(Some(leaders.pid(late)), WaitOptions::UNTRACED).unwrap();
     assert!(status.is_some_and(|(_, status)| status.stopped()), "{status:?}");
     let (successor, acted) = leaders.until("acted");
     assert!(successor != late && acted["acted"].as_u64() > looked["looked"].as_u64());
     assert_eq!(acted["written"], true);
-    kill_process(leaders.pid(late), Signal::CONT).unwrap();
+    leaders.go_on(late);
     let (which, acted) = leaders.until("acted");
     assert_eq!((which, &acted["acted"]), (late, &looked["looked"]));
     assert_eq!(acted["written"], !fenced);
