@@ -133,10 +133,7 @@ impl Refused {
     pub const fn highest(self) -> Option<Token> {
         match self {
             Self::Stale { highest, .. } => Some(highest),
-            Self::Duplicate { token, owner: Some(owner) } => {
-                Some(Token::new(token.number(), owner))
-            }
-            Self::Duplicate { token, owner: None } => Some(Token::without_owner(token.number())),
+            Self::Duplicate { token, owner } => Some(Token::from_parts(token.number(), owner)),
             Self::Absurd { highest, .. } => highest,
         }
     }

@@ -62,10 +62,11 @@ impl Message {
     }
 
     fn write(&self, mut to: impl Write) -> io::Result<()> {
-        let headers: String =
-            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let (line, body, length) = (&self.line, &self.body, self.body.len());
-        write!(to, "{line}\r\n{headers}content-length: {length}\r\n\r\n{body}")
+        let mut text = format!("{}\r\n", self.line);
+        for (name, value) in &self.headers {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        write!(to, "{text}content-length: {}\r\n\r\n{}", self.body.len(), self.body)
     }
 
     fn header(&self, name: &str) -> &str {

@@ -11,6 +11,10 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use ballotbox_actors::kit::clock;
+
+use crate::common::PATIENCE;
+
 /// Where Debian keeps the programs of each version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 
@@ -208,7 +212,10 @@ fn of_two_that_write_at_one_time_the_later_leader_waits_and_the_earlier_one_is_r
     assert_eq!(old.ask(&format!("BEGIN;\n{update}\n\\echo :ROW_COUNT\n")), "1");
     new.tell(&format!("BEGIN;\n{FENCED}"));
     let is_waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock';\n";
-    while owner.ask(is_waiting) != "1" {}
+    let until = clock::now() + PATIENCE;
+    while owner.ask(is_waiting) != "1" {
+        assert!(clock::now() < until, "the second one does not wait");
+    }
     assert_eq!(old.ask(&format!("\\set ROW_COUNT 1\n{rest}")), "written");
     assert_eq!(new.line(), "written");
     assert_eq!(old.ask(&format!("BEGIN;\n{FENCED}")), "refused");

@@ -74,8 +74,9 @@ fn number(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn run(args: &FenceArgs) -> Result<ExitCode, Failure> {
-    let token =
-        args.owner.map_or(Token::without_owner(args.token), |owner| Token::new(args.token, owner));
+    let token = args
+        .owner
+        .map_or_else(|| Token::without_owner(args.token), |owner| Token::new(args.token, owner));
     let guard = admitted(args, token)?;
     Err(become_program(&args.command, &guard))
 }

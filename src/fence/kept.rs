@@ -107,8 +107,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Token>, TextError> {
     let number = lines.value_or_no("token", possible)?;
     let owner = lines.value_or_no("owner", |text| text.parse::<ServerId>().ok())?;
     lines.checksum()?;
-    let token = |number| owner.map_or(Token::without_owner(number), |id| Token::new(number, id));
-    Ok(number.map(token))
+    Ok(number.map(|number| Token::from_parts(number, owner)))
 }
 
 #[cfg(test)]

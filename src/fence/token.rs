@@ -34,6 +34,10 @@ impl Token {
         Self { number, owner: None }
     }
 
+    pub(super) const fn from_parts(number: u64, owner: Option<ServerId>) -> Self {
+        Self { number, owner }
+    }
+
     /// The token of a member that leads in this epoch.
     pub(crate) const fn of(epoch: Epoch, leader: ServerId) -> Self {
         Self::new(epoch.0.cast_unsigned(), leader)
