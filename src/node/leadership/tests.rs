@@ -6,7 +6,15 @@ use super::*;
 
 fn tenure() -> (Tenure, Mailbox<DriverMsg>) {
     let (driver, orders) = mailbox();
-    (Tenure::new(driver, false, Some(WorkHold::InMemory(Arc::default()))), orders)
+    (
+        Tenure::new(
+            ServerId::new(1).unwrap(),
+            driver,
+            false,
+            Some(WorkHold::InMemory(Arc::default())),
+        ),
+        orders,
+    )
 }
 
 /// Somebody waits, and gets the handle when it is handed out.
