@@ -292,7 +292,7 @@ fn a_leader() -> (Leadership, Moment) {
     tell(Event::LearnerSaid { session, word });
     tell(Event::Stored { ticket: Ticket(1) });
     tell(Event::LearnerSaid { session, word: LearnerWord::Ack { epoch } });
-    let word = LearnerWord::Pong { number: Some(1), promises: true };
+    let word = LearnerWord::Pong { number: Some(1), promises: true, stands: false };
     tell(Event::LearnerSaid { session, word });
     assert_eq!(core.established(), Some((id(3), epoch)));
     (core, at)

@@ -21,6 +21,7 @@ mod holds;
 mod node;
 mod output_file;
 mod probe;
+mod resign;
 mod screen;
 mod simulate;
 mod status;
@@ -62,6 +63,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Node(node::NodeArgs),
     Status(status::StatusArgs),
+    Resign(resign::ResignArgs),
     Holds(holds::HoldsArgs),
     Fence(fence::FenceArgs),
     Probe(probe::ProbeArgs),
@@ -99,6 +101,7 @@ pub(crate) fn run(
         Command::Holds(args) => holds::run(&args)?,
         // It becomes another program.
         Command::Fence(args) => return fence::run(&args),
+        Command::Resign(args) => resign::run(&args, out)?,
         Command::Probe(args) => probe::run(&args, out)?,
         Command::Check(args) => check::run(&args, out)?,
         Command::Completions(args) => completions::run(&args, out)?,

@@ -34,11 +34,16 @@ mod store;
 mod supervisor;
 mod watch;
 
+use std::time::Duration;
+
 use ballotbox_actors::{
     NetworkError,
     kit::{Address, Mailbox, mailbox, spawn},
 };
-use ballotbox_core::UntrustedText;
+use ballotbox_core::{
+    UntrustedText,
+    leadership::{CannotResign, Successor},
+};
 
 #[cfg(feature = "run")]
 pub(crate) use self::leadership::Change;
@@ -58,11 +63,11 @@ pub use self::{
     watch::{Ended, Watch},
 };
 use self::{
-    leadership::DriverMsg,
+    leadership::{DriverMsg, Order},
     supervisor::{Supervisor, SupervisorMsg},
 };
-use crate::ServerId;
 pub use crate::files::{FileCall, FileCause, FileError, TextError};
+use crate::{Epoch, ServerId};
 
 /// A running node. It stops when this is dropped; [`Node::stop`] also waits until nothing is left of it.
 #[derive(Debug)]
@@ -102,6 +107,20 @@ pub enum LeadError {
     #[error(
         "this node holds elections alone: to lead, give its configuration a data directory (NodeConfig::data_dir)"
     )]
+    ElectionsAlone,
+}
+
+/// Why this node does not hand its leadership over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ResignError {
+    /// It has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// It does not lead, or that member cannot come next.
+    #[error(transparent)]
+    Cannot(#[from] CannotResign),
+    /// It was started without a leadership.
+    #[error("this node holds elections alone, and never leads")]
     ElectionsAlone,
 }
 
@@ -203,11 +222,23 @@ impl Node {
     }
 
     /// Gives up the leadership, if this node leads: it is over as soon as its work has ended, and another node leads then. What
-    /// becomes of it, the [news](Watch::news) tell.
+    /// becomes of it, the [news](Watch::news) tell. [`hand_over`](Self::hand_over) names who is next, and says why not.
     pub fn resign(&self) {
         if let Some(leadership) = &self.leadership {
-            let _ = leadership.tell(DriverMsg::Resign);
+            let order = Order { to: Successor::Any, within: None, epoch: None, reply: None };
+            let _ = leadership.tell(DriverMsg::Resign(order));
         }
+    }
+
+    /// Hands the leadership over, if this node leads: its work has this long to end, and as soon as it has, the successor leads, without an
+    /// election if it can. Returns which epoch is given up, when that has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`ResignError`], when it does not lead, or the member named cannot come next. Then everything stays as it is.
+    pub async fn hand_over(&self, to: Successor, within: Duration) -> Result<Epoch, ResignError> {
+        let driver = self.leadership.as_ref().ok_or(ResignError::ElectionsAlone)?;
+        Ok(leadership::resign(driver, to, Some(within), None).await??)
     }
 
     /// Whose node this is.

@@ -132,8 +132,8 @@ fn recorded_words_are_understood() {
                         assert_eq!(zxid.0, packet.zxid);
                     }
                     LearnerWord::Ack { epoch: named } => assert_eq!(named, epoch),
-                    LearnerWord::Pong { number, promises } => {
-                        assert_eq!((number, promises), (None, false), "{version}");
+                    LearnerWord::Pong { number, promises, stands } => {
+                        assert_eq!((number, promises, stands), (None, false, false), "{version}");
                     }
                     LearnerWord::HasEnded { .. } => panic!("no real learner says that"),
                     LearnerWord::Other => {

@@ -32,7 +32,12 @@ fn a_learner_that_says_what_ours_say_is_led_and_hears_a_block() {
             let LeaderWord::Ping { number, .. } = ping else { panic!() };
             assert!(number.is_some());
             learner
-                .say(&LearnerWord::Pong { number, promises: false }.to_packet().unwrap().encode())
+                .say(
+                    &LearnerWord::Pong { number, promises: false, stands: false }
+                        .to_packet()
+                        .unwrap()
+                        .encode(),
+                )
                 .await;
         }
         assert_eq!(node.watch().status().await.unwrap().leader(), Some((id(1), epoch)));

@@ -134,7 +134,7 @@ async fn follows_to_the_end(node: Node, mut learner: Talk, epoch: Epoch, pings: 
     let (noted, ack, pong) = (
         LearnerWord::AckEpoch { current: Some(Epoch(0)), zxid: Zxid(0), bond: None },
         LearnerWord::Ack { epoch },
-        LearnerWord::Pong { number: None, promises: false },
+        LearnerWord::Pong { number: None, promises: false, stands: false },
     );
     let expected = [noted, ack.clone(), ack].into_iter().chain(vec![pong; pings]);
     let expected: Vec<_> = expected.map(|word| word.to_packet().unwrap()).collect();

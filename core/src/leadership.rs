@@ -23,6 +23,7 @@ mod epochs;
 mod event;
 #[cfg(test)]
 mod fixtures;
+mod handover;
 pub mod lease;
 mod machine;
 mod record;
@@ -36,6 +37,7 @@ pub use epochs::{
     invariants as epochs_invariants,
 };
 pub use event::{Action, Event, LostBecause, Report, Timed};
+pub use handover::{CannotResign, HANDOVER, Nomination, Successor};
 pub use lease::{HasEnded, Holder, LeaseTerms, Promise, Reading};
 pub use machine::{Leadership, invariants};
 pub use record::{DirectoryId, EnsembleId, Incarnation, Record};

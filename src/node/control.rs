@@ -4,6 +4,8 @@
 //!   {"request":"status"}                     ►
 //!                                            ◄  {"id":1,"role":"voter","state":"following", …}
 //!   {"request":"status","seen":7}            ►  answered when `seq` is no longer 7, or after 10 s
+//!   {"request":"resign","within_ms":5000}   ►  at once if it cannot, else when another one leads, or after that time
+//!                                            ◄  {"resigned":true,"epoch":3,"leader":{"id":2,"token":4,"epoch":4}, …}
 //!   anything else                            ►
 //!                                            ◄  {"error":"…"}, and the end of the connection
 //! ```
@@ -17,12 +19,14 @@
 //! | `conversation` | one connection |
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
-//! | `ask` | [`ask_status()`]: the other end, for the command line |
+//! | `resignation` | [`Resignation`]: the answer to an order to resign |
+//! | `ask` | [`ask_status()`] and [`ask_to_resign()`]: the other end, for the command line |
 
 mod ask;
 mod conversation;
 mod report;
 mod request;
+mod resignation;
 mod socket;
 
 use std::{
@@ -42,11 +46,13 @@ use self::conversation::Conversation;
 #[doc(hidden)]
 pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
-    ask::{ControlError, ask_status},
+    ask::{ControlError, ask_status, ask_to_resign},
     report::{Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport},
+    request::RESIGN_WITHIN_MAX,
+    resignation::Resignation,
 };
 pub(super) use self::{report::Constants, socket::ControlSocket};
-use super::Watch;
+use super::{Watch, leadership::DriverMsg};
 
 /// At most this many are answered at a time. The one that has been connected longest makes room.
 pub(super) const CONVERSATIONS_MAX: usize = 16;
@@ -72,6 +78,7 @@ pub(super) struct Control {
     /// Until it ends.
     socket: Option<ControlSocket>,
     watch: Watch,
+    driver: Option<Address<DriverMsg>>,
     constants: Constants,
     myself: Address<ControlMsg>,
     started: Instant,
@@ -93,12 +100,14 @@ impl Control {
     pub(super) fn new(
         socket: ControlSocket,
         watch: Watch,
+        driver: Option<Address<DriverMsg>>,
         constants: Constants,
         myself: Address<ControlMsg>,
     ) -> Self {
         Self {
             socket: Some(socket),
             watch,
+            driver,
             constants,
             myself,
             started: clock::now(),
@@ -185,7 +194,8 @@ impl Control {
         self.running += 1;
         let number = self.begun;
         let (address, mailbox) = mailbox();
-        let conversation = Conversation::new(stream, self.watch.clone(), self.constants.clone());
+        let (watch, driver) = (self.watch.clone(), self.driver.clone());
+        let conversation = Conversation::new(stream, watch, driver, self.constants.clone());
         let report = move |exit| ControlMsg::ConversationEnded { number, exit };
         spawn(conversation, mailbox, self.myself.clone(), report);
         self.conversations.insert(number, address);

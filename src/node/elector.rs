@@ -14,7 +14,9 @@ use ballotbox_actors::{
     Heard, NetworkAddress, NetworkEvent,
     kit::{Actor, Address, Mailbox, Timers, Wake, clock},
 };
-use ballotbox_core::{Core, ServerId, Sparingly, links::LinkId, wire::Frame};
+use ballotbox_core::{
+    Core, ServerId, Sparingly, leadership::Nomination, links::LinkId, wire::Frame,
+};
 
 use super::{
     ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, leadership::DriverMsg,
@@ -42,6 +44,8 @@ pub(super) enum ElectorMsg {
     Established { leader: ServerId, round: Round, epoch: Epoch },
     /// By the same: it is over, and its leader may be gone.
     LookAgain { leader: ServerId, round: Round, gone: bool },
+    /// By the same: it is over, and its leader has said who is to be elected next.
+    Nominated { leader: ServerId, round: Round, nomination: Nomination },
     /// By the same: the newest epoch that is on disk.
     EpochStored(Epoch),
     /// By the same: whether we stand for election.
@@ -136,6 +140,10 @@ impl Actor for Elector {
                         self.decide(Event::Unreachable { peer: leader });
                     }
                     self.decide(Event::LookAgain { leader, round });
+                }
+                Wake::Told(ElectorMsg::Nominated { leader, round, nomination }) => {
+                    let Nomination { vote, round: next } = nomination;
+                    self.decide(Event::Nominated { leader, round, vote, next });
                 }
                 Wake::Told(ElectorMsg::EpochStored(epoch)) => {
                     self.history.epoch = epoch;

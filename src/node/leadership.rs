@@ -11,7 +11,7 @@ use ballotbox_actors::{
     StarEvent, StarHeard,
     kit::{Address, Mailbox, clock, mailbox},
 };
-use ballotbox_core::leadership::{LeaseTerms, LostBecause, Reading};
+use ballotbox_core::leadership::{CannotResign, LeaseTerms, LostBecause, Reading, Successor};
 use futures::{
     future::{Either, select},
     poll,
@@ -141,6 +141,30 @@ impl Leadership {
         futures::executor::block_on(self.confirm())
     }
 
+    /// Asks this node to hand its leadership over: as soon as this value is dropped, the successor leads, without an election if it can.
+    /// [`lost`](Self::lost) returns at once from then on, and [`is_valid`](Self::is_valid) stays as it is until the end. If this value is
+    /// not dropped within that time, the epoch is over all the same.
+    ///
+    /// Returns when that has begun; [watch](crate::Node::watch) to see who leads.
+    ///
+    /// # Errors
+    ///
+    /// [`CannotResign`], when this leadership is over already, or the member named cannot come next. Then everything stays as it is.
+    pub async fn resign(&self, to: Successor, within: Duration) -> Result<(), CannotResign> {
+        let (epoch, within) = (Some(self.epoch), Some(within));
+        let over = CannotResign::HasLost { epoch: self.epoch };
+        resign(&self.driver, to, within, epoch).await.unwrap_or(Err(over)).map(drop)
+    }
+
+    /// The same for a program without futures: blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`resign`](Self::resign).
+    pub fn resign_blocking(&self, to: Successor, within: Duration) -> Result<(), CannotResign> {
+        futures::executor::block_on(self.resign(to, within))
+    }
+
     /// Waits until the work has to end, and says why. It may have to already.
     ///
     /// With a lease there is time left to end it then: when the leadership is given up in good order, as long as that takes, up to what was said;
@@ -233,10 +257,23 @@ pub(super) enum DriverMsg {
     },
     /// By programs that want to lead, or do.
     Lead(LeadMsg),
-    /// By the handle of the node: give the leadership up.
-    Resign,
+    /// By whoever may say so: give the leadership up.
+    Resign(Order),
     /// By the supervisor.
     Stop,
+}
+
+/// An order to give the leadership up.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Who is to lead next.
+    pub(super) to: Successor,
+    /// How long the work may take to end; `None` for what is configured.
+    pub(super) within: Option<Duration>,
+    /// Only in this epoch.
+    pub(super) epoch: Option<Epoch>,
+    /// Which epoch is given up, or why none is.
+    pub(super) reply: Option<Address<Result<Epoch, CannotResign>>>,
 }
 
 /// What programs that want to lead, or do, tell the driver.
@@ -384,6 +421,19 @@ pub(super) async fn lead(driver: &Address<DriverMsg>) -> Result<Leadership, Ende
             return Ok(leadership);
         }
     }
+}
+
+/// Asks to give the leadership up. Returns which epoch that is.
+pub(super) async fn resign(
+    driver: &Address<DriverMsg>,
+    to: Successor,
+    within: Option<Duration>,
+    epoch: Option<Epoch>,
+) -> Result<Result<Epoch, CannotResign>, Ended> {
+    let (reply, mut answer) = mailbox();
+    let order = Order { to, within, epoch, reply: Some(reply) };
+    driver.ask(DriverMsg::Resign(order)).map_err(|_| Ended)?;
+    answer.next().await.ok_or(Ended)
 }
 
 impl From<StarHeard> for DriverMsg {

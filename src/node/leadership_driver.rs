@@ -17,8 +17,8 @@ use ballotbox_actors::{
 use ballotbox_core::{
     Core, Sparingly, UntrustedText,
     leadership::{
-        Action, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment, RefusalKind,
-        Report, SessionId, Stage, Timed, WordError,
+        Action, CannotResign, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment,
+        RefusalKind, Report, SessionId, Stage, Successor, Timed, WordError,
     },
     wire::QuorumPacket,
 };
@@ -27,7 +27,7 @@ use super::{
     LeadershipStatus, NodeEvent, StoreRemark,
     elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
-    leadership::{DriverMsg, LeadMsg, Tenure},
+    leadership::{DriverMsg, LeadMsg, Order, Tenure},
     store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
 };
 
@@ -158,9 +158,7 @@ impl LeadershipDriver {
             }
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
-            DriverMsg::Resign => {
-                self.decide(Event::Resign { within: self.timing.end_within() + DYING });
-            }
+            DriverMsg::Resign(order) => self.resign(order),
             DriverMsg::Stop => {
                 self.decide(Event::Stop { within: self.timing.end_within() + DYING });
             }
@@ -263,10 +261,32 @@ impl LeadershipDriver {
                 if self.tenure.dropped(epoch) {
                     self.decide(Event::WorkGoesOn(false));
                     if self.core.leads_in() == Some(epoch) {
-                        self.decide(Event::Resign { within: Duration::ZERO });
+                        let (to, within) = (Successor::Any, Duration::ZERO);
+                        self.decide(Event::Resign { to, within });
                     }
                 }
             }
+        }
+    }
+
+    /// Somebody asks us to give our epoch up: that is answered at once, whatever we do.
+    fn resign(&mut self, Order { to, within, epoch, reply }: Order) {
+        // First of all, whether it is over by now.
+        self.decide(Event::Tick);
+        let led = self.core.leads_in();
+        let refused = match (epoch.filter(|epoch| led != Some(*epoch)), led) {
+            (Some(epoch), _) => Err(CannotResign::HasLost { epoch }),
+            (None, led) => match self.core.cannot_resign(to) {
+                Some(why) => Err(why),
+                None => led.ok_or(CannotResign::NobodyLeads),
+            },
+        };
+        if let Some(reply) = reply {
+            let _ = reply.tell(refused);
+        }
+        if refused.is_ok() {
+            let within = within.unwrap_or_else(|| self.timing.end_within() + DYING);
+            self.decide(Event::Resign { to, within });
         }
     }
 
@@ -323,6 +343,9 @@ impl LeadershipDriver {
             Action::LookAgain { leader, round, gone } => {
                 self.order(ElectorMsg::LookAgain { leader, round, gone });
             }
+            Action::Nominated { leader, round, nomination } => {
+                self.order(ElectorMsg::Nominated { leader, round, nomination });
+            }
             Action::EpochStored(epoch) => self.order(ElectorMsg::EpochStored(epoch)),
             Action::Stand(stands) => self.order(ElectorMsg::Stand(stands)),
             Action::Report(report) => self.report(report),
@@ -358,6 +381,8 @@ impl LeadershipDriver {
             }
             Report::WithoutLease { epoch, missing } => NodeEvent::WithoutLease { epoch, missing },
             Report::Bound { peer, to, rest } => NodeEvent::Bound { peer, to, rest },
+            // The others tell whom they elect.
+            Report::HandedOver { .. } => return,
             Report::Lost { epoch, cause } => {
                 self.tenure.lose(cause);
                 self.looking_since = Some(clock::now());

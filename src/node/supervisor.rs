@@ -103,7 +103,6 @@ impl Supervisor {
         spawn(actor, mailbox, me.clone(), SupervisorMsg::HeraldEnded);
         let watch = Watch::new(questions, last_word);
         let control = kept.as_mut().and_then(|kept| kept.control.take());
-        let control = control.map(|socket| start_control(&config, socket, watch.clone(), &me));
         let (elector, inlet, elector_mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let network_config = config.network();
         let leadership = config.leadership.take().zip(kept).map(|(leadership, kept)| {
@@ -121,6 +120,8 @@ impl Supervisor {
             SupervisorMsg::MeshEnded,
         );
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
+        let control = control
+            .map(|socket| start_control(&config, socket, watch.clone(), driver.clone(), &me));
         let actor = Elector::new(&config, network.clone(), herald, driver.clone());
         spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);
         let mut running = BTreeSet::from([Part::Doorman, Part::Mesh, Part::Elector, Part::Herald]);
@@ -189,11 +190,12 @@ fn start_control(
     config: &NodeConfig,
     socket: ControlSocket,
     watch: Watch,
+    driver: Option<Address<DriverMsg>>,
     me: &Address<SupervisorMsg>,
 ) -> Address<ControlMsg> {
     let (address, orders) = mailbox();
     let constants = Constants { membership: Arc::clone(&config.membership) };
-    let control = Control::new(socket, watch, constants, address.clone());
+    let control = Control::new(socket, watch, driver, constants, address.clone());
     spawn(control, orders, me.clone(), SupervisorMsg::ControlEnded);
     address
 }

@@ -169,8 +169,13 @@ pub enum Operation {
     Fill(Vec<ServerId>),
     /// There is room on their disks again.
     Free(Vec<ServerId>),
-    /// This member gives its epoch up, if it leads.
-    Resign(ServerId),
+    /// This member gives its epoch up, if it leads; in favour of the other one, if one is named and can lead.
+    Resign {
+        /// Which one.
+        member: ServerId,
+        /// Who is to lead next; `None` for whoever can.
+        to: Option<ServerId>,
+    },
 }
 
 impl VoteFile {
@@ -278,7 +283,8 @@ impl fmt::Display for Operation {
             Self::Wipe(members) => write!(f, "wipe {}", ids(members)),
             Self::Fill(members) => write!(f, "fill the disks of {}", ids(members)),
             Self::Free(members) => write!(f, "free the disks of {}", ids(members)),
-            Self::Resign(member) => write!(f, "resign {member}"),
+            Self::Resign { member, to: None } => write!(f, "resign {member}"),
+            Self::Resign { member, to: Some(to) } => write!(f, "resign {member} to {to}"),
         }
     }
 }

@@ -197,7 +197,8 @@ fn what_leadership_cannot_play_is_refused() {
         (r#"{"resign":{"id":3}}"#, "resign.id", "3 does not run"),
         (r#"{"resign":{"id":4}}"#, "resign.id", "4 is an observer"),
         (r#"{"resign":{"id":1,"to":9}}"#, "resign.to", "no member has id 9"),
-        (r#"{"resign":{"id":1,"to":2}}"#, "resign.to", "cannot choose who comes after it yet"),
+        (r#"{"resign":{"id":1,"to":1}}"#, "resign.to", "1 cannot come after itself"),
+        (r#"{"resign":{"id":1,"to":4}}"#, "resign.to", "4 is an observer"),
         (r#"{"resign":{"id":1,"too":2}}"#, "resign", "unknown field `too`"),
     ] {
         let step = step.replacen('{', r#"{"at_ms":1,"#, 1);

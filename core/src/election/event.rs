@@ -40,6 +40,16 @@ pub enum Event {
     /// What followed the decision for this leader in this round is over, or came to nothing: look again. Ignored unless that
     /// decision still stands.
     LookAgain { leader: ServerId, round: Round },
+    /// What followed the decision for this leader in this round is over, and it has said whom to elect next: settle on this vote, in
+    /// that round. Ignored unless that decision still stands. It is a hint, as all elections are.
+    Nominated {
+        leader: ServerId,
+        round: Round,
+        /// For its successor.
+        vote: Vote,
+        /// The round after its own.
+        next: Round,
+    },
     /// We have this epoch on disk as the last that we took part in: our votes for ourselves carry it.
     EpochStored(Epoch),
     /// Do not propose ourselves any more: vote for the best of the others.

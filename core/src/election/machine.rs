@@ -133,6 +133,9 @@ impl Election {
                 self.establish(leader, round, epoch, out);
             }
             Event::LookAgain { leader, round } => self.look_again(leader, round, out),
+            Event::Nominated { leader, round, vote, next } => {
+                self.settle_on(leader, round, vote, next, out);
+            }
             Event::EpochStored(epoch) => self.stand_on(epoch, out),
             Event::Withdraw => self.withdraw(out),
             Event::Stand => self.stand(out),

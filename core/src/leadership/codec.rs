@@ -11,11 +11,11 @@ mod tests;
 use self::block::{Block, NewBlock};
 use super::{
     Bond, DirectoryId, EPOCH_MAX, EnsembleId, HasEnded, Holder, Incarnation, Info, LeaderBlock,
-    LeaderWord, LearnerBlock, LearnerWord, LeaseTerms,
+    LeaderWord, LearnerBlock, LearnerWord, LeaseTerms, Nomination,
 };
 use crate::{
     ServerId, UntrustedText,
-    election::{Epoch, Zxid},
+    election::{Epoch, Round, Vote, Zxid},
     membership::{Role, config_text::MEMBERS_MAX},
     wire::{JuteError, JuteReader, PacketKind, QuorumPacket},
 };
@@ -131,8 +131,9 @@ impl LearnerWord {
                 Some(mut block) => Self::Pong {
                     number: Some(block.number()?),
                     promises: block.has_leases() && block.boolean()?,
+                    stands: block.has_handovers() && block.boolean()?,
                 },
-                None => Self::Pong { number: None, promises: false },
+                None => Self::Pong { number: None, promises: false, stands: false },
             },
             PacketKind::ENDED => Self::HasEnded { epoch: epoch_of(packet)? },
             _ => Self::Other,
@@ -157,8 +158,10 @@ impl LearnerWord {
                 Some(QuorumPacket { kind: PacketKind::ACKEPOCH, zxid: zxid.0, data: Some(data) })
             }
             Self::Ack { epoch } => Some(QuorumPacket::bare(PacketKind::ACK, epoch_zxid(*epoch)?)),
-            Self::Pong { number, promises } => {
-                let block = number.map(|number| NewBlock::new().number(number).boolean(*promises));
+            Self::Pong { number, promises, stands } => {
+                let block = number.map(|number| {
+                    NewBlock::new().number(number).boolean(*promises).boolean(*stands)
+                });
                 let data = block.map_or_else(Vec::new, |block| block.behind(&[]));
                 Some(QuorumPacket { kind: PacketKind::PING, zxid: 0, data: Some(data) })
             }
@@ -202,7 +205,10 @@ impl LeaderWord {
                 Self::Ping { epoch: epoch_of(packet)?, number: ping_number(kind, data)? }
             }
             PacketKind::RECORDED => Self::Recorded { epoch: epoch_of(packet)? },
-            PacketKind::RELEASED => Self::Released { epoch: epoch_of(packet)? },
+            PacketKind::RELEASED => {
+                let nomination = Block::find(kind, data)?.map(nomination).transpose()?;
+                Self::Released { epoch: epoch_of(packet)?, nomination }
+            }
             PacketKind::ENDED => {
                 let mut block = Block::find(kind, data)?.ok_or(WordError::NoBlock { kind })?;
                 let holder = Holder {
@@ -248,7 +254,13 @@ impl LeaderWord {
                 (PacketKind::PING, epoch_zxid(*epoch)?, number.map(ping_data))
             }
             Self::Recorded { epoch } => (PacketKind::RECORDED, epoch_zxid(*epoch)?, None),
-            Self::Released { epoch } => (PacketKind::RELEASED, epoch_zxid(*epoch)?, None),
+            Self::Released { epoch, nomination } => {
+                let data = match nomination {
+                    Some(nomination) => Some(new_nomination(*nomination)?.behind(&[])),
+                    None => None,
+                };
+                (PacketKind::RELEASED, epoch_zxid(*epoch)?, data)
+            }
             Self::HasEnded(HasEnded { holder, epoch }) => {
                 let Holder { leader, directory, incarnation } = *holder;
                 let block = NewBlock::new().number(leader.number());
@@ -371,6 +383,20 @@ fn new_bond(Bond { to, epoch, rest }: Bond) -> Option<NewBlock> {
     let written = NewBlock::new().boolean(to.is_some());
     let written = to.into_iter().fold(written, |written, to| written.number(to.number()));
     is_epoch(epoch).then(|| written.epoch(epoch).wait(rest))
+}
+
+/// Who is to lead next. Who reads past it elects.
+fn nomination(mut block: Block<'_>) -> Result<Nomination, WordError> {
+    let leader = block.id()?;
+    let (epoch, zxid) = (block.epoch()?, Zxid(block.number()?.cast_signed()));
+    let round = Round(block.number()?.cast_signed());
+    Ok(Nomination { vote: Vote { epoch, zxid, leader }, round })
+}
+
+fn new_nomination(Nomination { vote, round }: Nomination) -> Option<NewBlock> {
+    let written = NewBlock::new().number(vote.leader.number());
+    let written = is_epoch(vote.epoch).then(|| written.epoch(vote.epoch))?;
+    Some(written.number(vote.zxid.0.cast_unsigned()).number(round.0.cast_unsigned()))
 }
 
 fn ping_number(kind: PacketKind, data: &[u8]) -> Result<Option<u64>, WordError> {

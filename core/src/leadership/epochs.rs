@@ -30,6 +30,7 @@
 mod candidate;
 mod disk;
 mod ends;
+mod handover;
 pub mod invariants;
 mod learner;
 mod likeness;
@@ -45,7 +46,7 @@ pub use likeness::Renaming;
 use self::{candidate::Candidacy, learner::Learning, served::Learner};
 use super::{
     DirectoryId, EnsembleId, Holder, Incarnation, Info, LeaderWord, LearnerBlock, LearnerWord,
-    LeaseTerms, Record, SessionId,
+    LeaseTerms, Nomination, Record, SessionId,
 };
 use crate::{
     Core, ServerId, UntrustedText,
@@ -114,7 +115,10 @@ pub enum EpochsEvent {
     /// The learners are to be asked for a sign of life.
     PingDue,
     /// We give our epoch up: the learners need not wait for us. What goes on is over.
-    Release,
+    Release {
+        /// Who is to lead next.
+        nomination: Option<Nomination>,
+    },
     /// Whether work of an earlier epoch of ours still goes on: we begin no other one before its end, and none begins by our word.
     WorkGoesOn(bool),
     /// Whether we are bound to somebody else than the one that our word would be for, be it us: it waits until we are free.
@@ -173,7 +177,11 @@ pub enum GiveUp {
     /// The leader has said something that does not fit.
     Misfit,
     /// The leader has given its epoch up.
-    Released { epoch: Epoch },
+    Released {
+        epoch: Epoch,
+        /// Who is to lead next, if that leader was one that we have followed in that epoch, and has said so.
+        nomination: Option<Nomination>,
+    },
 }
 
 /// One member's part in the epochs of its ensemble.
@@ -294,8 +302,8 @@ impl Epochs {
             EpochsEvent::StoreFailed { ticket } => self.store_failed(ticket, out),
             EpochsEvent::StoreAgain => self.store_again(out),
             EpochsEvent::PingDue => self.ping(out),
-            EpochsEvent::Release => {
-                self.release(out);
+            EpochsEvent::Release { nomination } => {
+                self.release(nomination, out);
                 self.look(out);
             }
             EpochsEvent::WorkGoesOn(goes_on) => {
@@ -443,7 +451,7 @@ impl Epochs {
             Part::Looking { early } => {
                 served::take_in(early, session, Learner::new(peer, info), out);
                 // It may have followed us in an epoch that is over.
-                let word = LeaderWord::Released { epoch: newest };
+                let word = LeaderWord::Released { epoch: newest, nomination: None };
                 out.push(EpochsAction::Tell { session, word });
             }
             Part::Candidate(_) => self.serve(session, Learner::new(peer, info), out),

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    GiveUp, Info, LeaderWord, LearnerWord, Moment, Promise, Reading, Record, Refusal, SessionId,
-    Ticket,
+    GiveUp, Info, LeaderWord, LearnerWord, Moment, Nomination, Promise, Reading, Record, Refusal,
+    SessionId, Successor, Ticket,
 };
 
 /// What has happened, and when it was looked at.
@@ -64,8 +64,9 @@ pub enum Event {
     WorkGoesOn(bool),
     /// Ask for a sign of life now: somebody wants to know whether a quorum still supports us.
     Confirm,
-    /// We are to give our epoch up, as soon as the work has ended, and within this time in any case.
-    Resign { within: Duration },
+    /// We are to give our epoch up, as soon as the work has ended, and within this time in any case. Ignored if
+    /// [that cannot be](super::Leadership::cannot_resign).
+    Resign { to: Successor, within: Duration },
     /// We are to end in good order, within this time.
     Stop { within: Duration },
     /// It is [time](super::Leadership::next_deadline) to look at the clock.
@@ -98,6 +99,8 @@ pub enum Action {
         /// The leader is out of reach: its process is gone, or it was silent for too long.
         gone: bool,
     },
+    /// To the election: what was decided in this round is over, and this is to be decided next, without a vote.
+    Nominated { leader: ServerId, round: Round, nomination: Nomination },
     /// To the election: this is the newest epoch that our disk knows.
     EpochStored(Epoch),
     /// To the election: whether we stand for it.
@@ -123,6 +126,8 @@ pub enum Report {
     },
     /// We have begun to give our epoch up: the work has to end. With a lease nobody else leads before it has, or the lease is over.
     Retiring { epoch: Epoch, cause: LostBecause },
+    /// Our epoch is over, and this member is to lead next.
+    HandedOver { epoch: Epoch, to: ServerId },
     /// We lead or follow no more. Said once for each [`Leading`](Self::Leading) and each [`Following`](Self::Following).
     Lost { epoch: Epoch, cause: LostBecause },
     /// A new ensemble begins when these voters were seen once.

@@ -1,6 +1,7 @@
 //! [`Leadership`]: [`Epochs`], and time: heartbeats, deadlines, and when it is over.
 
 mod following;
+mod handover;
 pub mod invariants;
 mod leading;
 mod leasing;
@@ -19,8 +20,8 @@ use std::{
 use self::leasing::{Closing, Promising};
 use super::{
     Action, Epochs, EpochsAction, EpochsEvent, Event, GiveUp, Identity, LeadershipTiming,
-    LearnerWord, LostBecause, Moment, Promise, Reading, Record, Report, SessionId, Stage, Ticket,
-    Timed,
+    LearnerWord, LostBecause, Moment, Promise, Reading, Record, Report, SessionId, Stage,
+    Successor, Ticket, Timed,
     admission::Doorkeeper,
     lease::{Clocks as _, Lease},
 };
@@ -52,6 +53,8 @@ pub struct Leadership {
     now: Moment,
     reading: Reading,
     result: Option<ElectionResult>,
+    /// Who was nominated last, in which round: there is less time to establish that.
+    nominated: Option<(ServerId, Round)>,
     reign: Reign,
     /// An epoch of ours that is given up, while its work goes on under its lease.
     closing: Option<Closing>,
@@ -83,6 +86,8 @@ struct ElectionResult {
     until: Moment,
     /// The election is held again at this moment.
     again_at: Option<Moment>,
+    /// It comes of a nomination: there is no more time than that.
+    nominated: bool,
 }
 
 /// Which epoch people and programs believe in.
@@ -98,13 +103,22 @@ enum Reign {
     },
     Leading {
         epoch: Epoch,
-        /// It is given up, and over by then at the latest.
-        retiring: Option<Moment>,
+        /// It is given up.
+        retiring: Option<Retiring>,
     },
     Following {
         leader: ServerId,
         epoch: Epoch,
     },
+}
+
+/// How a leader gives its epoch up.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Retiring {
+    /// It is over by then at the latest.
+    by: Moment,
+    /// Who is to lead next.
+    to: Successor,
 }
 
 /// The session of a learner with its leader.
@@ -202,6 +216,7 @@ impl Leadership {
             now: Moment::default(),
             reading: Reading::default(),
             result: None,
+            nominated: None,
             reign: Reign::None,
             closing: None,
             dial: Dial::default(),
@@ -241,10 +256,10 @@ impl Leadership {
             Event::Promised { ticket } => self.promised(ticket, out),
             Event::PromiseFailed { ticket } => self.promise_failed(ticket, out),
             Event::WorkGoesOn(false) => self.work(false, out),
-            Event::Resign { within } => self.retire(within, out),
+            Event::Resign { to, within } => self.resign(to, within, out),
             Event::Stop { within } => {
                 self.stopping = true;
-                self.retire(within, out);
+                self.retire(Successor::Any, within, out);
             }
             Event::Confirm => self.confirm(),
             Event::WorkGoesOn(true) | Event::Tick => {}
@@ -336,7 +351,8 @@ impl Leadership {
                     if retiring.is_none() {
                         out.push(Action::Report(Report::Retiring { epoch, cause }));
                     }
-                    self.closing = Some(Closing { epoch, cause, by: retiring });
+                    let by = retiring.map(|retiring| retiring.by);
+                    self.closing = Some(Closing { epoch, cause, by });
                 } else {
                     self.end(epoch, cause, out);
                 }
@@ -389,8 +405,13 @@ impl Leadership {
             match action {
                 EpochsAction::Tell { session, word } => out.push(Action::Tell { session, word }),
                 EpochsAction::Say { session, mut word } => {
-                    if let LearnerWord::AckEpoch { bond, .. } = &mut word {
-                        *bond = self.bond();
+                    match &mut word {
+                        LearnerWord::AckEpoch { bond, .. } => *bond = self.bond(),
+                        LearnerWord::Pong { stands, .. } => *stands = !self.standing.withdrawn,
+                        LearnerWord::Info(_)
+                        | LearnerWord::Ack { .. }
+                        | LearnerWord::HasEnded { .. }
+                        | LearnerWord::Other => {}
                     }
                     out.push(Action::Say { session, word });
                 }
@@ -423,6 +444,10 @@ impl Leadership {
     fn gave_up(&mut self, why: GiveUp, out: &mut Vec<Action>) {
         let Some(result) = self.result else { return };
         let (at_once, cause) = match &why {
+            GiveUp::Released { nomination: Some(nomination), .. } => {
+                self.lose(LostBecause::LeaderLost, out);
+                return self.settle_on(*nomination, out);
+            }
             GiveUp::Overtaken { .. } => (true, LostBecause::Superseded),
             // A leader that cannot write does not stand any more: others lead as soon as it looks.
             GiveUp::Disk | GiveUp::Released { .. } => (true, LostBecause::LeaderLost),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{DirectoryId, EnsembleId, HasEnded, Incarnation, LeaseTerms};
+use super::{DirectoryId, EnsembleId, HasEnded, Incarnation, LeaseTerms, Nomination};
 use crate::{
     ServerId, UntrustedText,
     election::{Epoch, Zxid},
@@ -43,6 +43,8 @@ pub enum LearnerWord {
         number: Option<u64>,
         /// Whether it has promised the leader to help nobody else for a while.
         promises: bool,
+        /// Whether it stands for election, and so may come after the leader.
+        stands: bool,
     },
     /// Its own epochs up to this one have ended: nobody need wait for it. Said only between ours.
     HasEnded {
@@ -153,6 +155,8 @@ pub enum LeaderWord {
     Released {
         /// The epoch.
         epoch: Epoch,
+        /// Who is to lead next.
+        nomination: Option<Nomination>,
     },
     /// The learner is turned away. Said only between ours.
     Refused {

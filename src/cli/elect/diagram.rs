@@ -97,7 +97,7 @@ impl<'a> Lanes<'a> {
                 | Operation::Wipe(_)
                 | Operation::Fill(_)
                 | Operation::Free(_)
-                | Operation::Resign(_),
+                | Operation::Resign { .. },
             )
             | What::Voted { .. }
             | What::WaitsFor { .. }

@@ -98,6 +98,6 @@ fn gave_up(leader: ServerId, why: &GiveUp) -> String {
         GiveUp::RealLeader => format!("{leader} is a ZooKeeper server"),
         GiveUp::Refused { reason } => format!("{leader} does not let this member in: {reason}"),
         GiveUp::Misfit => format!("{leader} said what does not fit; the connection was ended"),
-        GiveUp::Released { epoch } => format!("{leader} has given epoch {epoch} up"),
+        GiveUp::Released { epoch, .. } => format!("{leader} has given epoch {epoch} up"),
     }
 }

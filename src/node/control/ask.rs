@@ -1,4 +1,4 @@
-//! [`ask_status()`]: asks the node that runs in a directory.
+//! [`ask_status()`] and [`ask_to_resign()`]: what asks the node that runs in a directory.
 
 use std::{
     io,
@@ -9,19 +9,24 @@ use std::{
 
 use async_io::Async;
 use ballotbox_actors::kit::clock;
-use ballotbox_core::UntrustedText;
+use ballotbox_core::{UntrustedText, leadership::Successor};
 use futures::{AsyncReadExt, AsyncWriteExt};
+use serde::de::DeserializeOwned;
 use socket2::{Domain, Socket, Type};
 
 use super::{
     report::StatusReport,
     request::{Refusal, Request, line},
+    resignation::Resignation,
     socket::{ControlSocket, Nearby},
 };
 use crate::node::store::Layout;
 
 /// A node answers at once; who has seen the status already is answered within 10 s.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));
+
+/// A node answers an order within the time that was said. This much later nobody waits for it.
+const BEYOND: Duration = Duration::from_millis(500);
 
 /// What the system says of a connection that the other end has closed.
 const HANGS_UP: [io::ErrorKind; 2] = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
@@ -110,8 +115,31 @@ pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusRep
     understood(&answer, path)
 }
 
-/// The report in this answer.
-fn understood(answer: &[u8], path: UntrustedText) -> Result<StatusReport, ControlError> {
+/// Asks the node that runs in this data directory to give its leadership up, in favour of this successor. Its work may take so long to
+/// end, and so long the answer.
+///
+/// # Errors
+///
+/// [`ControlError`], when no node answers.
+pub async fn ask_to_resign(
+    directory: &Path,
+    to: Successor,
+    within: Duration,
+) -> Result<Resignation, ControlError> {
+    let path = UntrustedText::path(directory);
+    let folder = folder(directory)?;
+    let request = Request::Resign { to, within };
+    let longest = within.saturating_add(BEYOND);
+    // It is asked once: whether an order was heard whose answer is missing, nobody knows.
+    let answer = match clock::within(longest, ask(&folder, &request)).await {
+        Ok(answer) => answer.map_err(|error| failure(path.clone(), &error))?,
+        Err(clock::Late(_)) => return Err(ControlError::Silent { path, within }),
+    };
+    understood(&answer, path)
+}
+
+/// What this answer says.
+fn understood<A: DeserializeOwned>(answer: &[u8], path: UntrustedText) -> Result<A, ControlError> {
     if !answer.ends_with(b"\n") {
         return Err(ControlError::Closed { path });
     }
@@ -129,7 +157,7 @@ fn understood(answer: &[u8], path: UntrustedText) -> Result<StatusReport, Contro
 /// [`ControlError`], when there is no report in it.
 #[doc(hidden)]
 pub fn answer_read(answer: &[u8]) -> Result<(StatusReport, Vec<u8>), ControlError> {
-    let report = understood(answer, UntrustedText::default())?;
+    let report: StatusReport = understood(answer, UntrustedText::default())?;
     let written = line(&report);
     Ok((report, written))
 }

@@ -3,8 +3,8 @@
 use std::{convert::Infallible, io, os::unix::net::UnixStream, pin::pin, time::Duration};
 
 use async_io::Async;
-use ballotbox_actors::kit::{Actor, Mailbox, clock};
-use ballotbox_core::RateLimit;
+use ballotbox_actors::kit::{Actor, Address, Mailbox, clock};
+use ballotbox_core::{RateLimit, leadership::Successor};
 use futures::{
     AsyncReadExt, AsyncWriteExt,
     future::{Either, select},
@@ -13,8 +13,12 @@ use futures::{
 use super::{
     report::{Constants, StatusReport},
     request::{LINE_MAX, Refusal, Request, RequestBuffer, line},
+    resignation::Resignation,
 };
-use crate::node::Watch;
+use crate::node::{
+    ResignError, Watch,
+    leadership::{self, DriverMsg},
+};
 
 /// For a whole request, and for an answer to be taken.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -33,6 +37,7 @@ const ANSWERS_MAX: (usize, Duration) = (16, Duration::from_millis(100));
 pub(super) struct Conversation {
     stream: Async<UnixStream>,
     watch: Watch,
+    driver: Option<Address<DriverMsg>>,
     constants: Constants,
     buffer: RequestBuffer,
 }
@@ -53,8 +58,13 @@ impl From<io::Error> for End {
 }
 
 impl Conversation {
-    pub(super) fn new(stream: Async<UnixStream>, watch: Watch, constants: Constants) -> Self {
-        Self { stream, watch, constants, buffer: RequestBuffer::default() }
+    pub(super) fn new(
+        stream: Async<UnixStream>,
+        watch: Watch,
+        driver: Option<Address<DriverMsg>>,
+        constants: Constants,
+    ) -> Self {
+        Self { stream, watch, driver, constants, buffer: RequestBuffer::default() }
     }
 }
 
@@ -96,6 +106,10 @@ impl Conversation {
                 let report = self.status(seen).await?;
                 self.write(&line(&report)).await
             }
+            Request::Resign { to, within } => {
+                let answer = self.resign(to, within).await?;
+                self.write(&line(&answer)).await
+            }
         }
     }
 
@@ -116,6 +130,38 @@ impl Conversation {
         match clock::within(DEADLINE, self.stream.write_all(bytes)).await {
             Ok(written) => Ok(written?),
             Err(clock::Late(_)) => Err(End::Gone),
+        }
+    }
+
+    /// Gives the order, and waits for what becomes of it. A further request, or the end of the connection, ends the wait.
+    async fn resign(&mut self, to: Successor, within: Duration) -> Result<Resignation, End> {
+        let (began, me) = (clock::now(), self.watch.status().await.map_err(|_| End::Gone)?.me);
+        let Some(driver) = self.driver.clone() else {
+            return Ok(Resignation::refused(ResignError::ElectionsAlone));
+        };
+        let asked = leadership::resign(&driver, to, Some(within), None).await;
+        let epoch = match asked.map_err(|_| End::Gone)? {
+            Ok(epoch) => epoch,
+            Err(why) => return Ok(Resignation::refused(why)),
+        };
+        let until = began + within;
+        loop {
+            let status = self.watch.present().await.map_err(|_| End::Gone)?;
+            let now = clock::now();
+            let leader = status.leader().filter(|(_, newer)| *newer > epoch);
+            if let Some(leader) = leader {
+                return Ok(Resignation::followed_by(me, epoch, leader, now - began));
+            }
+            if now >= until || !self.buffer.is_empty() {
+                let leads = status.leader().is_some_and(|(leader, _)| leader == me);
+                return Ok(Resignation::not_yet(epoch, leads, now - began));
+            }
+            let news = pin!(clock::within(until - now, self.watch.news()));
+            let more = pin!(self.stream.readable());
+            if let Either::Right((ready, _)) = select(news, more).await {
+                ready?;
+                return Err(End::Gone);
+            }
         }
     }
 

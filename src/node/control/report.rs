@@ -138,7 +138,7 @@ fn shown<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     may_be_shown(String::deserialize(text)?)
 }
 
-fn shown_if_any<'de, D: Deserializer<'de>>(text: D) -> Result<Option<String>, D::Error> {
+pub(super) fn shown_if_any<'de, D: Deserializer<'de>>(text: D) -> Result<Option<String>, D::Error> {
     Option::deserialize(text)?.map(may_be_shown).transpose()
 }
 

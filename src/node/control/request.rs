@@ -1,7 +1,9 @@
 //! [`Request`]: what can be asked, and [`RequestBuffer`], which cuts what comes in into requests.
 
-use ballotbox_core::UntrustedText;
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use ballotbox_core::{ServerId, UntrustedText, leadership::Successor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// At most this many bytes in a request, with the end of its line.
 pub(super) const LINE_MAX: usize = 1024;
@@ -16,6 +18,55 @@ pub(super) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<u64>,
     },
+    /// Give the leadership up.
+    Resign {
+        /// In favour of this member; of whoever can, if it is not said.
+        #[serde(
+            default,
+            skip_serializing_if = "is_any",
+            serialize_with = "id_of",
+            deserialize_with = "successor"
+        )]
+        to: Successor,
+        /// Within so many milliseconds: so long the work may take to end, and so long the answer.
+        #[serde(rename = "within_ms", serialize_with = "millis_of", deserialize_with = "within")]
+        within: Duration,
+    },
+}
+
+/// Nobody waits longer for a successor.
+pub const RESIGN_WITHIN_MAX: Duration = Duration::from_secs(3600);
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_any(to: &Successor) -> bool {
+    *to == Successor::Any
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn id_of<S: Serializer>(to: &Successor, serializer: S) -> Result<S::Ok, S::Error> {
+    match to {
+        Successor::Any => serializer.serialize_none(),
+        Successor::To(id) => serializer.serialize_u64(id.number()),
+    }
+}
+
+fn successor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Successor, D::Error> {
+    let Some(number) = Option::<u64>::deserialize(deserializer)? else { return Ok(Successor::Any) };
+    let expected = || format!("id {number}: expected 0 to {}", ServerId::MAX);
+    ServerId::new(number).map(Successor::To).ok_or_else(|| D::Error::custom(expected()))
+}
+
+fn millis_of<S: Serializer>(within: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(within.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn within<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let within = Duration::from_millis(u64::deserialize(deserializer)?);
+    if within > RESIGN_WITHIN_MAX {
+        let text = format!("within {within:?}: expected at most {RESIGN_WITHIN_MAX:?}");
+        return Err(D::Error::custom(text));
+    }
+    Ok(within)
 }
 
 /// Why there is no answer.
@@ -68,7 +119,10 @@ impl Request {
     fn parse(line: &[u8]) -> Result<Self, Refusal> {
         serde_json::from_slice(line).map_err(|error| {
             let error = UntrustedText::new(error);
-            Refusal::new(format!("no request: {error}; expected {{\"request\":\"status\"}}"))
+            Refusal::new(format!(
+                "no request: {error}; expected {{\"request\":\"status\"}} or \
+                 {{\"request\":\"resign\",\"within_ms\":5000}}"
+            ))
         })
     }
 }
@@ -125,6 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn a_node_can_be_asked_to_resign_in_favour_of_whoever_can_or_of_one_member() {
+        let any = Request::Resign { to: Successor::Any, within: Duration::from_secs(5) };
+        let to = Successor::To(ServerId::new(2).unwrap());
+        let named = Request::Resign { to, within: Duration::from_secs(3600) };
+        for (text, request) in [
+            (r#"{"request":"resign","within_ms":5000}"#, any),
+            (r#"{"request":"resign","to":2,"within_ms":3600000}"#, named),
+        ] {
+            let read = Request::parse(text.as_bytes()).map_err(|refusal| refusal.error);
+            assert_eq!(read, Ok(request));
+            assert_eq!(line(&request), format!("{text}\n").into_bytes());
+        }
+    }
+
+    #[test]
     fn everything_else_is_refused_with_what_was_expected() {
         for line in [
             "",
@@ -133,6 +202,9 @@ mod tests {
             "[]",
             "null",
             r#"{"request":"resign"}"#,
+            r#"{"request":"resign","within_ms":3600001}"#,
+            r#"{"request":"resign","within_ms":1,"to":9223372036854775808}"#,
+            r#"{"request":"resign","within_ms":1,"too":1}"#,
             r#"{"request":"status","sean":1}"#,
             r#"{"request":"status","seen":-1}"#,
             r#"{"request":"status"} {"request":"status"}"#,

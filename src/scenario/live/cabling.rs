@@ -51,7 +51,7 @@ impl Cabling {
             | Operation::Wipe(_)
             | Operation::Fill(_)
             | Operation::Free(_)
-            | Operation::Resign(_) => {}
+            | Operation::Resign { .. } => {}
         }
     }
 
@@ -101,7 +101,7 @@ pub(super) fn cables(file: &VoteFile) -> BTreeSet<Pair> {
             | Operation::Wipe(_)
             | Operation::Fill(_)
             | Operation::Free(_)
-            | Operation::Resign(_) => {}
+            | Operation::Resign { .. } => {}
         }
     }
     pairs

@@ -13,7 +13,7 @@ use std::{
 use ballotbox_actors::kit::{
     Address, Exit, Inlet, Mailbox, Wake, clock, mailbox, mailbox_with_inlet, spawn,
 };
-use ballotbox_core::{ServerId, UntrustedText};
+use ballotbox_core::{ServerId, UntrustedText, leadership::Successor};
 use futures::future::{join_all, try_join_all};
 
 use super::{
@@ -42,6 +42,8 @@ use crate::{
 const NEWS_WAITING_MAX: usize = 256;
 /// On loopback it costs nothing to try again soon, and nobody wants to watch a long back-off.
 const REDIAL_MAX: Duration = Duration::from_millis(250);
+/// The members here do no work that would have to end.
+const RESIGNS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Plays a vote file, and tells what happens while it does.
 ///
@@ -255,9 +257,11 @@ impl Runner<'_> {
                 self.disks.fill(members, false);
                 Ok(())
             }
-            Operation::Resign(member) => {
+            Operation::Resign { member, to } => {
                 if let Some(seat) = self.seats.get(member) {
-                    seat.node.resign();
+                    let to = to.map_or(Successor::Any, Successor::To);
+                    // Who does not lead, or cannot hand over to that one, stays as it is: what is expected shows that.
+                    let _ = seat.node.hand_over(to, RESIGNS_WITHIN).await;
                 }
                 Ok(())
             }

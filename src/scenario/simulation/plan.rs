@@ -54,8 +54,8 @@ pub(super) enum Fault {
     /// One clock of the member goes this much faster, in parts per million, until it goes as before.
     Slew(usize, i64),
     SlewEnds(usize),
-    /// The one that leads is asked to resign.
-    Resign,
+    /// The one that leads is asked to resign, in favour of this member if one is named.
+    Resign(Option<usize>),
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
     DiskFlows(usize),
@@ -151,7 +151,7 @@ impl<'a> Drawing<'a> {
                 | Operation::Block(_)
                 | Operation::Heal
                 | Operation::Wipe(_)
-                | Operation::Resign(_) => {}
+                | Operation::Resign { .. } => {}
             }
         }
         let busy = |id: ServerId| if running.contains(&id) { 0 } else { u64::MAX };
@@ -324,7 +324,7 @@ fn still_parted(steps: &[Step]) -> Vec<Operation> {
         | Operation::Wipe(_)
         | Operation::Fill(_)
         | Operation::Free(_)
-        | Operation::Resign(_) => false,
+        | Operation::Resign { .. } => false,
     };
     since_healed.iter().map(|step| &step.operation).filter(parts).cloned().collect()
 }
@@ -348,7 +348,7 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
             | Operation::Wipe(_)
             | Operation::Fill(_)
             | Operation::Free(_)
-            | Operation::Resign(_) => {}
+            | Operation::Resign { .. } => {}
         }
     }
     let cut = (!cut.is_empty()).then(|| Operation::Cut(cut.into_iter().collect()));
@@ -430,9 +430,12 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         add(at, Fault::Slew(member, ppm));
         add(end, Fault::SlewEnds(member));
     }
+    let mut named = Random::new(seed, 5);
     for _ in 0..faults.resigns {
         let (at, _) = span(&mut random);
-        add(at, Fault::Resign);
+        // Half of the time somebody is named; who that is may well lead itself, or be away.
+        let to = named.chance(500).then(|| named.index(count));
+        add(at, Fault::Resign(to));
     }
     drawn
 }

@@ -270,7 +270,7 @@ impl Schedule {
                 Operation::Heal => cut = false,
                 Operation::Fill(ids) => full.extend(ids.iter().copied()),
                 Operation::Free(ids) => full.retain(|id| !ids.contains(id)),
-                Operation::Wipe(_) | Operation::Resign(_) => {}
+                Operation::Wipe(_) | Operation::Resign { .. } => {}
             }
         }
         // Who follows a frozen instance leaves it for its replacement: without one it has no reason to.

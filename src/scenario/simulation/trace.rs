@@ -17,7 +17,7 @@ use std::{
 
 use ballotbox_core::{
     ServerId,
-    leadership::{LeaderWord, LearnerWord, Record, Report},
+    leadership::{CannotResign, LeaderWord, LearnerWord, Record, Report, Successor},
     links::LinkId,
     wire::Frame,
 };
@@ -46,7 +46,7 @@ pub(super) enum TraceEvent<'a> {
     Paused,
     Reboots,
     Slews { ppm: i64 },
-    Asked,
+    Asked { to: Successor, refused: Option<CannotResign> },
     Wakes { backlog: usize },
     Freezes,
     Replaced { names: Duration },
@@ -138,7 +138,7 @@ impl TraceEvent<'_> {
             Self::Paused => Verb::Paused,
             Self::Reboots => Verb::Reboots,
             Self::Slews { .. } => Verb::Slews,
-            Self::Asked => Verb::Asked,
+            Self::Asked { .. } => Verb::Asked,
             Self::Wakes { .. } => Verb::Wakes,
             Self::Freezes => Verb::Freezes,
             Self::Replaced { .. } => Verb::Replaced,
@@ -190,14 +190,16 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::Suspends
             | Self::Paused
             | Self::Reboots
-            | Self::Asked
             | Self::Freezes
             | Self::Vanishes
             | Self::Stands(_)
             | Self::Stalls
             | Self::Flows
             | Self::StoreFails
-            | Self::SyncFails => Ok(()),
+            | Self::SyncFails
+            | Self::Asked { to: Successor::Any, refused: None } => Ok(()),
+            Self::Asked { to: Successor::To(to), refused: None } => write!(f, "in favour of {to}"),
+            Self::Asked { refused: Some(why), .. } => write!(f, "and does not: {why}"),
             Self::Step(operation) => operation.fmt(f),
             Self::Slews { ppm: 0 } => f.write_str("goes as before"),
             Self::Slews { ppm } if ppm > 0 => write!(f, "{ppm} ppm faster"),

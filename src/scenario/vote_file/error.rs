@@ -126,9 +126,9 @@ pub enum FieldError {
         "without leadership there is no such thing: expected no \"leadership\": false, or not this"
     )]
     WithoutLeadership,
-    /// A leader is to resign in favour of one member.
-    #[error("a leader cannot choose who comes after it yet: expected no \"to\"")]
-    HandOver,
+    /// A leader is to resign in favour of itself.
+    #[error("{id} cannot come after itself: expected another member")]
+    AfterItself { id: ServerId },
     /// A disk is filled that is full.
     #[error("the disk of {id} is full already: expected a member whose disk has room")]
     Full { id: ServerId },

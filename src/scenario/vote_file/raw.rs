@@ -311,8 +311,8 @@ impl From<&Step> for RawStep {
             Operation::Wipe(members) => Self { wipe: Some(ids(members)), ..raw },
             Operation::Fill(members) => Self { fill: Some(ids(members)), ..raw },
             Operation::Free(members) => Self { free: Some(ids(members)), ..raw },
-            Operation::Resign(member) => {
-                let resignation = RawResignation { id: Id(*member), to: None };
+            Operation::Resign { member, to } => {
+                let resignation = RawResignation { id: Id(*member), to: to.map(Id) };
                 Self { resign: Some(Object(resignation)), ..raw }
             }
         }

@@ -23,6 +23,7 @@ impl Event {
             | Self::TimerFired(_)
             | Self::Established { .. }
             | Self::LookAgain { .. }
+            | Self::Nominated { .. }
             | Self::EpochStored(_)
             | Self::Withdraw
             | Self::Stand => None,

@@ -64,10 +64,12 @@ pub fn round_goes_back_only_to_join(Step { before, after, .. }: Step<'_>) -> boo
     after.round >= before.round || fresh_decision(before, after).is_some()
 }
 
-/// At the moment of a decision, a quorum votes for just that in the tally of the round, or has settled on that leader.
-pub fn decided_with_a_quorum(Step { before, after, .. }: Step<'_>) -> bool {
+/// At the moment of a decision, a quorum votes for just that in the tally of the round, or has settled on that leader; or the
+/// leader before has nominated it.
+pub fn decided_with_a_quorum(Step { before, event, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| {
-        voted_for(after, decision)
+        nominated(before, event, decision)
+            || voted_for(after, decision)
             || settled_on(&after.tally, after, decision)
             || settled_on(&after.established, after, decision)
     })
@@ -75,12 +77,16 @@ pub fn decided_with_a_quorum(Step { before, after, .. }: Step<'_>) -> bool {
 
 /// Without a quorum of equal votes, a leader is joined only on its own word. A server joins its own followers only in the
 /// round in which it looks.
-pub fn joined_only_who_says_it_leads(Step { before, after, .. }: Step<'_>) -> bool {
+pub fn joined_only_who_says_it_leads(Step { before, event, after, .. }: Step<'_>) -> bool {
     fresh_decision(before, after).is_none_or(|decision| {
         let leader = decision.vote.leader;
         let spoke = |tally: &Tally| tally.claim_of(leader).is_some();
         let own_round = leader == after.me && decision.round >= before.round;
-        voted_for(after, decision) || own_round || spoke(&after.tally) || spoke(&after.established)
+        nominated(before, event, decision)
+            || voted_for(after, decision)
+            || own_round
+            || spoke(&after.tally)
+            || spoke(&after.established)
     })
 }
 
@@ -148,7 +154,10 @@ pub fn withdrawn_do_not_lead(Step { before, after, .. }: Step<'_>) -> bool {
 /// Neither links nor the words of others end a decision that has become a leadership, or change it.
 pub fn leadership_ends_when_told(Step { before, event, after, .. }: Step<'_>) -> bool {
     let told = match event {
-        Event::Begin { .. } | Event::LookAgain { .. } | Event::Established { .. } => true,
+        Event::Begin { .. }
+        | Event::LookAgain { .. }
+        | Event::Established { .. }
+        | Event::Nominated { .. } => true,
         Event::Heard { .. }
         | Event::LinkUp { .. }
         | Event::LinkDown { .. }
@@ -184,6 +193,13 @@ fn fresh_decision(before: &Election, after: &Election) -> Option<Decision> {
         let same = |old: Decision| old.is_for(decision.vote.leader, decision.round);
         !before.decision().is_some_and(same)
     })
+}
+
+/// Whether the leader that was elected before has said, when its leadership was over, that this is the next decision.
+fn nominated(before: &Election, event: &Event, decision: Decision) -> bool {
+    let Event::Nominated { leader, round, vote, next } = event else { return false };
+    let ended = before.decision().is_some_and(|before| before.is_for(*leader, *round));
+    ended && next > round && decision.vote == *vote && decision.round == *next
 }
 
 fn voted_for(after: &Election, decision: Decision) -> bool {

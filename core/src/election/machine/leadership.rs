@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a leadership stands | restate the settled vote with its epoch; the [watch](super::watch) ends |
 //! | it is over, or came to nothing | look again, in the next round |
+//! | it is over, and its leader says who comes next | settle on that one in the next round, if it is not known to be gone |
 //! | we have a newer epoch on disk | vote for ourselves with it, at once if we look and that is the best vote |
 //! | we withdraw | propose ourselves no more; if we look with a vote for ourselves, go on to the next round |
 //! | we have withdrawn and look, and another votes for us, or a quorum follows us | go on to the next round |
@@ -48,6 +49,34 @@ impl Election {
         if self.decision().is_some_and(|decision| decision.is_for(leader, round)) {
             self.look(out);
         }
+    }
+
+    /// Ends this election with the next one: its leader has said who is elected.
+    pub(super) fn settle_on(
+        &mut self,
+        leader: ServerId,
+        round: Round,
+        vote: Vote,
+        next: Round,
+        out: &mut Vec<Action>,
+    ) {
+        if !self.decision().is_some_and(|decision| decision.is_for(leader, round)) {
+            return;
+        }
+        if self.is_unwanted(vote) {
+            return self.decline(next, out);
+        }
+        let can_lead = self.ensemble.may_lead(vote.leader) && self.may_be_there(vote.leader);
+        if !can_lead || next <= self.round || self.is_erased() {
+            return self.look(out);
+        }
+        self.watch.end(out);
+        self.state = State::Looking;
+        self.round = next;
+        self.tally.clear();
+        self.established.clear();
+        out.push(Action::Looking { round: next });
+        self.decide(vote, next, out);
     }
 
     pub(super) fn stand_on(&mut self, epoch: Epoch, out: &mut Vec<Action>) {

@@ -47,6 +47,77 @@ fn the_epoch_on_disk_is_what_later_votes_carry() {
     assert_eq!(said(&actions), [2, 3].map(|to| (to, Looking, Some(vote(10, 0, 1)), 2)));
 }
 
+fn nominate(core: &mut Election, successor: Vote, next: i64) -> Vec<Action> {
+    let (leader, round, next) = (id(3), Round(1), Round(next));
+    core.actions_on(Event::Nominated { leader, round, vote: successor, next })
+}
+
+#[test]
+fn all_settle_on_the_successor_that_the_leader_has_named_without_a_word() {
+    let successor = vote(10, 5, 1);
+    for (me, standing) in [
+        (1, Standing::Leading),
+        (2, Standing::Following),
+        (3, Standing::Following),
+        (4, Standing::Observing),
+    ] {
+        let mut core = settled(me);
+        establish(&mut core, 10);
+        let actions = nominate(&mut core, successor, 2);
+        assert_eq!(said(&actions), [], "{me}");
+        assert!(actions.contains(&Action::Looking { round: Round(2) }));
+        let decided = decision(standing, successor, 2);
+        assert!(actions.contains(&Action::Decided(decided)), "{me}: {actions:?}");
+        assert_eq!((core.decision(), core.leadership()), (Some(decided), None), "it is a hint");
+        // One that looks is told so, as ever, and joins.
+        if me != 4 {
+            let asked = hear(&mut core, if me == 2 { 1 } else { 2 }, Looking, plain(2), 2);
+            let state = if me == 1 { Leading } else { Following };
+            let to = if me == 2 { 1 } else { 2 };
+            assert_eq!(said(&asked), [(to, state, Some(successor), 2)]);
+        }
+    }
+}
+
+#[test]
+fn a_nomination_that_comes_late_is_ignored_and_one_that_cannot_be_is_an_end() {
+    let mut core = led(1);
+    nominate(&mut core, vote(10, 5, 2), 2);
+    let before = core.clone();
+    for next in [2, 3] {
+        assert_eq!(nominate(&mut core, vote(10, 5, 2), next), [], "it was heard already");
+    }
+    assert_eq!(core, before);
+    let mut core = led(1);
+    let (leader, vote_for_2) = (id(2), vote(10, 5, 2));
+    for round in [Round(0), Round(1)] {
+        let of_another = Event::Nominated { leader, round, vote: vote_for_2, next: Round(2) };
+        assert_eq!(core.actions_on(of_another), []);
+    }
+    // Of no newer round, for one that may not lead, or is gone.
+    let mut looks = vec![(led(1), vote_for_2, 1), (led(1), vote(10, 5, 4), 2)];
+    let mut alone = led(1);
+    unreachable(&mut alone, 2);
+    looks.push((alone, vote_for_2, 2));
+    for (mut core, vote, next) in looks {
+        assert!(looking_in(&nominate(&mut core, vote, next), 2), "{vote} {next}");
+        assert_eq!(core.decision(), None);
+    }
+}
+
+#[test]
+fn a_successor_that_does_not_want_to_lead_goes_on_to_the_round_after_that() {
+    let mut core = led(1);
+    core.actions_on(Event::Withdraw);
+    let actions = nominate(&mut core, vote(10, 5, 1), 2);
+    assert!(looking_in(&actions, 3));
+    // So those who have settled on it leave it.
+    let mut follower = led(2);
+    nominate(&mut follower, vote(10, 5, 1), 2);
+    let actions = hear(&mut follower, 1, Looking, Vote::of_no_candidate(id(1)), 3);
+    assert!(looking_in(&actions, 3));
+}
+
 #[test]
 fn an_epoch_that_is_stored_while_we_look_makes_our_vote_better_at_once() {
     let mut core = begun(1, members(3, 0));

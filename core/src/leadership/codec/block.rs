@@ -3,7 +3,7 @@
 //! | bytes | field |
 //! | --- | --- |
 //! | 8 | `ballotbx`: no text, session or number of a real server begins like that |
-//! | 4 | version, 2 today: it has leases |
+//! | 4 | version, 3 today: it has leases (2) and hand-overs (3) |
 //! | 4 | length of what follows |
 //! | | fields |
 //!
@@ -22,13 +22,16 @@ use crate::{
 const MAGIC: [u8; 8] = *b"ballotbx";
 
 /// The version that is written.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// The first version there was.
 const VERSION_MIN: i32 = 1;
 
 /// The first version that knows of leases.
 const VERSION_WITH_LEASES: i32 = 2;
+
+/// The first version that knows of hand-overs.
+const VERSION_WITH_HANDOVERS: i32 = 3;
 
 /// Reads the fields of a block.
 pub(super) struct Block<'a> {
@@ -56,6 +59,11 @@ impl<'a> Block<'a> {
     /// Whether it says what has to do with leases.
     pub(super) const fn has_leases(&self) -> bool {
         self.version >= VERSION_WITH_LEASES
+    }
+
+    /// Whether it says what has to do with hand-overs.
+    pub(super) const fn has_handovers(&self) -> bool {
+        self.version >= VERSION_WITH_HANDOVERS
     }
 
     /// A number without a meaning.

@@ -63,7 +63,7 @@ fn without_a_block_a_learner_says_what_a_real_one_says() {
         written(&LearnerWord::Ack { epoch: Epoch(1) }),
         "000000030000000100000000ffffffffffffffff"
     );
-    let pong = LearnerWord::Pong { number: None, promises: false };
+    let pong = LearnerWord::Pong { number: None, promises: false, stands: false };
     assert_eq!(written(&pong), "00000005000000000000000000000000ffffffff", "empty, not none");
 }
 
@@ -82,7 +82,7 @@ fn without_a_block_a_leader_says_what_a_real_one_says() {
 
 #[test]
 fn the_blocks_stand_where_a_real_server_does_not_look() {
-    let magic = "62616c6c6f74627800000002";
+    let magic = "62616c6c6f74627800000003";
     let bare = "000100000000000000000000";
     assert_eq!(
         written(&LearnerWord::Info(info_of(5, Some(full_block())))),
@@ -127,9 +127,9 @@ fn the_blocks_stand_where_a_real_server_does_not_look() {
         said(&LeaderWord::Ping { epoch: Epoch(6), number: Some(9) }),
         format!("000000050000000600000000{data}")
     );
-    let data = format!("00000019{magic}00000009{}01ffffffff", number(9));
+    let data = format!("0000001a{magic}0000000a{}0100ffffffff", number(9));
     assert_eq!(
-        written(&LearnerWord::Pong { number: Some(9), promises: true }),
+        written(&LearnerWord::Pong { number: Some(9), promises: true, stands: false }),
         format!("000000050000000000000000{data}")
     );
     let bond = Some(Bond { to: Some(id(3)), epoch: Epoch(5), rest: Duration::from_nanos(7) });
@@ -169,7 +169,14 @@ fn the_blocks_stand_where_a_real_server_does_not_look() {
     );
     let epoch = Epoch(6);
     assert_eq!(said(&LeaderWord::Recorded { epoch }), "000000650000000600000000ffffffffffffffff");
-    assert_eq!(said(&LeaderWord::Released { epoch }), "000000680000000600000000ffffffffffffffff");
+    let released = |nomination| said(&LeaderWord::Released { epoch, nomination });
+    assert_eq!(released(None), "000000680000000600000000ffffffffffffffff");
+    let vote = Vote { epoch, zxid: Zxid(7), leader: id(2) };
+    let (head, body) = ("000000680000000600000000", [2, 6, 7, 3].map(number).concat());
+    assert_eq!(
+        released(Some(Nomination { vote, round: Round(3) })),
+        format!("{head}00000030{magic}00000020{body}ffffffff")
+    );
 }
 
 /// A first packet whose data is `data`, in epoch 5.
@@ -257,6 +264,10 @@ fn an_epoch_no_member_can_have_is_refused_wherever_it_stands() {
     assert_eq!(LearnerWord::from_packet(&largest.to_packet().unwrap()), Ok(largest));
 }
 
+fn nomination(epoch: Epoch) -> Nomination {
+    Nomination { vote: Vote { epoch, zxid: Zxid(0), leader: id(2) }, round: Round(3) }
+}
+
 #[test]
 fn nothing_beyond_the_limits_is_written() {
     for epoch in [Epoch(-1), Epoch(EPOCH_MAX.0 + 1)] {
@@ -277,7 +288,8 @@ fn nothing_beyond_the_limits_is_written() {
             LeaderWord::NewLeader { epoch, founding: false },
             LeaderWord::Ping { epoch, number: None },
             LeaderWord::Recorded { epoch },
-            LeaderWord::Released { epoch },
+            LeaderWord::Released { epoch, nomination: None },
+            LeaderWord::Released { epoch: Epoch(1), nomination: Some(nomination(epoch)) },
         ] {
             assert_eq!(word.to_packet(), None, "{word:?}");
         }
@@ -356,17 +368,17 @@ fn a_later_version_is_read_as_far_as_it_is_known() {
     later.extend(b"and what stands behind");
     assert!(matches!(first(&known), Ok(LearnerWord::Info(Info { block: Some(_), .. }))));
     assert_eq!(first(&later), first(&known));
-    let ping = NewBlock::new().number(9).boolean(true).number(10).behind(&[]);
+    let ping = NewBlock::new().number(9).boolean(true).boolean(true).number(10).behind(&[]);
     let packet = QuorumPacket { kind: PacketKind::PING, zxid: 1 << 32, data: Some(ping) };
     let number = Some(9);
-    let answer = LearnerWord::Pong { number, promises: true };
+    let answer = LearnerWord::Pong { number, promises: true, stands: true };
     assert_eq!(LearnerWord::from_packet(&packet), Ok(answer));
     let word = LeaderWord::Ping { epoch: Epoch(1), number };
     assert_eq!(LeaderWord::from_packet(&packet), Ok(word));
 }
 
 #[test]
-fn a_version_before_there_were_leases_promises_nothing_and_asks_for_nothing() {
+fn an_earlier_version_promises_nothing_asks_for_nothing_and_comes_after_nobody() {
     let first_version = |block: NewBlock, before: &[u8]| {
         let mut data = block.behind(before);
         let at = before.len() + 8;
@@ -375,8 +387,14 @@ fn a_version_before_there_were_leases_promises_nothing_and_asks_for_nothing() {
     };
     let data = first_version(NewBlock::new().number(9), &[]);
     let ping = QuorumPacket { kind: PacketKind::PING, zxid: 0, data };
-    let answer = LearnerWord::Pong { number: Some(9), promises: false };
+    let answer = LearnerWord::Pong { number: Some(9), promises: false, stands: false };
     assert_eq!(LearnerWord::from_packet(&ping), Ok(answer));
+    let block = NewBlock::new().number(9).boolean(true);
+    let mut data = block.behind(&[]);
+    data[8..12].copy_from_slice(&2_i32.to_be_bytes());
+    let ping = QuorumPacket { kind: PacketKind::PING, zxid: 0, data: Some(data) };
+    let answer = LearnerWord::Pong { number: Some(9), promises: true, stands: false };
+    assert_eq!(LearnerWord::from_packet(&ping), Ok(answer), "it knows of leases only");
     let block = begin_of_block().text("zoo").text("members");
     let data = first_version(block, &learner_info(1, PROTOCOL)).unwrap();
     let Ok(LearnerWord::Info(Info { block: Some(block), .. })) = first(&data) else { panic!() };
@@ -447,6 +465,6 @@ fn what_a_leader_of_ours_need_not_know_is_a_sign_of_life() {
         assert_eq!(LeaderWord::from_packet(&packet), Ok(LeaderWord::Other));
     }
     let sessions = QuorumPacket { kind: PacketKind::PING, zxid: -1, data: Some(vec![7; 24]) };
-    let pong = LearnerWord::Pong { number: None, promises: false };
+    let pong = LearnerWord::Pong { number: None, promises: false, stands: false };
     assert_eq!(LearnerWord::from_packet(&sessions), Ok(pong), "a zxid of any kind");
 }

@@ -10,9 +10,7 @@ use super::{
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{
-        Bond, EnsembleId, HasEnded, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId,
-    },
+    leadership::{EnsembleId, LeaderBlock, LeaderWord, LearnerWord, Record, SessionId},
 };
 
 /// What an elected voter knows.
@@ -120,10 +118,11 @@ impl Epochs {
         let (epoch, pings) = (candidacy.epoch(), candidacy.pings);
         let Some(learner) = candidacy.learners.get_mut(&session) else { return };
         match word {
-            LearnerWord::AckEpoch { current, bond, .. }
+            LearnerWord::AckEpoch { current, bond, zxid }
                 if learner.noted.is_none() && epoch.is_some() =>
             {
                 learner.noted = Some(current.is_some());
+                learner.zxid = *zxid;
                 learner.bond = *bond;
                 let late = candidacy.next_late();
                 candidacy.learners.entry(session).and_modify(|learner| learner.late = late);
@@ -140,8 +139,9 @@ impl Epochs {
                     learner.answered = learner.answered.max(learner.synced_at);
                 }
             }
-            LearnerWord::Pong { number: Some(number), promises } if *number <= pings => {
+            LearnerWord::Pong { number: Some(number), promises, stands } if *number <= pings => {
                 learner.answered = learner.answered.max(*number);
+                learner.stands = *stands;
                 if *promises && learner.acknowledged.is_some() {
                     learner.promised = learner.promised.max(*number);
                 }
@@ -387,44 +387,6 @@ impl Epochs {
             out.push(EpochsAction::Tell { session: *session, word });
         }
         self.record_amnesiacs(out);
-    }
-
-    /// Says to all learners that the epoch is given up, and that they are free if it has ended.
-    pub(super) fn release(&self, out: &mut Vec<EpochsAction>) {
-        let Part::Candidate(candidacy) = &self.part else { return };
-        if let Phase::Leading { epoch } = candidacy.phase {
-            if self.identity.lease.is_some() && !self.work_goes_on {
-                self.tell_what_has_ended(self.own_end(epoch), out);
-            }
-            let word = LeaderWord::Released { epoch };
-            let told = |session| EpochsAction::Tell { session, word: word.clone() };
-            out.extend(candidacy.sessions().map(told));
-        }
-    }
-
-    /// Says to all learners that were told an epoch that these epochs have ended.
-    pub(super) fn tell_what_has_ended(&self, ended: HasEnded, out: &mut Vec<EpochsAction>) {
-        let Part::Candidate(candidacy) = &self.part else { return };
-        if candidacy.epoch().is_some() {
-            let word = LeaderWord::HasEnded(ended);
-            let told = |session| EpochsAction::Tell { session, word: word.clone() };
-            out.extend(candidacy.sessions().map(told));
-        }
-    }
-
-    /// Passes on to a learner that is bound what its leader has said to us: that the epoch for which it has promised has ended.
-    fn free_bound(&mut self, out: &mut Vec<EpochsAction>) {
-        let Part::Candidate(candidacy) = &mut self.part else { return };
-        let ended: Vec<_> = candidacy.learners.values().map(|learner| learner.ended).collect();
-        for (session, learner) in &mut candidacy.learners {
-            let Some(Bond { to: Some(to), epoch, .. }) = learner.bond else { continue };
-            let theirs = ended.iter().find(|ended| ended.holder.leader == to);
-            if let Some(ended) = theirs.filter(|ended| ended.epoch >= epoch) {
-                learner.bond = None;
-                let (session, word) = (*session, LeaderWord::HasEnded(*ended));
-                out.push(EpochsAction::Tell { session, word });
-            }
-        }
     }
 
     /// Those among our learners that are amnesiacs are recorded once a quorum that remembers has answered a later ping.

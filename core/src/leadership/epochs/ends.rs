@@ -1,9 +1,9 @@
 //! When our word waits, and when what it waited for has ended.
 
-use super::{Epochs, EpochsAction, Identity, Part, Stage};
+use super::{Epochs, EpochsAction, Identity, Part, Stage, candidate::Phase};
 use crate::{
     election::Epoch,
-    leadership::{HasEnded, Holder, LearnerWord},
+    leadership::{Bond, HasEnded, Holder, LeaderWord, LearnerWord, Nomination, SessionId},
 };
 
 impl Epochs {
@@ -37,6 +37,52 @@ impl Epochs {
                 let word = LearnerWord::HasEnded { epoch: self.ended };
                 let said = learning.session().map(|session| EpochsAction::Say { session, word });
                 out.extend(said);
+            }
+        }
+    }
+
+    /// Says to all learners that the epoch is given up, and that they are free if it has ended.
+    pub(super) fn release(&self, nomination: Option<Nomination>, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        if let Phase::Leading { epoch } = candidacy.phase {
+            if self.identity.lease.is_some() && !self.work_goes_on {
+                self.tell_what_has_ended(self.own_end(epoch), out);
+            }
+            let told = |session, nomination| EpochsAction::Tell {
+                session,
+                word: LeaderWord::Released { epoch, nomination },
+            };
+            // The successor hears it first: the others dial it at once.
+            let is_successor = |session: &SessionId| {
+                let peer = candidacy.learners.get(session).map(|learner| learner.peer);
+                nomination.is_some_and(|one| peer == Some(one.vote.leader))
+            };
+            let (first, others) = candidacy.sessions().partition::<Vec<_>, _>(is_successor);
+            out.extend(first.into_iter().chain(others).map(|session| told(session, nomination)));
+        }
+    }
+
+    /// Says to all learners that were told an epoch that these epochs have ended.
+    pub(super) fn tell_what_has_ended(&self, ended: HasEnded, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &self.part else { return };
+        if candidacy.epoch().is_some() {
+            let word = LeaderWord::HasEnded(ended);
+            let told = |session| EpochsAction::Tell { session, word: word.clone() };
+            out.extend(candidacy.sessions().map(told));
+        }
+    }
+
+    /// Passes on to a learner that is bound what its leader has said to us: that the epoch for which it has promised has ended.
+    pub(super) fn free_bound(&mut self, out: &mut Vec<EpochsAction>) {
+        let Part::Candidate(candidacy) = &mut self.part else { return };
+        let ended: Vec<_> = candidacy.learners.values().map(|learner| learner.ended).collect();
+        for (session, learner) in &mut candidacy.learners {
+            let Some(Bond { to: Some(to), epoch, .. }) = learner.bond else { continue };
+            let theirs = ended.iter().find(|ended| ended.holder.leader == to);
+            if let Some(ended) = theirs.filter(|ended| ended.epoch >= epoch) {
+                learner.bond = None;
+                let (session, word) = (*session, LeaderWord::HasEnded(*ended));
+                out.push(EpochsAction::Tell { session, word });
             }
         }
     }

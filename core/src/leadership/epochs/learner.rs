@@ -72,6 +72,20 @@ impl LearnerStep {
     }
 }
 
+impl LearnerStep {
+    /// Whether its epoch has begun, and is this one.
+    fn follows_in(self, epoch: Epoch) -> bool {
+        match self {
+            Self::Following(noted) | Self::Recording(noted, _) => noted.epoch == epoch,
+            Self::Introduced
+            | Self::Noted(_)
+            | Self::Withheld(..)
+            | Self::Storing(..)
+            | Self::Acknowledged(_) => false,
+        }
+    }
+}
+
 impl Learning {
     pub(super) const fn new(leader: ServerId) -> Self {
         Self { leader, session: None, step: LearnerStep::Introduced, followed: None }
@@ -217,7 +231,7 @@ impl Epochs {
                 LeaderWord::Ping { number, .. },
                 LearnerStep::Following(_) | LearnerStep::Recording(..),
             ) => {
-                let word = LearnerWord::Pong { number, promises: false };
+                let word = LearnerWord::Pong { number, promises: false, stands: false };
                 out.push(EpochsAction::Say { session, word });
             }
             // A real server answers no ping before UPTODATE.
@@ -225,15 +239,18 @@ impl Epochs {
                 LeaderWord::Ping { number: Some(number), .. } | LeaderWord::Waiting { number, .. },
                 _,
             ) => {
-                let word = LearnerWord::Pong { number: Some(number), promises: false };
+                let word =
+                    LearnerWord::Pong { number: Some(number), promises: false, stands: false };
                 out.push(EpochsAction::Say { session, word });
             }
             (LeaderWord::Refused { reason }, _) => self.give_up(GiveUp::Refused { reason }, out),
             // It says so as well to those who come before it is elected: that concerns only those who have followed it.
-            (LeaderWord::Released { epoch }, _) => {
+            (LeaderWord::Released { epoch, nomination }, _) => {
                 let noted = step.noted().map(|noted| noted.epoch).or(followed);
+                // Only who follows in just that epoch is told who comes after it.
+                let nomination = nomination.filter(|_| step.follows_in(epoch));
                 if noted.is_some_and(|noted| noted <= epoch) {
-                    self.give_up(GiveUp::Released { epoch }, out);
+                    self.give_up(GiveUp::Released { epoch, nomination }, out);
                 }
             }
             (LeaderWord::Info { .. }, _)
@@ -294,7 +311,7 @@ impl Epochs {
     pub(super) fn promised(&self, session: SessionId, number: u64, out: &mut Vec<EpochsAction>) {
         let Part::Learner(learning) = &self.part else { return };
         if learning.session == Some(session) {
-            let word = LearnerWord::Pong { number: Some(number), promises: true };
+            let word = LearnerWord::Pong { number: Some(number), promises: true, stands: false };
             out.push(EpochsAction::Say { session, word });
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::EpochsAction;
 use crate::{
     ServerId,
-    election::Epoch,
+    election::{Epoch, Zxid},
     leadership::{Bond, EnsembleId, HasEnded, Holder, Info, LearnerBlock, SessionId},
 };
 
@@ -52,6 +52,10 @@ pub(super) struct Learner {
     pub(super) answered: u64,
     /// The newest ping that it has answered with a promise.
     pub(super) promised: u64,
+    /// It stands for election, as it said with its last answer to a ping.
+    pub(super) stands: bool,
+    /// What it stands on, as it said when it took note of the epoch.
+    pub(super) zxid: Zxid,
     /// What it has promised to another leader, until it is free.
     pub(super) bond: Option<Bond>,
     /// The newest of its own epochs that has ended.
@@ -159,6 +163,8 @@ impl Learner {
             follows: false,
             answered: 0,
             promised: 0,
+            stands: false,
+            zxid: Zxid(0),
             bond: None,
             ended: HasEnded { holder, epoch },
             told: Told::Nothing,

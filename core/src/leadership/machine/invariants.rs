@@ -13,11 +13,16 @@ use crate::{
 };
 
 /// All rules, by name.
-pub const RULES: [Rule<Leadership>; 6] = [
+pub const RULES: [Rule<Leadership>; 8] = [
     ("each beginning is reported once, and its end once", reports_pair_up),
     ("the end is told before the others are released", ended_before_released),
     ("who leads has begun the epoch, who follows was told of it", reports_are_true),
     ("epochs that are reported never fall", epochs_never_fall),
+    ("an epoch that was given up never leads again", what_is_given_up_never_leads),
+    (
+        "who comes after a leader is named when its lease is given up, and no work goes on",
+        nominates_when_all_has_ended,
+    ),
     ("nothing is due that was looked at", nothing_stays_due),
     ("who does not follow an election leads and follows nobody", no_reign_without_a_result),
 ];
@@ -60,6 +65,7 @@ fn of_epochs(action: &Action, me: ServerId) -> Option<EpochsAction> {
         | Action::Tell { .. }
         | Action::Close { .. }
         | Action::LookAgain { .. }
+        | Action::Nominated { .. }
         | Action::EpochStored(_)
         | Action::Stand(_)
         | Action::Report(_)
@@ -95,6 +101,7 @@ fn reports_pair_up(Step { before, actions, after, .. }: Step<'_, Leadership>) ->
                 }
             }
             Report::Retiring { .. }
+            | Report::HandedOver { .. }
             | Report::Waiting { .. }
             | Report::BegunByAll { .. }
             | Report::WithoutLease { .. }
@@ -141,6 +148,7 @@ fn epochs_never_fall(Step { before, actions, after, .. }: Step<'_, Leadership>) 
     let told = reports(actions).filter_map(|report| match report {
         Report::Leading { epoch } | Report::Following { epoch, .. } => Some(*epoch),
         Report::Retiring { .. }
+        | Report::HandedOver { .. }
         | Report::Lost { .. }
         | Report::Waiting { .. }
         | Report::BegunByAll { .. }
@@ -154,6 +162,21 @@ fn epochs_never_fall(Step { before, actions, after, .. }: Step<'_, Leadership>) 
     });
     let told: Vec<_> = [newest].into_iter().chain(told).collect();
     told.is_sorted() && told.last() == Some(&after.newest_reported)
+}
+
+fn what_is_given_up_never_leads(Step { before, actions, .. }: Step<'_, Leadership>) -> bool {
+    let over = before.epochs.has_ended().epoch;
+    reports(actions).all(|report| !matches!(report, Report::Leading { epoch } if *epoch <= over))
+}
+
+fn nominates_when_all_has_ended(Step { before, actions, after, .. }: Step<'_, Leadership>) -> bool {
+    let is_one = |action: &Action| {
+        let Action::Tell { word, .. } = action else { return false };
+        matches!(word, LeaderWord::Released { nomination: Some(_), .. })
+    };
+    let led = before.leads_in().is_some_and(|epoch| epoch <= after.epochs.has_ended().epoch);
+    let over = led && !after.epochs.work_goes_on() && after.lease.until().is_none();
+    over || !actions.iter().any(is_one)
 }
 
 fn nothing_stays_due(Step { after, .. }: Step<'_, Leadership>) -> bool {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report};
+use super::{Action, EpochsEvent, Leadership, LostBecause, Moment, Reign, Report, Retiring};
 use crate::{
     election::Epoch,
-    leadership::{Stage, lease::Clocks as _},
+    leadership::{Stage, Successor, lease::Clocks as _},
 };
 
 impl Leadership {
@@ -44,7 +44,7 @@ impl Leadership {
 
     pub(super) fn retires_by(&self) -> Option<Moment> {
         match self.reign {
-            Reign::Leading { retiring, .. } => retiring,
+            Reign::Leading { retiring, .. } => retiring.map(|retiring| retiring.by),
             Reign::Unleased { .. } | Reign::Following { .. } | Reign::None => {
                 self.closing.and_then(|closing| closing.by)
             }
@@ -109,14 +109,18 @@ impl Leadership {
     }
 
     /// Begins to give the epoch up: it is over when the work has ended.
-    pub(super) fn retire(&mut self, within: Duration, out: &mut Vec<Action>) {
+    pub(super) fn retire(&mut self, to: Successor, within: Duration, out: &mut Vec<Action>) {
         let by = self.now.plus(within);
         if let Some(closing) = &mut self.closing {
             closing.by = Some(closing.by.map_or(by, |earlier| by.min(earlier)));
         }
         let cause = self.cause_of_retiring();
         let Reign::Leading { epoch, retiring } = &mut self.reign else { return };
-        let before = retiring.replace(retiring.map_or(by, |earlier| by.min(earlier)));
+        let before = *retiring;
+        // Who was named is not forgotten when the end comes sooner.
+        let to = before.map_or(to, |before| if to == Successor::Any { before.to } else { to });
+        let by = before.map_or(by, |before| by.min(before.by));
+        *retiring = Some(Retiring { by, to });
         if before.is_none() {
             out.push(Action::Report(Report::Retiring { epoch: *epoch, cause }));
         }
@@ -131,16 +135,29 @@ impl Leadership {
 
     pub(super) fn finish_retiring(&mut self, out: &mut Vec<Action>) {
         self.close(out);
-        let Reign::Leading { epoch, retiring: Some(_) } = self.reign else { return };
+        let Reign::Leading { epoch, retiring: Some(Retiring { to, .. }) } = self.reign else {
+            return;
+        };
+        let (nomination, is_alone) = (self.nomination(to), self.epochs.electable().is_empty());
         // First it is over, then the others are told.
         self.reign = Reign::None;
         self.end(epoch, self.cause_of_retiring(), out);
         self.tell_standing(out);
-        self.pass(EpochsEvent::Release, out);
+        self.pass(EpochsEvent::Release { nomination }, out);
+        if let Some(nomination) = nomination {
+            let to = nomination.vote.leader;
+            out.push(Action::Report(Report::HandedOver { epoch, to }));
+        }
         if self.stopping {
             return self.end_if_stopping(out);
         }
-        self.hold_off(out);
-        self.look_again(false, out);
+        // Where nobody else can be elected, somebody has to.
+        if !is_alone {
+            self.hold_off(out);
+        }
+        match nomination {
+            Some(nomination) => self.settle_on(nomination, out),
+            None => self.look_again(false, out),
+        }
     }
 }

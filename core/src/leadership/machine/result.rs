@@ -7,6 +7,7 @@ use super::{
 use crate::{
     ServerId,
     election::{Epoch, Round},
+    leadership::HANDOVER,
 };
 
 impl Leadership {
@@ -68,7 +69,7 @@ impl Leadership {
 
     /// However long others were waited for, there is time to establish from now on.
     pub(super) fn begin_to_establish(&mut self) {
-        if let Some(result) = &mut self.result {
+        if let Some(result) = self.result.as_mut().filter(|result| !result.nominated) {
             result.until = result.until.max(self.now.plus(self.timing.establish()));
         }
     }
@@ -87,8 +88,10 @@ impl Leadership {
 
     pub(super) fn elected(&mut self, leader: ServerId, round: Round, out: &mut Vec<Action>) {
         self.lose(LostBecause::Superseded, out);
-        let until = self.now.plus(self.timing.establish());
-        self.result = Some(ElectionResult { leader, round, until, again_at: None });
+        let nominated = self.nominated.take() == Some((leader, round));
+        let within = if nominated { HANDOVER } else { self.timing.establish() };
+        let until = self.now.plus(within);
+        self.result = Some(ElectionResult { leader, round, until, again_at: None, nominated });
         self.told_missing.clear();
         self.dial = Dial { last: self.dial.last, ..Dial::default() };
         let (quorum_heard, heard_reading) = (self.now, self.reading);

@@ -15,6 +15,7 @@ pub(super) const fn verb_of(report: &Report) -> Verb {
         Report::Following { .. } => Verb::Follows,
         Report::Retiring { .. } => Verb::Retires,
         Report::Lost { .. } => Verb::Lost,
+        Report::HandedOver { .. } => Verb::HandsOver,
         Report::Waiting { .. } => Verb::Waits,
         Report::BegunByAll { .. } => Verb::Founds,
         Report::WithoutLease { .. } => Verb::Lacks,
@@ -54,7 +55,12 @@ impl fmt::Display for Told<'_> {
             LeaderWord::Waiting { missing, .. } => {
                 write!(f, "WAITING for {}", join(missing.iter()))
             }
-            LeaderWord::Released { epoch } => write!(f, "RELEASED epoch {epoch}"),
+            LeaderWord::Released { epoch, nomination: None } => {
+                write!(f, "RELEASED epoch {epoch}")
+            }
+            LeaderWord::Released { epoch, nomination: Some(nomination) } => {
+                write!(f, "RELEASED epoch {epoch}; {nomination}")
+            }
             LeaderWord::HasEnded(HasEnded { holder, epoch }) => {
                 write!(f, "ENDED epoch {epoch} of {}", holder.leader)
             }
@@ -102,7 +108,7 @@ impl fmt::Display for Why<'_> {
             GiveUp::RealLeader => f.write_str("it is a ZooKeeper server"),
             GiveUp::Refused { reason } => write!(f, "it has refused: {reason}"),
             GiveUp::Misfit => f.write_str("it has said what does not fit"),
-            GiveUp::Released { epoch } => write!(f, "it has given epoch {epoch} up"),
+            GiveUp::Released { epoch, .. } => write!(f, "it has given epoch {epoch} up"),
         }
     }
 }
@@ -138,6 +144,7 @@ impl fmt::Display for Reported<'_> {
             Report::Retiring { epoch, cause } | Report::Lost { epoch, cause } => {
                 write!(f, "epoch {epoch}: {cause}")
             }
+            Report::HandedOver { epoch, to } => write!(f, "to {to}: epoch {epoch} has ended"),
             Report::Waiting { missing, .. } => write!(f, "for {}", join(missing.iter())),
             Report::BegunByAll { epoch, amnesiacs } => {
                 write!(f, "epoch {epoch} with {}", join(amnesiacs.iter()))

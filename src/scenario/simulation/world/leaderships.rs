@@ -3,8 +3,8 @@
 use ballotbox_core::{
     Core, Step,
     leadership::{
-        Action, Event, Info, LeaderWord, LearnerWord, Record, Report, SessionId, Stage, Ticket,
-        Timed, invariants,
+        Action, Event, Info, LeaderWord, LearnerWord, Nomination, Record, Report, SessionId, Stage,
+        Ticket, Timed, invariants,
     },
 };
 
@@ -114,6 +114,10 @@ impl World {
                     self.tell_election(member, ElectionEvent::Unreachable { peer: leader });
                 }
                 self.tell_election(member, ElectionEvent::LookAgain { leader, round });
+            }
+            Action::Nominated { leader, round, nomination: Nomination { vote, round: next } } => {
+                let event = ElectionEvent::Nominated { leader, round, vote, next };
+                self.tell_election(member, event);
             }
             Action::EpochStored(epoch) => {
                 self.tell_election(member, ElectionEvent::EpochStored(epoch));

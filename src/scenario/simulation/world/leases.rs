@@ -135,7 +135,7 @@ impl Leases {
         span: Duration,
     ) -> Option<Broken> {
         match word {
-            LearnerWord::Pong { number: Some(number), promises } => {
+            LearnerWord::Pong { number: Some(number), promises, .. } => {
                 self.answers(member, session, *number, promises.then_some(span));
                 None
             }
@@ -235,6 +235,7 @@ impl Leases {
             }
             Report::Following { .. }
             | Report::Retiring { .. }
+            | Report::HandedOver { .. }
             | Report::Waiting { .. }
             | Report::BegunByAll { .. }
             | Report::WithoutLease { .. }

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ballotbox_core::{ServerId, leadership::Event as LeadershipEvent, links::Event as LinkEvent};
+use ballotbox_core::{
+    ServerId,
+    leadership::{Event as LeadershipEvent, Successor},
+    links::Event as LinkEvent,
+};
 
 use super::World;
 use crate::{
@@ -82,9 +86,9 @@ impl World {
             Operation::Free(ids) => {
                 self.each(ids, |world, member| world.members[member].disk.full = false);
             }
-            Operation::Resign(id) => {
-                let resign = LeadershipEvent::Resign { within: WITHIN };
-                self.each(&[*id], |world, member| world.lead(member, resign.clone()));
+            Operation::Resign { member, to } => {
+                let to = to.map_or(Successor::Any, Successor::To);
+                self.each(&[*member], |world, member| world.ask_to_resign(member, to));
             }
         }
     }
@@ -120,7 +124,7 @@ impl World {
             }
             Fault::Slew(member, ppm) => self.slew(member, ppm),
             Fault::SlewEnds(member) => self.slew(member, 0),
-            Fault::Resign => self.ask_to_resign(),
+            Fault::Resign(to) => self.whoever_leads_resigns(to),
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
@@ -149,14 +153,23 @@ impl World {
     }
 
     /// The one that leads is asked to resign, unless it hangs, and hears nothing.
-    fn ask_to_resign(&mut self) {
+    fn whoever_leads_resigns(&mut self, to: Option<usize>) {
         let leads = |member: &Member| {
             let seat = member.running.as_ref().and_then(|running| running.seat.as_ref());
             member.hanging.is_none() && seat.is_some_and(|seat| seat.core.leads_in().is_some())
         };
         if let Some(member) = self.members.iter().position(leads) {
-            self.note(member, TraceEvent::Asked);
-            self.lead(member, LeadershipEvent::Resign { within: WITHIN });
+            let to = to.map(|to| self.members[to].id);
+            self.ask_to_resign(member, to.map_or(Successor::Any, Successor::To));
+        }
+    }
+
+    fn ask_to_resign(&mut self, member: usize, to: Successor) {
+        let Some(seat) = self.seat(member) else { return };
+        let refused = seat.core.cannot_resign(to);
+        self.note(member, TraceEvent::Asked { to, refused });
+        if refused.is_none() {
+            self.lead(member, LeadershipEvent::Resign { to, within: WITHIN });
         }
     }
 

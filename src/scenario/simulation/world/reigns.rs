@@ -78,6 +78,7 @@ impl Reigns {
                 (seat.open.take() != Some(*epoch)).then_some((LOST_ONCE, details))
             }
             Report::Retiring { .. }
+            | Report::HandedOver { .. }
             | Report::Waiting { .. }
             | Report::BegunByAll { .. }
             | Report::WithoutLease { .. }

@@ -62,6 +62,7 @@ impl World {
             | Action::Promise { .. }
             | Action::Established { .. }
             | Action::LookAgain { .. }
+            | Action::Nominated { .. }
             | Action::EpochStored(_)
             | Action::Stand(_)
             | Action::Report(_)

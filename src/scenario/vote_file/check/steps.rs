@@ -219,12 +219,21 @@ impl<'a> StepChecker<'a> {
         if self.hanging.contains(&id) {
             return Err(At::new(in_id, FieldError::Hanging { id }));
         }
-        if let Some(Id(to)) = to {
-            let path = format!("{path}.to");
-            known(self.ensemble, to, &path)?;
-            return Err(At::new(path, FieldError::HandOver));
+        let to = to.map(|Id(to)| self.successor(id, to, format!("{path}.to"))).transpose()?;
+        Ok(Operation::Resign { member: id, to })
+    }
+
+    /// Who is to come after this member. It need not run: then nobody resigns.
+    fn successor(&self, id: ServerId, to: ServerId, path: String) -> Result<ServerId, At> {
+        let to = known(self.ensemble, to, &path)?;
+        if to == id {
+            return Err(At::new(path, FieldError::AfterItself { id }));
         }
-        Ok(Operation::Resign(id))
+        if !self.ensemble.may_lead(to) {
+            let who = "a voter of positive weight, as only those lead";
+            return Err(At::new(path, cannot_be(self.ensemble, to, who)));
+        }
+        Ok(to)
     }
 
     fn resumes(&mut self, id: ServerId) -> Result<(), FieldError> {

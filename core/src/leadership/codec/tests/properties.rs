@@ -57,9 +57,12 @@ fn any_learner_word() -> impl Strategy<Value = LearnerWord> {
             |(current, zxid, bond)| LearnerWord::AckEpoch { current, zxid: Zxid(zxid), bond }
         ),
         any_epoch().prop_map(|epoch| LearnerWord::Ack { epoch }),
-        prop::option::of((any::<u64>(), any::<bool>())).prop_map(|answer| {
-            let number = answer.map(|(number, _)| number);
-            LearnerWord::Pong { number, promises: answer.is_some_and(|(_, promises)| promises) }
+        prop::option::of((any::<u64>(), any::<bool>(), any::<bool>())).prop_map(|answer| {
+            let (number, promises, stands) = answer
+                .map_or((None, false, false), |(number, promises, stands)| {
+                    (Some(number), promises, stands)
+                });
+            LearnerWord::Pong { number, promises, stands }
         }),
         any_epoch().prop_map(|epoch| LearnerWord::HasEnded { epoch }),
     ]
@@ -84,6 +87,10 @@ fn any_leader_word() -> impl Strategy<Value = LeaderWord> {
             HasEnded { holder: Holder { leader, directory, incarnation }, epoch }
         },
     );
+    let nomination =
+        (any_id(), any_epoch(), any::<[i64; 2]>()).prop_map(|(leader, epoch, [zxid, round])| {
+            Nomination { vote: Vote { epoch, zxid: Zxid(zxid), leader }, round: Round(round) }
+        });
     prop_oneof![
         (any_epoch(), prop::option::of(block))
             .prop_map(|(epoch, block)| LeaderWord::Info { epoch, block }),
@@ -94,7 +101,8 @@ fn any_leader_word() -> impl Strategy<Value = LeaderWord> {
         (any_epoch(), prop::option::of(any::<u64>()))
             .prop_map(|(epoch, number)| LeaderWord::Ping { epoch, number }),
         any_epoch().prop_map(|epoch| LeaderWord::Recorded { epoch }),
-        any_epoch().prop_map(|epoch| LeaderWord::Released { epoch }),
+        (any_epoch(), prop::option::of(nomination))
+            .prop_map(|(epoch, nomination)| LeaderWord::Released { epoch, nomination }),
         ended.prop_map(LeaderWord::HasEnded),
         (any::<u64>(), prop::collection::btree_set(any_id(), 0..20))
             .prop_map(|(number, missing)| LeaderWord::Waiting { number, missing }),

@@ -144,7 +144,10 @@ fn an_answer_to_a_ping_that_was_never_sent_is_none() {
     leader.told(EpochsEvent::PingDue);
     for (answered, newest) in [(2, 0), (1, 1)] {
         for number in [1, 2] {
-            leader.said(number, LearnerWord::Pong { number: Some(answered), promises: false });
+            leader.said(
+                number,
+                LearnerWord::Pong { number: Some(answered), promises: false, stands: false },
+            );
         }
         assert_eq!(leader.core.pings(), (1, newest));
     }
@@ -178,8 +181,8 @@ fn a_learner_leaves_a_leader_that_gives_up_what_it_has_taken_note_of() {
     for (released, leaves) in [(1, false), (2, true)] {
         let mut learner = learner_of(2, record(1));
         let epoch = Epoch(released);
-        let asked = learner.heard(LeaderWord::Released { epoch });
-        let gives_up = EpochsAction::GiveUp(GiveUp::Released { epoch });
+        let asked = learner.heard(LeaderWord::Released { epoch, nomination: None });
+        let gives_up = EpochsAction::GiveUp(GiveUp::Released { epoch, nomination: None });
         assert_eq!(asked.contains(&gives_up), leaves, "{released}");
     }
 }

@@ -48,6 +48,7 @@ fn no_word_while_bound(Step { before, actions, after, .. }: Step<'_, Leadership>
         | Action::Close { .. }
         | Action::Store { .. }
         | Action::LookAgain { .. }
+        | Action::Nominated { .. }
         | Action::EpochStored(_)
         | Action::Stand(_)
         | Action::Report(_)

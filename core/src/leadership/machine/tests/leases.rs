@@ -87,7 +87,7 @@ fn a_leader_whose_work_goes_on_frees_nobody_before_it_has_ended() {
     let mut world = led();
     world.tell(3, Event::WorkGoesOn(true));
     world.run_until(ms(1010));
-    world.tell(3, Event::Resign { within: Duration::from_secs(5) });
+    world.tell(3, Event::Resign { to: Successor::Any, within: Duration::from_secs(5) });
     assert!(
         world
             .reports(3)
@@ -98,8 +98,6 @@ fn a_leader_whose_work_goes_on_frees_nobody_before_it_has_ended() {
     assert_eq!(world.lost(3), []);
     world.tell(3, Event::WorkGoesOn(false));
     assert_eq!(world.lost(3), [(ms(3000), LostBecause::Resigned)]);
-    world.run_until(ms(3002));
-    world.elect(2, 2, &[1, 2, 3]);
     world.run_until(ms(3020));
     assert!(began(&world, 2, 3).is_some());
 }
@@ -109,7 +107,7 @@ fn work_that_does_not_end_when_it_is_told_to_frees_nobody() {
     let mut world = led();
     world.tell(3, Event::WorkGoesOn(true));
     world.run_until(ms(1010));
-    world.tell(3, Event::Resign { within: Duration::from_millis(100) });
+    world.tell(3, Event::Resign { to: Successor::Any, within: Duration::from_millis(100) });
     world.run_until(ms(1110));
     assert_eq!(world.lost(3), [(ms(1110), LostBecause::Resigned)]);
     assert_eq!(until(&world, 3), None);
@@ -233,7 +231,7 @@ fn who_would_have_to_stop_at_once_is_not_told_that_it_leads() {
         let mut core = world.seats[&id(3)].core.clone();
         let (pings, _) = core.pings();
         for session in [1, 2].map(SessionId::Accepted) {
-            let answer = LearnerWord::Pong { number: Some(pings), promises: true };
+            let answer = LearnerWord::Pong { number: Some(pings), promises: true, stands: false };
             let event = Event::LearnerSaid { session, word: answer };
             core.actions_on(timed(ms(millis), event));
         }
@@ -352,7 +350,7 @@ fn a_slow_disk_for_promises_costs_no_heartbeat() {
     let first = core.actions_on(timed(ms(100), ping(50)));
     assert!(matches!(first[..], [Action::Promise { .. }]), "{first:?}");
     let second = core.actions_on(timed(ms(300), ping(51)));
-    let plain = LearnerWord::Pong { number: Some(51), promises: false };
+    let plain = LearnerWord::Pong { number: Some(51), promises: false, stands: true };
     assert_eq!(second, [Action::Say { session, word: plain }]);
 }
 
@@ -381,7 +379,7 @@ fn every_rule_about_leases_finds_the_step_that_breaks_it() {
         Some("who leads with a lease holds one that runs")
     );
     let session = follower.dial.session.unwrap();
-    let said = LearnerWord::Pong { number: Some(1), promises: true };
+    let said = LearnerWord::Pong { number: Some(1), promises: true, stands: false };
     assert_eq!(
         broken(follower, &tick, &[Action::Say { session, word: said }], follower),
         Some("a promise is told when it outlives us, and not before")

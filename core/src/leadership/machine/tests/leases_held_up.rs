@@ -71,7 +71,7 @@ fn a_voter_is_bound_for_what_it_was_told_and_nobody_elects_in_circles_meanwhile(
 fn a_leader_that_gave_its_epoch_up_to_one_that_dies_leads_again_only_in_a_newer_one() {
     let mut world = led();
     world.run_until(ms(1000));
-    world.tell(3, Event::Resign { within: Duration::from_secs(1) });
+    world.tell(3, Event::Resign { to: Successor::Any, within: Duration::from_secs(1) });
     assert_eq!(until(&world, 3), None, "the lease is given up before anybody is told");
     world.run_until(ms(1002));
     world.elect(2, 2, &[1, 2, 3]);
@@ -166,7 +166,7 @@ fn who_is_recorded_by_a_founding_that_does_not_begin_helps_nobody_while_a_forgot
         world.seats.get_mut(&id(number)).unwrap().kept = None;
         with_lease(&mut world, number, 1, 0, Record::default());
     }
-    world.tell(3, Event::Resign { within: Duration::from_secs(9) });
+    world.tell(3, Event::Resign { to: Successor::Any, within: Duration::from_secs(9) });
     world.elect(2, 2, &[1, 2, 3]);
     world.run_until(ms(1100));
     let is_recorded = |number| world.seats[&id(number)].core.promises().0.recorded;

@@ -4,7 +4,11 @@ use super::{
     super::invariants::{RULES, first_broken},
     *,
 };
-use crate::{Step, leadership::epochs_invariants::RULES_OF_CHANGES};
+use crate::{
+    Step,
+    election::Vote,
+    leadership::{Nomination, epochs_invariants::RULES_OF_CHANGES},
+};
 
 /// The rule that is broken by a step to what this makes of both ends of it.
 fn broken(
@@ -25,13 +29,22 @@ fn broken(
 fn every_rule_finds_the_leadership_that_breaks_it() {
     let world = World::with_a_leader();
     let [follower, leader] = [1, 3].map(|number| &world.seats[&id(number)].core);
+    let given_up = &{
+        let mut epochs = leader.epochs.clone();
+        epochs.actions_on(EpochsEvent::Release { nomination: None });
+        epochs
+    };
     let nothing = |_: &mut Leadership| ();
     let epoch = Epoch(2);
     let session = SessionId::Accepted(1);
-    let released = Action::Tell { session, word: LeaderWord::Released { epoch } };
+    let told =
+        |nomination| Action::Tell { session, word: LeaderWord::Released { epoch, nomination } };
+    let vote = Vote { epoch, zxid: Zxid(0), leader: id(1) };
+    let nominates = told(Some(Nomination { vote, round: Round(2) }));
+    let lost = Action::Report(Report::Lost { epoch, cause: LostBecause::Resigned });
     let found = [
         broken(follower, &[], nothing, |core| core.reign = Reign::None),
-        broken(leader, &[released], nothing, nothing),
+        broken(leader, &[told(None)], nothing, nothing),
         broken(
             follower,
             &[],
@@ -39,6 +52,14 @@ fn every_rule_finds_the_leadership_that_breaks_it() {
             nothing,
         ),
         broken(follower, &[], nothing, |core| core.newest_reported = Epoch(1)),
+        broken(
+            leader,
+            &[Action::Report(Report::Leading { epoch })],
+            |core| (core.reign, core.epochs) = (Reign::None, given_up.clone()),
+            |core| (core.reign, core.epochs) = (leader.reign, leader.epochs.clone()),
+        ),
+        // It says who comes next, and its work goes on.
+        broken(leader, &[lost, nominates], nothing, |core| core.reign = Reign::None),
         broken(leader, &[], nothing, |core| core.now = core.next_deadline().unwrap()),
         broken(follower, &[], nothing, |core| core.result = None),
     ];

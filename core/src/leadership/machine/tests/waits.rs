@@ -60,7 +60,7 @@ fn a_leader_is_not_kept_by_learners_that_say_much_and_answer_no_ping() {
     for passed in (100..=1900).step_by(100) {
         world.run_until(ms(passed));
         let words = [
-            LearnerWord::Pong { number: None, promises: false },
+            LearnerWord::Pong { number: None, promises: false, stands: false },
             LearnerWord::Other,
             LearnerWord::Ack { epoch: Epoch(2) },
         ];

@@ -6,7 +6,7 @@ use super::super::*;
 use crate::{
     election::Epoch,
     leadership::{
-        Info,
+        Info, Nomination,
         fixtures::{id, identity, record},
     },
     membership::Member,
@@ -26,6 +26,8 @@ pub(super) struct Seat {
     pub(super) reports: Vec<(Moment, Report)>,
     pub(super) stands: bool,
     pub(super) look_again: Vec<(Moment, Round, Option<ServerId>)>,
+    /// What it was to settle on without a vote.
+    pub(super) nominated: Vec<(Moment, Nomination)>,
     pub(super) established: Vec<(Epoch, Round)>,
     pub(super) epochs_stored: Vec<Epoch>,
     pub(super) stopped: bool,
@@ -108,6 +110,7 @@ impl World {
             reports: vec![],
             stands: true,
             look_again: vec![],
+            nominated: vec![],
             established: vec![],
             epochs_stored: vec![],
             stopped: false,
@@ -188,6 +191,13 @@ impl World {
             Action::Established { epoch, round, .. } => seat.established.push((epoch, round)),
             Action::LookAgain { leader, round, gone } => {
                 seat.look_again.push((now, round, gone.then_some(leader)));
+            }
+            Action::Nominated { nomination, .. } => {
+                seat.nominated.push((now, nomination));
+                // The election settles on that.
+                let (leader, round) = (nomination.vote.leader, nomination.round);
+                self.later(me, Event::Unelected);
+                self.later(me, Event::Elected { leader, round });
             }
             Action::EpochStored(epoch) => seat.epochs_stored.push(epoch),
             Action::Stand(stands) => seat.stands = stands,

@@ -23,7 +23,7 @@ fn promised() -> Leases {
     let mut leases = Leases::new(2);
     leases.is_led_by(0, SESSION, holder(3, 1), Epoch(5));
     leases.hears(0, SESSION, &LeaderWord::Ping { epoch: Epoch(5), number: Some(7) }, at(100, 100));
-    let pong = LearnerWord::Pong { number: Some(7), promises: true };
+    let pong = LearnerWord::Pong { number: Some(7), promises: true, stands: false };
     assert_eq!(leases.says(voter(at(150, 150)), SESSION, &pong, SPAN), None);
     leases
 }
@@ -97,7 +97,7 @@ fn a_ping_that_is_answered_without_a_promise_or_that_never_came_binds_nobody() {
         leases.is_led_by(0, SESSION, holder(3, 1), Epoch(5));
         let asked = LeaderWord::Ping { epoch: Epoch(5), number: Some(7) };
         leases.hears(0, SESSION, &asked, at(100, 100));
-        let answer = LearnerWord::Pong { number: Some(number), promises };
+        let answer = LearnerWord::Pong { number: Some(number), promises, stands: false };
         assert_eq!(leases.says(voter(at(100, 100)), SESSION, &answer, SPAN), None);
         assert_eq!(acknowledges(&mut leases, holder(2, 1), at(100, 100)), None);
     }

@@ -1,0 +1,100 @@
+//! [`Resignation`]: what has become of an order to resign.
+
+use std::{fmt, time::Duration};
+
+use ballotbox_core::{ServerId, UntrustedText};
+use serde::{Deserialize, Serialize};
+
+use super::report::{LeaderReport, shown_if_any};
+use crate::Epoch;
+
+/// What has become of an order to resign, as `ballotbox resign --json` prints it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Resignation {
+    /// Whether another one is established.
+    pub resigned: bool,
+    /// The epoch that is given up; null if none is.
+    pub epoch: Option<i64>,
+    /// Who leads now; null if that is nobody, or the order was refused.
+    pub leader: Option<LeaderReport>,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: f64,
+    /// Why no other one is established; null if one is.
+    #[serde(default, deserialize_with = "shown_if_any")]
+    pub reason: Option<String>,
+}
+
+impl Resignation {
+    /// Nothing is given up.
+    pub(super) fn refused(why: impl fmt::Display) -> Self {
+        let reason = Some(UntrustedText::new(why).to_string());
+        Self { resigned: false, epoch: None, leader: None, elapsed_ms: 0.0, reason }
+    }
+
+    /// A later epoch has begun.
+    pub(super) fn followed_by(
+        me: ServerId,
+        given_up: Epoch,
+        (leader, epoch): (ServerId, Epoch),
+        took: Duration,
+    ) -> Self {
+        let resigned = leader != me;
+        let again = format!("{me} leads again, in epoch {epoch}: nobody else has taken over");
+        Self {
+            resigned,
+            epoch: Some(given_up.0),
+            leader: Some(LeaderReport {
+                id: leader.number(),
+                token: epoch.0.cast_unsigned(),
+                epoch: epoch.0,
+            }),
+            elapsed_ms: tenths_of_ms(took),
+            reason: (!resigned).then_some(again),
+        }
+    }
+
+    /// Nobody leads in a later epoch, and no more time is left.
+    pub(super) fn not_yet(epoch: Epoch, work_goes_on: bool, took: Duration) -> Self {
+        let reason = if work_goes_on {
+            format!("the work of epoch {epoch} was told to end, and has not yet")
+        } else {
+            format!("epoch {epoch} is given up, and nobody leads in a later one yet")
+        };
+        Self {
+            resigned: false,
+            epoch: Some(epoch.0),
+            leader: None,
+            elapsed_ms: tenths_of_ms(took),
+            reason: Some(reason),
+        }
+    }
+}
+
+fn tenths_of_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> ServerId {
+        ServerId::new(number).unwrap()
+    }
+
+    #[test]
+    fn it_is_done_when_another_one_leads_and_has_a_reason_otherwise() {
+        let took = Duration::from_micros(4180);
+        let done = Resignation::followed_by(id(3), Epoch(6), (id(2), Epoch(7)), took);
+        assert_eq!((done.resigned, done.reason.as_deref()), (true, None));
+        assert!((done.elapsed_ms - 4.2).abs() < f64::EPSILON);
+        let again = Resignation::followed_by(id(3), Epoch(6), (id(3), Epoch(7)), took);
+        assert!(!again.resigned && again.reason.unwrap().starts_with("3 leads again, in epoch 7"));
+        let refused = Resignation::refused("a\u{1b}[2Jb");
+        assert!(!refused.resigned && !refused.reason.unwrap().contains('\u{1b}'));
+        let late = Resignation::not_yet(Epoch(6), true, took);
+        assert!(late.reason.unwrap().contains("has not yet"));
+        let late = Resignation::not_yet(Epoch(6), false, took);
+        assert!(late.reason.unwrap().contains("nobody leads"));
+    }
+}
