@@ -32,6 +32,8 @@ mod lost_disks;
 mod output;
 #[path = "cli/outside_text.rs"]
 mod outside_text;
+#[path = "cli/resign.rs"]
+mod resign;
 #[path = "cli/simulate.rs"]
 mod simulate;
 #[path = "cli/status.rs"]

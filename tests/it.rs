@@ -10,6 +10,7 @@ mod corpus;
 mod fence_http;
 mod golden;
 mod golden_quorum;
+mod handing_over;
 mod holding;
 mod leaders;
 mod leases;

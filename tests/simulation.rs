@@ -1,5 +1,6 @@
 //! Elections in virtual time. A failure names its seed: `ballotbox simulate FILE --seed N` shows what happened.
 
+mod handover;
 mod leases;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};

@@ -389,7 +389,7 @@ fn leadership_is_played_unless_the_file_says_otherwise() {
         r#"{"ensemble":"Ödland","members":[{"id":1,"new":true},{"id":2,"vote":{"epoch":3}}],
             "timing":{"ping_ms":50,"silence_ms":400,"establish_ms":900},
             "steps":[{"at_ms":0,"start":[1]},{"at_ms":1,"fill":[1,2]},{"at_ms":2,"free":[1]},
-                     {"at_ms":3,"wipe":[2]},{"at_ms":4,"resign":{"id":1,"to":3}}],
+                     {"at_ms":3,"wipe":[2]},{"at_ms":4,"resign":{"id":1,"to":2}}],
             "expect":[{"by_ms":9,"leader":2,"epoch":4}],
             "faults":{"until_ms":9,"wipes":1,"disk_full":2,"disk_stalls":3}}"#,
     );
@@ -400,7 +400,7 @@ fn leadership_is_played_unless_the_file_says_otherwise() {
     assert_eq!(file.steps[1].operation, Operation::Fill(vec![id(1), id(2)]));
     assert_eq!(file.steps[2].operation, Operation::Free(vec![id(1)]));
     assert_eq!(file.steps[3].operation, Operation::Wipe(vec![id(2)]));
-    assert_eq!(file.steps[4].operation, Operation::Resign { member: id(1), to: Some(id(3)) });
+    assert_eq!(file.steps[4].operation, Operation::Resign { member: id(1), to: Some(id(2)) });
     assert_eq!(file.expectations[0].epoch, Some(Epoch(4)));
     let told = file.faults.as_ref().unwrap().to_string();
     assert!(told.starts_with("1 wipe, 2 disk full, 3 disk stalls, until 9 ms; "), "{told}");

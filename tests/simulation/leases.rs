@@ -32,7 +32,7 @@ fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
             told.extend(trace.lines().filter_map(Verb::of_line).map(Verb::word));
         }
     }
-    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED"] {
+    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED", "hands over"] {
         assert!(told.contains(verb), "{verb}: {told:?}");
     }
 }

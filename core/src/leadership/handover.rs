@@ -85,7 +85,7 @@ pub enum CannotResign {
     )]
     DoesNotCount { id: ServerId },
     /// It has not answered lately.
-    #[error("{id} has not answered the last two pings")]
+    #[error("{id} has not answered the last pings")]
     Silent { id: ServerId },
     /// It does not promise what a lease needs.
     #[error("{id} has not promised lately what a lease needs")]

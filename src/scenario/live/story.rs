@@ -90,6 +90,8 @@ pub struct Won {
 /// What put a candidate before the others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Because {
+    /// The leader before it has named it, so nobody had to vote.
+    Named,
     /// Nobody else could lead.
     Alone,
     /// Nobody else took part in so late an epoch.
@@ -111,7 +113,12 @@ impl Won {
             .map(|(voter, _)| *voter)
             .collect();
         by.insert(winner.leader);
-        let because = because(file.ensemble(), &histories(file), winner.leader, &by);
+        // Whoever elects has a vote of its own.
+        let because = if ballots.is_empty() {
+            Because::Named
+        } else {
+            because(file.ensemble(), &histories(file), winner.leader, &by)
+        };
         Self { by: by.into_iter().collect(), because }
     }
 }
@@ -196,6 +203,9 @@ impl fmt::Display for What {
 impl fmt::Display for Won {
     /// `by 1, 2, 3: its history is the newest (zxid 0x100000005)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.because == Because::Named {
+            return self.because.fmt(f);
+        }
         write!(f, "by {}: {}", join(self.by.iter()), self.because)
     }
 }
@@ -203,6 +213,7 @@ impl fmt::Display for Won {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Named => f.write_str("by the word of the leader before it"),
             Self::Alone => f.write_str("no other of them could lead"),
             Self::Epoch(epoch) => write!(f, "its history is of the latest epoch ({epoch})"),
             Self::Zxid(zxid) => write!(f, "its history is the newest (zxid {zxid})"),
@@ -244,6 +255,10 @@ mod tests {
         assert_eq!(why(2, &[(1, 1, 9, 1), (2, 1, 9, 1)]), Because::Id);
         assert_eq!(why(1, &[(1, 1, 1, 1), (2, 1, 9, 0)]), Because::Alone);
         assert_eq!(why(1, &[(1, 1, 1, 1), (2, 1, 9, 1)]), Because::Quorum);
+        let file = VoteFile::parse("test", r#"{"members":[{"id":1},{"id":2}]}"#).unwrap();
+        let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(1) };
+        let won = Won::of(&file, vote, &BTreeMap::new());
+        assert_eq!(won.to_string(), "by the word of the leader before it");
     }
 
     #[test]

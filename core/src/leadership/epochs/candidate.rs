@@ -141,7 +141,7 @@ impl Epochs {
             }
             LearnerWord::Pong { number: Some(number), promises, stands } if *number <= pings => {
                 learner.answered = learner.answered.max(*number);
-                learner.stands = *stands;
+                learner.stands = Some(*stands);
                 if *promises && learner.acknowledged.is_some() {
                     learner.promised = learner.promised.max(*number);
                 }

@@ -59,13 +59,13 @@ impl Epochs {
         if !learner.supports(epoch) {
             return Err(CannotResign::DoesNotCount { id });
         }
-        if learner.answered < lately {
+        if learner.answered < lately || learner.stands.is_none() {
             return Err(CannotResign::Silent { id });
         }
         if self.identity.lease.is_some() && learner.promised < lately {
             return Err(CannotResign::DoesNotPromise { id });
         }
-        if !learner.stands {
+        if learner.stands == Some(false) {
             return Err(CannotResign::DoesNotStand { id });
         }
         let mut settle = candidacy.peers_where(|one| one.follows && one.supports(epoch));

@@ -52,8 +52,8 @@ pub(super) struct Learner {
     pub(super) answered: u64,
     /// The newest ping that it has answered with a promise.
     pub(super) promised: u64,
-    /// It stands for election, as it said with its last answer to a ping.
-    pub(super) stands: bool,
+    /// Whether it stands for election, as it said with its last answer to a ping.
+    pub(super) stands: Option<bool>,
     /// What it stands on, as it said when it took note of the epoch.
     pub(super) zxid: Zxid,
     /// What it has promised to another leader, until it is free.
@@ -163,7 +163,7 @@ impl Learner {
             follows: false,
             answered: 0,
             promised: 0,
-            stands: false,
+            stands: None,
             zxid: Zxid(0),
             bond: None,
             ended: HasEnded { holder, epoch },
