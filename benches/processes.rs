@@ -8,6 +8,7 @@
 //! | it comes back | the killed one, with the highest id, is spawned again: till it tells whom it follows |
 //! | lowest follower comes back | the follower with the lowest id is killed, and spawned at once: till it tells whom it follows |
 //! | orderly stop of the leader | from SIGTERM till one of the others tells that it leads |
+//! | hand-over | `ballotbox resign --to` the lowest: from when the leader tells that its epoch is over till the one named tells that it leads |
 //! | leader frozen | from SIGSTOP till one of the others tells that it leads |
 //! | lease: kill -9, it comes back at once, orderly stop | the first, the same with the killed one spawned at once, and the third of these, with leases of 2 s |
 //! | idle node | of the three with a leader, the one with the most of each, over ten seconds |
@@ -60,12 +61,15 @@ fn main() -> ExitCode {
 fn measure(options: Options) {
     let printer = Printer::new(options, "processes", Unit::Millis);
     let [mut led, mut started, mut killed, mut back, mut lowest_back] = [const { Vec::new() }; 5];
-    let [mut stopped, mut frozen] = [const { Vec::new() }; 2];
+    let [mut stopped, mut frozen, mut handed_over] = [const { Vec::new() }; 3];
     for _ in 0..options.amount(30, 3) {
         let mut ensemble = Ensemble::new(None);
         let (leading, all) = ensemble.start_all();
         led.push(leading);
         started.push(all);
+        handed_over.push(ensemble.hand_over(3, 1));
+        // It has not answered a ping of the new leader yet: that is waited for.
+        ensemble.hand_over(1, 3);
         killed.push(ensemble.lose_leader(3, "-KILL"));
         back.push(ensemble.start_again(3));
         ensemble.end(1);
@@ -80,6 +84,7 @@ fn measure(options: Options) {
     printer.figure(&Figure::single("it comes back", 3, back));
     printer.figure(&Figure::single("lowest follower comes back", 3, lowest_back));
     printer.figure(&Figure::single("orderly stop of the leader", 3, stopped));
+    printer.figure(&Figure::single("hand-over", 3, handed_over));
     printer.figure(&Figure::single("leader frozen", 3, frozen));
     printer.figure(&Figure::single("two files on disk", 1, disk(options.amount(200, 20))));
     measure_leases(options, &printer);
@@ -93,10 +98,12 @@ fn measure(options: Options) {
 
 /// The same ends of a leader, with leases. The promises to one that is killed last a fiftieth longer than its lease.
 fn measure_leases(options: Options, printer: &Printer) {
-    let [mut killed, mut back, mut stopped] = [const { Vec::new() }; 3];
+    let [mut killed, mut back, mut stopped, mut handed_over] = [const { Vec::new() }; 4];
     for _ in 0..options.amount(20, 2) {
         let mut ensemble = Ensemble::new(Some(LEASE));
         ensemble.start_all();
+        handed_over.push(ensemble.hand_over(3, 1));
+        ensemble.hand_over(1, 3);
         killed.push(ensemble.lose_leader(3, "-KILL"));
         ensemble.start_again(3);
         stopped.push(ensemble.lose_leader(2, "-TERM"));
@@ -106,6 +113,7 @@ fn measure_leases(options: Options, printer: &Printer) {
     printer.figure(&Figure::single("lease: kill -9 of the leader", 3, killed));
     printer.figure(&Figure::single("lease: it comes back at once", 3, back));
     printer.figure(&Figure::single("lease: orderly stop of the leader", 3, stopped));
+    printer.figure(&Figure::single("lease: hand-over", 3, handed_over));
 }
 
 /// Three members, and the processes of those that run.
@@ -124,6 +132,8 @@ struct Ensemble {
 struct Said {
     process: u32,
     leads: bool,
+    /// It does so no more.
+    lost: bool,
     epoch: i64,
     at: Instant,
 }
@@ -176,6 +186,35 @@ impl Ensemble {
         leads - begun
     }
 
+    /// How long the others take to lead from when this leader has told that its epoch is over.
+    fn hand_over(&mut self, leader: u64, to: u64) -> Duration {
+        let (last, directory) = (self.epoch, self.data.join(leader.to_string()));
+        let resign = || {
+            let order = Command::new(env!("CARGO_BIN_EXE_ballotbox"))
+                .args(["resign", "--to", &to.to_string(), "--data-dir"])
+                .arg(&directory)
+                .stdout(Stdio::null())
+                .status();
+            order.unwrap().success()
+        };
+        // The one named may not have answered yet.
+        while !resign() {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        let (mut lost, mut leads) = (None, None);
+        loop {
+            let said = self.next();
+            if said.lost && said.process == self.nodes[&leader].id() && said.epoch == last {
+                lost = Some(said.at);
+            } else if said.leads && said.epoch > last {
+                leads = Some(said.at);
+            }
+            if let (Some(lost), Some(leads)) = (lost, leads) {
+                return leads.saturating_duration_since(lost);
+            }
+        }
+    }
+
     /// When one leads in a newer epoch than this.
     fn next_leader(&mut self, last: i64) -> Instant {
         loop {
@@ -206,7 +245,7 @@ impl Ensemble {
         let process = self.nodes[&id].id();
         loop {
             let said = self.next();
-            if said.process == process {
+            if said.process == process && !said.lost {
                 return said.at - begun;
             }
         }
@@ -235,10 +274,10 @@ impl Ensemble {
             for line in lines.map_while(Result::ok) {
                 let at = clock::now();
                 let line: Value = serde_json::from_str(&line).unwrap();
-                let leads = line["event"] == "leading";
-                if leads || line["event"] == "following" {
+                let (leads, lost) = (line["event"] == "leading", line["event"] == "lost");
+                if leads || lost || line["event"] == "following" {
                     let epoch = line["epoch"].as_i64().unwrap();
-                    let _ = said.send(Said { process: number, leads, epoch, at });
+                    let _ = said.send(Said { process: number, leads, lost, epoch, at });
                 }
             }
         });

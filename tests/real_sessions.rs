@@ -5,13 +5,13 @@
 //! history. Neither can be ours: with a zoo.cfg it says that its configuration has version 0, that its zxid is 0, and, as an
 //! observer, that its current epoch is 0.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{collections::BTreeMap, fs, net::TcpListener, time::Duration};
 
 use async_std::task::block_on;
 use ballotbox::{
     Epoch, Role, Round, Zxid,
     leadership::{
-        DirectoryId, EnsembleId, Incarnation, Info, LeaderBlock, LeaderWord, LearnerWord,
+        DirectoryId, EnsembleId, Incarnation, Info, LeaderBlock, LeaderWord, LearnerWord, Successor,
     },
     node::{NodeEvent, Status},
 };
@@ -20,7 +20,7 @@ use ballotbox_core::wire::{PacketKind, QuorumPacket};
 
 use crate::{
     beside_real::{epochs_in, events_of},
-    common::{id, patiently, talk::Talk},
+    common::{agreed_on, id, patiently, talk::Talk},
     interop_links::Claimant,
     zookeeper::{Ours, Server, Zoo},
 };
@@ -166,4 +166,34 @@ fn both_in_service(zoo: &Zoo) -> [Server; 2] {
     assert_eq!(servers.each_mut().map(Server::until_in_service), [3, 3]);
     servers[0].until_logged("Peer state changed: following - broadcast");
     servers
+}
+
+/// What names a successor goes only to those who have introduced themselves as ours: a real server sees members that have settled.
+#[test]
+fn a_hand_over_among_ours_does_not_disturb_a_real_observer_that_has_come_and_it_elects_the_successor()
+ {
+    let voters = [1, 2, 3].map(|number| (number, Role::Voter));
+    let Some(zoo) = Zoo::new(voters.into_iter().chain([(9, Role::Observer)])) else { return };
+    block_on(async {
+        let mut nodes = BTreeMap::new();
+        for number in 1..=3 {
+            nodes.insert(number, zoo.node(number).await);
+        }
+        let (leader, epoch) = agreed_on(&nodes, Status::leader).await;
+        let mut observer = zoo.serve(9);
+        observer.outcome_with(leader.number());
+        let next = if leader == id(1) { 2 } else { 1 };
+        let mut leadership = patiently(nodes[&leader.number()].lead()).await.unwrap();
+        let (to, within) = (Successor::To(id(next)), Duration::from_secs(30));
+        while let Err(why) = patiently(leadership.resign(to, within)).await {
+            println!("not yet: {why}");
+            patiently(leadership.confirm()).await.unwrap();
+        }
+        drop(leadership);
+        let newer = |status: &Status| status.leader().filter(|(_, newer)| *newer > epoch);
+        assert_eq!(agreed_on(&nodes, newer).await, (id(next), Epoch(epoch.0 + 1)));
+        // It is turned away as ever, and elects whom ours have settled on.
+        observer.outcome_with(next);
+        assert_eq!(agreed_on(&nodes, newer).await, (id(next), Epoch(epoch.0 + 1)));
+    });
 }

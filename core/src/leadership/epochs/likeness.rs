@@ -51,7 +51,8 @@ pub(super) fn renamed(
 ) -> BTreeMap<SessionId, Learner> {
     let renamed = learners.iter().map(|(session, learner)| {
         let peer = names.member(learner.peer);
-        let mut renamed = Learner { peer, ..learner.clone() };
+        // Whether it stands matters only to who comes after us, which is no question of epochs.
+        let mut renamed = Learner { peer, stands: None, ..learner.clone() };
         renamed.ended.holder.leader = peer;
         if let Some(Bond { to: Some(to), .. }) = &mut renamed.bond {
             *to = names.member(*to);
