@@ -201,16 +201,16 @@ impl Ensemble {
         while !resign() {
             thread::park_timeout(Duration::from_millis(20));
         }
-        let (mut lost, mut leads) = (None, None);
+        let (mut over, mut leads) = (None, None);
         loop {
             let said = self.next();
             if said.lost && said.process == self.nodes[&leader].id() && said.epoch == last {
-                lost = Some(said.at);
+                over = Some(said.at);
             } else if said.leads && said.epoch > last {
                 leads = Some(said.at);
             }
-            if let (Some(lost), Some(leads)) = (lost, leads) {
-                return leads.saturating_duration_since(lost);
+            if let (Some(over), Some(leads)) = (over, leads) {
+                return leads.saturating_duration_since(over);
             }
         }
     }
