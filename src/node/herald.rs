@@ -15,7 +15,7 @@ use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
 use ballotbox_core::{RateLimit, ServerId};
 
 use super::{
-    ElectionStatus, Leader, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
+    ElectionStatus, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
 };
 
 /// At most this many readers wait for news.
@@ -55,7 +55,7 @@ fn news(status: &Status, journal: &Journal, known: u64) -> News {
 
 /// How often who leads has changed from one status to the next: what lies between, the events say.
 fn changes_of_leader(before: &Status, events: &[(Instant, NodeEvent)], after: &Status) -> u64 {
-    let said = events.iter().filter_map(|(_, event)| Leader::said_by(event));
+    let said = events.iter().filter_map(|(_, event)| event.leader());
     let mut changes = 0;
     let mut leader = before.who_leads();
     for next in said.chain([after.who_leads()]) {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::{
         Epoch, Round,
-        node::{Ended, LeaderStatus, NodeState, Watch},
+        node::{Ended, Leader, LeaderStatus, NodeState, Watch},
     };
 
     const LOST: NodeEvent = NodeEvent::Lost { epoch: Epoch(0), cause: LostBecause::LeaderLost };
@@ -234,7 +234,7 @@ mod tests {
         fn lead(&self, events: impl IntoIterator<Item = NodeEvent>) {
             let events: Vec<_> = events.into_iter().map(|event| (clock::now(), event)).collect();
             let epoch = |token: u64| Epoch(token.cast_signed());
-            let last = events.last().and_then(|(_, event)| Leader::said_by(event));
+            let last = events.last().and_then(|(_, event)| event.leader());
             let established = match last {
                 None | Some(Leader::Nobody) => None,
                 Some(Leader::Follows { id, token }) => Some((id, epoch(token))),

@@ -5,8 +5,6 @@
 
 use ballotbox_core::ServerId;
 
-use super::NodeEvent;
-
 /// Who leads, as one node knows it.
 ///
 /// This is news, and no permission: what only one may do is done by who holds a [`Leadership`](super::Leadership).
@@ -45,42 +43,6 @@ impl Leader {
         match self {
             Self::Nobody => None,
             Self::Follows { token, .. } | Self::Leads { token, .. } => Some(token),
-        }
-    }
-
-    /// What an event says of this; `None` if it is about something else.
-    pub(super) fn said_by(event: &NodeEvent) -> Option<Self> {
-        match event {
-            NodeEvent::Leading { epoch, .. } => {
-                Some(Self::Leads { token: epoch.0.cast_unsigned(), retiring: false })
-            }
-            NodeEvent::Following { leader, epoch, .. } => {
-                Some(Self::Follows { id: *leader, token: epoch.0.cast_unsigned() })
-            }
-            NodeEvent::Retiring { epoch, .. } => {
-                Some(Self::Leads { token: epoch.0.cast_unsigned(), retiring: true })
-            }
-            NodeEvent::Lost { .. } => Some(Self::Nobody),
-            NodeEvent::Looking { .. }
-            | NodeEvent::Voted { .. }
-            | NodeEvent::Elected { .. }
-            | NodeEvent::WaitingFor { .. }
-            | NodeEvent::GaveUp { .. }
-            | NodeEvent::NotEstablished { .. }
-            | NodeEvent::LeaderUnreached { .. }
-            | NodeEvent::BesideRealServer { .. }
-            | NodeEvent::BegunByAll { .. }
-            | NodeEvent::WithoutLease { .. }
-            | NodeEvent::Bound { .. }
-            | NodeEvent::CannotPromise { .. }
-            | NodeEvent::Recorded
-            | NodeEvent::Directory { .. }
-            | NodeEvent::CannotStore { .. }
-            | NodeEvent::LearnerTurnedAway { .. }
-            | NodeEvent::MalformedPacket { .. }
-            | NodeEvent::Malformed { .. }
-            | NodeEvent::MembersDiffer { .. }
-            | NodeEvent::Network(_) => None,
         }
     }
 }

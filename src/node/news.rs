@@ -8,7 +8,7 @@ use ballotbox_core::{
     leadership::{GiveUp, LostBecause, Refusal, WordError},
 };
 
-use super::{MemberListProblem, Status, StoreRemark};
+use super::{MemberListProblem, Status, StoreRemark, leader::Leader};
 use crate::{Decision, Epoch, Round, Vote};
 
 /// Something that happened to a node.
@@ -120,6 +120,42 @@ pub enum NodeEvent {
 }
 
 impl NodeEvent {
+    /// What it says of who leads; `None` if it is about something else.
+    pub(super) const fn leader(&self) -> Option<Leader> {
+        match self {
+            Self::Leading { epoch, .. } => {
+                Some(Leader::Leads { token: epoch.0.cast_unsigned(), retiring: false })
+            }
+            Self::Following { leader, epoch, .. } => {
+                Some(Leader::Follows { id: *leader, token: epoch.0.cast_unsigned() })
+            }
+            Self::Retiring { epoch, .. } => {
+                Some(Leader::Leads { token: epoch.0.cast_unsigned(), retiring: true })
+            }
+            Self::Lost { .. } => Some(Leader::Nobody),
+            Self::Looking { .. }
+            | Self::Voted { .. }
+            | Self::Elected { .. }
+            | Self::WaitingFor { .. }
+            | Self::GaveUp { .. }
+            | Self::NotEstablished { .. }
+            | Self::LeaderUnreached { .. }
+            | Self::BesideRealServer { .. }
+            | Self::BegunByAll { .. }
+            | Self::WithoutLease { .. }
+            | Self::Bound { .. }
+            | Self::CannotPromise { .. }
+            | Self::Recorded
+            | Self::Directory { .. }
+            | Self::CannotStore { .. }
+            | Self::LearnerTurnedAway { .. }
+            | Self::MalformedPacket { .. }
+            | Self::Malformed { .. }
+            | Self::MembersDiffer { .. }
+            | Self::Network(_) => None,
+        }
+    }
+
     /// Whether others can make this happen without end, members or not, by what they do to our ports. These events are
     /// kept apart from the others, and a program that prints events should print only a limited number of them.
     pub fn is_from_outside(&self) -> bool {
