@@ -6,8 +6,10 @@ mod event;
 mod event_filter;
 mod gate;
 mod hooks;
+mod output;
 mod reader;
 mod remark;
+mod running;
 mod serve;
 mod signals;
 mod stream;
@@ -24,11 +26,7 @@ use ballotbox_actors::kit::on_this_thread;
 use ballotbox_core::whole_number;
 use structopt::StructOpt;
 
-use self::{
-    serve::{Output, serve},
-    signals::Signals,
-    work::WorkArgs,
-};
+use self::{output::Output, serve::serve, signals::Signals, work::WorkArgs};
 use super::{ExitCode, Failure, descriptors, duration};
 
 /// Runs one member of an ensemble, until SIGINT, SIGTERM or SIGHUP

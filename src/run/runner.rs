@@ -74,7 +74,7 @@ pub(super) enum RunnerMsg {
     /// By its owner: it was asked again, so kill the work.
     StopNow,
     /// By a candidate: the node leads, or has ended.
-    Leads(Option<Leadership>),
+    Leads(Option<Box<Leadership>>),
     /// By the listener to the guard.
     Guard(Report),
     /// The guard has ended.
@@ -196,7 +196,7 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
             RunnerMsg::Leads(Some(leadership)) => {
                 let epoch = leadership.epoch();
                 self.known = leadership.until();
-                self.leadership = Some(leadership);
+                self.leadership = Some(*leadership);
                 self.decide(Event::Leads(epoch));
             }
             RunnerMsg::Guard(report) => self.decide(Event::Guard(report)),
@@ -232,7 +232,7 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                     let candidate = Candidate(self.seat.clone());
                     let (_, nothing) = mailbox();
                     spawn(candidate, nothing, self.me.clone(), |exit| match exit {
-                        Exit::Done(leadership) => RunnerMsg::Leads(Some(leadership)),
+                        Exit::Done(leadership) => RunnerMsg::Leads(Some(Box::new(leadership))),
                         Exit::Failed(Ended) | Exit::Panicked(_) => RunnerMsg::Leads(None),
                     });
                 }

@@ -144,7 +144,8 @@ fn options_of_node_can_come_from_the_environment() {
 fn the_help_of_node_names_the_variable_of_each_option_with_a_value() {
     let output = run(&["node", "--help"]);
     let mut options = Vec::<String>::new();
-    for line in text(&output.stdout).lines() {
+    // What comes after the options is about the program that a node runs.
+    for line in text(&output.stdout).lines().take_while(|line| !line.starts_with("ARGS:")) {
         match (line.strip_prefix("        --"), options.last_mut()) {
             (Some(option), _) => options.push(option.to_owned()),
             (None, Some(option)) => option.extend([" ", line.trim()]),

@@ -3,6 +3,9 @@
 use super::*;
 use crate::{run, text};
 
+/// A program that ends by itself has time for that, however busy the machine is.
+const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
+
 #[test]
 fn a_program_runs_while_its_node_leads_and_finds_out_for_whom_and_how_long() {
     let (place, mark) = alone("environment");
@@ -118,7 +121,7 @@ fn signals_that_ask_for_an_end_reach_the_program_and_then_the_node_ends() {
     for (signal, name) in [("-INT", "INT"), ("-TERM", "TERM"), ("-QUIT", "QUIT")] {
         let (place, mark) = alone("asking");
         let script = forever(&format!("trap 'echo {name}; exit 4' {name}"));
-        let mut node = Working::start(1, &place, &[], &["sh", "-c", &script, &mark]);
+        let mut node = Working::start(1, &place, &PATIENT, &["sh", "-c", &script, &mark]);
         assert!(node.prints().starts_with("began"));
         node.signal(signal);
         assert_eq!(node.prints(), name);
