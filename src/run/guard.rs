@@ -324,8 +324,8 @@ impl Guard {
 fn ignore_signals() -> io::Result<()> {
     use consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
     for signal in [SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2] {
-        if !is_ignored(signal) {
-            // What we start does not inherit a handler, as it would inherit that we ignore it.
+        // The work inherits what is ignored, and no handler: `nohup` is meant for it, too.
+        if signal != SIGHUP || !is_ignored(SIGHUP) {
             flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
     }

@@ -33,7 +33,8 @@ impl Signals {
     ///
     /// The system refuses.
     pub(super) fn new(has_work: bool) -> io::Result<Self> {
-        let mut asking: Vec<_> = ASKING.into_iter().filter(|one| !is_ignored(*one)).collect();
+        let is_taken = |signal: &i32| *signal != SIGHUP || !is_ignored(SIGHUP);
+        let mut asking: Vec<_> = ASKING.into_iter().filter(is_taken).collect();
         let mut taken = asking.clone();
         if has_work {
             asking.push(SIGQUIT);

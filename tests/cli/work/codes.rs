@@ -262,3 +262,20 @@ fn a_program_that_is_not_well_three_times_is_ended_and_begins_again_in_another_e
     assert_eq!(node.code(), Some(0));
     nothing_is_left(&mark);
 }
+
+/// As a shell starts what it runs in the background.
+#[test]
+fn a_node_that_was_started_with_signals_ignored_takes_them_all_the_same_and_so_does_its_program() {
+    let (place, mark) = alone("ignored");
+    let script = forever("trap 'echo INT; exit 4' INT");
+    let node = Working::command(1, &place, &PATIENT, &["sh", "-c", &script, &mark]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT QUIT; exec \"$@\"", "sh"]).arg(node.get_program());
+    shell.args(node.get_args()).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut node = Working::spawned(&mut shell);
+    assert!(node.prints().starts_with("began"));
+    node.signal("-INT");
+    assert_eq!(node.prints(), "INT");
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
