@@ -23,6 +23,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{Errno, FdFlags, fcntl_setfd},
     process::{getpid, set_child_subreaper},
+    thread::set_name,
     time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
@@ -119,6 +120,8 @@ struct Guard {
 
 impl Guard {
     fn new(args: GuardArgs) -> io::Result<Self> {
+        // The name that `ps` and `top` show: that of our file would be `exe`.
+        let _ = set_name(c"ballotbox-guard");
         set_child_subreaper(Some(getpid()))?;
         let (children, told) = UnixStream::pair()?;
         children.set_nonblocking(true)?;
