@@ -28,7 +28,7 @@ mod holder;
 mod holdings;
 pub(crate) mod hosts;
 mod play;
-mod process;
+pub(crate) mod process;
 mod record;
 mod stranger;
 

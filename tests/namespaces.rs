@@ -7,3 +7,4 @@ mod containers;
 mod faults;
 mod leading_hosts;
 mod netns;
+mod works;
