@@ -54,16 +54,20 @@ impl Order<'_> {
     }
 }
 
-/// What has to be run.
+/// What has to be run, where this is a test program.
 pub(crate) fn command() -> [PathBuf; 3] {
     let test = concat!(module_path!(), "::a_program_that_stamps_the_clock_while_it_runs");
     let (_, test) = test.split_once("::").unwrap();
     [env::current_exe().unwrap(), test.into(), "--exact".into()]
 }
 
-/// There is nothing to do unless this process was started as work.
 #[test]
 fn a_program_that_stamps_the_clock_while_it_runs() {
+    stamp_if_this_is_work();
+}
+
+/// There is nothing to do unless this process was started as work. Otherwise this does not end by itself.
+pub(crate) fn stamp_if_this_is_work() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     if env::var_os(IS_STUBBORN).is_some() {
         flag::register(SIGTERM, Arc::new(AtomicBool::new(false))).unwrap();
