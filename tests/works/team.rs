@@ -52,7 +52,8 @@ struct Member {
     process: Option<Process>,
     life: u64,
     frozen: bool,
-    limited: bool,
+    /// The last one of its lives without memory.
+    limited: Option<u64>,
     /// Something was done to it since all was well.
     is_struck: bool,
 }
@@ -82,7 +83,7 @@ impl<'a> Team<'a> {
     ) -> Self {
         let (say, heard) = channel();
         let member =
-            |_| Member { process: None, life: 0, frozen: false, limited: false, is_struck: false };
+            |_| Member { process: None, life: 0, frozen: false, limited: None, is_struck: false };
         let folder = super::fresh_folder(&format!("works-of-{count}"));
         let mut team = Self {
             hosts,
@@ -131,7 +132,10 @@ impl<'a> Team<'a> {
         order.give_to(&mut node);
         let member = &mut self.members[index];
         member.life += 1;
-        (member.frozen, member.limited) = (false, memory.is_some());
+        member.frozen = false;
+        if memory.is_some() {
+            member.limited = Some(member.life);
+        }
         let life = (index, member.life);
         member.process = Some(Process::start(node, Voice::Stderr, life, self.say.clone()));
     }
@@ -199,7 +203,8 @@ impl<'a> Team<'a> {
         for pid in guard_of(node).into_iter().chain([node]) {
             processes::limit_memory(pid);
         }
-        self.members[index].limited = true;
+        let member = &mut self.members[index];
+        member.limited = Some(member.life);
     }
 
     /// It is waited for until it has ended.
@@ -234,7 +239,7 @@ impl<'a> Team<'a> {
                 process.signal("CONT");
                 member.frozen = false;
             }
-            if member.limited {
+            if member.limited == Some(member.life) {
                 // With little memory it may be there and be of no use.
                 self.kill(index, &[Victim::Node]);
             }
@@ -271,7 +276,7 @@ impl<'a> Team<'a> {
 
     fn take_in(&mut self, Said { member, life, line }: Said) {
         let line = line.unwrap_or_else(|| "(ended)".to_owned());
-        let is_limited = self.members[member].limited;
+        let is_limited = self.members[member].limited == Some(life);
         self.note(format!("{:.3} s: {}.{life}: {line}", seconds(now()), member + 1));
         // Without memory the standard library may say so in these words.
         if line.contains("panicked") && !is_limited {
