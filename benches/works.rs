@@ -124,9 +124,10 @@ impl Ensemble {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let folder = place.join("stamps");
         fs::create_dir_all(&folder).unwrap();
-        // All are held until all are known, so that they differ.
-        let ports: Vec<_> =
-            (0..2 * MEMBERS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        // All are held until all are known, so that they differ. No connection that somebody makes meanwhile begins at one of these.
+        let from = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+        let bound = (from..).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+        let ports: Vec<_> = bound.take(2 * MEMBERS).collect();
         let addresses = ports.iter().map(|port| port.local_addr().unwrap().to_string()).collect();
         drop(ports);
         let (servers, members, runs) = (Vec::new(), Vec::new(), Runs::default());
