@@ -1,11 +1,12 @@
 //! [`Deadline`]: until when something holds, for many to read and one to move.
 
+#[cfg(any(feature = "run", test))]
+use std::task::{Context, Poll};
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -41,6 +42,7 @@ impl Deadline {
     }
 
     /// Waits until it holds, and until some other moment than this. One of those who read it may wait.
+    #[cfg(any(feature = "run", test))]
     pub(super) fn poll_moved(&self, from: Reading, context: &Context<'_>) -> Poll<Reading> {
         self.0.waiting.register(context.waker());
         let until = self.until();

@@ -64,6 +64,7 @@ pub struct Leadership {
     lost: Option<LostBecause>,
     driver: Address<DriverMsg>,
     /// What others can see who start another node on this directory.
+    #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "it is held, not looked at"))]
     work: Option<WorkHold>,
 }
 

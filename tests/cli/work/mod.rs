@@ -5,6 +5,7 @@
 
 mod codes;
 mod deaths;
+mod surroundings;
 mod trees;
 
 use std::{
