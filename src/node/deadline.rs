@@ -35,9 +35,9 @@ impl Deadline {
         if until == self.until() {
             return;
         }
-        let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
-        self.0.boot.store(nanos(until.boot), Ordering::Release);
-        self.0.raw.store(nanos(until.raw), Ordering::Release);
+        let [boot, raw] = until.to_nanos();
+        self.0.boot.store(boot, Ordering::Release);
+        self.0.raw.store(raw, Ordering::Release);
         self.0.waiting.wake();
     }
 
@@ -70,8 +70,8 @@ impl Deadline {
 
     /// Until when.
     pub(super) fn until(&self) -> Reading {
-        let shown = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Acquire));
-        Reading { boot: shown(&self.0.boot), raw: shown(&self.0.raw) }
+        let Nanos { boot, raw, .. } = &*self.0;
+        Reading::from_nanos([boot, raw].map(|nanos| nanos.load(Ordering::Acquire)))
     }
 }
 

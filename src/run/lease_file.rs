@@ -213,10 +213,10 @@ impl HeldLease {
 
 fn bytes(boot: Boot, lease: HeldLease) -> [u8; LEN] {
     let HeldLease { epoch, until } = lease;
-    let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
+    let [boot_clock, raw_clock] = until.to_nanos();
     let mut bytes = [0; LEN];
     bytes[..16].copy_from_slice(&boot.bytes());
-    let fields = [epoch.0.cast_unsigned(), nanos(until.boot), nanos(until.raw)];
+    let fields = [epoch.0.cast_unsigned(), boot_clock, raw_clock];
     for (place, field) in bytes[16..40].chunks_exact_mut(8).zip(fields) {
         place.copy_from_slice(&field.to_be_bytes());
     }

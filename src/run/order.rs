@@ -83,12 +83,14 @@ impl Status {
 impl Order {
     pub(crate) fn to_bytes(self) -> [u8; LEN] {
         match self {
-            Self::Start { task, epoch, until: Reading { boot, raw } } => {
+            Self::Start { task, epoch, until } => {
                 let task = u64::from(task == Task::Work);
-                bytes(1, [task, epoch.0.cast_unsigned(), nanos(boot), nanos(raw), 0])
+                let [boot, raw] = until.to_nanos();
+                bytes(1, [task, epoch.0.cast_unsigned(), boot, raw, 0])
             }
-            Self::Renew { until: Reading { boot, raw } } => {
-                bytes(2, [nanos(boot), nanos(raw), 0, 0, 0])
+            Self::Renew { until } => {
+                let [boot, raw] = until.to_nanos();
+                bytes(2, [boot, raw, 0, 0, 0])
             }
             Self::End { signal, within } => bytes(3, [number(signal.0), nanos(within), 0, 0, 0]),
             Self::Pass { signal } => bytes(4, [number(signal.0), 0, 0, 0, 0]),
@@ -99,13 +101,16 @@ impl Order {
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let [what, a, b, c, d, _] = fields(bytes)?;
-        let reading = |boot, raw| Reading { boot: span(boot), raw: span(raw) };
         Some(match what {
             1 => {
                 let task = if a == 0 { Task::Prelude } else { Task::Work };
-                Self::Start { task, epoch: Epoch(b.cast_signed()), until: reading(c, d) }
+                Self::Start {
+                    task,
+                    epoch: Epoch(b.cast_signed()),
+                    until: Reading::from_nanos([c, d]),
+                }
             }
-            2 => Self::Renew { until: reading(a, b) },
+            2 => Self::Renew { until: Reading::from_nanos([a, b]) },
             3 => Self::End { signal: Signal(signed(a)?), within: span(b) },
             4 => Self::Pass { signal: Signal(signed(a)?) },
             5 => Self::Kill,
@@ -189,7 +194,7 @@ mod tests {
     use super::*;
 
     fn reading(boot: u64, raw: u64) -> Reading {
-        Reading { boot: span(boot), raw: span(raw) }
+        Reading::from_nanos([boot, raw])
     }
 
     #[test]

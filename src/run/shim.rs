@@ -8,7 +8,6 @@ use std::{
     io::{self, Write},
     os::unix::process::CommandExt,
     process::{Command, ExitCode},
-    time::Duration,
 };
 
 use ballotbox_actors::kit::clock;
@@ -32,9 +31,8 @@ pub(super) fn args(
     file: &OsStr,
     arguments: &[OsString],
 ) -> Vec<OsString> {
-    let nanos = |shown: Duration| OsString::from(shown.as_nanos().to_string());
-    let guard = guard.to_string().into();
-    let mut args = vec![guard, nanos(before.boot), nanos(before.raw), file.to_owned()];
+    let [boot, raw] = before.to_nanos().map(|nanos| OsString::from(nanos.to_string()));
+    let mut args = vec![guard.to_string().into(), boot, raw, file.to_owned()];
     args.extend(arguments.iter().cloned());
     args
 }
@@ -50,8 +48,8 @@ struct ShimArgs {
 impl ShimArgs {
     fn parse(mut args: impl Iterator<Item = OsString>) -> Option<Self> {
         let guard = Pid::from_raw(args.next()?.to_str()?.parse().ok()?)?;
-        let mut span = || Some(Duration::from_nanos(args.next()?.to_str()?.parse().ok()?));
-        let before = Reading { boot: span()?, raw: span()? };
+        let mut nanos = || args.next()?.to_str()?.parse().ok();
+        let before = Reading::from_nanos([nanos()?, nanos()?]);
         let (file, name) = (args.next()?, args.next()?);
         Some(Self { guard, before, file, name, arguments: args.collect() })
     }

@@ -16,8 +16,6 @@
 //! File systems in memory and the layers of a container are no exception: a process that is killed there, and started again, is bound as before.
 //! A container that is made anew has no promise any more, and no `identity`: its member counts nowhere until it is recorded.
 
-use std::time::Duration;
-
 use ballotbox_core::{
     ServerId,
     election::Epoch,
@@ -35,11 +33,11 @@ const MAGIC: [u8; 8] = *b"ballotp1";
 /// The bytes that say this.
 pub(super) fn bytes(boot: Boot, promise: &Promise<Reading>) -> Option<[u8; LEN]> {
     let Promise { to: Some(to), epoch, until } = promise else { return None };
-    let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
+    let [boot_clock, raw_clock] = until.to_nanos();
     let fields = [
         boot.short(),
-        nanos(until.boot),
-        nanos(until.raw),
+        boot_clock,
+        raw_clock,
         to.leader.number(),
         to.directory.0,
         to.incarnation.0,
@@ -64,8 +62,7 @@ pub(super) fn parse(boot: Boot, bytes: &[u8]) -> Option<Promise<Reading>> {
     if bytes[..8] != MAGIC || field(8)? != checksum(&bytes[..64]) || field(1)? != boot.short() {
         return None;
     }
-    let until =
-        Reading { boot: Duration::from_nanos(field(2)?), raw: Duration::from_nanos(field(3)?) };
+    let until = Reading::from_nanos([field(2)?, field(3)?]);
     let to = Holder {
         leader: ServerId::new(field(4)?)?,
         directory: DirectoryId(field(5)?),
@@ -76,6 +73,8 @@ pub(super) fn parse(boot: Boot, bytes: &[u8]) -> Option<Promise<Reading>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const HERE: Boot = Boot::numbered(7);

@@ -28,6 +28,17 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// What each clock shows, in nanoseconds: as it is written down, and sent.
+    pub fn to_nanos(self) -> [u64; 2] {
+        let nanos = |shown: Duration| u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX);
+        [nanos(self.boot), nanos(self.raw)]
+    }
+
+    /// The same, read.
+    pub const fn from_nanos([boot, raw]: [u64; 2]) -> Self {
+        Self { boot: Duration::from_nanos(boot), raw: Duration::from_nanos(raw) }
+    }
+
     /// How long each clock takes until it shows this: nothing if it does.
     fn left(self, until: Self) -> [Duration; 2] {
         [until.boot.saturating_sub(self.boot), until.raw.saturating_sub(self.raw)]
