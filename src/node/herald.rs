@@ -233,15 +233,8 @@ mod tests {
         /// The driver of leadership says all of this at once. What it was last is how things stand.
         fn lead(&self, events: impl IntoIterator<Item = NodeEvent>) {
             let events: Vec<_> = events.into_iter().map(|event| (clock::now(), event)).collect();
-            let epoch = |token: u64| Epoch(token.cast_signed());
             let last = events.last().and_then(|(_, event)| event.leader());
-            let established = match last {
-                None | Some(Leader::Nobody) => None,
-                Some(Leader::Follows { id, token }) => Some((id, epoch(token))),
-                Some(Leader::Leads { token, .. }) => {
-                    Some((ServerId::new(1).unwrap(), epoch(token)))
-                }
-            };
+            let established = last.and_then(|leader| leader.in_epoch(ServerId::new(1).unwrap()));
             let status = LeadershipStatus { established, ..LeadershipStatus::default() };
             let status = Arc::new(status);
             self.elector.tell(HeraldMsg::Leadership { events, status }).unwrap();

@@ -3,7 +3,7 @@
 //! It is a value and no queue, so a reader that sleeps holds up nobody and piles up nothing. It misses states, but no
 //! change: the number of the value grows by one with each of them.
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{ServerId, election::Epoch};
 
 /// Who leads, as one node knows it.
 ///
@@ -38,6 +38,15 @@ pub struct LeaderStatus {
 }
 
 impl Leader {
+    /// Who leads for the node `me`, which knows this, and in which epoch.
+    pub(crate) const fn in_epoch(self, me: ServerId) -> Option<(ServerId, Epoch)> {
+        match self {
+            Self::Nobody => None,
+            Self::Follows { id, token } => Some((id, Epoch(token.cast_signed()))),
+            Self::Leads { token, .. } => Some((me, Epoch(token.cast_signed()))),
+        }
+    }
+
     /// The token of whoever leads: larger than that of every leader before.
     pub const fn token(self) -> Option<u64> {
         match self {

@@ -121,7 +121,7 @@ pub enum NodeEvent {
 
 impl NodeEvent {
     /// What it says of who leads; `None` if it is about something else.
-    pub(super) const fn leader(&self) -> Option<Leader> {
+    pub(crate) const fn leader(&self) -> Option<Leader> {
         match self {
             Self::Leading { epoch, .. } => {
                 Some(Leader::Leads { token: epoch.0.cast_unsigned(), retiring: false })
@@ -262,32 +262,8 @@ fn is_no_older(news: &News, read: Position) -> bool {
 }
 
 fn is_up_to_date(news: &News, _: Position) -> bool {
-    let leader = news.events.iter().rev().find_map(|occurrence| match occurrence.event {
-        NodeEvent::Leading { epoch, .. } => Some(Some((news.status.me, epoch))),
-        NodeEvent::Following { leader, epoch, .. } => Some(Some((leader, epoch))),
-        NodeEvent::Lost { .. } => Some(None),
-        NodeEvent::Looking { .. }
-        | NodeEvent::Voted { .. }
-        | NodeEvent::Elected { .. }
-        | NodeEvent::Retiring { .. }
-        | NodeEvent::WaitingFor { .. }
-        | NodeEvent::GaveUp { .. }
-        | NodeEvent::NotEstablished { .. }
-        | NodeEvent::LeaderUnreached { .. }
-        | NodeEvent::BesideRealServer { .. }
-        | NodeEvent::BegunByAll { .. }
-        | NodeEvent::Recorded
-        | NodeEvent::Directory { .. }
-        | NodeEvent::CannotStore { .. }
-        | NodeEvent::WithoutLease { .. }
-        | NodeEvent::Bound { .. }
-        | NodeEvent::CannotPromise { .. }
-        | NodeEvent::LearnerTurnedAway { .. }
-        | NodeEvent::MalformedPacket { .. }
-        | NodeEvent::Malformed { .. }
-        | NodeEvent::MembersDiffer { .. }
-        | NodeEvent::Network(_) => None,
-    });
+    let said = news.events.iter().rev().find_map(|occurrence| occurrence.event.leader());
+    let leader = said.map(|leader| leader.in_epoch(news.status.me));
     leader.is_none_or(|leader| leader == news.status.leader())
 }
 

@@ -5,7 +5,7 @@ use ballotbox_core::ServerId;
 use crate::{
     Decision, Epoch, NodeConfig, Standing,
     leadership::LostBecause,
-    node::{News, NodeEvent, NodeState, Status},
+    node::{Leader, News, NodeEvent, NodeState, Status},
 };
 
 /// What a node is, as far as a hook is concerned.
@@ -94,41 +94,30 @@ impl Changes {
     }
 
     fn read_event(&self, event: &NodeEvent) -> Option<Change> {
-        let (state, cause) = match event {
-            NodeEvent::Looking { .. } if self.elections_alone => (State::Looking, None),
-            NodeEvent::Elected { decision, .. } if self.elections_alone => {
-                (decided(*decision), None)
-            }
-            NodeEvent::Leading { epoch, .. } => (State::Leading { epoch: Some(*epoch) }, None),
-            NodeEvent::Following { leader, epoch, .. } => (self.led(*leader, *epoch), None),
-            // It looks no more.
-            NodeEvent::Lost { cause: cause @ LostBecause::Stopped, .. } => {
-                (State::Stopped, Some(*cause))
-            }
-            NodeEvent::Lost { cause, .. } => (State::Looking, Some(*cause)),
-            NodeEvent::Looking { .. }
-            | NodeEvent::Elected { .. }
-            | NodeEvent::Voted { .. }
-            | NodeEvent::Retiring { .. }
-            | NodeEvent::WaitingFor { .. }
-            | NodeEvent::GaveUp { .. }
-            | NodeEvent::NotEstablished { .. }
-            | NodeEvent::LeaderUnreached { .. }
-            | NodeEvent::BesideRealServer { .. }
-            | NodeEvent::BegunByAll { .. }
-            | NodeEvent::WithoutLease { .. }
-            | NodeEvent::Bound { .. }
-            | NodeEvent::CannotPromise { .. }
-            | NodeEvent::Recorded
-            | NodeEvent::Directory { .. }
-            | NodeEvent::CannotStore { .. }
-            | NodeEvent::LearnerTurnedAway { .. }
-            | NodeEvent::MalformedPacket { .. }
-            | NodeEvent::Malformed { .. }
-            | NodeEvent::MembersDiffer { .. }
-            | NodeEvent::Network(_) => return None,
-        };
-        Some(Change { state, cause })
+        if self.elections_alone {
+            return Self::read_election(event).map(|state| Change { state, cause: None });
+        }
+        if let NodeEvent::Lost { cause, .. } = event {
+            // It looks no more when it was stopped.
+            let stops = *cause == LostBecause::Stopped;
+            let state = if stops { State::Stopped } else { State::Looking };
+            return Some(Change { state, cause: Some(*cause) });
+        }
+        let leader = event.leader()?;
+        if matches!(leader, Leader::Leads { retiring: true, .. }) {
+            return None;
+        }
+        let (leader, epoch) = leader.in_epoch(self.me)?;
+        let state = self.led(leader, epoch);
+        Some(Change { state, cause: None })
+    }
+
+    /// What comes of elections alone.
+    fn read_election(event: &NodeEvent) -> Option<State> {
+        if let NodeEvent::Elected { decision, .. } = event {
+            return Some(decided(*decision));
+        }
+        matches!(event, NodeEvent::Looking { .. }).then_some(State::Looking)
     }
 
     /// What it is. With leadership an election alone makes it nothing.
