@@ -160,7 +160,7 @@ impl LeadershipDriver {
             DriverMsg::Lead(message) => self.hear_program(message),
             DriverMsg::Resign(order) => self.resign(order),
             DriverMsg::Stop => {
-                self.decide(Event::Stop { within: self.timing.end_within() + DYING });
+                self.decide(Event::Stop { within: self.end_within() });
             }
         }
     }
@@ -285,9 +285,14 @@ impl LeadershipDriver {
             let _ = reply.tell(refused);
         }
         if refused.is_ok() {
-            let within = within.unwrap_or_else(|| self.timing.end_within() + DYING);
+            let within = within.unwrap_or_else(|| self.end_within());
             self.decide(Event::Resign { to, within });
         }
+    }
+
+    /// How long work may take to end that nothing hurries, and to be known to have.
+    fn end_within(&self) -> Duration {
+        self.timing.end_within() + DYING
     }
 
     /// If we lead, and somebody waits to, it begins its work.

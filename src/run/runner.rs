@@ -100,7 +100,6 @@ pub(super) struct Runner<P> {
     guard: GuardProcess,
     seat: Seat,
     work: Work,
-    first_actions: Vec<Action>,
     leadership: Option<Leadership>,
     /// Until when nobody else leads, as the guard knows it.
     known: Reading,
@@ -145,12 +144,11 @@ pub async fn run_work<P: From<RunnerReport> + Send + 'static>(
     spawn(listener, nothing, me.clone(), |_: Exit<(), Infallible>| RunnerMsg::GuardGone);
     let (reaper, closes) = mailbox();
     spawn(Reaper, closes, me.clone(), |_: Exit<(), Infallible>| RunnerMsg::HelperEnded);
-    let runner = Runner {
+    let mut runner = Runner {
         config,
         guard,
         seat,
         work,
-        first_actions,
         leadership: None,
         known: Reading::default(),
         began: clock::now(),
@@ -160,6 +158,7 @@ pub async fn run_work<P: From<RunnerReport> + Send + 'static>(
         health: None,
         _reaper: reaper,
     };
+    runner.perform(first_actions);
     spawn(runner, orders, owner, |exit| RunnerReport::Over(exit).into());
     Ok(RunningWork(me))
 }
@@ -293,8 +292,6 @@ impl<P: From<RunnerReport> + Send + 'static> Actor for Runner<P> {
     type Error = Infallible;
 
     async fn run(mut self, mut mailbox: Mailbox<RunnerMsg>) -> Result<Outcome, Infallible> {
-        let first = std::mem::take(&mut self.first_actions);
-        self.perform(first);
         let outcome = loop {
             if let Some(outcome) = self.outcome {
                 break outcome;
