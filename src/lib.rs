@@ -124,6 +124,8 @@ pub mod probe;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod scenario;
+#[cfg(test)]
+mod scratch;
 pub mod zoo_cfg;
 
 pub use ballotbox_core::{

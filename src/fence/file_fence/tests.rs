@@ -6,17 +6,13 @@ use rustix::{
 };
 
 use super::*;
-use crate::{ServerId, fence::Refused, files::FileCause};
+use crate::{ServerId, fence::Refused, files::FileCause, scratch::Scratch};
 
-/// A folder of its own for each test, which is removed with this.
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("ballotbox-fence-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(Scratch::new())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -32,12 +28,6 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn token(number: u64) -> Token {
     Token::new(number, ServerId::new(3).unwrap())
 }
@@ -48,7 +38,7 @@ fn is_stale(error: &FenceError) -> bool {
 
 #[test]
 fn what_one_process_was_admitted_with_another_knows() {
-    let folder = Folder::new("shared");
+    let folder = Folder::new();
     let (mut one, mut other) = (folder.open(), folder.open());
     assert_eq!(one.highest(), Ok(None));
     assert_eq!(one.admit(token(4)), Ok(Admitted::Newer));
@@ -58,14 +48,14 @@ fn what_one_process_was_admitted_with_another_knows() {
     assert!(is_stale(&error), "{error}");
     assert_eq!((one.highest(), folder.open().highest()), (Ok(Some(token(6))), Ok(Some(token(6)))));
     let mut names: Vec<_> =
-        fs::read_dir(&folder.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+        fs::read_dir(&*folder.0).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["fence", "fence.lock"]);
 }
 
 #[test]
 fn nobody_is_admitted_while_somebody_acts() {
-    let folder = Folder::new("acting");
+    let folder = Folder::new();
     let (mut one, mut other) = (folder.open(), folder.open());
     let guard = one.guard(token(4)).unwrap();
     assert_eq!(guard.admitted(), Admitted::Newer);
@@ -90,7 +80,7 @@ fn nobody_is_admitted_while_somebody_acts() {
 
 #[test]
 fn to_open_it_while_somebody_acts_waits_for_nobody() {
-    let folder = Folder::new("opening");
+    let folder = Folder::new();
     let guard = folder.open().guard(token(4)).unwrap();
     let mut other = folder.open();
     drop(guard);
@@ -99,7 +89,7 @@ fn to_open_it_while_somebody_acts_waits_for_nobody() {
 
 #[test]
 fn programs_that_are_started_inherit_the_lock_only_if_they_are_given_it() {
-    let folder = Folder::new("inherit");
+    let folder = Folder::new();
     let mut fence = folder.open();
     let guard = fence.guard(token(4)).unwrap();
     assert_eq!(fcntl_getfd(guard.as_fd()), Ok(FdFlags::CLOEXEC));
@@ -113,7 +103,7 @@ fn programs_that_are_started_inherit_the_lock_only_if_they_are_given_it() {
 #[test]
 fn a_symbolic_link_in_the_place_of_the_file_or_its_lock_is_refused() {
     for name in ["fence", "fence.lock"] {
-        let folder = Folder::new(name);
+        let folder = Folder::new();
         fs::write(folder.path("elsewhere"), "mine").unwrap();
         symlink("elsewhere", folder.path(name)).unwrap();
         let error = folder.refusal();
@@ -124,7 +114,7 @@ fn a_symbolic_link_in_the_place_of_the_file_or_its_lock_is_refused() {
 
 #[test]
 fn a_file_that_is_missing_admits_nobody_unless_its_lock_is_missing_as_well() {
-    let folder = Folder::new("missing");
+    let folder = Folder::new();
     let mut fence = folder.open();
     fence.admit(token(4)).unwrap();
     fs::remove_file(folder.path("fence")).unwrap();
@@ -142,7 +132,7 @@ fn a_file_that_is_missing_admits_nobody_unless_its_lock_is_missing_as_well() {
 
 #[test]
 fn an_older_copy_in_its_place_is_noticed_by_who_has_seen_it() {
-    let folder = Folder::new("copy");
+    let folder = Folder::new();
     let mut fence = folder.open();
     fence.admit(token(4)).unwrap();
     fs::copy(folder.path("fence"), folder.path("copy")).unwrap();
@@ -158,7 +148,7 @@ fn an_older_copy_in_its_place_is_noticed_by_who_has_seen_it() {
 #[test]
 fn a_lock_that_was_removed_meanwhile_is_noticed_before_anybody_is_admitted() {
     for number in [4, 5] {
-        let folder = Folder::new(&format!("lock-{number}"));
+        let folder = Folder::new();
         let mut fence = folder.open();
         fence.admit(token(4)).unwrap();
         let before = fs::read(folder.path("fence")).unwrap();
@@ -176,7 +166,7 @@ fn a_lock_that_was_removed_meanwhile_is_noticed_before_anybody_is_admitted() {
 
 #[test]
 fn after_a_failed_sync_this_process_admits_nobody_any_more() {
-    let folder = Folder::new("sync");
+    let folder = Folder::new();
     let mut fence = folder.open();
     let cause = FileCause::NotSynced("Input/output error".into());
     let failed = crate::files::FileError { call: FileCall::Sync, path: fence.shown(), cause };
@@ -190,12 +180,12 @@ fn after_a_failed_sync_this_process_admits_nobody_any_more() {
 
 #[test]
 fn what_is_no_file_in_a_directory_that_is_there_is_refused() {
-    let folder = Folder::new("names");
+    let folder = Folder::new();
     let no_name = |path: &str| matches!(FileFence::open(path), Err(FenceError::NoName { .. }));
     assert!(no_name("/") && no_name("..") && no_name(""));
     let nowhere = FileFence::open(folder.path("nowhere/fence")).unwrap_err();
     assert!(matches!(&nowhere, FenceError::File(e) if e.cause == FileCause::NotFound), "{nowhere}");
-    let directory = FileFence::open(&folder.0).unwrap_err();
+    let directory = FileFence::open(&*folder.0).unwrap_err();
     assert!(directory.to_string().contains("no plain file"), "{directory}");
     fs::remove_file(format!("{}.lock", folder.0.display())).unwrap_or_default();
 }

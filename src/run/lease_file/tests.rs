@@ -7,26 +7,17 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::scratch::Scratch;
 
-/// A folder of its own for each test, which is removed with this.
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("ballotbox-lease-file-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(Scratch::new())
     }
 
     fn file(&self) -> PathBuf {
         self.0.join("lease")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -55,7 +46,7 @@ fn another() -> Boot {
 
 #[test]
 fn a_lease_reads_back_with_its_bytes_where_they_are_documented() {
-    let folder = Folder::new("layout");
+    let folder = Folder::new();
     let file = LeaseFile::create(&folder.file()).unwrap();
     let until = Reading { boot: Duration::from_secs(1 << 30), raw: Duration::from_secs(1 << 31) };
     file.write(EPOCH, until).unwrap();
@@ -97,7 +88,7 @@ fn a_lease_is_over_when_either_clock_has_passed_its_end() {
 
 #[test]
 fn whoever_does_not_lead_has_an_empty_file() {
-    let folder = Folder::new("empty");
+    let folder = Folder::new();
     let path = UntrustedText::path(&folder.file());
     let empty = Err(NoLease::Empty { path: path.clone() });
     assert_eq!(LeaseFile::read(&folder.file()), Err(NoLease::NotThere { path }));
@@ -116,7 +107,7 @@ fn whoever_does_not_lead_has_an_empty_file() {
 
 #[test]
 fn a_lease_of_another_boot_is_none() {
-    let folder = Folder::new("boot");
+    let folder = Folder::new();
     let path = UntrustedText::path(&folder.file());
     assert_eq!(read_of(&folder, &bytes(here(), lease())).map(|held| held.epoch), Ok(EPOCH));
     assert_eq!(read_of(&folder, &bytes(another(), lease())), Err(NoLease::OtherBoot { path }));
@@ -124,7 +115,7 @@ fn a_lease_of_another_boot_is_none() {
 
 #[test]
 fn a_changed_or_a_missing_byte_is_found_wherever_it_is() {
-    let folder = Folder::new("damaged");
+    let folder = Folder::new();
     let good = bytes(here(), lease());
     for at in 0..LEN {
         let short = read_of(&folder, &good[..at]).unwrap_err();
@@ -144,7 +135,7 @@ fn a_changed_or_a_missing_byte_is_found_wherever_it_is() {
 
 #[test]
 fn what_a_later_version_has_added_behind_is_not_read() {
-    let folder = Folder::new("longer");
+    let folder = Folder::new();
     let lease = lease();
     let longer = [&bytes(here(), lease)[..], b"more"].concat();
     assert_eq!(read_of(&folder, &longer), Ok(lease));
@@ -152,7 +143,7 @@ fn what_a_later_version_has_added_behind_is_not_read() {
 
 #[test]
 fn an_epoch_that_no_leader_has_is_damage() {
-    let folder = Folder::new("epoch");
+    let folder = Folder::new();
     let negative = HeldLease { epoch: Epoch(-1), ..lease() };
     let found = read_of(&folder, &bytes(here(), negative)).unwrap_err();
     assert!(matches!(found, NoLease::Damaged { found: Damage::Changed, .. }), "{found}");
@@ -160,7 +151,7 @@ fn an_epoch_that_no_leader_has_is_damage() {
 
 #[test]
 fn a_lease_file_is_a_plain_file_that_everybody_may_read() {
-    let folder = Folder::new("plain");
+    let folder = Folder::new();
     let elsewhere = folder.0.join("elsewhere");
     fs::write(&elsewhere, b"mine").unwrap();
     symlink(&elsewhere, folder.file()).unwrap();
@@ -201,7 +192,7 @@ fn a_torn_renewal_is_looked_at_again_and_told_from_damage() {
 /// Readers meet renewals all the time, and none ever takes half of one for a lease, or a lease for damage.
 #[test]
 fn a_reader_in_the_midst_of_a_renewal_reads_what_was_there_before_or_after() {
-    let folder = Folder::new("renewals");
+    let folder = Folder::new();
     let path = folder.file();
     let file = LeaseFile::create(&path).unwrap();
     let until = |epoch: i64| {

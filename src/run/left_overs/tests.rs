@@ -6,16 +6,13 @@ use std::{
 };
 
 use super::*;
+use crate::scratch::Scratch;
 
-/// A folder of its own for each test, which is removed with this.
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("ballotbox-left-overs-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(Scratch::new())
     }
 
     fn work_lock(&self) -> PathBuf {
@@ -57,12 +54,6 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// What a node was killed beside. It ends when this is dropped, whatever a test has found.
 struct Work {
     child: Child,
@@ -99,7 +90,7 @@ const PLAIN: &str = "echo $$; exec cat";
 
 #[test]
 fn what_a_node_has_left_behind_is_killed() {
-    let folder = Folder::new("plain");
+    let folder = Folder::new();
     let work = folder.cat("lease", PLAIN);
     assert_eq!(folder.end(), [work.left_over(Fate::Ended)]);
     work.was_killed();
@@ -109,7 +100,7 @@ fn what_a_node_has_left_behind_is_killed() {
 
 #[test]
 fn what_work_has_started_in_another_session_and_left_is_killed() {
-    let folder = Folder::new("double-fork");
+    let folder = Folder::new();
     let mut work = folder.cat("lease", "(setsid cat <&3 & echo $!)");
     assert!(work.child.wait().unwrap().success(), "only what it has started goes on");
     assert_eq!(folder.end(), [work.left_over(Fate::Ended)]);
@@ -118,7 +109,7 @@ fn what_work_has_started_in_another_session_and_left_is_killed() {
 
 #[test]
 fn all_of_a_tree_are_killed_and_told() {
-    let folder = Folder::new("tree");
+    let folder = Folder::new();
     let work = folder
         .shell("lease", "for i in 1 2 3; do cat <&3 & done; trap '' TERM; echo $$; wait; cat");
     let ended = folder.end();
@@ -130,7 +121,7 @@ fn all_of_a_tree_are_killed_and_told() {
 
 #[test]
 fn what_was_not_started_for_this_directory_is_told_and_goes_on() {
-    let folder = Folder::new("not-ours");
+    let folder = Folder::new();
     for (lease_file, script) in [
         ("lease", "echo $$; exec env -i cat"),
         ("of-another", PLAIN),
@@ -145,7 +136,7 @@ fn what_was_not_started_for_this_directory_is_told_and_goes_on() {
 
 #[test]
 fn what_has_merely_opened_the_lock_does_not_hold_it() {
-    let folder = Folder::new("open");
+    let folder = Folder::new();
     let mut reader = folder.cat("lease", "flock -u 9; echo $$; exec cat");
     let work = folder.cat("lease", PLAIN);
     assert_eq!(folder.end(), [work.left_over(Fate::Ended)]);
@@ -157,7 +148,7 @@ fn what_has_merely_opened_the_lock_does_not_hold_it() {
 
 #[test]
 fn this_process_is_never_ended() {
-    let folder = Folder::new("self");
+    let folder = Folder::new();
     let lock = Lock::take(&folder.work_lock()).unwrap();
     assert_eq!(folder.end(), []);
     drop(lock);
@@ -166,7 +157,7 @@ fn this_process_is_never_ended() {
 
 #[test]
 fn nothing_is_ended_while_another_node_runs_in_the_directory() {
-    let folder = Folder::new("node");
+    let folder = Folder::new();
     let work = folder.cat("lease", PLAIN);
     let node = Lock::take(&folder.0.join("lock")).unwrap();
     assert_eq!(folder.end(), []);
@@ -177,9 +168,9 @@ fn nothing_is_ended_while_another_node_runs_in_the_directory() {
 
 #[test]
 fn where_nothing_was_there_is_nothing_to_end_and_nothing_is_made() {
-    let folder = Folder::new("nothing");
+    let folder = Folder::new();
     assert_eq!(folder.end(), []);
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&*folder.0).unwrap().count(), 0);
     let left_over = LeftOver { pid: 7, name: "a\nb".into(), fate: Fate::NotOurs };
     assert_eq!(
         left_over.to_string(),

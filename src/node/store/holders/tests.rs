@@ -6,56 +6,56 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use super::*;
+use crate::scratch::Scratch;
 
-/// A file of its own for each test, which is removed with this.
-struct Scratch(PathBuf);
+/// A file in a folder of its own.
+struct Place(Scratch);
 
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let name = format!("ballotbox-holders-{}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+impl Place {
+    fn new() -> Self {
+        Self(Scratch::new())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("work.lock")
     }
 
     fn is_held_here(&self) -> bool {
-        LockFile::at(&self.0).unwrap().is_held_by(Path::new("/proc/self"))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        LockFile::at(&self.path()).unwrap().is_held_by(Path::new("/proc/self"))
     }
 }
 
 #[test]
 fn a_file_is_held_by_who_has_locked_it_whatever_becomes_of_its_name() {
-    let scratch = Scratch::new("here");
-    let file = File::create(&scratch.0).unwrap();
-    let locked = LockFile::at(&scratch.0).unwrap();
-    assert!(!scratch.is_held_here(), "it is open, and not locked");
+    let place = Place::new();
+    let file = File::create(place.path()).unwrap();
+    let locked = LockFile::at(&place.path()).unwrap();
+    assert!(!place.is_held_here(), "it is open, and not locked");
     flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
-    assert!(scratch.is_held_here());
-    assert_eq!(HeldBy::of(&scratch.0, Some(7)), HeldBy::ThisProcess);
+    assert!(place.is_held_here());
+    assert_eq!(HeldBy::of(&place.path(), Some(7)), HeldBy::ThisProcess);
     assert_eq!(locked.holders(), [], "but for this process");
-    fs::remove_file(&scratch.0).unwrap();
+    fs::remove_file(place.path()).unwrap();
     assert!(locked.is_held_by(Path::new("/proc/self")), "it was removed");
-    assert_eq!(HeldBy::of(&scratch.0, Some(7)), HeldBy::Unseen { pid: Some(7) });
-    fs::write(&scratch.0, b"").unwrap();
-    assert!(!scratch.is_held_here(), "another file has taken its place");
+    assert_eq!(HeldBy::of(&place.path(), Some(7)), HeldBy::Unseen { pid: Some(7) });
+    fs::write(place.path(), b"").unwrap();
+    assert!(!place.is_held_here(), "another file has taken its place");
     drop(file);
     assert!(!locked.is_held_by(Path::new("/proc/self")));
 }
 
 #[test]
 fn the_processes_that_hold_a_lock_are_found_with_their_names() {
-    let scratch = Scratch::new("others");
-    let script = format!("exec 9>'{}'; flock 9; cat & echo; cat", scratch.0.display());
+    let place = Place::new();
+    let script = format!("exec 9>'{}'; flock 9; cat & echo; cat", place.path().display());
     let mut shell = Command::new("sh");
     let piped = shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let HeldBy::Processes(holders) = HeldBy::of(&scratch.0, None) else { panic!("none is seen") };
+    let HeldBy::Processes(holders) = HeldBy::of(&place.path(), None) else {
+        panic!("none is seen")
+    };
     assert!(holders.iter().any(|holder| holder.pid == child.id()), "{holders:?}");
     assert!(holders.iter().all(|holder| holder.pid != std::process::id()), "{holders:?}");
     let shell = holders.iter().find(|holder| holder.pid == child.id()).unwrap();

@@ -4,27 +4,19 @@ use std::{
     io::{Read, Write},
     os::unix::fs::symlink,
     path::Path,
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use async_std::task::block_on;
 use ballotbox_core::{election::Epoch, leadership::EnsembleId};
 
 use super::*;
-use crate::{files::FileCause, node::store::StoreError};
+use crate::{files::FileCause, node::store::StoreError, scratch::Scratch};
 
-/// An empty directory, for one test.
-struct Scratch(PathBuf);
+struct Folder(Scratch);
 
-impl Scratch {
+impl Folder {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ballotbox-store-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(Scratch::new())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -34,7 +26,7 @@ impl Scratch {
     /// All files in there.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
-        let mut folders = vec![self.0.clone()];
+        let mut folders = vec![self.0.to_path_buf()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -46,12 +38,6 @@ impl Scratch {
             }
         }
         found
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -84,7 +70,7 @@ fn refusal(directory: &Path) -> OpenError {
 
 #[test]
 fn a_directory_is_made_and_found_again() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     let path = scratch.path("data/of/3");
     let (mut directory, opened) = open_plain(&path).unwrap();
     assert_eq!((opened.record, opened.directory), (record(2, 2, false), DirectoryId(7)));
@@ -105,7 +91,7 @@ fn a_directory_is_made_and_found_again() {
 
 #[test]
 fn beside_a_zoo_cfg_the_epochs_are_where_a_real_server_has_them() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     fs::create_dir(scratch.path("version-2")).unwrap();
     fs::write(scratch.path("version-2/acceptedEpoch"), "8\n").unwrap();
     fs::write(scratch.path("version-2/currentEpoch"), "8\n").unwrap();
@@ -126,7 +112,7 @@ fn beside_a_zoo_cfg_the_epochs_are_where_a_real_server_has_them() {
 
 #[test]
 fn the_directory_of_another_member_is_refused_and_left_as_it_was() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     drop(open_plain(&scratch.0).unwrap());
     let before = scratch.files();
     let error = open_as(ServerId::new(4).unwrap(), &scratch.0, Layout::Plain).unwrap_err();
@@ -144,7 +130,7 @@ fn the_directory_of_another_member_is_refused_and_left_as_it_was() {
 
 #[test]
 fn a_second_process_is_refused_and_told_which_one_is_there() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     let first = open_plain(&scratch.0).unwrap();
     let error = refusal(&scratch.0);
     assert!(!error.is_bad_input());
@@ -164,7 +150,7 @@ fn a_second_process_is_refused_and_told_which_one_is_there() {
 
 #[test]
 fn a_program_that_we_start_does_not_hold_the_lock() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     let first = open_plain(&scratch.0).unwrap();
     let mut child = std::process::Command::new("cat")
         .stdin(std::process::Stdio::piped())
@@ -183,7 +169,7 @@ fn a_program_that_we_start_does_not_hold_the_lock() {
 #[test]
 fn a_lock_that_was_removed_or_replaced_ends_all_storing() {
     for is_replaced in [false, true] {
-        let scratch = Scratch::new();
+        let scratch = Folder::new();
         let (mut directory, _) = open_plain(&scratch.0).unwrap();
         directory.store(record(3, 3, true)).unwrap();
         fs::remove_file(scratch.path("lock")).unwrap();
@@ -209,7 +195,7 @@ fn a_lock_that_was_removed_or_replaced_ends_all_storing() {
 #[test]
 fn what_is_no_plain_file_is_refused() {
     for name in ["acceptedEpoch", "currentEpoch", "identity", "lock", "acceptedEpoch.tmp"] {
-        let scratch = Scratch::new();
+        let scratch = Folder::new();
         fs::write(scratch.path("elsewhere"), "1").unwrap();
         let directory = scratch.path("data");
         fs::create_dir(&directory).unwrap();
@@ -228,7 +214,7 @@ fn what_is_no_plain_file_is_refused() {
 
 #[test]
 fn a_link_to_the_directory_is_followed_and_one_within_is_not() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     let (real, link) = (scratch.path("real"), scratch.path("link"));
     fs::create_dir(&real).unwrap();
     symlink(&real, &link).unwrap();
@@ -244,7 +230,7 @@ fn a_link_to_the_directory_is_followed_and_one_within_is_not() {
 
 #[test]
 fn what_cannot_be_a_directory_is_told_with_its_path() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     fs::write(scratch.path("file"), "").unwrap();
     for path in [scratch.path("file"), scratch.path("file/below")] {
         let error = refusal(&path);
@@ -256,7 +242,7 @@ fn what_cannot_be_a_directory_is_told_with_its_path() {
 
 #[test]
 fn a_copy_goes_on_as_the_original_and_an_old_one_is_noticed() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new();
     let (original, copy) = (scratch.path("original"), scratch.path("copy"));
     let (mut directory, _) = open_plain(&original).unwrap();
     directory.store(record(5, 5, true)).unwrap();

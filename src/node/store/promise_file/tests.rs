@@ -7,17 +7,13 @@ use ballotbox_core::{
 };
 
 use super::*;
-use crate::files::FileCause;
+use crate::{files::FileCause, scratch::Scratch};
 
-/// A folder of its own for each test, which is removed with this.
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("ballotbox-promise-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(Scratch::new())
     }
 
     fn lock(&self) -> Arc<Lock> {
@@ -26,12 +22,6 @@ impl Folder {
 
     fn open(&self) -> Result<(PromiseFile, FoundPromise), OpenError> {
         PromiseFile::open(&self.0, self.lock())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -47,7 +37,7 @@ fn promise(epoch: i64) -> Promise<Reading> {
 
 #[test]
 fn a_promise_is_found_by_the_next_process_of_this_boot() {
-    let folder = Folder::new("found");
+    let folder = Folder::new();
     let (mut file, found) = folder.open().unwrap();
     assert_eq!(found.promise, None);
     for epoch in [3, 4] {
@@ -60,7 +50,7 @@ fn a_promise_is_found_by_the_next_process_of_this_boot() {
 
 #[test]
 fn what_is_no_promise_of_this_boot_makes_room_for_one() {
-    let folder = Folder::new("other");
+    let folder = Folder::new();
     for content in [&b""[..], b"torn", &[7; LEN], &[7; 500]] {
         fs::write(folder.0.join("promise"), content).unwrap();
         let (mut file, found) = folder.open().unwrap();
@@ -73,7 +63,7 @@ fn what_is_no_promise_of_this_boot_makes_room_for_one() {
 
 #[test]
 fn what_a_promise_leads_to_is_a_plain_file_in_the_same_directory() {
-    let folder = Folder::new("link");
+    let folder = Folder::new();
     let elsewhere = folder.0.join("elsewhere");
     fs::write(&elsewhere, b"").unwrap();
     std::os::unix::fs::symlink(&elsewhere, folder.0.join("promise")).unwrap();
@@ -84,7 +74,7 @@ fn what_a_promise_leads_to_is_a_plain_file_in_the_same_directory() {
 
 #[test]
 fn work_that_goes_on_is_found_and_its_end_is() {
-    let folder = Folder::new("work");
+    let folder = Folder::new();
     let (file, found) = folder.open().unwrap();
     let work = found.work.unwrap();
     // The node ends, and its work does not.
@@ -101,7 +91,7 @@ fn work_that_goes_on_is_found_and_its_end_is() {
 #[test]
 fn nothing_is_promised_when_another_process_can_take_one_of_the_locks() {
     for name in ["lock", "work.lock"] {
-        let folder = Folder::new(name);
+        let folder = Folder::new();
         let (mut file, _found) = folder.open().unwrap();
         file.keep(&promise(1)).unwrap();
         fs::remove_file(folder.0.join(name)).unwrap();
