@@ -22,7 +22,7 @@ use super::{
     Manner, RECOVERY_MAX, Team,
     fault::{Fault, Victim},
     fresh_folder, from_env, processes,
-    stamps::{Overlap, Run, Runs, Spread, sorted},
+    stamps::{Overlap, Run, Runs},
     work::{self, Order, now},
 };
 use crate::faults::hosts::{Hosts, address};
@@ -177,49 +177,6 @@ fn of_etcd(hosts: &Hosts, rounds: u64) -> BTreeMap<Blow, Found> {
     found
 }
 
-#[test]
-#[ignore = "a comparison that needs etcd, and takes minutes"]
-fn how_long_it_takes_from_the_end_of_a_work_to_the_next_one_here_and_with_etcdctl_lock() {
-    let times = from_env("BALLOTBOX_ROUNDS").unwrap_or(50);
-    let hosts = Hosts::new(MEMBERS).expect("namespaces");
-    let theirs = {
-        let mut etcd = Etcd::start(&hosts);
-        let ends = (0..times).map(|_| {
-            let worker = etcd.until_worked();
-            // The lock is given up when the program has ended, and at no signal to `etcdctl`.
-            processes::kill("-TERM", &[worker.pid]);
-            etcd.gap_after(worker)
-        });
-        sorted(ends.collect::<Vec<_>>().into_iter())
-    };
-    let ours = {
-        let mut team = Team::start(&hosts, MEMBERS, Manner::Plain, fastrand::Rng::new());
-        let ends = (0..times).map(|_| {
-            team.until_worked();
-            let worker = team.worker().unwrap();
-            team.begin(Fault::Terminate, worker.member);
-            team.until_worked();
-            gap(&team.runs, worker).unwrap()
-        });
-        let ends = sorted(ends.collect::<Vec<_>>().into_iter());
-        team.judge();
-        ends
-    };
-    println!(
-        "from the last stamp of a work that was asked to end to the first of the next one, {times} times"
-    );
-    println!("etcdctl lock  {}", Spread(&theirs));
-    println!("ballotbox     {}", Spread(&ours));
-}
-
-/// From the last stamp of this run to the first of the next one.
-fn gap(runs: &Runs, after: Run) -> Option<Duration> {
-    let in_order = runs.in_order();
-    let at = in_order.iter().position(|run| run.pid == after.pid)?;
-    let next = in_order.get(at + 1)?;
-    Some(Duration::from_nanos(next.first.saturating_sub(in_order[at].last)))
-}
-
 /// Three servers, and an `etcdctl lock` beside each.
 #[derive(Debug)]
 struct Etcd<'a> {
@@ -352,17 +309,6 @@ impl<'a> Etcd<'a> {
                 return run;
             }
             assert!(clock::now() < give_up, "no work runs under etcdctl lock");
-        }
-    }
-
-    fn gap_after(&mut self, worker: Run) -> Duration {
-        let give_up = clock::now() + RECOVERY_MAX;
-        loop {
-            self.watch_for(LOOK);
-            if let Some(gap) = gap(&self.runs, worker) {
-                return gap;
-            }
-            assert!(clock::now() < give_up, "no other work runs under etcdctl lock");
         }
     }
 }

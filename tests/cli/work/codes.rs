@@ -3,9 +3,6 @@
 use super::*;
 use crate::{run, text};
 
-/// A program that ends by itself has time for that, however busy the machine is.
-const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
-
 #[test]
 fn a_program_runs_while_its_node_leads_and_finds_out_for_whom_and_how_long() {
     let (place, mark) = alone("environment");
@@ -269,10 +266,7 @@ fn a_node_that_was_started_with_signals_ignored_takes_them_all_the_same_and_so_d
     let (place, mark) = alone("ignored");
     let script = forever("trap 'echo INT; exit 4' INT");
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", &script, &mark]);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' INT QUIT; exec \"$@\"", "sh"]).arg(node.get_program());
-    shell.args(node.get_args()).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let mut node = Working::spawned(&mut shell);
+    let mut node = Working::spawned(&mut ignoring("INT QUIT", &node));
     assert!(node.prints().starts_with("began"));
     node.signal("-INT");
     assert_eq!(node.prints(), "INT");

@@ -21,6 +21,9 @@ use serde_json::Value;
 
 use super::{Node, PATIENCE, ballotbox, leaders::ensemble};
 
+/// A program that ends by itself has time for that, however busy the machine is.
+const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
+
 /// A node with a program, and what that prints.
 struct Working {
     node: Node,
@@ -88,6 +91,15 @@ fn lines(
     let mut read = read.filter(move |line| wanted(line));
     std::thread::spawn(move || read.try_for_each(|read| line.send(read)));
     lines
+}
+
+/// The same command, started with these signals ignored.
+fn ignoring(signals: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("trap '' {signals}; exec \"$@\""), "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(env!("CARGO_MANIFEST_DIR"));
+    shell
 }
 
 fn kill(signal: &str, pid: u32) {

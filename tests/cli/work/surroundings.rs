@@ -8,9 +8,6 @@ use super::*;
 const SAYS: &str = "trap 'echo got INT' INT; trap 'echo got TERM' TERM; echo began; \
                     while :; do sleep 1000 & wait; done";
 
-/// A program has time to end, however busy the machine is.
-const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
-
 /// The command in one line, for programs that run one by a shell.
 fn in_one_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -52,10 +49,7 @@ fn at_a_terminal_one_ctrl_c_reaches_the_program_once_and_a_second_one_kills_it()
 fn a_node_that_ignores_the_end_of_its_terminal_lets_its_program_ignore_it_too() {
     let (place, mark) = alone("nohup");
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", SAYS, &mark]);
-    let mut nohup = Command::new("sh");
-    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(node.get_program());
-    nohup.args(node.get_args()).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let mut node = Working::spawned(&mut nohup);
+    let mut node = Working::spawned(&mut ignoring("HUP", &node));
     let program = node.work("running")["pid"].as_u64().unwrap();
     assert_eq!(node.prints(), "began");
     node.signal("-HUP");
