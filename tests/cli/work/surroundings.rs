@@ -20,7 +20,9 @@ fn at_a_terminal_one_ctrl_c_reaches_the_program_once_and_a_second_one_kills_it()
     let (place, mark) = alone("terminal");
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", SAYS, &mark]);
     let mut script = Command::new("script");
-    script.args(["-qec", &in_one_line(&node), "/dev/null"]);
+    // In place of the shell, which would die of the same key.
+    let line = format!("exec {}", in_one_line(&node));
+    script.args(["-qec", &line, "/dev/null"]);
     script.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = script.spawn().unwrap();
     let mut keys = script.stdin.take().unwrap();
