@@ -20,6 +20,7 @@
 mod config;
 pub mod control;
 mod deadline;
+mod desk;
 mod elector;
 mod herald;
 mod journal;
@@ -45,6 +46,7 @@ use ballotbox_core::{
     leadership::{CannotResign, Successor},
 };
 
+pub(crate) use self::desk::Desk;
 #[cfg(feature = "run")]
 pub(crate) use self::leadership::Change;
 #[doc(hidden)]
@@ -75,8 +77,7 @@ pub struct Node {
     me: ServerId,
     supervisor: Address<SupervisorMsg>,
     outcome: Mailbox<Result<(), NodeError>>,
-    watch: Watch,
-    leadership: Option<Address<DriverMsg>>,
+    desk: Desk,
     may_lead: bool,
 }
 
@@ -192,8 +193,7 @@ impl Node {
         let (report, outcome) = mailbox();
         let started = Supervisor::start(config, kept, supervisor.clone());
         spawn(started.supervisor, orders, report, |exit| supervisor::outcome_of(&exit));
-        let (watch, leadership) = (started.watch, started.driver);
-        Ok(Self { me, supervisor, outcome, watch, leadership, may_lead })
+        Ok(Self { me, supervisor, outcome, desk: started.desk, may_lead })
     }
 
     /// Waits until this node leads, and takes the leadership. Of several that wait, the one that has waited longest gets it; when
@@ -208,7 +208,7 @@ impl Node {
 
     /// Where leaderships of this node are waited for.
     pub(crate) fn seat(&self) -> Result<Seat, LeadError> {
-        let driver = self.leadership.clone().ok_or(LeadError::ElectionsAlone)?;
+        let driver = self.desk.driver.clone().ok_or(LeadError::ElectionsAlone)?;
         if self.may_lead { Ok(Seat(driver)) } else { Err(LeadError::NeverLeads { me: self.me }) }
     }
 
@@ -224,9 +224,9 @@ impl Node {
     /// Gives up the leadership, if this node leads: it is over as soon as its work has ended, and another node leads then. What
     /// becomes of it, the [news](Watch::news) tell. [`hand_over`](Self::hand_over) names who is next, and says why not.
     pub fn resign(&self) {
-        if let Some(leadership) = &self.leadership {
+        if let Some(driver) = &self.desk.driver {
             let order = Order { to: Successor::Any, within: None, epoch: None, reply: None };
-            let _ = leadership.tell(DriverMsg::Resign(order));
+            let _ = driver.tell(DriverMsg::Resign(order));
         }
     }
 
@@ -237,8 +237,7 @@ impl Node {
     ///
     /// [`ResignError`], when it does not lead, or the member named cannot come next. Then everything stays as it is.
     pub async fn hand_over(&self, to: Successor, within: Duration) -> Result<Epoch, ResignError> {
-        let driver = self.leadership.as_ref().ok_or(ResignError::ElectionsAlone)?;
-        Ok(leadership::resign(driver, to, Some(within), None).await??)
+        self.desk.resign(to, within).await?
     }
 
     /// Whose node this is.
@@ -248,7 +247,7 @@ impl Node {
 
     /// A view of what the node knows.
     pub fn watch(&self) -> Watch {
-        self.watch.clone()
+        self.desk.watch.clone()
     }
 
     /// Holds another election, though nothing is wrong with the last one: the benches measure what that takes.

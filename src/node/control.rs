@@ -52,7 +52,7 @@ pub use self::{
     resignation::Resignation,
 };
 pub(super) use self::{report::Constants, socket::ControlSocket};
-use super::{Watch, leadership::DriverMsg};
+use super::Desk;
 
 /// At most this many are answered at a time. The one that has been connected longest makes room.
 pub(super) const CONVERSATIONS_MAX: usize = 16;
@@ -77,9 +77,7 @@ pub(super) enum ControlMsg {
 pub(super) struct Control {
     /// Until it ends.
     socket: Option<ControlSocket>,
-    watch: Watch,
-    driver: Option<Address<DriverMsg>>,
-    constants: Constants,
+    desk: Desk,
     myself: Address<ControlMsg>,
     started: Instant,
     accepted: RateLimit,
@@ -97,18 +95,10 @@ pub(super) struct Control {
 pub(super) struct ConversationPanicked(pub(super) UntrustedText);
 
 impl Control {
-    pub(super) fn new(
-        socket: ControlSocket,
-        watch: Watch,
-        driver: Option<Address<DriverMsg>>,
-        constants: Constants,
-        myself: Address<ControlMsg>,
-    ) -> Self {
+    pub(super) fn new(socket: ControlSocket, desk: Desk, myself: Address<ControlMsg>) -> Self {
         Self {
             socket: Some(socket),
-            watch,
-            driver,
-            constants,
+            desk,
             myself,
             started: clock::now(),
             accepted: RateLimit::new(ACCEPTED_MAX.0, ACCEPTED_MAX.1),
@@ -194,8 +184,7 @@ impl Control {
         self.running += 1;
         let number = self.begun;
         let (address, mailbox) = mailbox();
-        let (watch, driver) = (self.watch.clone(), self.driver.clone());
-        let conversation = Conversation::new(stream, watch, driver, self.constants.clone());
+        let conversation = Conversation::new(stream, self.desk.clone());
         let report = move |exit| ControlMsg::ConversationEnded { number, exit };
         spawn(conversation, mailbox, self.myself.clone(), report);
         self.conversations.insert(number, address);

@@ -10,7 +10,7 @@ use ballotbox_actors::{
 use ballotbox_core::leadership::Leadership;
 
 use super::{
-    LeadershipConfig, LeadershipStatus, NodeConfig, NodeError, Watch,
+    Desk, LeadershipConfig, LeadershipStatus, NodeConfig, NodeError, Watch,
     config::Kept,
     control::{Constants, Control, ControlMsg, ControlSocket, ConversationPanicked},
     elector::{Elector, ElectorMsg},
@@ -86,8 +86,7 @@ enum Part {
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) supervisor: Supervisor,
-    pub(super) watch: Watch,
-    pub(super) driver: Option<Address<DriverMsg>>,
+    pub(super) desk: Desk,
 }
 
 impl Supervisor {
@@ -120,9 +119,10 @@ impl Supervisor {
             SupervisorMsg::MeshEnded,
         );
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
-        let control = control
-            .map(|socket| start_control(&config, socket, watch.clone(), driver.clone(), &me));
-        let actor = Elector::new(&config, network.clone(), herald, driver.clone());
+        let constants = Constants { membership: Arc::clone(&config.membership) };
+        let desk = Desk { watch, driver, constants };
+        let control = control.map(|socket| start_control(socket, desk.clone(), &me));
+        let actor = Elector::new(&config, network.clone(), herald, desk.driver.clone());
         spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);
         let mut running = BTreeSet::from([Part::Doorman, Part::Mesh, Part::Elector, Part::Herald]);
         if leadership.is_some() {
@@ -132,7 +132,7 @@ impl Supervisor {
             running.insert(Part::Control);
         }
         let supervisor = Self { doorman, network, elector, leadership, control, running };
-        Started { supervisor, watch, driver }
+        Started { supervisor, desk }
     }
 
     /// Takes note of the end of a part, and returns what it means for the node.
@@ -187,15 +187,12 @@ impl Supervisor {
 
 /// Starts what answers other processes of this machine.
 fn start_control(
-    config: &NodeConfig,
     socket: ControlSocket,
-    watch: Watch,
-    driver: Option<Address<DriverMsg>>,
+    desk: Desk,
     me: &Address<SupervisorMsg>,
 ) -> Address<ControlMsg> {
     let (address, orders) = mailbox();
-    let constants = Constants { membership: Arc::clone(&config.membership) };
-    let control = Control::new(socket, watch, driver, constants, address.clone());
+    let control = Control::new(socket, desk, address.clone());
     spawn(control, orders, me.clone(), SupervisorMsg::ControlEnded);
     address
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, io, os::unix::net::UnixStream, pin::pin, time::Duration};
 
 use async_io::Async;
-use ballotbox_actors::kit::{Actor, Address, Mailbox, clock};
+use ballotbox_actors::kit::{Actor, Mailbox, clock};
 use ballotbox_core::{RateLimit, leadership::Successor};
 use futures::{
     AsyncReadExt, AsyncWriteExt,
@@ -11,14 +11,11 @@ use futures::{
 };
 
 use super::{
-    report::{Constants, StatusReport},
+    report::StatusReport,
     request::{LINE_MAX, Refusal, Request, RequestBuffer, line},
     resignation::Resignation,
 };
-use crate::node::{
-    ResignError, Watch,
-    leadership::{self, DriverMsg},
-};
+use crate::node::{Desk, Ended};
 
 /// For a whole request, and for an answer to be taken.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -36,9 +33,7 @@ const ANSWERS_MAX: (usize, Duration) = (16, Duration::from_millis(100));
 #[derive(Debug)]
 pub(super) struct Conversation {
     stream: Async<UnixStream>,
-    watch: Watch,
-    driver: Option<Address<DriverMsg>>,
-    constants: Constants,
+    desk: Desk,
     buffer: RequestBuffer,
 }
 
@@ -51,6 +46,12 @@ enum End {
     Refused(Refusal),
 }
 
+impl From<Ended> for End {
+    fn from(_: Ended) -> Self {
+        Self::Gone
+    }
+}
+
 impl From<io::Error> for End {
     fn from(_: io::Error) -> Self {
         Self::Gone
@@ -58,13 +59,8 @@ impl From<io::Error> for End {
 }
 
 impl Conversation {
-    pub(super) fn new(
-        stream: Async<UnixStream>,
-        watch: Watch,
-        driver: Option<Address<DriverMsg>>,
-        constants: Constants,
-    ) -> Self {
-        Self { stream, watch, driver, constants, buffer: RequestBuffer::default() }
+    pub(super) fn new(stream: Async<UnixStream>, desk: Desk) -> Self {
+        Self { stream, desk, buffer: RequestBuffer::default() }
     }
 }
 
@@ -135,18 +131,14 @@ impl Conversation {
 
     /// Gives the order, and waits for what becomes of it. A further request, or the end of the connection, ends the wait.
     async fn resign(&mut self, to: Successor, within: Duration) -> Result<Resignation, End> {
-        let (began, me) = (clock::now(), self.watch.status().await.map_err(|_| End::Gone)?.me);
-        let Some(driver) = self.driver.clone() else {
-            return Ok(Resignation::refused(ResignError::ElectionsAlone));
-        };
-        let asked = leadership::resign(&driver, to, Some(within), None).await;
-        let epoch = match asked.map_err(|_| End::Gone)? {
+        let (began, me) = (clock::now(), self.desk.status().await?.me);
+        let epoch = match self.desk.resign(to, within).await? {
             Ok(epoch) => epoch,
             Err(why) => return Ok(Resignation::refused(why)),
         };
         let until = began + within;
         loop {
-            let status = self.watch.present().await.map_err(|_| End::Gone)?;
+            let status = self.desk.status().await?;
             let now = clock::now();
             let leader = status.leader().filter(|(_, newer)| *newer > epoch);
             if let Some(leader) = leader {
@@ -156,7 +148,7 @@ impl Conversation {
                 let leads = status.leader().is_some_and(|(leader, _)| leader == me);
                 return Ok(Resignation::not_yet(epoch, leads, now - began));
             }
-            let news = pin!(clock::within(until - now, self.watch.news()));
+            let news = pin!(clock::within(until - now, self.desk.change()));
             let more = pin!(self.stream.readable());
             if let Either::Right((ready, _)) = select(news, more).await {
                 ready?;
@@ -169,13 +161,13 @@ impl Conversation {
     async fn status(&mut self, seen: Option<u64>) -> Result<StatusReport, End> {
         let mut until = clock::now() + WAIT;
         loop {
-            let status = self.watch.present().await.map_err(|_| End::Gone)?;
+            let status = self.desk.status().await?;
             let now = clock::now();
             if seen != Some(status.sequence) || now >= until || !self.buffer.is_empty() {
-                return Ok(StatusReport::new(&status, &self.constants, now));
+                return Ok(self.desk.report(&status));
             }
             let wait = LOOK_EVERY.min(until - now);
-            let news = pin!(clock::within(wait, self.watch.news()));
+            let news = pin!(clock::within(wait, self.desk.change()));
             let more = pin!(self.stream.readable());
             if let Either::Right((ready, _)) = select(news, more).await {
                 ready?;

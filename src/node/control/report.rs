@@ -165,7 +165,7 @@ impl Constants {
 }
 
 impl StatusReport {
-    pub(super) fn new(status: &Status, constants: &Constants, now: Instant) -> Self {
+    pub(in crate::node) fn new(status: &Status, constants: &Constants, now: Instant) -> Self {
         let me = status.me;
         let leadership = status.leadership.as_deref();
         let role = constants.role(me);

@@ -1,0 +1,49 @@
+//! [`Desk`]: where other processes' questions about one node are answered, and their orders taken.
+
+use std::time::Duration;
+
+use ballotbox_actors::kit::{Address, clock};
+use ballotbox_core::leadership::Successor;
+
+use super::{
+    Ended, ResignError, Status, Watch,
+    control::{Constants, StatusReport},
+    leadership::{self, DriverMsg},
+};
+use crate::Epoch;
+
+/// What answers about one node are made from. It does not keep the node running.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(super) watch: Watch,
+    pub(super) driver: Option<Address<DriverMsg>>,
+    pub(super) constants: Constants,
+}
+
+impl Desk {
+    /// How things stand now.
+    pub(crate) async fn status(&mut self) -> Result<Status, Ended> {
+        self.watch.present().await
+    }
+
+    /// The same, as it is told to other processes.
+    pub(crate) fn report(&self, status: &Status) -> StatusReport {
+        StatusReport::new(status, &self.constants, clock::now())
+    }
+
+    /// Waits until something has happened since the last status.
+    pub(crate) async fn change(&mut self) -> Result<(), Ended> {
+        self.watch.news().await.map(|_| ())
+    }
+
+    /// Has the leadership given up: which epoch that is, or why not, is known at once.
+    pub(crate) async fn resign(
+        &self,
+        to: Successor,
+        within: Duration,
+    ) -> Result<Result<Epoch, ResignError>, Ended> {
+        let Some(driver) = &self.driver else { return Ok(Err(ResignError::ElectionsAlone)) };
+        let asked = leadership::resign(driver, to, Some(within), None).await?;
+        Ok(asked.map_err(ResignError::from))
+    }
+}
