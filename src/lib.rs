@@ -116,6 +116,7 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
+mod conversations;
 pub mod fence;
 mod files;
 pub mod network;

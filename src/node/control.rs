@@ -30,16 +30,13 @@ mod resignation;
 mod socket;
 
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
 use async_io::Async;
-use ballotbox_actors::kit::{
-    Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now,
-};
+use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, clock, spawn, yield_now};
 use ballotbox_core::{RateLimit, UntrustedText};
 
 use self::conversation::Conversation;
@@ -53,6 +50,7 @@ pub use self::{
 };
 pub(super) use self::{report::Constants, socket::ControlSocket};
 use super::Desk;
+use crate::conversations::Conversations;
 
 /// At most this many are answered at a time. The one that has been connected longest makes room.
 pub(super) const CONVERSATIONS_MAX: usize = 16;
@@ -81,12 +79,7 @@ pub(super) struct Control {
     myself: Address<ControlMsg>,
     started: Instant,
     accepted: RateLimit,
-    /// The oldest first. Dropping an address ends the conversation.
-    conversations: BTreeMap<u64, Address<Infallible>>,
-    /// How many have begun.
-    begun: u64,
-    /// How many have not ended.
-    running: usize,
+    conversations: Conversations,
 }
 
 /// A conversation has a bug; this is what the panic said.
@@ -102,9 +95,7 @@ impl Control {
             myself,
             started: clock::now(),
             accepted: RateLimit::new(ACCEPTED_MAX.0, ACCEPTED_MAX.1),
-            conversations: BTreeMap::new(),
-            begun: 0,
-            running: 0,
+            conversations: Conversations::new(CONVERSATIONS_MAX),
         }
     }
 }
@@ -120,8 +111,8 @@ impl Actor for Control {
         if let Some(socket) = self.socket.take() {
             socket.close().await;
         }
-        self.conversations.clear();
-        while self.running > 0 {
+        self.conversations.end_all();
+        while !self.conversations.is_over() {
             match mailbox.next().await {
                 Some(ControlMsg::ConversationEnded { number, exit }) => {
                     let ended = self.ended(number, exit);
@@ -142,8 +133,7 @@ impl Control {
         mailbox: &mut Mailbox<ControlMsg>,
     ) -> Result<(), ConversationPanicked> {
         loop {
-            // Those that were ended to make room are waited for: so there is never more than one too many.
-            let told = if self.running > CONVERSATIONS_MAX {
+            let told = if self.conversations.is_crowded() {
                 mailbox.next().await
             } else {
                 match mailbox.race(self.accept()).await {
@@ -177,17 +167,10 @@ impl Control {
     }
 
     fn begin(&mut self, stream: Async<UnixStream>) {
-        if self.conversations.len() >= CONVERSATIONS_MAX {
-            self.conversations.pop_first();
-        }
-        self.begun += 1;
-        self.running += 1;
-        let number = self.begun;
-        let (address, mailbox) = mailbox();
+        let (number, mailbox) = self.conversations.begin();
         let conversation = Conversation::new(stream, self.desk.clone());
         let report = move |exit| ControlMsg::ConversationEnded { number, exit };
         spawn(conversation, mailbox, self.myself.clone(), report);
-        self.conversations.insert(number, address);
     }
 
     fn ended(
@@ -195,8 +178,7 @@ impl Control {
         number: u64,
         exit: Exit<(), Infallible>,
     ) -> Result<(), ConversationPanicked> {
-        self.running -= 1;
-        self.conversations.remove(&number);
+        self.conversations.ended(number);
         match exit {
             Exit::Done(()) => Ok(()),
             Exit::Failed(never) => match never {},
