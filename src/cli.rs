@@ -61,7 +61,7 @@ struct Args {
 enum Command {
     Elect(elect::ElectArgs),
     Simulate(simulate::SimulateArgs),
-    Node(node::NodeArgs),
+    Node(Box<node::NodeArgs>),
     Status(status::StatusArgs),
     Resign(resign::ResignArgs),
     Holds(holds::HoldsArgs),

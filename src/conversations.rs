@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use ballotbox_actors::kit::{Address, Mailbox, mailbox};
 
-/// The connections of one server. Too many make the oldest one end.
+/// The connections of one server. Too many make the oldest one end; those that are [kept](Self::keep) have places of their own.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     max: usize,
+    kept_max: usize,
     /// The oldest first. Dropping an address ends the conversation.
     talking: BTreeMap<u64, Address<Infallible>>,
+    kept: BTreeMap<u64, Address<Infallible>>,
     /// How many have begun.
     begun: u64,
     /// How many have not ended.
@@ -17,9 +19,16 @@ pub(crate) struct Conversations {
 }
 
 impl Conversations {
-    /// At most `max` at a time.
-    pub(crate) const fn new(max: usize) -> Self {
-        Self { max, talking: BTreeMap::new(), begun: 0, running: 0 }
+    /// At most `max` at a time, and `kept_max` more that are kept.
+    pub(crate) const fn new(max: usize, kept_max: usize) -> Self {
+        Self {
+            max,
+            kept_max,
+            talking: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            begun: 0,
+            running: 0,
+        }
     }
 
     /// One more: its number, and what it listens to for its end.
@@ -34,24 +43,69 @@ impl Conversations {
         (self.begun, mailbox)
     }
 
+    /// From now on this one makes room for nobody. Returns whether there was a place for it.
+    #[cfg(any(feature = "http", test))]
+    pub(crate) fn keep(&mut self, number: u64) -> bool {
+        if self.kept.len() >= self.kept_max {
+            return false;
+        }
+        // One that has just made room is told that there is no place.
+        self.talking.remove(&number).map(|address| self.kept.insert(number, address)).is_some()
+    }
+
     /// This one has ended.
     pub(crate) fn ended(&mut self, number: u64) {
         self.running -= 1;
         self.talking.remove(&number);
+        self.kept.remove(&number);
     }
 
     /// Whether one that was ended to make room has to be gone before another one begins: so there is never more than one too many.
-    pub(crate) const fn is_crowded(&self) -> bool {
-        self.running > self.max
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.running > self.max + self.kept.len()
     }
 
     /// Ends all of them.
     pub(crate) fn end_all(&mut self) {
         self.talking.clear();
+        self.kept.clear();
     }
 
     /// Whether all have ended.
     pub(crate) const fn is_over(&self) -> bool {
         self.running == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_ended(mailbox: &mut Mailbox<Infallible>) -> bool {
+        let next =
+            async_std::task::block_on(async { futures::poll!(std::pin::pin!(mailbox.next())) });
+        next.is_ready()
+    }
+
+    #[test]
+    fn the_oldest_makes_room_and_those_that_are_kept_do_not() {
+        let mut all = Conversations::new(2, 1);
+        let (first, mut of_first) = all.begin();
+        let (second, mut of_second) = all.begin();
+        assert!(all.keep(first));
+        assert!(!all.keep(second), "there is one place");
+        let (_, mut of_third) = all.begin();
+        assert!(!all.is_crowded());
+        let (fourth, _of_fourth) = all.begin();
+        assert!(all.is_crowded());
+        assert!(has_ended(&mut of_second));
+        assert!(!has_ended(&mut of_first) && !has_ended(&mut of_third));
+        all.ended(second);
+        assert!(!all.is_crowded());
+        all.ended(first);
+        assert!(all.keep(fourth), "its place is free again");
+        all.end_all();
+        assert!(has_ended(&mut of_third));
+        assert!(!all.is_over());
     }
 }

@@ -95,6 +95,7 @@
 //! | [`membership`] | who is a member, what makes a quorum, and the text in which real servers write it down |
 //! | [`zoo_cfg`] | reads the configuration file of a real server |
 //! | `run` | with the feature `run`: a program that runs only while a node leads, and the lease file that tells it so |
+//! | `http` | with the feature `http`: status, metrics and a page, for load balancers, monitoring and people |
 //! | [`probe`] | asks the servers of a running ensemble whom they have elected |
 //! | `run` | what a node runs as it comes to lead or does no more: commands at every change (feature `run`) |
 //! | [`scenario`] | vote files, which are situations to play, and the two worlds that play them: real sockets and virtual time |
@@ -119,6 +120,8 @@
 mod conversations;
 pub mod fence;
 mod files;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod network;
 pub mod node;
 pub mod probe;

@@ -19,6 +19,7 @@
 
 mod config;
 pub mod control;
+mod counters;
 mod deadline;
 mod desk;
 mod elector;
@@ -55,6 +56,7 @@ pub use self::store::reopened;
 pub(crate) use self::store::{Boot, LockFile, process};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
+    counters::{Counters, Times},
     leader::{Leader, LeaderStatus},
     leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,
@@ -238,6 +240,12 @@ impl Node {
     /// [`ResignError`], when it does not lead, or the member named cannot come next. Then everything stays as it is.
     pub async fn hand_over(&self, to: Successor, within: Duration) -> Result<Epoch, ResignError> {
         self.desk.resign(to, within).await?
+    }
+
+    /// Where questions about this node are answered.
+    #[cfg(feature = "http")]
+    pub(crate) fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Whose node this is.

@@ -93,6 +93,15 @@ pub(crate) enum Failure {
         /// There is no such program.
         is_missing: bool,
     },
+    /// Nothing can be told at the status port.
+    #[error(
+        "--status {address}: cannot listen there: {cause}. Expected an address of this machine, and a port that is free"
+    )]
+    StatusPort {
+        address: UntrustedText,
+        /// What the system said.
+        cause: UntrustedText,
+    },
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(UntrustedText),
@@ -138,6 +147,7 @@ impl Failure {
             | Self::Guard(_)
             | Self::Fence(_)
             | Self::Run { .. }
+            | Self::StatusPort { .. }
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }
@@ -167,6 +177,7 @@ impl Failure {
             | Self::Control(_)
             | Self::Guard(_)
             | Self::Fence(_)
+            | Self::StatusPort { .. }
             | Self::Signals(_)
             | Self::Jobs(_)
             | Self::Save { .. }

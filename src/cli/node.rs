@@ -12,6 +12,7 @@ mod remark;
 mod running;
 mod serve;
 mod signals;
+mod status_port;
 mod stream;
 mod work;
 
@@ -26,7 +27,9 @@ use ballotbox_actors::kit::on_this_thread;
 use ballotbox_core::whole_number;
 use structopt::StructOpt;
 
-use self::{output::Output, serve::serve, signals::Signals, work::WorkArgs};
+use self::{
+    output::Output, serve::serve, signals::Signals, status_port::StatusArgs, work::WorkArgs,
+};
 use super::{ExitCode, Failure, descriptors, duration};
 
 /// Runs one member of an ensemble, until SIGINT, SIGTERM or SIGHUP
@@ -102,6 +105,8 @@ pub(super) struct NodeArgs {
         parse(try_from_str = lease)
     )]
     lease: Option<Lease>,
+    #[structopt(flatten)]
+    status: StatusArgs,
     /// Runs this with `/bin/sh -c` at every change: when the node leads, follows, is without a leader, has stopped
     #[structopt(
         long,
@@ -156,8 +161,10 @@ fn epoch(text: &str) -> Result<Epoch, String> {
 
 pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     let (config, mut warnings) = config::read(args)?;
-    descriptors::require(config.descriptors_needed())?;
+    descriptors::require(config.descriptors_needed() + args.status.descriptors_needed())?;
     let work = args.work.config(&config)?;
+    let (status_port, warning) = args.status.bind()?;
+    warnings.extend(warning);
     // Before anything else, so that no signal finds us without a handler.
     let signals = Signals::new(work.is_some()).map_err(|error| Failure::Signals(error.into()))?;
     let guarded = match work {
@@ -175,7 +182,9 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     let hook = hooks::hook(args, &config);
     let outcome = on_this_thread(async move {
         let output = Output::start(config.me, json, guarded.is_some())?;
-        Ok::<_, io::Error>(serve(config, hook, warnings, signals, output, guarded).await)
+        Ok::<_, io::Error>(
+            serve(config, status_port, hook, warnings, signals, output, guarded).await,
+        )
     });
     match outcome? {
         Ok(code) => Ok(code),

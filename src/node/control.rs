@@ -95,7 +95,7 @@ impl Control {
             myself,
             started: clock::now(),
             accepted: RateLimit::new(ACCEPTED_MAX.0, ACCEPTED_MAX.1),
-            conversations: Conversations::new(CONVERSATIONS_MAX),
+            conversations: Conversations::new(CONVERSATIONS_MAX, 0),
         }
     }
 }

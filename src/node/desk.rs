@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ballotbox_actors::kit::{Address, clock};
+use ballotbox_actors::kit::{Address, clock, mailbox};
 use ballotbox_core::leadership::Successor;
 
 use super::{
     Ended, ResignError, Status, Watch,
     control::{Constants, StatusReport},
+    elector::ElectorMsg,
     leadership::{self, DriverMsg},
 };
 use crate::Epoch;
@@ -16,6 +17,7 @@ use crate::Epoch;
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     pub(super) watch: Watch,
+    pub(super) elector: Address<ElectorMsg>,
     pub(super) driver: Option<Address<DriverMsg>>,
     pub(super) constants: Constants,
 }
@@ -34,6 +36,23 @@ impl Desk {
     /// Waits until something has happened since the last status.
     pub(crate) async fn change(&mut self) -> Result<(), Ended> {
         self.watch.news().await.map(|_| ())
+    }
+
+    /// Waits until the herald, the elector and the driver of leadership have said that they run.
+    pub(crate) async fn answer(&mut self) -> Result<(), Ended> {
+        let (reply, mut answers) = mailbox();
+        let said = self.elector.tell(ElectorMsg::Answer { reply: reply.clone() });
+        said.map_err(|_| Ended)?;
+        let mut expected = 1;
+        if let Some(driver) = &self.driver {
+            driver.tell(DriverMsg::Answer { reply: reply.clone() }).map_err(|_| Ended)?;
+            expected += 1;
+        }
+        drop(reply);
+        for _ in 0..expected {
+            answers.next().await.ok_or(Ended)?;
+        }
+        self.status().await.map(|_| ())
     }
 
     /// Has the leadership given up: which epoch that is, or why not, is known at once.

@@ -52,6 +52,8 @@ pub(super) enum ElectorMsg {
     Stand(bool),
     /// By a bench, through the supervisor: hold another election, though nothing is wrong with the last one.
     BeginAgain,
+    /// By the desk: say that it runs.
+    Answer { reply: Address<()> },
     /// By the supervisor.
     Stop,
 }
@@ -128,6 +130,7 @@ impl Actor for Elector {
         let mut burst = 0;
         loop {
             match mailbox.next_until(self.next_deadline()).await {
+                Wake::Told(ElectorMsg::Answer { reply }) => drop(reply.tell(())),
                 Wake::Told(ElectorMsg::Heard(Heard { link, frame })) => {
                     self.hear_frame(link, &frame);
                 }

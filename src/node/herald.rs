@@ -136,6 +136,12 @@ impl Herald {
     fn note(&mut self, events: Vec<(Instant, NodeEvent)>, change: impl FnOnce(&mut Status)) {
         let before = self.status.clone();
         change(&mut self.status);
+        let is_known = self.status.leader().is_some();
+        let counters = Arc::make_mut(&mut self.status.counters);
+        for (_, event) in &events {
+            counters.note(event);
+        }
+        counters.note_leader(is_known, clock::now());
         self.status.leader_sequence += changes_of_leader(&before, &events, &self.status);
         self.status.sequence += u64::from(self.status != before);
         if self.status.gist() != before.gist() {

@@ -260,6 +260,10 @@ pub(super) enum DriverMsg {
     Lead(LeadMsg),
     /// By whoever may say so: give the leadership up.
     Resign(Order),
+    /// By the desk: say that it runs.
+    Answer {
+        reply: Address<()>,
+    },
     /// By the supervisor.
     Stop,
 }

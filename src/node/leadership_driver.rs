@@ -18,13 +18,14 @@ use ballotbox_core::{
     Core, Sparingly, UntrustedText,
     leadership::{
         Action, CannotResign, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment,
-        RefusalKind, Report, SessionId, Stage, Successor, Timed, WordError,
+        RefusalKind, Report, SessionId, Stage, Successor, Timed, WordError, lease::Clocks as _,
     },
     wire::QuorumPacket,
 };
 
 use super::{
     LeadershipStatus, NodeEvent, StoreRemark,
+    deadline::Deadline,
     elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
     leadership::{DriverMsg, LeadMsg, Order, Tenure},
@@ -57,6 +58,8 @@ pub(super) struct LeadershipDriver {
     told: Arc<LeadershipStatus>,
     status: LeadershipStatus,
     looking_since: Option<Instant>,
+    /// Until when the leader that we follow is not given up.
+    followed: Deadline,
 }
 
 /// The others that a driver talks to.
@@ -102,6 +105,7 @@ impl LeadershipDriver {
             told: Arc::default(),
             status,
             looking_since: None,
+            followed: Deadline::default(),
         }
     }
 }
@@ -159,6 +163,7 @@ impl LeadershipDriver {
             DriverMsg::Elected { leader, round } => self.decide(Event::Elected { leader, round }),
             DriverMsg::Lead(message) => self.hear_program(message),
             DriverMsg::Resign(order) => self.resign(order),
+            DriverMsg::Answer { reply } => drop(reply.tell(())),
             DriverMsg::Stop => {
                 self.decide(Event::Stop { within: self.end_within() });
             }
@@ -321,6 +326,10 @@ impl LeadershipDriver {
             self.tenure.extend(until);
             self.tenure.answered(self.core.pings().1);
         }
+        match self.core.leader_silent_at() {
+            Some(silent) => self.followed.set(reading.plus(silent.since(at))),
+            None => self.followed.end(),
+        }
     }
 
     fn perform(&mut self, action: Action, words: &mut Words) {
@@ -440,7 +449,7 @@ impl LeadershipDriver {
     }
 
     fn tell_herald(&mut self) {
-        self.status.update(&self.core, self.tenure.valid());
+        self.status.update(&self.core, self.tenure.valid(), &self.followed);
         if !self.events.is_empty() || self.status != *self.told {
             self.told = Arc::new(self.status.clone());
             let events = std::mem::take(&mut self.events);

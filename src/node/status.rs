@@ -12,7 +12,7 @@ use ballotbox_core::{
     leadership::{Leadership, Record, Stage},
 };
 
-use super::{Leader, LeaderStatus, deadline::Deadline};
+use super::{Counters, Leader, LeaderStatus, deadline::Deadline};
 use crate::{Epoch, Round, Standing, Vote};
 
 /// How things stand with one node.
@@ -30,6 +30,8 @@ pub struct Status {
     pub election: Arc<ElectionStatus>,
     /// What has become of it; `None` where elections are held alone.
     pub leadership: Option<Arc<LeadershipStatus>>,
+    /// What has happened to it since it was started, in numbers.
+    pub counters: Arc<Counters>,
 }
 
 /// The part of a [`Status`] that an election decides.
@@ -71,6 +73,7 @@ impl Status {
             since: now,
             election: Arc::default(),
             leadership: None,
+            counters: Arc::new(Counters::new(now)),
         }
     }
 
@@ -97,6 +100,22 @@ impl Status {
     /// nobody is established, and where elections are held alone.
     pub fn leader(&self) -> Option<(ServerId, Epoch)> {
         self.leadership.as_ref()?.established
+    }
+
+    /// Whether this node leads, by the clocks as they are now: [as its handle says](super::Leadership::is_valid), also if the node was held up and
+    /// has not noticed.
+    pub fn leads_now(&self) -> bool {
+        self.leader_now().is_some_and(|(leader, _)| leader == self.me)
+    }
+
+    /// Whether this node follows a leader of which it has heard within the silence, by the clocks as they are now.
+    pub fn follows_now(&self) -> bool {
+        self.leader_now().is_some_and(|(leader, _)| leader != self.me)
+    }
+
+    fn leader_now(&self) -> Option<(ServerId, Epoch)> {
+        let until = &self.leadership.as_ref()?.until;
+        self.leader().filter(|_| until.left(clock::reading()).is_some())
     }
 
     /// The same as one value, with whether this node is giving its leadership up, and with the number of its changes.
@@ -128,6 +147,8 @@ pub struct LeadershipStatus {
     pub stage: Option<Stage>,
     /// The leader and its epoch, once they are established, and as long as they are.
     pub established: Option<(ServerId, Epoch)>,
+    /// Until when it is: nobody else leads before, or at least the leader was heard of within the silence.
+    pub(super) until: Deadline,
     /// Whether this node leads, and has begun to give that up.
     pub retiring: bool,
     /// What is on disk.
@@ -151,9 +172,11 @@ pub struct LeadershipStatus {
 
 impl LeadershipStatus {
     /// Takes over how things stand with this core.
-    pub(super) fn update(&mut self, core: &Leadership, valid: &Deadline) {
+    pub(super) fn update(&mut self, core: &Leadership, valid: &Deadline, followed: &Deadline) {
         self.stage = Some(core.stage());
         self.established = core.established();
+        let leads = self.established.is_some_and(|(leader, _)| leader == core.me());
+        self.until = if leads { valid.clone() } else { followed.clone() };
         self.retiring = core.is_retiring();
         (self.record, self.accepted) = core.promises();
         self.beside_real_server = core.is_beside_real_server();

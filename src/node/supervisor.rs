@@ -120,7 +120,7 @@ impl Supervisor {
         );
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
         let constants = Constants { membership: Arc::clone(&config.membership) };
-        let desk = Desk { watch, driver, constants };
+        let desk = Desk { watch, elector: elector.clone(), driver, constants };
         let control = control.map(|socket| start_control(socket, desk.clone(), &me));
         let actor = Elector::new(&config, network.clone(), herald, desk.driver.clone());
         spawn(actor, elector_mailbox, me, SupervisorMsg::ElectorEnded);

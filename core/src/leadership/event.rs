@@ -184,6 +184,16 @@ pub enum LostBecause {
 }
 
 impl LostBecause {
+    /// Why a leader may lead no more.
+    pub const OF_LEADERS: [Self; 6] = [
+        Self::Resigned,
+        Self::QuorumLost,
+        Self::LeaseEnded,
+        Self::Disk,
+        Self::Superseded,
+        Self::Stopped,
+    ];
+
     /// The word for it, in output.
     pub const fn word(self) -> &'static str {
         match self {

@@ -37,6 +37,9 @@ pub(super) enum Event {
         /// Where it keeps its epochs.
         #[serde(skip_serializing_if = "Option::is_none")]
         data_dir: Option<String>,
+        /// Where it tells over HTTP how it is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
     },
     /// It looks for a leader.
     Looking {
@@ -152,10 +155,11 @@ impl Event {
         Self::Warning { text, missing: Vec::new() }
     }
 
-    /// The same with where epochs are kept, if it is the event that says so.
-    pub(super) fn keep_in(&mut self, directory: Option<&str>) {
-        if let Self::Listening { data_dir, .. } = self {
+    /// The same with where epochs are kept and the status is told, if it is the event that says so.
+    pub(super) fn place(&mut self, directory: Option<&str>, status_port: Option<&str>) {
+        if let Self::Listening { data_dir, status, .. } = self {
             *data_dir = directory.map(str::to_owned);
+            *status = status_port.map(str::to_owned);
         }
     }
 
@@ -204,11 +208,15 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listening { election, data_dir: None } => {
-                write!(f, "listening for elections on {election}")
-            }
-            Self::Listening { election, data_dir: Some(data_dir) } => {
-                write!(f, "listening for elections on {election}, epochs are kept in {data_dir}")
+            Self::Listening { election, data_dir, status } => {
+                write!(f, "listening for elections on {election}")?;
+                if let Some(data_dir) = data_dir {
+                    write!(f, ", epochs are kept in {data_dir}")?;
+                }
+                if let Some(status) = status {
+                    write!(f, ", the status is told on http://{status}/")?;
+                }
+                Ok(())
             }
             Self::Looking { round, again: false } => {
                 write!(f, "looking for a leader, round {round}")
@@ -346,7 +354,11 @@ fn elected(decision: &Decision, took: Duration) -> Event {
 fn said_of(event: &NetworkEvent) -> Said {
     match event {
         NetworkEvent::Listening { address, ports: Ports::Election | Ports::Both } => {
-            Said::Always(Event::Listening { election: address.to_string(), data_dir: None })
+            Said::Always(Event::Listening {
+                election: address.to_string(),
+                data_dir: None,
+                status: None,
+            })
         }
         NetworkEvent::LinkUp { link } => {
             let event = Event::Link { peer: link.peer.number(), up: true };

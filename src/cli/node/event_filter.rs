@@ -31,6 +31,7 @@ pub(super) struct EventFilter {
     is_observer: bool,
     /// Where the epochs are kept, if that is on disk.
     data_dir: Option<String>,
+    status_port: Option<String>,
 }
 
 impl EventFilter {
@@ -40,10 +41,11 @@ impl EventFilter {
         ensemble: Arc<Ensemble>,
         dial: Duration,
         data_dir: Option<String>,
+        status_port: Option<String>,
     ) -> Self {
         let is_observer = !ensemble.is_voter(me);
         let absence = Absence::new(me, ensemble, dial);
-        Self { gate: Gate::new(), absence, status: None, is_observer, data_dir }
+        Self { gate: Gate::new(), absence, status: None, is_observer, data_dir, status_port }
     }
 
     /// What is told of news that came at this moment.
@@ -73,7 +75,7 @@ impl EventFilter {
         match event::said(&occurrence.event, self.is_observer) {
             Said::Nothing => None,
             Said::Always(mut event) => {
-                event.keep_in(self.data_dir.as_deref());
+                event.place(self.data_dir.as_deref(), self.status_port.as_deref());
                 Some(Told { at, event })
             }
             Said::Limited(kind, about, event) => match self.gate.admit(at, kind, about) {
@@ -144,7 +146,7 @@ mod tests {
 
     fn filter() -> EventFilter {
         let ensemble = Ensemble::new((1..=5).map(|n| Member::voter(id(n)))).unwrap();
-        EventFilter::new(id(1), Arc::new(ensemble), Duration::from_secs(5), None)
+        EventFilter::new(id(1), Arc::new(ensemble), Duration::from_secs(5), None, None)
     }
 
     fn vote(leader: u64) -> Vote {

@@ -21,7 +21,10 @@ use ballotbox::{
     run::{GuardProcess, Hook, Outcome, RunConfig},
 };
 use ballotbox_actors::kit::{Raced, clock};
-use futures::future::{self, Either};
+use futures::{
+    FutureExt as _,
+    future::{self, Either},
+};
 
 use super::{
     event::Event,
@@ -30,6 +33,7 @@ use super::{
     output::{Output, ServeMsg},
     running::Work,
     signals::Signals,
+    status_port::StatusPort,
     work,
 };
 use crate::cli::ExitCode;
@@ -54,8 +58,8 @@ enum Woken {
     Signal(i32),
     News(Result<News, Ended>),
     Told(ServeMsg),
-    /// Something went wrong with the hook.
-    Hook(String),
+    /// Something went wrong with the hook, or with the status port.
+    Aside(String),
     Unread(io::Error),
     /// The filter has held an event back for long enough.
     Due,
@@ -64,6 +68,7 @@ enum Woken {
 /// A node that runs, and all that it has to do with.
 struct Serve {
     watch: Watch,
+    status_port: StatusPort,
     hooks: Hooks,
     filter: EventFilter,
     signals: Signals,
@@ -74,6 +79,7 @@ struct Serve {
 /// Runs a node until it is asked to end, and tells what happens to it. `warnings` are told first.
 pub(super) async fn serve(
     config: NodeConfig,
+    mut status_port: StatusPort,
     hook: Option<Hook>,
     warnings: Vec<String>,
     signals: Signals,
@@ -82,22 +88,30 @@ pub(super) async fn serve(
 ) -> Result<ExitCode, NodeError> {
     let dial = config.network.connect;
     let data_dir = config.data_directory().map(shown_absolute);
-    let filter = EventFilter::new(config.me, Arc::clone(config.ensemble()), dial, data_dir);
+    let filter = EventFilter::new(
+        config.me,
+        Arc::clone(config.ensemble()),
+        dial,
+        data_dir,
+        status_port.shown(),
+    );
     for text in warnings {
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
     let mut node = Node::launch(config).await?;
-    let work = match Work::start(guarded, &node, &output).await {
+    let served = status_port.serve(&node).map_err(|error| format!("the status port: {error}"));
+    let begun = Work::start(guarded, &node, &output).await.map_err(|error| error.to_string());
+    let work = match served.and(begun) {
         Ok(work) => work,
         Err(error) => {
-            let code = output.failed(&error.to_string());
+            let code = output.failed(&error);
             let _ = node.stop().await;
             output.flush().await;
             return Ok(code);
         }
     };
     let (watch, hooks) = (node.watch(), Hooks::start(hook, node.watch()));
-    let mut serve = Serve { watch, hooks, filter, signals, output, work };
+    let mut serve = Serve { watch, status_port, hooks, filter, signals, output, work };
     let ending = serve.tell().await;
     if matches!(ending, Ending::Asked | Ending::WorkOver) {
         node.begin_stop();
@@ -149,7 +163,7 @@ impl Serve {
                         return Ending::WorkOver;
                     }
                 }
-                Woken::Hook(text) => self.output.warn(text),
+                Woken::Aside(text) => self.output.warn(text),
                 Woken::Told(ServeMsg::Stream(message)) => {
                     if let Err(error) = self.output.hear(message) {
                         return Ending::Unread(error);
@@ -173,7 +187,7 @@ impl Serve {
                 Woken::Told(ServeMsg::Work(report)) => {
                     self.output.print_work(self.work.hear(report));
                 }
-                Woken::Hook(text) => self.output.warn(text),
+                Woken::Aside(text) => self.output.warn(text),
                 Woken::Told(ServeMsg::Stream(message)) => drop(self.output.hear(message)),
                 Woken::Due => {}
                 Woken::Unread(_) => {
@@ -191,7 +205,7 @@ impl Serve {
     }
 
     async fn next(&mut self, takes_news: bool) -> Woken {
-        let Self { watch, hooks, filter, signals, output, .. } = self;
+        let Self { watch, status_port, hooks, filter, signals, output, .. } = self;
         let due_in = filter.next_due().map(|due| due.saturating_sub(output.now()));
         let news = async {
             match due_in {
@@ -209,13 +223,15 @@ impl Serve {
                 None => future::pending().await,
             }
         };
-        let (signal, unread, hook) = (pin!(signals.next()), pin!(unread), pin!(hooks.warning()));
+        let (signal, unread) = (pin!(signals.next()), pin!(unread));
+        let (hook, port) = (pin!(hooks.warning()), pin!(status_port.bug()));
+        let aside = future::select(hook, port).map(|either| either.factor_first().0);
         let told = pin!(output.reports.race(news));
-        let other = future::select(hook, told);
+        let other = future::select(aside, told);
         match future::select(signal, future::select(unread, other)).await {
             Either::Left((signal, _)) => Woken::Signal(signal),
             Either::Right((Either::Left((error, _)), _)) => Woken::Unread(error),
-            Either::Right((Either::Right((Either::Left((text, _)), _)), _)) => Woken::Hook(text),
+            Either::Right((Either::Right((Either::Left((text, _)), _)), _)) => Woken::Aside(text),
             Either::Right((Either::Right((Either::Right((raced, _)), _)), _)) => match raced {
                 Raced::Done(woken) => woken,
                 Raced::Woken(Some(message)) => Woken::Told(message),
@@ -229,6 +245,7 @@ impl Serve {
     async fn end(mut self, outcome: Result<(), NodeError>, ending: Ending) -> ExitCode {
         self.work.end(&mut self.signals, &mut self.output).await;
         self.signals.let_the_next_end_us();
+        self.status_port.stop().await;
         self.last_run().await;
         let code = match (outcome, ending) {
             (Err(error), _) => self.output.failed(&error.to_string()),

@@ -29,8 +29,8 @@ impl Leadership {
         self.establish(result, epoch, now, Some(Report::Following { leader, epoch, counts }), out);
     }
 
-    /// When nothing will have been heard of the leader that we follow for too long.
-    pub(super) fn leader_silent_at(&self) -> Option<Moment> {
+    /// When the leader that we follow is given up for its silence, if nothing is heard of it before.
+    pub fn leader_silent_at(&self) -> Option<Moment> {
         match self.reign {
             Reign::Following { .. } => {
                 Some(self.dial.heard.plus(self.timing.silence).max(self.dial.patience))

@@ -1,0 +1,129 @@
+//! [`Connection`]: one connection, on which hyper reads requests and writes answers.
+
+use std::{
+    convert::Infallible,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_io::Async;
+use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, mailbox};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    header::{HeaderValue, RETRY_AFTER},
+    server::conn::http1,
+    service::service_fn,
+};
+
+use super::{
+    AdminToken,
+    answer::{self, Body},
+    events, metrics,
+    route::Route,
+    server::{Permission, RequestKind, ServerMsg},
+    socket::{Clock, Socket},
+};
+use crate::node::{Desk, Ended};
+
+/// The head of a request has to be whole within this time, and a connection may be idle for as long.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// An answer is made within this time, or the connection is closed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// At most this many bytes of a request are kept; hyper takes no less.
+const BUFFER_MAX: usize = 8192;
+const HEADERS_MAX: usize = 32;
+/// Work that has to end for an order has this long.
+const RESIGN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Reads requests, and answers one after another.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: Arc<Async<TcpStream>>,
+    pub(super) from: SocketAddr,
+    /// Which of the connections of its server it is.
+    pub(super) number: u64,
+    pub(super) desk: Desk,
+    pub(super) token: Option<Arc<AdminToken>>,
+    pub(super) server: Address<ServerMsg>,
+}
+
+/// There is no answer: the connection is closed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+enum Unanswered {
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    #[error("the node does not answer")]
+    Late,
+}
+
+impl Actor for Connection {
+    type Msg = Infallible;
+    type Output = ();
+    type Error = Infallible;
+
+    async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), Infallible> {
+        let _ = self.stream.get_ref().set_nodelay(true);
+        let socket = Socket::new(Arc::clone(&self.stream));
+        let served = http1::Builder::new()
+            .timer(Clock)
+            .header_read_timeout(HEAD_WITHIN)
+            .max_buf_size(BUFFER_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(socket, service_fn(|request| self.answer(request)));
+        // How a connection ends is the other end's affair.
+        let _ = mailbox.race(served).await;
+        Ok(())
+    }
+}
+
+impl Connection {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
+        let route = match Route::of(&request, self.from, self.token.as_deref()) {
+            Ok(route) => route,
+            Err(refusal) => return Ok(answer::refused(&refusal)),
+        };
+        let kind = if route == Route::Events { RequestKind::Stream } else { RequestKind::Once };
+        if self.permission(kind).await? == Permission::TooMany {
+            let mut full = answer::too_many();
+            full.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            return Ok(full);
+        }
+        let answered = clock::within(ANSWER_WITHIN, self.answer_to(route, &request)).await;
+        answered.map_err(|_| Unanswered::Late)?.map_err(Unanswered::from)
+    }
+
+    /// Waits for its turn.
+    async fn permission(&self, kind: RequestKind) -> Result<Permission, Ended> {
+        let (reply, mut permission) = mailbox();
+        let asked = ServerMsg::Request { number: self.number, kind, reply };
+        self.server.ask(asked).map_err(|_| Ended)?;
+        permission.next().await.ok_or(Ended)
+    }
+
+    async fn answer_to(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+    ) -> Result<Response<Body>, Ended> {
+        let mut desk = self.desk.clone();
+        if let Route::Resign(to) = route {
+            return Ok(answer::resignation(to, desk.resign(to, RESIGN_WITHIN).await?));
+        }
+        if route == Route::Alive {
+            desk.answer().await?;
+        }
+        let status = desk.status().await?;
+        let report = desk.report(&status);
+        Ok(match route {
+            Route::Leader => answer::yes_or_no(status.leads_now(), &report),
+            Route::Follower => answer::yes_or_no(status.follows_now(), &report),
+            Route::Ready => answer::yes_or_no(status.leads_now() || status.follows_now(), &report),
+            Route::Alive | Route::Status | Route::Resign(_) => answer::yes_or_no(true, &report),
+            Route::Metrics => answer::metrics(metrics::text(&status, &report)),
+            Route::Page => answer::page(),
+            Route::Events => answer::events(events::stream(desk, events::seen(request.headers()))),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! [`Counters`]: what has happened to a node since it was started, in numbers.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use ballotbox_core::leadership::LostBecause;
+
+use super::NodeEvent;
+
+/// What has happened to a node since it was started, in numbers that only grow.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Elections that have ended here.
+    pub elections: u64,
+    /// How often this node has come to lead.
+    pub leaderships: u64,
+    /// How often it has led no more, by cause.
+    pub leaderships_ended: BTreeMap<&'static str, u64>,
+    /// How long it took from looking until a leader was established, this node or another.
+    pub establishing: Times,
+    /// For how long altogether nobody led as far as this node knew, until it last learned of a leader.
+    without_leader: Duration,
+    /// Since when nobody has led.
+    without_leader_since: Option<Instant>,
+    leads: bool,
+}
+
+/// Times, counted by how long they are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Times {
+    /// All of them together.
+    pub sum: Duration,
+    /// How many are at most as long as each of [`Times::BOUNDS`], and longer than the bound before; at last, how many are longer than all.
+    pub counts: [u64; Self::BOUNDS.len() + 1],
+}
+
+impl Times {
+    /// From a hand-over to an election that waited for a lease.
+    pub const BOUNDS: [Duration; 12] = [
+        Duration::from_millis(1),
+        Duration::from_micros(2500),
+        Duration::from_millis(5),
+        Duration::from_millis(10),
+        Duration::from_millis(25),
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+        Duration::from_millis(250),
+        Duration::from_millis(500),
+        Duration::from_secs(1),
+        Duration::from_millis(2500),
+        Duration::from_secs(10),
+    ];
+
+    fn note(&mut self, time: Duration) {
+        self.sum += time;
+        let place = Self::BOUNDS.iter().position(|bound| time <= *bound);
+        self.counts[place.unwrap_or(Self::BOUNDS.len())] += 1;
+    }
+}
+
+impl Counters {
+    /// Those of a node that is started now.
+    pub(super) fn new(now: Instant) -> Self {
+        let causes = LostBecause::OF_LEADERS.map(|cause| (cause.word(), 0));
+        Self {
+            leaderships_ended: causes.into(),
+            without_leader_since: Some(now),
+            ..Self::default()
+        }
+    }
+
+    /// This has happened.
+    pub(super) fn note(&mut self, event: &NodeEvent) {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is counted")]
+        match event {
+            NodeEvent::Elected { .. } => self.elections += 1,
+            NodeEvent::Leading { took, .. } => {
+                self.leaderships += 1;
+                self.leads = true;
+                self.establishing.note(*took);
+            }
+            NodeEvent::Following { took, .. } => self.establishing.note(*took),
+            NodeEvent::Lost { cause, .. } if std::mem::take(&mut self.leads) => {
+                *self.leaderships_ended.entry(cause.word()).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Now somebody leads, or nobody does.
+    pub(super) fn note_leader(&mut self, is_known: bool, now: Instant) {
+        if !is_known {
+            self.without_leader_since.get_or_insert(now);
+        } else if let Some(since) = self.without_leader_since.take() {
+            self.without_leader += now.saturating_duration_since(since);
+        }
+    }
+
+    /// For how long altogether nobody has led, as far as this node knew.
+    pub fn without_leader(&self, now: Instant) -> Duration {
+        let present = self.without_leader_since;
+        let present = present.map(|since| now.saturating_duration_since(since));
+        self.without_leader + present.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballotbox_actors::kit::clock;
+    use ballotbox_core::{ServerId, election::Epoch};
+
+    use super::*;
+
+    #[test]
+    fn each_leadership_ends_once_and_that_of_others_is_not_counted() {
+        let mut counters = Counters::new(clock::now());
+        let (epoch, took) = (Epoch(3), Duration::from_millis(7));
+        let lost = NodeEvent::Lost { epoch, cause: LostBecause::Stopped };
+        let leader = ServerId::new(2).unwrap();
+        counters.note(&NodeEvent::Following { leader, epoch, counts: true, took });
+        counters.note(&lost);
+        assert_eq!(counters.leaderships_ended.values().sum::<u64>(), 0);
+        counters.note(&NodeEvent::Leading { epoch, took: Duration::from_secs(60), lease: None });
+        counters.note(&lost);
+        assert_eq!((counters.leaderships, counters.leaderships_ended["stopped"]), (1, 1));
+        assert_eq!(counters.establishing.counts, [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(counters.establishing.sum, took + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_time_without_a_leader_goes_on_while_there_is_none() {
+        let began = clock::now();
+        let after = |ms| began + Duration::from_millis(ms);
+        let mut counters = Counters::new(began);
+        assert_eq!(counters.without_leader(after(5)), Duration::from_millis(5));
+        counters.note_leader(true, after(10));
+        counters.note_leader(true, after(20));
+        assert_eq!(counters.without_leader(after(30)), Duration::from_millis(10));
+        counters.note_leader(false, after(40));
+        counters.note_leader(false, after(45));
+        assert_eq!(counters.without_leader(after(50)), Duration::from_millis(20));
+    }
+}
