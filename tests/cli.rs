@@ -38,6 +38,8 @@ mod resign;
 mod simulate;
 #[path = "cli/status.rs"]
 mod status;
+#[path = "cli/status_port.rs"]
+mod status_port;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/work/mod.rs"]
