@@ -215,8 +215,9 @@ mod tests {
 
     #[test]
     fn a_page_of_somebody_else_gives_no_orders_even_by_a_name_of_its_own() {
-        let order =
-            |origin, host| asked("POST", "/resign", HERE, &[("Origin", origin), ("Host", host)]);
+        let order = |origin: &str, host: &str| {
+            asked("POST", "/resign", HERE, &[("Origin", origin), ("Host", host)])
+        };
         for (origin, host) in [
             ("http://evil.example", "127.0.0.1:8080"),
             ("http://evil.example:8080", "evil.example:8080"),
@@ -228,7 +229,8 @@ mod tests {
             assert!(matches!(order(origin, host), Err(Refusal::Origin(_))), "{origin} {host}");
         }
         for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
-            assert!(order(&format!("http://{host}"), host).is_ok(), "{host}");
+            let origin = format!("http://{host}");
+            assert!(order(&origin, host).is_ok(), "{host}");
         }
     }
 

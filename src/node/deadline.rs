@@ -18,7 +18,7 @@ use futures::task::AtomicWaker;
 /// The two clocks are read one after the other. A deadline that is moved on meanwhile is read as the earlier one or as the later one, or as
 /// something in between: never as later than it is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deadline(Arc<Nanos>);
+pub(crate) struct Deadline(Arc<Nanos>);
 
 /// In nanoseconds; 0 when it does not hold.
 #[derive(Debug, Default)]

@@ -148,7 +148,7 @@ pub struct LeadershipStatus {
     /// The leader and its epoch, once they are established, and as long as they are.
     pub established: Option<(ServerId, Epoch)>,
     /// Until when it is: nobody else leads before, or at least the leader was heard of within the silence.
-    pub(super) until: Deadline,
+    pub(crate) until: Deadline,
     /// Whether this node leads, and has begun to give that up.
     pub retiring: bool,
     /// What is on disk.

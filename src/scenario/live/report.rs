@@ -161,6 +161,7 @@ mod tests {
                 leader_sequence: 0,
                 since: clock::now(),
                 election: Arc::new(election),
+                counters: Arc::default(),
                 leadership: Some(Arc::new(leadership)),
             };
             state_of(Some(&status), role)
