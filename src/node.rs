@@ -48,6 +48,7 @@ use ballotbox_core::{
 };
 
 pub(crate) use self::desk::Desk;
+pub use self::desk::Pulse;
 #[cfg(feature = "run")]
 pub(crate) use self::leadership::Change;
 #[doc(hidden)]
@@ -240,6 +241,11 @@ impl Node {
     /// [`ResignError`], when it does not lead, or the member named cannot come next. Then everything stays as it is.
     pub async fn hand_over(&self, to: Successor, within: Duration) -> Result<Epoch, ResignError> {
         self.desk.resign(to, within).await?
+    }
+
+    /// What tells whether its actors run.
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.desk.clone())
     }
 
     /// Where questions about this node are answered.

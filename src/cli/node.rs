@@ -14,6 +14,7 @@ mod serve;
 mod signals;
 mod status_port;
 mod stream;
+mod systemd;
 mod work;
 
 use std::{ffi::OsString, io, path::PathBuf, time::Duration};

@@ -22,6 +22,23 @@ pub(crate) struct Desk {
     pub(super) constants: Constants,
 }
 
+/// Whether the actors of a node run. It does not keep the node running.
+#[derive(Clone, Debug)]
+pub struct Pulse(pub(super) Desk);
+
+impl Pulse {
+    /// Waits until the elector, the driver of leadership and the herald of the node have said that they run: that takes as long as what they have
+    /// to do before. Neither the other members nor the disk have to do with it, so this is the question for who would start the node again if it
+    /// does not answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`], when the node has.
+    pub async fn beat(&mut self) -> Result<(), Ended> {
+        self.0.answer().await
+    }
+}
+
 impl Desk {
     /// How things stand now.
     pub(crate) async fn status(&mut self) -> Result<Status, Ended> {

@@ -34,6 +34,7 @@ use super::{
     running::Work,
     signals::Signals,
     status_port::StatusPort,
+    systemd::Systemd,
     work,
 };
 use crate::cli::ExitCode;
@@ -111,8 +112,10 @@ pub(super) async fn serve(
         }
     };
     let (watch, hooks) = (node.watch(), Hooks::start(hook, node.watch()));
+    let systemd = Systemd::start(&node);
     let mut serve = Serve { watch, status_port, hooks, filter, signals, output, work };
     let ending = serve.tell().await;
+    systemd.stops();
     if matches!(ending, Ending::Asked | Ending::WorkOver) {
         node.begin_stop();
         serve.tell_rest().await;
