@@ -44,7 +44,10 @@ impl Conversations {
     }
 
     /// From now on this one makes room for nobody. Returns whether there was a place for it.
-    #[cfg(any(feature = "http", test))]
+    #[cfg_attr(
+        not(any(feature = "http", test)),
+        expect(dead_code, reason = "only streams are kept")
+    )]
     pub(crate) fn keep(&mut self, number: u64) -> bool {
         if self.kept.len() >= self.kept_max {
             return false;

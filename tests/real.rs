@@ -1,9 +1,10 @@
-//! Tests beside real servers: ZooKeeper, and a database.
+//! Tests beside real servers: ZooKeeper, a database, a load balancer.
 //!
 //! They are one program, so that a changed line is linked once. Where there are no servers, they say so and pass.
 
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "these are tests")]
 
+mod balancer;
 mod beside_real;
 mod common;
 mod interop;
