@@ -67,6 +67,9 @@ pub enum Event {
     /// We are to give our epoch up, as soon as the work has ended, and within this time in any case. Ignored if
     /// [that cannot be](super::Leadership::cannot_resign).
     Resign { to: Successor, within: Duration },
+    /// Whether the application would lead from now on; at first it would. As long as it would not, we vote, follow and promise like any other, and do not
+    /// lead: we begin no epoch, and give ours up as soon as no work of it goes on.
+    Willing(bool),
     /// We are to end in good order, within this time.
     Stop { within: Duration },
     /// It is [time](super::Leadership::next_deadline) to look at the clock.

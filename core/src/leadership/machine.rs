@@ -8,6 +8,7 @@ mod leasing;
 mod real_servers;
 mod result;
 mod sessions;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -17,7 +18,10 @@ use std::{
     sync::Arc,
 };
 
-use self::leasing::{Closing, Promising};
+use self::{
+    leasing::{Closing, Promising},
+    standing::Standing,
+};
 use super::{
     Action, Epochs, EpochsAction, EpochsEvent, Event, GiveUp, Identity, LeadershipTiming,
     LearnerWord, LostBecause, Moment, Promise, Reading, Record, Report, SessionId, Stage,
@@ -144,19 +148,6 @@ impl Dial {
     }
 }
 
-/// Whether we stand for election.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-struct Standing {
-    /// A real server was met: we do not lead, and our voters stay off the quorum port.
-    beside_real_server: bool,
-    /// Since then somebody has come as a real server, and was not believed; and no leader was established, nor did we step aside.
-    doubted_since: Option<Moment>,
-    /// Until then we do not stand.
-    held_off_until: Option<Moment>,
-    /// The election was told that we do not.
-    withdrawn: bool,
-}
-
 /// A voter that has met a real server sees from time to time whether there is one.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 struct Review {
@@ -257,6 +248,7 @@ impl Leadership {
             Event::PromiseFailed { ticket } => self.promise_failed(ticket, out),
             Event::WorkGoesOn(false) => self.work(false, out),
             Event::Resign { to, within } => self.resign(to, within, out),
+            Event::Willing(willing) => self.set_willing(willing, out),
             Event::Stop { within } => {
                 self.stopping = true;
                 self.retire(Successor::Any, within, out);
@@ -359,23 +351,6 @@ impl Leadership {
             }
         }
         self.tell_standing(out);
-    }
-
-    fn hold_off(&mut self, out: &mut Vec<Action>) {
-        self.standing.held_off_until = Some(self.now.plus(self.timing.holdoff));
-        self.standing.doubted_since = None;
-        self.tell_standing(out);
-    }
-
-    /// Tells the election whether we stand for it, if that has changed. Who has work left of an epoch that is over could not lead.
-    fn tell_standing(&mut self, out: &mut Vec<Action>) {
-        let leads = matches!(self.reign, Reign::Leading { .. });
-        let may_lead = leads || !self.epochs.work_goes_on();
-        let stands =
-            may_lead && self.standing.held_off_until.is_none() && !self.standing.beside_real_server;
-        if std::mem::replace(&mut self.standing.withdrawn, !stands) == stands {
-            out.push(Action::Stand(stands));
-        }
     }
 
     /// However an epoch in which we led has ended: nothing holds the end up any more.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// All rules, by name.
-pub const RULES: [Rule<Leadership>; 8] = [
+pub const RULES: [Rule<Leadership>; 9] = [
     ("each beginning is reported once, and its end once", reports_pair_up),
     ("the end is told before the others are released", ended_before_released),
     ("who leads has begun the epoch, who follows was told of it", reports_are_true),
@@ -25,6 +25,7 @@ pub const RULES: [Rule<Leadership>; 8] = [
     ),
     ("nothing is due that was looked at", nothing_stays_due),
     ("who does not follow an election leads and follows nobody", no_reign_without_a_result),
+    ("who does not want to lead does so only while its work goes on", unwilling_do_not_lead),
 ];
 
 /// The name of the first rule that this step breaks: one of these, or one about its epochs.
@@ -185,4 +186,15 @@ fn nothing_stays_due(Step { after, .. }: Step<'_, Leadership>) -> bool {
 
 fn no_reign_without_a_result(Step { after, .. }: Step<'_, Leadership>) -> bool {
     after.reign == Reign::None || after.result.is_some_and(|result| result.again_at.is_none())
+}
+
+fn unwilling_do_not_lead(Step { after, .. }: Step<'_, Leadership>) -> bool {
+    let leads = matches!(after.reign, Reign::Leading { .. }) && after.epochs.work_goes_on();
+    match after.stage() {
+        Stage::Looking | Stage::Joining { .. } | Stage::Following { .. } => true,
+        Stage::Leading { .. } => leads || !after.standing.unwilling,
+        Stage::Discovering | Stage::Announcing { .. } | Stage::Synchronising { .. } => {
+            !after.standing.unwilling
+        }
+    }
 }

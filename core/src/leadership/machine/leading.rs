@@ -106,6 +106,7 @@ impl Leadership {
         if !goes_on && self.is_retiring() {
             self.finish_retiring(out);
         }
+        self.leave_if_unwilling(out);
     }
 
     /// Begins to give the epoch up: it is over when the work has ended.

@@ -43,7 +43,7 @@ impl Leadership {
         }
     }
 
-    fn is_elected(&self) -> bool {
+    pub(super) fn is_elected(&self) -> bool {
         self.result.is_some_and(|result| result.leader == self.me)
     }
 

@@ -100,6 +100,10 @@ impl Leadership {
             if self.standing.beside_real_server {
                 return self.look_later(out);
             }
+            if self.standing.unwilling {
+                // The election has heard that we do not stand, and did not know it yet when it ended.
+                return self.look_again(false, out);
+            }
             self.beat.next = Some(self.now.plus(self.timing.ping));
         }
         self.pass(EpochsEvent::Elected { leader }, out);

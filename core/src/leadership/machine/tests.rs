@@ -9,6 +9,7 @@ mod leases;
 mod leases_held_up;
 mod real_servers;
 mod tampered;
+mod unwilling;
 mod waits;
 mod world;
 

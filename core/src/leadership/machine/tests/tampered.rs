@@ -62,6 +62,7 @@ fn every_rule_finds_the_leadership_that_breaks_it() {
         broken(leader, &[lost, nominates], nothing, |core| core.reign = Reign::None),
         broken(leader, &[], nothing, |core| core.now = core.next_deadline().unwrap()),
         broken(follower, &[], nothing, |core| core.result = None),
+        broken(leader, &[], nothing, |core| core.standing.unwilling = true),
     ];
     assert_eq!(found, RULES.map(|(name, _)| Some(name)));
     for core in [follower, leader] {
