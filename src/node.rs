@@ -68,7 +68,7 @@ pub use self::{
     watch::{Ended, Watch},
 };
 use self::{
-    leadership::{DriverMsg, Order},
+    leadership::{DriverMsg, LeadMsg, Order},
     supervisor::{Supervisor, SupervisorMsg},
 };
 pub use crate::files::{FileCall, FileCause, FileError, TextError};
@@ -92,6 +92,11 @@ impl Seat {
     /// Waits until the node leads, and takes the leadership.
     pub(crate) async fn lead(&self) -> Result<Leadership, Ended> {
         leadership::lead(&self.0).await
+    }
+
+    /// Says whether the node is to lead at all.
+    pub(crate) fn set_willing(&self, willing: bool) {
+        let _ = self.0.tell(DriverMsg::Lead(LeadMsg::Willing(willing)));
     }
 }
 
@@ -252,6 +257,15 @@ impl Node {
     #[cfg(feature = "http")]
     pub(crate) fn desk(&self) -> Desk {
         self.desk.clone()
+    }
+
+    /// Says whether this node is to lead at all; at first it is. As long as it is not, it votes and follows, and does not stand for election: say so when
+    /// your work fails here, and another node is to try. If it leads, its epoch is given up when its [`Leadership`] is dropped, or at once if nobody
+    /// holds it. Where no other node can be elected, nobody leads until this one is willing again.
+    pub fn set_willing(&self, willing: bool) {
+        if let Some(leadership) = &self.leadership {
+            let _ = leadership.tell(DriverMsg::Lead(LeadMsg::Willing(willing)));
+        }
     }
 
     /// Whose node this is.

@@ -164,3 +164,41 @@ fn a_leader_that_stops_hands_over_as_well() {
         agreed_on(&nodes, Status::leader).await;
     });
 }
+
+/// A node that is not to lead: work that fails there rests, and another node is to try.
+#[test]
+fn nodes_that_are_not_to_lead_let_others_and_if_all_are_the_first_that_is_again_does() {
+    block_on(async {
+        let nodes = led(3, false).await;
+        let later =
+            |epoch| move |status: &Status| status.leader().filter(|(_, other)| *other > epoch);
+        let mut epoch = Epoch(1);
+        for (leader, next) in [(3, Some(2)), (2, Some(1)), (1, None)] {
+            let mut watch = nodes[&leader].watch();
+            let leadership = held(&nodes, leader).await;
+            nodes[&leader].set_willing(false);
+            patiently(watch.until(|status| status.leader() == Some((id(leader), epoch))))
+                .await
+                .unwrap();
+            // Work of it goes on, and so does its epoch.
+            assert!(leadership.is_valid());
+            drop(leadership);
+            if let Some(next) = next {
+                // Whether it was named, or elected.
+                let (led_by, newer) = agreed_on(&nodes, later(epoch)).await;
+                assert_eq!(led_by, id(next));
+                epoch = newer;
+            }
+        }
+        let mut watches: Vec<_> = nodes.values().map(Node::watch).collect();
+        for watch in &mut watches {
+            patiently(watch.until(|status| status.leader().is_none())).await.unwrap();
+        }
+        // All of them have resigned lately, and this one last: the others would stand before it.
+        nodes[&1].set_willing(true);
+        let (led_by, _) = agreed_on(&nodes, later(epoch)).await;
+        assert_eq!(led_by, id(1));
+        let leadership = held(&nodes, 1).await;
+        assert!(leadership.is_valid());
+    });
+}

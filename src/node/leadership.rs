@@ -290,6 +290,8 @@ pub(super) enum LeadMsg {
     Confirm { epoch: Epoch, reply: Address<()> },
     /// Its work has ended.
     Dropped { epoch: Epoch },
+    /// Whether the node is to lead at all.
+    Willing(bool),
 }
 
 /// Who waits to lead, and who does.

@@ -271,6 +271,7 @@ impl LeadershipDriver {
                     }
                 }
             }
+            LeadMsg::Willing(willing) => self.decide(Event::Willing(willing)),
         }
     }
 

@@ -235,6 +235,7 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                         Exit::Failed(Ended) | Exit::Panicked(_) => RunnerMsg::Leads(None),
                     });
                 }
+                Action::Willing(willing) => self.seat.set_willing(willing),
                 Action::Begin { task, epoch } => self.begin(task, epoch),
                 Action::Order(order) => self.guard.order(order, &[]),
                 Action::GiveUp => self.leadership = None,

@@ -5,7 +5,7 @@
 //! | competing | the start; a leadership that was given up | a leadership |
 //! | begun | a leadership: the command that has to succeed first, if there is one, and then the work | nothing is left of it |
 //! | pausing | the work has ended by itself, and is to begin again | the pause is over; the leadership is |
-//! | resting | the work has ended by itself, or could not begin, and another member is to try | the pause is over |
+//! | resting | the work has ended by itself, was not well, or could not begin, and another member is to try: this one would not lead | the pause is over |
 //! | over | the work has ended by itself, and is not to begin again; we were asked to stop | |
 //!
 //! The leadership is given up when nothing is left of the work, and at no other time.
@@ -86,6 +86,8 @@ pub(super) enum Event {
 pub(super) enum Action {
     /// Wait until the node leads.
     Compete,
+    /// Say whether the node is to lead at all.
+    Willing(bool),
     /// Order the guard to begin this.
     Begin { task: Task, epoch: Epoch },
     /// Order the guard something else.
@@ -393,9 +395,9 @@ impl Work {
         is_too_often
     }
 
-    /// The leadership is given up, and this member does not ask for another one before that time is over.
+    /// The leadership is given up, and this member would not lead before that time is over: another one is to.
     fn rest(&mut self, wait: Duration, now: Moment, out: &mut Vec<Action>) {
-        out.push(Action::GiveUp);
+        out.extend([Action::Willing(false), Action::GiveUp]);
         self.phase = Phase::Resting { until: now.plus(wait) };
     }
 
@@ -411,8 +413,10 @@ impl Work {
             self.phase = Phase::Over;
             out.push(Action::Finish(Outcome::Stopped { killed: false }));
         } else {
-            self.phase = Phase::Competing;
+            let has_rested = matches!(self.phase, Phase::Resting { .. });
+            out.extend(has_rested.then_some(Action::Willing(true)));
             out.push(Action::Compete);
+            self.phase = Phase::Competing;
         }
     }
 

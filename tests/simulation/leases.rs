@@ -8,7 +8,7 @@ use super::*;
 fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
     let setup = |name| setup(&VoteFile::read(&folder.join(name)).unwrap());
-    for name in ["leases.json", "fast-clock.json", "paused-machines.json"] {
+    for name in ["leases.json", "fast-clock.json", "paused-machines.json", "resting-works.json"] {
         let setup = setup(name);
         // The last ones once failed.
         for seed in (0..300).chain([462, 586, 631]) {
@@ -24,7 +24,7 @@ fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
 fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
     let mut told = BTreeSet::new();
-    for name in ["leases.json", "paused-machines.json"] {
+    for name in ["leases.json", "paused-machines.json", "resting-works.json"] {
         let setup = setup(&VoteFile::read(&folder.join(name)).unwrap());
         for seed in 0..20 {
             let (trace, run) = play_with_trace(&setup, seed);
@@ -32,7 +32,8 @@ fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
             told.extend(trace.lines().filter_map(Verb::of_line).map(Verb::word));
         }
     }
-    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED", "hands over"] {
+    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED", "RESTS", "hands over"]
+    {
         assert!(told.contains(verb), "{verb}: {told:?}");
     }
 }
@@ -47,4 +48,33 @@ fn nobody_leads_before_the_promises_to_a_leader_are_over_that_was_killed() {
                    { "by_ms": 2700, "leader": 2, "epoch": 2, "following": [1] }] }"#;
     let setup = setup(&file(text));
     (0..100).for_each(|seed| assert_good(&play(&setup, seed)));
+}
+
+#[test]
+fn a_member_whose_work_rests_gives_its_epoch_up_and_begins_no_other_one() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
+    let setup = setup(&VoteFile::read(&folder.join("resting-works.json")).unwrap());
+    let (mut gave_up, mut others_led) = (0, 0);
+    for seed in 0..200 {
+        let (trace, run) = play_with_trace(&setup, seed);
+        assert_good(&run);
+        let (mut resting, mut leads) = (BTreeSet::new(), None);
+        for line in trace.lines() {
+            let member = line.split_ascii_whitespace().nth(1).unwrap_or_default();
+            match Verb::of_line(line) {
+                Some(Verb::Rests) => {
+                    resting.insert(member);
+                    gave_up += usize::from(leads == Some(member));
+                }
+                Some(Verb::Rested) => drop(resting.remove(member)),
+                Some(Verb::Leads) => {
+                    assert!(!resting.contains(member), "seed {seed}: {line}");
+                    others_led += usize::from(!resting.is_empty());
+                    leads = Some(member);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(gave_up > 50 && others_led > 50, "{gave_up}, {others_led}");
 }

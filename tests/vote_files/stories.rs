@@ -62,7 +62,7 @@ fn faults_of_leases_that_cannot_be_meant_are_refused() {
     refused_with(&with(slews), &["faults.slews: 2 has no effect while timing.lease_ms is missing"]);
     read(&with(&format!(r#""timing": {{ "lease_ms": 1500 }}, {slews}"#)));
     refused_with(&with(r#""faults": { "timers_ms": 7 }"#), &["faults.timers_ms: 7", "until_ms"]);
-    for fault in ["timers_ms", "resigns"] {
+    for fault in ["timers_ms", "resigns", "rests"] {
         let alone = format!(r#""leadership": false, "faults": {{ "until_ms": 9, "{fault}": 2 }}"#);
         let told = format!("faults.{fault}: without leadership there is no such thing");
         refused_with(&with(&alone), &[&told]);
@@ -79,11 +79,11 @@ fn faults_of_leases_that_cannot_be_meant_are_refused() {
 #[test]
 fn faults_of_leases_are_written_as_they_were_read() {
     let text = r#"{ "members": [{ "id": 1 }], "timing": { "lease_ms": 1500 },
-        "faults": { "until_ms": 9, "vm_pauses": 1, "reboots": 2, "slews": 3, "resigns": 4, "timers_ms": 5 } }"#;
+        "faults": { "until_ms": 9, "vm_pauses": 1, "reboots": 2, "slews": 3, "resigns": 4, "rests": 6, "timers_ms": 5 } }"#;
     let file = VoteFile::parse("first", text).unwrap();
     assert_eq!(VoteFile::parse("again", &file.to_json()).unwrap(), file);
     let told = file.faults.unwrap().to_string();
-    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, until 9 ms; frames take 0.050 to 0.250 ms; \
+    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, 6 rests, until 9 ms; frames take 0.050 to 0.250 ms; \
                     timers are up to 5 ms late";
     assert_eq!(told, expected);
 }
@@ -105,6 +105,7 @@ fn faults_that_cannot_happen_are_refused() {
         "vm_pauses",
         "reboots",
         "resigns",
+        "rests",
         "strangers",
         "frozen",
         "disk_errors",

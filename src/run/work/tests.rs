@@ -4,6 +4,10 @@ fn rules(when_it_ends: WhenItEnds) -> Rules {
     Rules { when_it_ends, has_prelude: false, stop_within: Duration::from_secs(1) }
 }
 
+/// The leadership is given up, and this member would not lead: first that, so that it does not win the next election.
+const REST: [Action; 2] = [Action::Willing(false), Action::GiveUp];
+const RESTED: [Action; 2] = [Action::Willing(true), Action::Compete];
+
 struct World(Work);
 
 impl World {
@@ -62,10 +66,10 @@ fn a_node_whose_work_has_ended_by_itself_ends_with_its_code_or_competes_again() 
     assert_eq!(world.on(Event::Leads(Epoch(4)), 2), [Action::GiveUp], "it came too late");
 
     let mut world = World::running(WhenItEnds::Resign);
-    assert_eq!(world.ends(0, 1), [ended(0, false), Action::GiveUp]);
+    assert_eq!(world.ends(0, 1), [[ended(0, false)].as_slice(), &REST].concat());
     assert_eq!(world.0.next_deadline(), Some(moment(2)));
     assert_eq!(world.on(Event::Tick, 1), []);
-    assert_eq!(world.on(Event::Tick, 2), [Action::Compete]);
+    assert_eq!(world.on(Event::Tick, 2), RESTED);
 }
 
 #[test]
@@ -121,8 +125,8 @@ fn work_begins_again_after_a_pause_that_gets_longer_and_moves_on_when_it_fails_a
         assert_eq!(world.on(Event::Tick, now), [begin(Task::Work)]);
     }
     let failing = Action::Tell(WorkState::Failing);
-    assert_eq!(world.ends(1, now), [ended(1, false), failing, Action::GiveUp]);
-    assert_eq!(world.on(Event::Tick, now + 16), [Action::Compete]);
+    assert_eq!(world.ends(1, now), [[ended(1, false), failing].as_slice(), &REST].concat());
+    assert_eq!(world.on(Event::Tick, now + 16), RESTED);
 }
 
 #[test]
@@ -169,8 +173,8 @@ fn the_work_begins_when_the_command_before_it_has_succeeded() {
     let mut world = World::new(with_prelude);
     world.on(Event::Leads(Epoch(3)), 0);
     let unprepared = Action::Tell(WorkState::Unprepared { code: 4 });
-    assert_eq!(world.ends(4, 1), [unprepared, Action::GiveUp]);
-    assert_eq!(world.on(Event::Tick, 2), [Action::Compete]);
+    assert_eq!(world.ends(4, 1), [[unprepared].as_slice(), &REST].concat());
+    assert_eq!(world.on(Event::Tick, 2), RESTED);
 
     let mut world = World::new(with_prelude);
     world.on(Event::Leads(Epoch(3)), 0);
@@ -221,10 +225,10 @@ fn work_that_is_not_well_is_ended_and_another_member_has_longer_and_longer_to_tr
         let out = world.on(Event::Unwell(Epoch(3)), now);
         assert_eq!(out, [[Action::Tell(WorkState::Unwell)].as_slice(), &end(TERM)].concat());
         assert_eq!(world.on(Event::Unwell(Epoch(3)), now), []);
-        assert_eq!(world.ends(143, now), [ended(143, false), Action::GiveUp]);
+        assert_eq!(world.ends(143, now), [[ended(143, false)].as_slice(), &REST].concat());
         assert_eq!(world.on(Event::Tick, now + pause - 1), []);
         now += pause;
-        assert_eq!(world.on(Event::Tick, now), [Action::Compete]);
+        assert_eq!(world.on(Event::Tick, now), RESTED);
     }
     world.on(Event::Leads(Epoch(3)), now);
     world.on(Event::MustEnd(LostBecause::Superseded), now);
@@ -232,5 +236,14 @@ fn work_that_is_not_well_is_ended_and_another_member_has_longer_and_longer_to_tr
     world.on(Event::Leads(Epoch(3)), now);
     world.on(Event::Unwell(Epoch(3)), now);
     world.ends(0, now);
-    assert_eq!(world.on(Event::Tick, now + 2), [Action::Compete], "it was well meanwhile");
+    assert_eq!(world.on(Event::Tick, now + 2), RESTED, "it was well meanwhile");
+}
+
+#[test]
+fn a_node_that_rests_and_is_asked_to_stop_does_not_become_willing_again() {
+    let mut world = World::running(WhenItEnds::Resign);
+    world.ends(1, 0);
+    assert_eq!(world.on(Event::Leads(Epoch(4)), 0), [], "nobody waits to lead");
+    let finish = Action::Finish(Outcome::Stopped { killed: false });
+    assert_eq!(world.on(Event::Stop(TERM), 0), [finish]);
 }

@@ -56,6 +56,9 @@ pub(super) enum Fault {
     SlewEnds(usize),
     /// The one that leads is asked to resign, in favour of this member if one is named.
     Resign(Option<usize>),
+    /// The work of the member fails: it would not lead until it has rested.
+    Rest(usize),
+    Rested(usize),
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
     DiskFlows(usize),
@@ -436,6 +439,13 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         // Half of the time somebody is named; who that is may well lead itself, or be away.
         let to = named.chance(500).then(|| named.index(count));
         add(at, Fault::Resign(to));
+    }
+    let mut resting = Random::new(seed, 6);
+    for _ in 0..faults.rests {
+        let member = resting.index(count);
+        let (at, end) = span(&mut resting);
+        add(at, Fault::Rest(member));
+        add(end, Fault::Rested(member));
     }
     drawn
 }

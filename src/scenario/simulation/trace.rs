@@ -47,6 +47,7 @@ pub(super) enum TraceEvent<'a> {
     Reboots,
     Slews { ppm: i64 },
     Asked { to: Successor, refused: Option<CannotResign> },
+    Rests(bool),
     Wakes { backlog: usize },
     Freezes,
     Replaced { names: Duration },
@@ -139,6 +140,8 @@ impl TraceEvent<'_> {
             Self::Reboots => Verb::Reboots,
             Self::Slews { .. } => Verb::Slews,
             Self::Asked { .. } => Verb::Asked,
+            Self::Rests(true) => Verb::Rests,
+            Self::Rests(false) => Verb::Rested,
             Self::Wakes { .. } => Verb::Wakes,
             Self::Freezes => Verb::Freezes,
             Self::Replaced { .. } => Verb::Replaced,
@@ -193,6 +196,7 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::Freezes
             | Self::Vanishes
             | Self::Stands(_)
+            | Self::Rests(_)
             | Self::Stalls
             | Self::Flows
             | Self::StoreFails

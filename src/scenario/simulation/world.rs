@@ -24,7 +24,7 @@ use super::{
     clocks::Clocks,
     member::{Inner, Member},
     network::{End, Network, Segment},
-    plan::{Plan, forgetful},
+    plan::{Fault, Plan, forgetful},
     queue::Queue,
     random::Random,
     record::RunRecord,
@@ -307,6 +307,7 @@ impl World {
             | Scheduled::WorkEnds { member, .. }
             | Scheduled::DiskDone { member, .. }
             | Scheduled::PromiseKept { member, .. }
+            | Scheduled::Fault(Fault::Rest(member) | Fault::Rested(member))
             | Scheduled::Speak { member, .. } => Some(*member),
             Scheduled::ConnectAnswered { connection, .. } => {
                 let connection = self.network.connection(*connection)?;

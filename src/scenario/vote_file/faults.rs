@@ -44,6 +44,8 @@ pub struct Faults {
     pub slews: u16,
     /// How many times the one that leads is asked to resign.
     pub resigns: u16,
+    /// How many times a member would not lead for a while, as where its work has failed and rests.
+    pub rests: u16,
     /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
@@ -99,6 +101,7 @@ impl Default for Faults {
             reboots: 0,
             slews: 0,
             resigns: 0,
+            rests: 0,
             strangers: 0,
             frozen: 0,
             wipes: 0,
@@ -154,7 +157,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 21] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 22] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -171,6 +174,7 @@ impl Faults {
             ("reboots", self.reboots),
             ("slews", self.slews),
             ("resigns", self.resigns),
+            ("rests", self.rests),
             ("strangers", self.strangers),
             ("frozen", self.frozen),
             ("wipes", self.wipes),

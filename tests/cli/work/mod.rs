@@ -5,6 +5,7 @@
 
 mod codes;
 mod deaths;
+mod rests;
 mod surroundings;
 mod trees;
 

@@ -44,6 +44,8 @@ verbs! {
     Reboots = "REBOOTS": "its machine starts anew, and its clocks with it",
     Slews = "SLEWS": "a time daemon lets one of its clocks go faster or slower, or as before",
     Asked = "ASKED": "it is asked to resign, and what it answers",
+    Rests = "RESTS": "its work has failed, and it would not lead for a while",
+    Rested = "RESTED": "it would lead again",
     Wakes = "WAKES": "it goes on",
     Freezes = "FREEZES": "the member does nothing for good, and stays connected",
     Replaced = "REPLACED": "another instance takes its place elsewhere",

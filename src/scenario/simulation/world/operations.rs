@@ -125,6 +125,8 @@ impl World {
             Fault::Slew(member, ppm) => self.slew(member, ppm),
             Fault::SlewEnds(member) => self.slew(member, 0),
             Fault::Resign(to) => self.whoever_leads_resigns(to),
+            Fault::Rest(member) => self.is_willing(member, false),
+            Fault::Rested(member) => self.is_willing(member, true),
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
@@ -170,6 +172,14 @@ impl World {
         self.note(member, TraceEvent::Asked { to, refused });
         if refused.is_none() {
             self.lead(member, LeadershipEvent::Resign { to, within: WITHIN });
+        }
+    }
+
+    /// The work of the member rests from now on, or does so no more: it would not lead meanwhile.
+    fn is_willing(&mut self, member: usize, willing: bool) {
+        if self.seat(member).is_some() {
+            self.note(member, TraceEvent::Rests(!willing));
+            self.lead(member, LeadershipEvent::Willing(willing));
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) fn check(
         ("disk_stalls", faults.disk_stalls > 0),
         ("disk_errors", faults.disk_errors > 0),
         ("resigns", faults.resigns > 0),
+        ("rests", faults.rests > 0),
         ("timers_ms", !faults.timers.is_zero()),
     ];
     if let Some((field, _)) =

@@ -43,6 +43,8 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     resigns: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    rests: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
@@ -155,6 +157,7 @@ impl From<&RawFaults> for Faults {
             reboots: raw.reboots.0,
             slews: raw.slews.0,
             resigns: raw.resigns.0,
+            rests: raw.rests.0,
             strangers: raw.strangers.0,
             frozen: raw.frozen.0,
             wipes: raw.wipes.0,
@@ -197,6 +200,7 @@ impl From<&Faults> for RawFaults {
             reboots: Count(faults.reboots),
             slews: Count(faults.slews),
             resigns: Count(faults.resigns),
+            rests: Count(faults.rests),
             strangers: Count(faults.strangers),
             frozen: Count(faults.frozen),
             wipes: Count(faults.wipes),
