@@ -166,6 +166,12 @@ impl Leadership {
         futures::executor::block_on(self.resign(to, within))
     }
 
+    /// Says that the work is not well: the leadership is to be given up, and it has to end.
+    #[cfg(feature = "run")]
+    pub(crate) fn is_unhealthy(&self) {
+        let _ = self.driver.tell(DriverMsg::Lead(LeadMsg::Unhealthy { epoch: self.epoch }));
+    }
+
     /// Waits until the work has to end, and says why. It may have to already.
     ///
     /// With a lease there is time left to end it then: when the leadership is given up in good order, as long as that takes, up to what was said;
@@ -290,6 +296,8 @@ pub(super) enum LeadMsg {
     Confirm { epoch: Epoch, reply: Address<()> },
     /// Its work has ended.
     Dropped { epoch: Epoch },
+    /// Its work is not well.
+    Unhealthy { epoch: Epoch },
     /// Whether the node is to lead at all.
     Willing(bool),
 }

@@ -271,6 +271,11 @@ impl LeadershipDriver {
                     }
                 }
             }
+            LeadMsg::Unhealthy { epoch } => {
+                if self.core.leads_in() == Some(epoch) {
+                    self.decide(Event::Unhealthy { within: self.end_within() });
+                }
+            }
             LeadMsg::Willing(willing) => self.decide(Event::Willing(willing)),
         }
     }

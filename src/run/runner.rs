@@ -235,6 +235,9 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                         Exit::Failed(Ended) | Exit::Panicked(_) => RunnerMsg::Leads(None),
                     });
                 }
+                Action::Unhealthy => {
+                    self.leadership.iter().for_each(Leadership::is_unhealthy);
+                }
                 Action::Willing(willing) => self.seat.set_willing(willing),
                 Action::Begin { task, epoch } => self.begin(task, epoch),
                 Action::Order(order) => self.guard.order(order, &[]),

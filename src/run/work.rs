@@ -88,6 +88,8 @@ pub(super) enum Action {
     Compete,
     /// Say whether the node is to lead at all.
     Willing(bool),
+    /// Say that the work is not well: the leadership is to be given up for that.
+    Unhealthy,
     /// Order the guard to begin this.
     Begin { task: Task, epoch: Epoch },
     /// Order the guard something else.
@@ -297,7 +299,7 @@ impl Work {
             && !run.is_told
         {
             run.is_unwell = true;
-            out.push(Action::Tell(WorkState::Unwell));
+            out.extend([Action::Tell(WorkState::Unwell), Action::Unhealthy]);
             self.end(TERM, out);
         }
     }

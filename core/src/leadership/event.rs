@@ -67,6 +67,8 @@ pub enum Event {
     /// We are to give our epoch up, as soon as the work has ended, and within this time in any case. Ignored if
     /// [that cannot be](super::Leadership::cannot_resign).
     Resign { to: Successor, within: Duration },
+    /// What we do while we lead is not well, or the disk under it: we are to give our epoch up, as by a [`Resign`](Self::Resign) in favour of whoever can.
+    Unhealthy { within: Duration },
     /// Whether the application would lead from now on; at first it would. As long as it would not, we vote, follow and promise like any other, and do not
     /// lead: we begin no epoch, and give ours up as soon as no work of it goes on.
     Willing(bool),
@@ -170,6 +172,8 @@ pub enum Report {
 pub enum LostBecause {
     /// As leader: it has resigned.
     Resigned,
+    /// As leader: its work was not well.
+    Unhealthy,
     /// As leader: no quorum has answered for too long.
     QuorumLost,
     /// As leader: too few voters have renewed the lease.
@@ -201,6 +205,7 @@ impl LostBecause {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Resigned => "resigned",
+            Self::Unhealthy => "unhealthy",
             Self::QuorumLost => "quorum-lost",
             Self::LeaseEnded => "lease-ended",
             Self::Disk => "disk",
@@ -216,6 +221,7 @@ impl fmt::Display for LostBecause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Resigned => "it has resigned",
+            Self::Unhealthy => "its work was not well",
             Self::QuorumLost => "no quorum has answered",
             Self::LeaseEnded => "its lease was not renewed",
             Self::Disk => "its disk takes no promise, so its lease was not renewed",
@@ -236,6 +242,7 @@ mod tests {
     fn each_cause_has_a_word_for_programs_and_a_sentence_for_people() {
         let told = [
             (LostBecause::Resigned, "resigned", "it has resigned"),
+            (LostBecause::Unhealthy, "unhealthy", "its work was not well"),
             (LostBecause::QuorumLost, "quorum-lost", "no quorum has answered"),
             (LostBecause::LeaseEnded, "lease-ended", "its lease was not renewed"),
             (LostBecause::Disk, "disk", "its disk takes no promise, so its lease was not renewed"),

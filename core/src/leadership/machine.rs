@@ -123,6 +123,8 @@ struct Retiring {
     by: Moment,
     /// Who is to lead next.
     to: Successor,
+    /// Why. A member that is stopped meanwhile says that instead.
+    cause: LostBecause,
 }
 
 /// The session of a learner with its leader.
@@ -248,10 +250,13 @@ impl Leadership {
             Event::PromiseFailed { ticket } => self.promise_failed(ticket, out),
             Event::WorkGoesOn(false) => self.work(false, out),
             Event::Resign { to, within } => self.resign(to, within, out),
+            Event::Unhealthy { within } => {
+                self.retire(Successor::Any, within, LostBecause::Unhealthy, out);
+            }
             Event::Willing(willing) => self.set_willing(willing, out),
             Event::Stop { within } => {
                 self.stopping = true;
-                self.retire(Successor::Any, within, out);
+                self.retire(Successor::Any, within, LostBecause::Stopped, out);
             }
             Event::Confirm => self.confirm(),
             Event::WorkGoesOn(true) | Event::Tick => {}

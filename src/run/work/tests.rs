@@ -223,7 +223,13 @@ fn work_that_is_not_well_is_ended_and_another_member_has_longer_and_longer_to_tr
         world.on(Event::Leads(Epoch(3)), now);
         assert_eq!(world.on(Event::Unwell(Epoch(2)), now), [], "that was another epoch");
         let out = world.on(Event::Unwell(Epoch(3)), now);
-        assert_eq!(out, [[Action::Tell(WorkState::Unwell)].as_slice(), &end(TERM)].concat());
+        let unwell = [Action::Tell(WorkState::Unwell), Action::Unhealthy];
+        assert_eq!(out, [unwell, end(TERM)].concat());
+        assert_eq!(
+            world.on(Event::MustEnd(LostBecause::Unhealthy), now),
+            [],
+            "it was told already"
+        );
         assert_eq!(world.on(Event::Unwell(Epoch(3)), now), []);
         assert_eq!(world.ends(143, now), [[ended(143, false)].as_slice(), &REST].concat());
         assert_eq!(world.on(Event::Tick, now + pause - 1), []);

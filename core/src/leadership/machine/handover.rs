@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, ElectionResult, Leadership, Reign};
-use crate::leadership::{CannotResign, Nomination, Successor};
+use crate::leadership::{CannotResign, LostBecause, Nomination, Successor};
 
 impl Leadership {
     /// Why our epoch cannot be given up now in favour of this successor: `None` if it can.
@@ -24,7 +24,7 @@ impl Leadership {
     pub(super) fn resign(&mut self, to: Successor, within: Duration, out: &mut Vec<Action>) {
         let is_possible = matches!(to, Successor::Any) || self.cannot_resign(to).is_none();
         if is_possible {
-            self.retire(to, within, out);
+            self.retire(to, within, LostBecause::Resigned, out);
         }
     }
 

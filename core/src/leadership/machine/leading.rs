@@ -110,18 +110,24 @@ impl Leadership {
     }
 
     /// Begins to give the epoch up: it is over when the work has ended.
-    pub(super) fn retire(&mut self, to: Successor, within: Duration, out: &mut Vec<Action>) {
+    pub(super) fn retire(
+        &mut self,
+        to: Successor,
+        within: Duration,
+        cause: LostBecause,
+        out: &mut Vec<Action>,
+    ) {
         let by = self.now.plus(within);
         if let Some(closing) = &mut self.closing {
             closing.by = Some(closing.by.map_or(by, |earlier| by.min(earlier)));
         }
-        let cause = self.cause_of_retiring();
         let Reign::Leading { epoch, retiring } = &mut self.reign else { return };
         let before = *retiring;
         // Who was named is not forgotten when the end comes sooner.
         let to = before.map_or(to, |before| if to == Successor::Any { before.to } else { to });
         let by = before.map_or(by, |before| by.min(before.by));
-        *retiring = Some(Retiring { by, to });
+        let cause = before.map_or(cause, |before| before.cause);
+        *retiring = Some(Retiring { by, to, cause });
         if before.is_none() {
             out.push(Action::Report(Report::Retiring { epoch: *epoch, cause }));
         }
@@ -130,19 +136,17 @@ impl Leadership {
         }
     }
 
-    fn cause_of_retiring(&self) -> LostBecause {
-        if self.stopping { LostBecause::Stopped } else { LostBecause::Resigned }
-    }
-
     pub(super) fn finish_retiring(&mut self, out: &mut Vec<Action>) {
         self.close(out);
-        let Reign::Leading { epoch, retiring: Some(Retiring { to, .. }) } = self.reign else {
+        let Reign::Leading { epoch, retiring: Some(Retiring { to, cause, .. }) } = self.reign
+        else {
             return;
         };
         let (nomination, is_alone) = (self.nomination(to), self.epochs.electable().is_empty());
         // First it is over, then the others are told.
         self.reign = Reign::None;
-        self.end(epoch, self.cause_of_retiring(), out);
+        let cause = if self.stopping { LostBecause::Stopped } else { cause };
+        self.end(epoch, cause, out);
         self.tell_standing(out);
         self.pass(EpochsEvent::Release { nomination }, out);
         if let Some(nomination) = nomination {

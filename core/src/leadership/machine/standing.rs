@@ -35,7 +35,9 @@ impl Leadership {
         }
         match self.reign {
             Reign::Leading { .. } if self.epochs.work_goes_on() => {}
-            Reign::Leading { .. } => self.retire(Successor::Any, Duration::ZERO, out),
+            Reign::Leading { .. } => {
+                self.retire(Successor::Any, Duration::ZERO, LostBecause::Resigned, out);
+            }
             Reign::None | Reign::Unleased { .. } | Reign::Following { .. } => {
                 self.lose(LostBecause::Resigned, out);
                 self.look_again(false, out);

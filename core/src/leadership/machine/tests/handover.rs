@@ -85,6 +85,27 @@ fn nobody_is_named_before_the_work_has_ended_and_nobody_at_all_if_it_does_not() 
     }
 }
 
+/// C18: what is not well is ended, and another one leads.
+#[test]
+fn a_leader_whose_work_is_not_well_says_so_and_names_another_when_it_has_ended() {
+    let unhealthy = Event::Unhealthy { within: SOON };
+    let mut world = led();
+    world.tell(3, Event::WorkGoesOn(true));
+    world.run_until(ms(1010));
+    world.tell(3, unhealthy.clone());
+    let retires = Report::Retiring { epoch: Epoch(2), cause: LostBecause::Unhealthy };
+    assert!(world.reports(3).contains(&&retires));
+    // What else is asked for does not change why.
+    world.tell(3, resign(to(1)));
+    world.tell(3, Event::WorkGoesOn(false));
+    assert_eq!(world.lost(3), [(ms(1010), LostBecause::Unhealthy)]);
+    world.run_until(ms(1030));
+    assert_eq!(world.established(3), Some((1, 3)));
+    // Who does not lead has nothing to give up.
+    world.tell(3, unhealthy);
+    assert_eq!(world.established(3), Some((1, 3)));
+}
+
 /// T2: giving up is a state that has a deadline from its beginning, and every way out leaves it.
 #[test]
 fn a_leader_that_gives_up_ends_whatever_else_happens_to_it() {
