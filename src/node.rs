@@ -35,6 +35,7 @@ mod status;
 mod store;
 mod supervisor;
 mod watch;
+mod work_status;
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub use self::{
     status::{ElectionStatus, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
     store::{EpochTextError, HeldBy, OpenError, StoreError, StoreRemark, WorkHolder},
     watch::{Ended, Watch},
+    work_status::{WorkPhase, WorkStatus},
 };
 use self::{
     leadership::{DriverMsg, LeadMsg, Order},
@@ -94,7 +96,14 @@ impl Seat {
         leadership::lead(&self.0).await
     }
 
+    /// Publishes how things stand with the program of the node.
+    #[cfg(feature = "run")]
+    pub(crate) fn tell_work(&self, status: WorkStatus) {
+        let _ = self.0.tell(DriverMsg::Lead(LeadMsg::Work(status)));
+    }
+
     /// Says whether the node is to lead at all.
+    #[cfg(feature = "run")]
     pub(crate) fn set_willing(&self, willing: bool) {
         let _ = self.0.tell(DriverMsg::Lead(LeadMsg::Willing(willing)));
     }

@@ -44,7 +44,10 @@ use self::conversation::Conversation;
 pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
     ask::{ControlError, ask_status, ask_to_resign},
-    report::{Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport},
+    report::{
+        Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport,
+        WorkReport,
+    },
     request::RESIGN_WITHIN_MAX,
     resignation::Resignation,
 };

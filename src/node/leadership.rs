@@ -18,7 +18,7 @@ use futures::{
 };
 
 use super::{
-    Ended,
+    Ended, WorkStatus,
     deadline::Deadline,
     store::{PromiseReport, StoreReport, WorkHold},
 };
@@ -297,9 +297,13 @@ pub(super) enum LeadMsg {
     /// Its work has ended.
     Dropped { epoch: Epoch },
     /// Its work is not well.
+    #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "nothing else looks at it"))]
     Unhealthy { epoch: Epoch },
     /// Whether the node is to lead at all.
     Willing(bool),
+    /// How things stand with the program that the node runs: to be told.
+    #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "nothing else runs programs"))]
+    Work(WorkStatus),
 }
 
 /// Who waits to lead, and who does.

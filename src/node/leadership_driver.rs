@@ -277,6 +277,7 @@ impl LeadershipDriver {
                 }
             }
             LeadMsg::Willing(willing) => self.decide(Event::Willing(willing)),
+            LeadMsg::Work(work) => self.status.work = Some(work),
         }
     }
 

@@ -12,7 +12,7 @@ use ballotbox_core::{
     leadership::{Leadership, Record, Stage},
 };
 
-use super::{Counters, Leader, LeaderStatus, deadline::Deadline};
+use super::{Counters, Leader, LeaderStatus, WorkStatus, deadline::Deadline};
 use crate::{Epoch, Round, Standing, Vote};
 
 /// How things stand with one node.
@@ -166,6 +166,8 @@ pub struct LeadershipStatus {
     /// Whether a real server was met, and no review has found since that there is none: this node does not lead, and as a voter
     /// follows no epoch.
     pub beside_real_server: bool,
+    /// How things stand with the program that it runs while it leads; `None` if it runs none.
+    pub work: Option<WorkStatus>,
     /// Where the record is; `None` if it is kept in memory.
     pub directory: Option<UntrustedText>,
 }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     Epoch,
-    node::{Change, Ended, LeadError, Leadership, Node, Seat},
+    node::{Change, Ended, LeadError, Leadership, Node, Seat, WorkStatus},
 };
 
 /// While what a killed guard has left behind does not die, it is killed again this often.
@@ -107,6 +107,8 @@ pub(super) struct Runner<P> {
     me: Address<RunnerMsg>,
     owner: Address<P>,
     outcome: Option<Outcome>,
+    /// What was last told of how things stand.
+    published: Option<WorkStatus>,
     /// It looks at the work as long as this is there.
     health: Option<Address<Infallible>>,
     _reaper: Address<Infallible>,
@@ -155,10 +157,12 @@ pub async fn run_work<P: From<RunnerReport> + Send + 'static>(
         me: me.clone(),
         owner: owner.clone(),
         outcome: None,
+        published: None,
         health: None,
         _reaper: reaper,
     };
     runner.perform(first_actions);
+    runner.publish();
     spawn(runner, orders, owner, |exit| RunnerReport::Over(exit).into());
     Ok(RunningWork(me))
 }
@@ -222,6 +226,16 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
         let mut actions = Vec::new();
         self.work.handle(event, now, &mut actions);
         self.perform(actions);
+        self.publish();
+    }
+
+    /// Tells how things stand, if that is different.
+    fn publish(&mut self) {
+        let status = self.work.status();
+        if self.published != Some(status) {
+            self.published = Some(status);
+            self.seat.tell_work(status);
+        }
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
@@ -236,7 +250,9 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
                     });
                 }
                 Action::Unhealthy => {
-                    self.leadership.iter().for_each(Leadership::is_unhealthy);
+                    if let Some(leadership) = &self.leadership {
+                        leadership.is_unhealthy();
+                    }
                 }
                 Action::Willing(willing) => self.seat.set_willing(willing),
                 Action::Begin { task, epoch } => self.begin(task, epoch),

@@ -22,6 +22,7 @@ use super::{
     order::{Order, Report, Signal, Status, Task},
     watchdog::TERM,
 };
+use crate::node::{WorkPhase, WorkStatus};
 
 /// What becomes of the leadership when the work has ended by itself.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -180,6 +181,8 @@ pub(super) struct Work {
     short_runs: u32,
     /// How often it was not well in a row.
     unwell_runs: u32,
+    starts: u64,
+    last_exit: Option<i32>,
 }
 
 #[derive(Clone, Debug)]
@@ -199,14 +202,31 @@ struct Run {
     /// It was told to end.
     is_told: bool,
     is_unwell: bool,
+    /// Its first process, while that runs.
+    pid: Option<u32>,
+    /// It was killed, and does not die.
+    lingers: bool,
     status: Option<Status>,
+}
+
+impl Run {
+    const fn state(self) -> WorkPhase {
+        match (self.task, self.pid) {
+            _ if self.lingers => WorkPhase::Lingering,
+            _ if self.is_told || self.status.is_some() => WorkPhase::Ending,
+            (_, None) => WorkPhase::Starting,
+            (Task::Prelude, Some(_)) => WorkPhase::Preparing,
+            (Task::Work, Some(_)) => WorkPhase::Running,
+        }
+    }
 }
 
 impl Work {
     pub(super) fn new(rules: Rules, out: &mut Vec<Action>) -> Self {
         out.push(Action::Compete);
         let (phase, failures) = (Phase::Competing, VecDeque::new());
-        Self { rules, phase, stops: false, failures, short_runs: 0, unwell_runs: 0 }
+        let (short_runs, unwell_runs, starts, last_exit) = (0, 0, 0, None);
+        Self { rules, phase, stops: false, failures, short_runs, unwell_runs, starts, last_exit }
     }
 
     pub(super) fn handle(&mut self, event: Event, now: Moment, out: &mut Vec<Action>) {
@@ -277,6 +297,8 @@ impl Work {
             since: now,
             is_told: false,
             is_unwell: false,
+            pid: None,
+            lingers: false,
             status: None,
         });
         out.push(Action::Begin { task, epoch });
@@ -308,10 +330,14 @@ impl Work {
         let Phase::Begun(run) = &mut self.phase else { return };
         match report {
             Report::Ready | Report::NotReady { .. } => {}
-            Report::Started { pid } => out.push(Action::Tell(match run.task {
-                Task::Prelude => WorkState::Preparing { pid },
-                Task::Work => WorkState::Running { pid },
-            })),
+            Report::Started { pid } => {
+                run.pid = Some(pid);
+                self.starts += u64::from(run.task == Task::Work);
+                out.push(Action::Tell(match run.task {
+                    Task::Prelude => WorkState::Preparing { pid },
+                    Task::Work => WorkState::Running { pid },
+                }));
+            }
             Report::NotStarted { error } => {
                 out.push(Action::Tell(WorkState::NotStarted { error }));
                 run.status = Some(NOT_EXECUTABLE);
@@ -324,8 +350,9 @@ impl Work {
                     out.push(Action::Tell(WorkState::Ending));
                 }
             }
-            Report::Exited { status } => run.status = Some(status),
+            Report::Exited { status } => (run.pid, run.status) = (None, Some(status)),
             Report::Lingers { processes } => {
+                run.lingers = true;
                 out.push(Action::Tell(WorkState::Lingers { processes }));
             }
             Report::Ended { killed } => self.ended(killed, now, out),
@@ -337,6 +364,7 @@ impl Work {
         let Phase::Begun(run) = self.phase else { return };
         let code = run.status.map_or(0, Status::code);
         if run.task == Task::Work {
+            self.last_exit = Some(code);
             out.push(Action::Tell(WorkState::Ended { code, killed }));
         }
         if self.stops {
@@ -420,6 +448,18 @@ impl Work {
             out.push(Action::Compete);
             self.phase = Phase::Competing;
         }
+    }
+
+    /// How things stand, as a value.
+    pub(super) fn status(&self) -> WorkStatus {
+        let (state, pid) = match self.phase {
+            Phase::Competing => (WorkPhase::Waiting, None),
+            Phase::Begun(run) => (run.state(), run.pid),
+            Phase::Pausing { .. } => (WorkPhase::Pausing, None),
+            Phase::Resting { .. } => (WorkPhase::Resting, None),
+            Phase::Over => (WorkPhase::Over, None),
+        };
+        WorkStatus { state, pid, starts: self.starts, last_exit: self.last_exit }
     }
 
     /// When something has to be done, if nothing happens.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
-use ballotbox::node::control::{LeaseReport, PromiseReport, StatusReport};
+use ballotbox::node::control::{LeaseReport, PromiseReport, StatusReport, WorkReport};
 use ballotbox_actors::kit::Rounded;
 
 use crate::cli::screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN};
@@ -45,6 +45,9 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
     }
     if let Some(promise) = &report.promise {
         rows.push((PLAIN, "promise", bound(*promise)));
+    }
+    if let Some(work) = &report.work {
+        rows.push((PLAIN, "program", program(work)));
     }
     rows.push((PLAIN, "version", report.version.clone()));
     if report.beside_real_server {
@@ -121,6 +124,13 @@ fn lease_row(report: &StatusReport, lease: &LeaseReport) -> (Style, &'static str
         }
         None => (BAD, "lease", format!("none held, promised by {voters}{enough}")),
     }
+}
+
+fn program(work: &WorkReport) -> String {
+    let pid = work.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    let exit = work.last_exit.map(|code| format!(", last exit code {code}")).unwrap_or_default();
+    let starts = if work.starts == 1 { "start" } else { "starts" };
+    format!("{}{pid}, {} {starts}{exit}", work.state, work.starts)
 }
 
 fn bound(promise: PromiseReport) -> String {

@@ -10,14 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
     Membership, Standing,
-    node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status},
+    node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus},
 };
 
 /// At most this many bytes of a text in a report: a path that was shortened, with what is said of the rest.
 const TEXT_MAX: usize = UntrustedText::PATH_SHOWN_MAX + 64;
 
 /// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
-#[allow(clippy::manual_non_exhaustive, reason = "a field that has no value yet is no mark")]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StatusReport {
     /// Its id.
@@ -54,9 +53,9 @@ pub struct StatusReport {
     /// What it has promised to a leader, as long as that binds it.
     #[serde(default)]
     pub promise: Option<PromiseReport>,
-    /// There is no work that a node starts yet.
-    #[serde(skip_deserializing)]
-    work: (),
+    /// The program that it runs while it leads; null if it runs none.
+    #[serde(default)]
+    pub work: Option<WorkReport>,
     /// All voters, and whether there is a link to them.
     pub voters: Vec<VoterReport>,
     /// What its epochs are kept in.
@@ -88,6 +87,20 @@ pub struct PromiseReport {
     pub epoch: i64,
     /// For how long it helps nobody else.
     pub remaining_ms: u64,
+}
+
+/// The program that a node runs while it leads.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WorkReport {
+    /// `waiting`, `starting`, `preparing`, `running`, `ending`, `lingering`, `pausing`, `resting` or `over`.
+    #[serde(deserialize_with = "shown")]
+    pub state: String,
+    /// Its first process, or that of the command before it, while it runs.
+    pub pid: Option<u32>,
+    /// How often it has begun.
+    pub starts: u64,
+    /// The exit code that it last ended with; null if it never has.
+    pub last_exit: Option<i32>,
 }
 
 /// Who leads.
@@ -197,7 +210,7 @@ impl StatusReport {
             beside_real_server: leadership.is_some_and(|of| of.beside_real_server),
             lease: leadership.and_then(|of| Some(lease(of.lease.as_ref()?, constants))),
             promise: leadership.and_then(|of| promise(of.promise.as_ref()?)),
-            work: (),
+            work: leadership.and_then(|of| of.work).map(WorkReport::new),
             voters: constants.membership.ensemble().voters().map(voter).collect(),
             disk: leadership.map(Disk::new),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -224,6 +237,13 @@ fn promise(promise: &PromiseStatus) -> Option<PromiseReport> {
 
 fn whole_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl WorkReport {
+    fn new(work: WorkStatus) -> Self {
+        let WorkStatus { state, pid, starts, last_exit } = work;
+        Self { state: state.word().to_owned(), pid, starts, last_exit }
+    }
 }
 
 impl Disk {

@@ -253,3 +253,33 @@ fn a_node_that_rests_and_is_asked_to_stop_does_not_become_willing_again() {
     let finish = Action::Finish(Outcome::Stopped { killed: false });
     assert_eq!(world.on(Event::Stop(TERM), 0), [finish]);
 }
+
+#[test]
+fn how_things_stand_is_a_value_that_follows_every_step() {
+    let mut world = World::new(Rules { has_prelude: true, ..rules(WhenItEnds::Restart) });
+    let mut stands = |event: Event, seconds| {
+        world.on(event, seconds);
+        let WorkStatus { state, pid, starts, last_exit } = world.0.status();
+        (state, pid, starts, last_exit)
+    };
+    let started = |pid| Event::Guard(Report::Started { pid });
+    let exited = |code| Event::Guard(Report::Exited { status: Status::Code(code) });
+    let gone = Event::Guard(Report::Ended { killed: false });
+    assert_eq!(stands(Event::Tick, 0), (WorkPhase::Waiting, None, 0, None));
+    assert_eq!(stands(Event::Leads(Epoch(3)), 0), (WorkPhase::Starting, None, 0, None));
+    assert_eq!(stands(started(7), 0), (WorkPhase::Preparing, Some(7), 0, None));
+    assert_eq!(stands(exited(0), 0), (WorkPhase::Ending, None, 0, None));
+    assert_eq!(stands(gone, 0), (WorkPhase::Starting, None, 0, None), "that was not the program");
+    assert_eq!(stands(started(8), 0), (WorkPhase::Running, Some(8), 1, None));
+    assert_eq!(stands(exited(4), 1), (WorkPhase::Ending, None, 1, None), "something is left");
+    assert_eq!(stands(gone, 1), (WorkPhase::Pausing, None, 1, Some(4)));
+    assert_eq!(stands(Event::Tick, 9), (WorkPhase::Starting, None, 1, Some(4)));
+    assert_eq!(stands(started(9), 9), (WorkPhase::Running, Some(9), 2, Some(4)));
+    assert_eq!(stands(Event::Unwell(Epoch(3)), 9), (WorkPhase::Ending, Some(9), 2, Some(4)));
+    let lingers = Event::Guard(Report::Lingers { processes: 2 });
+    assert_eq!(stands(lingers, 9), (WorkPhase::Lingering, Some(9), 2, Some(4)));
+    assert_eq!(stands(exited(0), 9).0, WorkPhase::Lingering);
+    assert_eq!(stands(gone, 10), (WorkPhase::Resting, None, 2, Some(0)));
+    assert_eq!(stands(Event::Tick, 12).0, WorkPhase::Waiting);
+    assert_eq!(stands(Event::Stop(TERM), 12), (WorkPhase::Over, None, 2, Some(0)));
+}

@@ -76,3 +76,33 @@ fn hand_over((_, data): &(PathBuf, PathBuf), leader: u64, to: u64) {
         || format!("{leader} does not hand over to {to}"),
     );
 }
+
+#[test]
+fn a_node_tells_all_who_ask_what_its_program_does() {
+    let (place, mark) = alone("asked");
+    let failed = place.1.with_extension("failed");
+    let _ = fs::remove_file(&failed);
+    let before = format!("test -e {0} || {{ touch {0}; exit 3; }}", failed.display());
+    let script = forever(&before);
+    let options = ["--when-it-ends", "restart"];
+    let mut node = Working::start(1, &place, &options, &["sh", "-c", &script, &mark]);
+    assert_eq!(node.work("ended")["code"], 3);
+    let running = node.work("running");
+    let directory = place.1.join("1");
+    let ask = |more: &[&str]| {
+        let directory = directory.to_str().unwrap();
+        let output = crate::run(&[&["status", "--data-dir", directory], more].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let expected = serde_json::json!({
+        "state": "running", "pid": running["pid"], "starts": 2, "last_exit": 3,
+    });
+    let work =
+        || serde_json::from_str::<Value>(&ask(&["--json"])).unwrap_or_default()["work"].take();
+    until(|| work() == expected, || format!("{} is told, expected {expected}", work()));
+    let line =
+        format!("program   running, process {}, 2 starts, last exit code 3\n", running["pid"]);
+    assert!(ask(&[]).contains(&line), "{}", ask(&[]));
+    node.signal("-KILL");
+    nothing_is_left(&mark);
+}
