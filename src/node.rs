@@ -272,8 +272,8 @@ impl Node {
     /// your work fails here, and another node is to try. If it leads, its epoch is given up when its [`Leadership`] is dropped, or at once if nobody
     /// holds it. Where no other node can be elected, nobody leads until this one is willing again.
     pub fn set_willing(&self, willing: bool) {
-        if let Some(leadership) = &self.leadership {
-            let _ = leadership.tell(DriverMsg::Lead(LeadMsg::Willing(willing)));
+        if let Some(driver) = &self.desk.driver {
+            let _ = driver.tell(DriverMsg::Lead(LeadMsg::Willing(willing)));
         }
     }
 

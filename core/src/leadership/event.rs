@@ -192,8 +192,9 @@ pub enum LostBecause {
 
 impl LostBecause {
     /// Why a leader may lead no more.
-    pub const OF_LEADERS: [Self; 6] = [
+    pub const OF_LEADERS: [Self; 7] = [
         Self::Resigned,
+        Self::Unhealthy,
         Self::QuorumLost,
         Self::LeaseEnded,
         Self::Disk,

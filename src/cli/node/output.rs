@@ -82,6 +82,11 @@ impl Output {
         self.address.clone()
     }
 
+    /// The node has just started: what it tells of itself counts from now on, and so does all else.
+    pub(super) fn node_has_started(&mut self) {
+        (self.began, self.time_of_day) = (clock::now(), clock::time_of_day());
+    }
+
     pub(super) fn now(&self) -> Duration {
         clock::now() - self.began
     }

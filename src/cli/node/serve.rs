@@ -100,6 +100,7 @@ pub(super) async fn serve(
         output.print(&Told { at: Duration::ZERO, event: Event::warning(text) });
     }
     let mut node = Node::launch(config).await?;
+    output.node_has_started();
     let served = status_port.serve(&node).map_err(|error| format!("the status port: {error}"));
     let begun = Work::start(guarded, &node, &output).await.map_err(|error| error.to_string());
     let work = match served.and(begun) {
