@@ -113,13 +113,26 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
     assert!(text(&output.stderr).contains("is an observer"), "{}", text(&output.stderr));
 }
 
+/// A program for the shell that says which signal it got, and ends with 4.
+fn answering(signal: &str, mark: &str) -> String {
+    format!("trap 'echo {signal}; exit 4' {signal}\necho began\nwhile :; do sleep {mark}; done")
+}
+
+/// Waits until the shell waits for its `sleep`: a signal that comes before that one is there reaches the shell alone, which answers when
+/// it has slept.
+fn sleeps(mark: &str) {
+    let is_there = || marked(mark).iter().any(|pid| command_line(*pid).starts_with("sleep"));
+    until(is_there, || "it does not sleep".to_owned());
+}
+
 #[test]
 fn signals_that_ask_for_an_end_reach_the_program_and_then_the_node_ends() {
     for (signal, name) in [("-INT", "INT"), ("-TERM", "TERM"), ("-QUIT", "QUIT")] {
         let (place, mark) = alone("asking");
-        let script = forever(&format!("trap 'echo {name}; exit 4' {name}"));
+        let script = answering(name, &mark);
         let mut node = Working::start(1, &place, &PATIENT, &["sh", "-c", &script, &mark]);
-        assert!(node.prints().starts_with("began"));
+        assert_eq!(node.prints(), "began");
+        sleeps(&mark);
         node.signal(signal);
         assert_eq!(node.prints(), name);
         assert_eq!(node.work("ended")["code"], 4);
@@ -274,10 +287,11 @@ fn a_program_that_is_not_well_three_times_is_ended_and_begins_again_in_another_e
 #[test]
 fn a_node_that_was_started_with_signals_ignored_takes_them_all_the_same_and_so_does_its_program() {
     let (place, mark) = alone("ignored");
-    let script = forever("trap 'echo INT; exit 4' INT");
+    let script = answering("INT", &mark);
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", &script, &mark]);
     let mut node = Working::spawned(&mut ignoring("INT QUIT", &node));
-    assert!(node.prints().starts_with("began"));
+    assert_eq!(node.prints(), "began");
+    sleeps(&mark);
     node.signal("-INT");
     assert_eq!(node.prints(), "INT");
     assert_eq!(node.code(), Some(0));
