@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::node::{Counters, Status, Times, control::StatusReport};
+use crate::node::{Counters, Status, Times, WorkPhase, control::StatusReport};
 
 /// The metrics of a node that is so.
 pub(super) fn text(status: &Status, report: &StatusReport) -> String {
@@ -99,6 +99,7 @@ impl Collector for Metrics {
         let mut page = Page(encoder);
         self.of_the_state(&mut page)?;
         self.of_the_leadership(&mut page)?;
+        self.of_the_work(&mut page)?;
         of_the_past(&mut page, &self.status.counters)
     }
 }
@@ -147,6 +148,17 @@ impl Metrics {
             "How many voters have promised lately, this node among them, to elect nobody else before the lease is over.",
             f64::from(u32::try_from(promises).unwrap_or(u32::MAX)),
         )
+    }
+}
+
+impl Metrics {
+    /// All 0 where there is no program.
+    fn of_the_work(&self, page: &mut Page<'_>) -> fmt::Result {
+        let work = self.status.leadership.as_ref().and_then(|of| of.work).unwrap_or_default();
+        let runs = work.pid.is_some() && work.state != WorkPhase::Preparing;
+        page.gauge("work_running", "Whether the program of this node runs.", is(runs))?;
+        page.counter("work_starts", "How often it has begun.", work.starts)?;
+        page.counter("work_killed", "How often it had to be killed.", work.kills)
     }
 }
 

@@ -9,6 +9,8 @@ pub struct WorkStatus {
     pub pid: Option<u32>,
     /// How often it has begun.
     pub starts: u64,
+    /// How often it had to be killed.
+    pub kills: u64,
     /// The exit code that it last ended with, as a shell tells it.
     pub last_exit: Option<i32>,
 }

@@ -182,6 +182,7 @@ pub(super) struct Work {
     /// How often it was not well in a row.
     unwell_runs: u32,
     starts: u64,
+    kills: u64,
     last_exit: Option<i32>,
 }
 
@@ -225,8 +226,18 @@ impl Work {
     pub(super) fn new(rules: Rules, out: &mut Vec<Action>) -> Self {
         out.push(Action::Compete);
         let (phase, failures) = (Phase::Competing, VecDeque::new());
-        let (short_runs, unwell_runs, starts, last_exit) = (0, 0, 0, None);
-        Self { rules, phase, stops: false, failures, short_runs, unwell_runs, starts, last_exit }
+        let (short_runs, unwell_runs, starts, kills, last_exit) = (0, 0, 0, 0, None);
+        Self {
+            rules,
+            phase,
+            stops: false,
+            failures,
+            short_runs,
+            unwell_runs,
+            starts,
+            kills,
+            last_exit,
+        }
     }
 
     pub(super) fn handle(&mut self, event: Event, now: Moment, out: &mut Vec<Action>) {
@@ -365,6 +376,7 @@ impl Work {
         let code = run.status.map_or(0, Status::code);
         if run.task == Task::Work {
             self.last_exit = Some(code);
+            self.kills += u64::from(killed);
             out.push(Action::Tell(WorkState::Ended { code, killed }));
         }
         if self.stops {
@@ -459,7 +471,8 @@ impl Work {
             Phase::Resting { .. } => (WorkPhase::Resting, None),
             Phase::Over => (WorkPhase::Over, None),
         };
-        WorkStatus { state, pid, starts: self.starts, last_exit: self.last_exit }
+        let (starts, kills) = (self.starts, self.kills);
+        WorkStatus { state, pid, starts, kills, last_exit: self.last_exit }
     }
 
     /// When something has to be done, if nothing happens.

@@ -222,6 +222,7 @@ mod tests {
             since: clock::now(),
             election: Arc::new(election),
             leadership: None,
+            counters: Arc::default(),
         }
     }
 

@@ -170,6 +170,7 @@ mod tests {
             since: clock::now(),
             election: Arc::new(election),
             leadership: None,
+            counters: Arc::default(),
         }
     }
 

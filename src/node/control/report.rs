@@ -99,6 +99,9 @@ pub struct WorkReport {
     pub pid: Option<u32>,
     /// How often it has begun.
     pub starts: u64,
+    /// How often it had to be killed.
+    #[serde(default)]
+    pub kills: u64,
     /// The exit code that it last ended with; null if it never has.
     pub last_exit: Option<i32>,
 }
@@ -241,8 +244,8 @@ fn whole_ms(time: Duration) -> u64 {
 
 impl WorkReport {
     fn new(work: WorkStatus) -> Self {
-        let WorkStatus { state, pid, starts, last_exit } = work;
-        Self { state: state.word().to_owned(), pid, starts, last_exit }
+        let WorkStatus { state, pid, starts, kills, last_exit } = work;
+        Self { state: state.word().to_owned(), pid, starts, kills, last_exit }
     }
 }
 

@@ -259,7 +259,7 @@ fn how_things_stand_is_a_value_that_follows_every_step() {
     let mut world = World::new(Rules { has_prelude: true, ..rules(WhenItEnds::Restart) });
     let mut stands = |event: Event, seconds| {
         world.on(event, seconds);
-        let WorkStatus { state, pid, starts, last_exit } = world.0.status();
+        let WorkStatus { state, pid, starts, last_exit, .. } = world.0.status();
         (state, pid, starts, last_exit)
     };
     let started = |pid| Event::Guard(Report::Started { pid });

@@ -95,7 +95,7 @@ fn a_node_tells_all_who_ask_what_its_program_does() {
         String::from_utf8(output.stdout).unwrap()
     };
     let expected = serde_json::json!({
-        "state": "running", "pid": running["pid"], "starts": 2, "last_exit": 3,
+        "state": "running", "pid": running["pid"], "starts": 2, "kills": 0, "last_exit": 3,
     });
     let work =
         || serde_json::from_str::<Value>(&ask(&["--json"])).unwrap_or_default()["work"].take();
