@@ -18,6 +18,7 @@ mod elect;
 mod exit;
 mod fence;
 mod holds;
+mod input;
 mod node;
 mod output_file;
 mod probe;

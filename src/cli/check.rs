@@ -20,6 +20,7 @@ use self::kind::Kind;
 use super::{
     ExitCode, Failure,
     exit::every_finding,
+    input,
     screen::{self, BOLD, Column, FAINT, PLAIN},
 };
 
@@ -29,7 +30,7 @@ use super::{
 /// server would refuse.
 #[derive(Debug, StructOpt)]
 pub(super) struct CheckArgs {
-    /// Vote files, or the zoo.cfg of ZooKeeper servers
+    /// Vote files, or the zoo.cfg of ZooKeeper servers; `-` is a vote file on stdin
     #[structopt(name = "FILE", parse(from_os_str), required = true)]
     files: Vec<PathBuf>,
     /// Exits with 1 if there is any warning
@@ -76,6 +77,10 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
 
 impl Checked {
     fn read(path: &Path) -> Self {
+        if input::is_stdin(path) {
+            // A zoo.cfg names other files, which it is beside.
+            return Self::Votes(input::vote_file(path).map(Box::new));
+        }
         match Kind::of(path) {
             Kind::ZooCfg => Self::ZooCfg(ZooCfg::read(path).map(Box::new)),
             Kind::VoteFile => Self::Votes(VoteFile::read(path).map(Box::new)),

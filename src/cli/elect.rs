@@ -19,7 +19,7 @@ use structopt::StructOpt;
 
 use self::diagram::DIAGRAM_ROWS_MAX;
 use super::{
-    ExitCode, Failure, descriptors, duration,
+    ExitCode, Failure, descriptors, duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
 };
@@ -45,7 +45,7 @@ pub(super) struct ElectArgs {
 }
 
 pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let file = VoteFile::read(&args.file)?;
+    let file = input::vote_file(&args.file)?;
     if file.faults.as_ref().is_some_and(Faults::matter) {
         let path = UntrustedText::path(&args.file);
         screen::warn(

@@ -33,8 +33,13 @@ use self::{
 };
 use super::{ExitCode, Failure, descriptors, duration};
 
+/// Both ways to say which member a node is.
+const USAGE: &str = "ballotbox node --id <ID> --votes <VOTES.json> [OPTIONS] [-- <CMD>...]
+    ballotbox node --config <zoo.cfg> [--id <ID>] [OPTIONS] [-- <CMD>...]";
+
 /// Runs one member of an ensemble, until SIGINT, SIGTERM or SIGHUP
 #[derive(Debug, StructOpt)]
+#[structopt(usage = USAGE)]
 pub(super) struct NodeArgs {
     /// Which member this is; with --config it may be left out, as the file `myid` says it, too
     #[structopt(

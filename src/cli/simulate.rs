@@ -24,7 +24,7 @@ use ballotbox::{
 use serde_json::{Value, json};
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure, output_file::OutputFile};
+use super::{ExitCode, Failure, input, output_file::OutputFile};
 
 /// The words of the trace, at the end of `--help`.
 static LEGEND: LazyLock<String> = LazyLock::new(|| {
@@ -88,7 +88,7 @@ pub(super) struct SimulateArgs {
 }
 
 pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let file = VoteFile::read(&args.file)?;
+    let file = input::vote_file(&args.file)?;
     let setup = Arc::new(Setup::new(&file));
     if let Some(count) = args.seeds {
         let jobs = args.jobs.unwrap_or_else(processors);

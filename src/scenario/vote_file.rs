@@ -29,7 +29,15 @@ mod layout;
 mod outcome;
 mod raw;
 
-use std::{collections::BTreeSet, fmt, fs::File, io::Read, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use ballotbox_core::{
     ServerId, UntrustedText,
@@ -185,10 +193,25 @@ impl VoteFile {
     ///
     /// [`VoteFileError`], one line that names the file, the field, what was found and what was expected.
     pub fn read(path: &Path) -> Result<Self, VoteFileError> {
-        let file = UntrustedText::path(path);
+        Self::read_to_end(UntrustedText::path(path), File::open(path))
+    }
+
+    /// Reads and checks what comes from there; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// As for [`VoteFile::read`].
+    pub fn read_from(name: &str, source: impl Read) -> Result<Self, VoteFileError> {
+        Self::read_to_end(name.into(), Ok(source))
+    }
+
+    fn read_to_end(
+        file: UntrustedText,
+        source: io::Result<impl Read>,
+    ) -> Result<Self, VoteFileError> {
         let mut bytes = Vec::new();
-        let read = File::open(path)
-            .and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+        let read = source
+            .and_then(|source| source.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
             let kind = error.kind();
             return Err(VoteFileError::Unreadable { file, cause: error.into(), kind });

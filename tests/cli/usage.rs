@@ -1,11 +1,24 @@
 //! What can be typed: help, suggestions, completions, and options from the environment.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
 
 use super::{ballotbox, file, run, text, votes};
 
-const COMMANDS: [&str; 9] =
-    ["elect", "simulate", "node", "status", "holds", "fence", "probe", "check", "completions"];
+const COMMANDS: [&str; 10] = [
+    "elect",
+    "simulate",
+    "node",
+    "status",
+    "resign",
+    "holds",
+    "fence",
+    "probe",
+    "check",
+    "completions",
+];
 
 /// The long options in the help of a command, in the order in which they stand there.
 fn options(help: &str) -> Vec<&str> {
@@ -27,6 +40,54 @@ fn every_help_fits_80_columns() {
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{line:?} in\n{help}");
         }
+    }
+}
+
+#[test]
+fn the_help_of_each_command_says_what_it_does_as_the_list_of_all_does() {
+    let unfolded = |output: &[u8]| text(output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let all = unfolded(&run(&["--help"]).stdout);
+    for command in COMMANDS {
+        let help = run(&[command, "-h"]);
+        let about = text(&help.stdout).lines().skip(1).take_while(|line| !line.is_empty());
+        let about = about.collect::<Vec<_>>().join(" ");
+        assert!(all.contains(&format!("{command} {about}")), "{command}: {about}\n{all}");
+    }
+    let node = unfolded(&run(&["node", "--help"]).stdout);
+    assert!(node.contains("Runs one member of an ensemble"), "{node}");
+    for way in
+        ["node --id <ID> --votes <VOTES.json> [OPTIONS]", "node --config <zoo.cfg> [--id <ID>]"]
+    {
+        assert!(node.contains(way), "{way}: {node}");
+    }
+}
+
+/// What is piped in.
+fn from_stdin(args: &[&str], given: &str) -> Output {
+    let mut child = ballotbox(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may have refused to read on.
+    let _ = child.stdin.take().unwrap().write_all(given.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_vote_file_can_come_from_stdin_and_is_refused_with_that_name() {
+    let good = r#"{"members":[{"id":1}]}"#;
+    for args in [&["elect", "-"][..], &["simulate", "-"], &["check", "-"]] {
+        let output = from_stdin(args, good);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        for (bad, part) in [("{", "stdin, line"), ("", "stdin"), ("{\"a\":1}", "stdin")] {
+            let output = from_stdin(args, bad);
+            assert_eq!(output.status.code(), Some(2), "{args:?} {bad}");
+            assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+        }
+        let output = from_stdin(args, &" ".repeat(32 << 20));
+        assert_eq!(output.status.code(), Some(2), "{args:?}, without end");
     }
 }
 

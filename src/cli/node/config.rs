@@ -12,7 +12,7 @@ use ballotbox::{
 };
 
 use super::{Lease, NodeArgs};
-use crate::cli::Failure;
+use crate::cli::{Failure, input};
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
@@ -30,7 +30,7 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
             (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true)
         }
         (None, Some(path), Some(id)) => {
-            let file = VoteFile::read(path)?;
+            let file = input::vote_file(path)?;
             let mut config = from_votes(&file, id);
             if file.leadership {
                 let directory = args.data_dir.clone().unwrap_or_else(|| default_directory(id));

@@ -13,7 +13,7 @@ use structopt::StructOpt;
 
 use crate::cli::Failure;
 
-/// What the command line says about the status port.
+// What the command line says about the status port. The help would show more than this as that of the node.
 #[derive(Debug, StructOpt)]
 pub(super) struct StatusArgs {
     /// Tells there over HTTP how the node is, as in 127.0.0.1:8080: /leader, /ready, /status, /metrics, a page; left out: nowhere

@@ -21,7 +21,7 @@ use crate::cli::{ExitCode, Failure, duration};
 /// A lease that nobody has asked for is this long: a program cannot look at an epoch.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
 
-/// What the command line says about a program that runs while the node leads.
+// What the command line says about a program that runs while the node leads. The help would show more than this as that of the node.
 #[derive(Debug, StructOpt)]
 pub(super) struct WorkArgs {
     /// Runs the program after `--` only while this node leads, with a lease of 2s if nothing else is said
