@@ -66,7 +66,7 @@ mod vote;
 mod tests;
 
 pub use event::{Action, Decision, Event, Standing, Timer};
-pub use machine::{Election, State, invariants};
+pub use machine::{Election, Grounds, NotWaitedFor, State, Verdict, Weighed, invariants};
 pub use notification::{DecodeError, Format, Notification, PeerState};
 pub use outgoing::Outgoing;
 pub use present_links::{PresentLinks, SignOfLife};

@@ -33,8 +33,8 @@ mod word;
 pub use admission::{Claimant, Refusal, RefusalKind};
 pub use codec::WordError;
 pub use epochs::{
-    EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, Renaming, Stage, Ticket,
-    invariants as epochs_invariants,
+    EPOCH_MAX, Epochs, EpochsAction, EpochsEvent, GiveUp, Identity, NotCounted, Renaming, Stage,
+    Ticket, WordGiven, invariants as epochs_invariants,
 };
 pub use event::{Action, Event, LostBecause, Report, Timed};
 pub use handover::{CannotResign, HANDOVER, Nomination, Successor};

@@ -1,5 +1,6 @@
 //! [`Election`]: one server's part in the elections of its ensemble.
 
+mod account;
 mod excerpt;
 mod hearing;
 pub mod invariants;
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::account::{Grounds, NotWaitedFor, Verdict, Weighed};
 use self::watch::{Reach, Watch};
 use super::{
     Action, Ballot, Decision, Epoch, Event, Format, History, Notification, PeerState, Round,

@@ -27,6 +27,7 @@
 //! by the answer to a later ping. Who takes note late counts once all others have answered such a ping, and in a founding
 //! not at all.
 
+mod account;
 mod candidate;
 mod disk;
 mod ends;
@@ -41,6 +42,7 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use account::{NotCounted, WordGiven};
 pub use likeness::Renaming;
 
 use self::{candidate::Candidacy, learner::Learning, served::Learner};
