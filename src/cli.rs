@@ -27,6 +27,7 @@ mod screen;
 mod simulate;
 mod status;
 mod watching;
+mod why;
 
 use std::{ffi::OsString, io::Write};
 
@@ -64,6 +65,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Node(Box<node::NodeArgs>),
     Status(status::StatusArgs),
+    Why(why::WhyArgs),
     Resign(resign::ResignArgs),
     Holds(holds::HoldsArgs),
     Fence(fence::FenceArgs),
@@ -99,6 +101,7 @@ pub(crate) fn run(
         // It has its own way to stdout, which may be full: nothing here may wait for that.
         Command::Node(args) => return node::run(&args),
         Command::Status(args) => status::run(&args, out)?,
+        Command::Why(args) => why::run(&args, out)?,
         Command::Holds(args) => holds::run(&args)?,
         // It becomes another program.
         Command::Fence(args) => return fence::run(&args),

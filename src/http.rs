@@ -10,6 +10,7 @@
 //! | `/ready` | one of the two | 503 |
 //! | `/alive` | its actors answer, whatever the others do | no answer |
 //! | `/status` | always: [`StatusReport`](crate::node::control::StatusReport), as JSON | |
+//! | `/why` | always: [`WhyReport`](crate::chronicle::WhyReport), as JSON: how the last leaders came to lead | |
 //! | `/events` | always: the same, at every change, as server-sent events | |
 //! | `/metrics` | always: the text that Prometheus reads | |
 //! | `/` | always: a page for people | |

@@ -89,6 +89,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`node`] | one member, running: the actors and what one can know of them |
+//! | [`chronicle`] | how each of the last leaders came to lead, in words and as values |
 //! | [`fence`] | how what only one may write refuses who led before |
 //! | [`network`] | what a node's network is set to, and what it has to tell |
 //! | [`election`] | the pure core that decides, and the notifications it is about |
@@ -117,6 +118,7 @@
 //! | `QuorumCnxManager` | [`ballotbox_actors`], [`LinkTable`](ballotbox_core::links::LinkTable) |
 //! | `SendWorker` and `RecvWorker` | a link |
 
+pub mod chronicle;
 mod conversations;
 pub mod fence;
 mod files;

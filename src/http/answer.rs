@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::route::{Refusal, allowed};
 use crate::{
     Epoch,
+    chronicle::WhyReport,
     node::{ResignError, control::StatusReport},
 };
 
@@ -35,6 +36,10 @@ const PAGE_MAY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-sr
 pub(super) fn yes_or_no(yes: bool, report: &StatusReport) -> Response<Body> {
     let code = if yes { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(code, report)
+}
+
+pub(super) fn why(report: &WhyReport) -> Response<Body> {
+    json(StatusCode::OK, report)
 }
 
 pub(super) fn metrics(text: String) -> Response<Body> {

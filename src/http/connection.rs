@@ -114,13 +114,18 @@ impl Connection {
         if route == Route::Alive {
             desk.answer().await?;
         }
+        if route == Route::Why {
+            return Ok(answer::why(&desk.why().await?));
+        }
         let status = desk.status().await?;
         let report = desk.report(&status);
         Ok(match route {
             Route::Leader => answer::yes_or_no(status.leads_now(), &report),
             Route::Follower => answer::yes_or_no(status.follows_now(), &report),
             Route::Ready => answer::yes_or_no(status.leads_now() || status.follows_now(), &report),
-            Route::Alive | Route::Status | Route::Resign(_) => answer::yes_or_no(true, &report),
+            Route::Alive | Route::Status | Route::Why | Route::Resign(_) => {
+                answer::yes_or_no(true, &report)
+            }
             Route::Metrics => answer::metrics(metrics::text(&status, &report)),
             Route::Page => answer::page(),
             Route::Events => answer::events(events::stream(desk, events::seen(request.headers()))),

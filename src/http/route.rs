@@ -15,6 +15,7 @@ pub(super) enum Route {
     Ready,
     Alive,
     Status,
+    Why,
     Events,
     Metrics,
     Page,
@@ -42,7 +43,8 @@ pub(super) enum Refusal {
     NotAllowed(SocketAddr),
 }
 
-const PATHS: &str = "/, /leader, /follower, /ready, /alive, /status, /events, /metrics, /resign";
+const PATHS: &str =
+    "/, /leader, /follower, /ready, /alive, /status, /why, /events, /metrics, /resign";
 
 const RESIGN: &str = "/resign";
 
@@ -93,6 +95,7 @@ impl Route {
             "/ready" => ("/ready", Some(Self::Ready)),
             "/alive" => ("/alive", Some(Self::Alive)),
             "/status" => ("/status", Some(Self::Status)),
+            "/why" => ("/why", Some(Self::Why)),
             "/events" => ("/events", Some(Self::Events)),
             "/metrics" => ("/metrics", Some(Self::Metrics)),
             RESIGN => (RESIGN, None),
@@ -174,6 +177,7 @@ mod tests {
             ("/ready", Route::Ready),
             ("/alive", Route::Alive),
             ("/status", Route::Status),
+            ("/why", Route::Why),
             ("/events", Route::Events),
             ("/metrics", Route::Metrics),
         ] {

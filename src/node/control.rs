@@ -4,6 +4,8 @@
 //!   {"request":"status"}                     ►
 //!                                            ◄  {"id":1,"role":"voter","state":"following", …}
 //!   {"request":"status","seen":7}            ►  answered when `seq` is no longer 7, or after 10 s
+//!   {"request":"why"}                        ►
+//!                                            ◄  {"id":1,"changes":[{"number":1,"at_ms":0.4, …}]}
 //!   {"request":"resign","within_ms":5000}   ►  at once if it cannot, else when another one leads, or after that time
 //!                                            ◄  {"resigned":true,"epoch":3,"leader":{"id":2,"token":4,"epoch":4}, …}
 //!   anything else                            ►
@@ -20,7 +22,7 @@
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
 //! | `resignation` | [`Resignation`]: the answer to an order to resign |
-//! | `ask` | [`ask_status()`] and [`ask_to_resign()`]: the other end, for the command line |
+//! | `ask` | [`ask_status()`], [`ask_why()`] and [`ask_to_resign()`]: the other end, for the command line |
 
 mod ask;
 mod conversation;
@@ -43,7 +45,7 @@ use self::conversation::Conversation;
 #[doc(hidden)]
 pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
-    ask::{ControlError, ask_status, ask_to_resign},
+    ask::{ControlError, ask_status, ask_to_resign, ask_why},
     report::{
         Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport,
         WorkReport,

@@ -11,7 +11,7 @@ use super::{
     elector::ElectorMsg,
     leadership::{self, DriverMsg},
 };
-use crate::Epoch;
+use crate::{Epoch, chronicle::WhyReport};
 
 /// What answers about one node are made from. It does not keep the node running.
 #[derive(Clone, Debug)]
@@ -48,6 +48,11 @@ impl Desk {
     /// The same, as it is told to other processes.
     pub(crate) fn report(&self, status: &Status) -> StatusReport {
         StatusReport::new(status, &self.constants, clock::now())
+    }
+
+    /// How the last leaders came to lead.
+    pub(crate) async fn why(&self) -> Result<WhyReport, Ended> {
+        self.watch.why().await
     }
 
     /// Waits until something has happened since the last status.

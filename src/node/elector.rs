@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     Ensemble, Epoch, History, Round, Vote,
+    chronicle::{BallotLog, Note},
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
@@ -80,6 +81,9 @@ pub(super) struct Elector {
     leadership: Option<Address<DriverMsg>>,
     /// What has happened and was not told to the herald yet.
     events: Vec<(Instant, NodeEvent)>,
+    ballots: BallotLog,
+    /// What was not told to its chronicle yet.
+    notes: Vec<(Instant, Note)>,
     /// What the herald was last told of the status.
     told: Arc<ElectionStatus>,
     looking_since: Option<Instant>,
@@ -114,6 +118,8 @@ impl Elector {
             herald,
             leadership,
             events: Vec::new(),
+            ballots: BallotLog::default(),
+            notes: Vec::new(),
             told: Arc::default(),
             looking_since: None,
             election_took: None,
@@ -256,7 +262,15 @@ impl Elector {
     }
 
     fn decide(&mut self, event: Event) {
-        for action in self.core.actions_on(event) {
+        let mut notes = Vec::new();
+        let before = self.ballots.before(&self.core, &event, &mut notes);
+        let actions = self.core.actions_on(event);
+        self.ballots.after(before, &self.core, &actions, &mut notes);
+        if !notes.is_empty() {
+            let now = clock::now();
+            self.notes.extend(notes.into_iter().map(|note| (now, note)));
+        }
+        for action in actions {
             self.perform(action);
         }
         self.note_vote();
@@ -326,11 +340,12 @@ impl Elector {
             self.network.send(to, frame);
         }
         let status = self.status();
-        if !self.events.is_empty() || status != *self.told {
+        if !self.events.is_empty() || !self.notes.is_empty() || status != *self.told {
             self.told = Arc::new(status);
             let events = std::mem::take(&mut self.events);
+            let notes = std::mem::take(&mut self.notes);
             let status = Arc::clone(&self.told);
-            let _ = self.herald.tell(HeraldMsg::Election { events, status });
+            let _ = self.herald.tell(HeraldMsg::Election { events, notes, status });
         }
     }
 

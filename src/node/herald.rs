@@ -17,6 +17,7 @@ use ballotbox_core::{RateLimit, ServerId};
 use super::{
     ElectionStatus, LeadershipStatus, News, NodeEvent, Occurrence, Status, journal::Journal,
 };
+use crate::chronicle::{Chronicle, Note, WhyReport};
 
 /// At most this many readers wait for news.
 const READERS_MAX: usize = 1024;
@@ -28,11 +29,21 @@ const ANSWERS_MAX: (usize, Duration) = (128, Duration::from_millis(16));
 #[derive(Debug)]
 pub(super) enum HeraldMsg {
     /// By the elector: what has happened since it last said so, the oldest first, and how the election stands after that.
-    Election { events: Vec<(Instant, NodeEvent)>, status: Arc<ElectionStatus> },
+    Election {
+        events: Vec<(Instant, NodeEvent)>,
+        notes: Vec<(Instant, Note)>,
+        status: Arc<ElectionStatus>,
+    },
     /// By the driver of leadership: the same, of its part.
-    Leadership { events: Vec<(Instant, NodeEvent)>, status: Arc<LeadershipStatus> },
+    Leadership {
+        events: Vec<(Instant, NodeEvent)>,
+        notes: Vec<(Instant, Note)>,
+        status: Arc<LeadershipStatus>,
+    },
     /// By a watch: answer when there are more events than this, or at once.
     Ask { beyond: Option<u64>, reply: Address<News> },
+    /// By the same: how did the last leaders come to lead? Times count from the moment in the answer.
+    AskWhy { reply: Address<(Instant, WhyReport)> },
 }
 
 /// What is left of a herald that has ended: a watch that reads slowly finds in it what it was not told any more.
@@ -72,6 +83,7 @@ pub(super) struct Herald {
     last_word: Arc<LastWord>,
     status: Status,
     journal: Journal,
+    chronicle: Chronicle,
     /// Those who wait for news, and how many events they know. The one that has waited longest knows the fewest.
     readers: VecDeque<(u64, Address<News>)>,
     answers: RateLimit,
@@ -79,9 +91,10 @@ pub(super) struct Herald {
 
 impl Herald {
     /// The herald of this server, which is started now.
-    pub(super) fn new(me: ServerId, last_word: Arc<LastWord>) -> Self {
+    pub(super) fn new(me: ServerId, with_leadership: bool, last_word: Arc<LastWord>) -> Self {
         let started = clock::now();
         Self {
+            chronicle: Chronicle::new(me, with_leadership),
             started,
             last_word,
             status: Status::new(me, started),
@@ -100,11 +113,13 @@ impl Actor for Herald {
     async fn run(mut self, mut mailbox: Mailbox<HeraldMsg>) -> Result<(), Infallible> {
         while let Some(message) = mailbox.next().await {
             match message {
-                HeraldMsg::Election { events, status } => {
+                HeraldMsg::Election { events, notes, status } => {
+                    self.chronicle_all(notes);
                     self.note(events, |present| present.election = status);
                     self.answer_all().await;
                 }
-                HeraldMsg::Leadership { events, status } => {
+                HeraldMsg::Leadership { events, notes, status } => {
+                    self.chronicle_all(notes);
                     self.note(events, |present| present.leadership = Some(status));
                     self.answer_all().await;
                 }
@@ -114,6 +129,11 @@ impl Actor for Herald {
                 HeraldMsg::Ask { beyond: Some(known), reply } => self.answer(known, &reply).await,
                 HeraldMsg::Ask { beyond: None, reply } => {
                     self.answer(self.journal.known(), &reply).await;
+                }
+                HeraldMsg::AskWhy { reply } => {
+                    self.wait_for_turn().await;
+                    let _ = reply.tell((self.started, self.chronicle.report()));
+                    yield_now().await;
                 }
             }
         }
@@ -129,6 +149,12 @@ impl Herald {
     async fn answer_all(&mut self) {
         while let Some((known, reader)) = self.next_due() {
             self.answer(known, &reader).await;
+        }
+    }
+
+    fn chronicle_all(&mut self, notes: Vec<(Instant, Note)>) {
+        for (at, note) in notes {
+            self.chronicle.note(at.saturating_duration_since(self.started), note);
         }
     }
 
@@ -170,10 +196,14 @@ impl Herald {
         if *known < self.journal.known() { self.readers.pop_front() } else { None }
     }
 
-    async fn answer(&mut self, known: u64, reader: &Address<News>) {
+    async fn wait_for_turn(&mut self) {
         while !self.answers.admit(clock::now() - self.started) {
             clock::sleep_until(self.started + self.answers.next_admitted()).await;
         }
+    }
+
+    async fn answer(&mut self, known: u64, reader: &Address<News>) {
+        self.wait_for_turn().await;
         let _ = reader.tell(news(&self.status, &self.journal, known));
         // Nobody is to wait for more than one answer.
         yield_now().await;
@@ -219,7 +249,7 @@ mod tests {
             let (parent, end) = mailbox();
             let me = ServerId::new(1).unwrap();
             let last_word = Arc::<LastWord>::default();
-            spawn(Herald::new(me, Arc::clone(&last_word)), orders, parent, |exit| exit);
+            spawn(Herald::new(me, true, Arc::clone(&last_word)), orders, parent, |exit| exit);
             Self { elector, inlet, last_word, end }
         }
 
@@ -233,7 +263,7 @@ mod tests {
             let event = with_event.then(|| (clock::now(), NodeEvent::Looking { round }));
             let status = ElectionStatus { state: NodeState::Looking, round, ..Default::default() };
             let (events, status) = (event.into_iter().collect(), Arc::new(status));
-            self.elector.tell(HeraldMsg::Election { events, status }).unwrap();
+            self.elector.tell(HeraldMsg::Election { events, notes: Vec::new(), status }).unwrap();
         }
 
         /// The driver of leadership says all of this at once. What it was last is how things stand.
@@ -243,7 +273,7 @@ mod tests {
             let established = last.and_then(|leader| leader.in_epoch(ServerId::new(1).unwrap()));
             let status = LeadershipStatus { established, ..LeadershipStatus::default() };
             let status = Arc::new(status);
-            self.elector.tell(HeraldMsg::Leadership { events, status }).unwrap();
+            self.elector.tell(HeraldMsg::Leadership { events, notes: Vec::new(), status }).unwrap();
         }
     }
 

@@ -31,6 +31,7 @@ use super::{
     leadership::{DriverMsg, LeadMsg, Order, Tenure},
     store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
 };
+use crate::chronicle::{Note, Progress};
 
 /// Work that is killed at the last moment has this long to be gone, and to be known to be.
 const DYING: Duration = Duration::from_millis(250);
@@ -54,6 +55,8 @@ pub(super) struct LeadershipDriver {
     /// Attempts to reach a leader that have failed.
     unreached: Sparingly,
     events: Vec<(Instant, NodeEvent)>,
+    /// What was not told to the chronicle yet.
+    notes: Vec<(Instant, Note)>,
     /// What the herald was last told.
     told: Arc<LeadershipStatus>,
     status: LeadershipStatus,
@@ -102,6 +105,7 @@ impl LeadershipDriver {
                 .into_iter()
                 .map(|remark| (started, NodeEvent::Directory { remark }))
                 .collect(),
+            notes: Vec::new(),
             told: Arc::default(),
             status,
             looking_since: None,
@@ -321,9 +325,13 @@ impl LeadershipDriver {
     }
 
     fn decide(&mut self, event: Event) {
-        let at = Moment(clock::now().saturating_duration_since(self.started));
-        let reading = clock::reading();
+        let now = clock::now();
+        let at = Moment(now.saturating_duration_since(self.started));
+        let (reading, progress) = (clock::reading(), Progress::of(&self.core));
         let actions = self.core.actions_on(Timed { at, reading, event });
+        let mut notes = Vec::new();
+        progress.notes_until(&self.core, &actions, &mut notes);
+        self.notes.extend(notes.into_iter().map(|note| (now, note)));
         let mut words = Vec::new();
         for action in actions {
             self.perform(action, &mut words);
@@ -457,11 +465,12 @@ impl LeadershipDriver {
 
     fn tell_herald(&mut self) {
         self.status.update(&self.core, self.tenure.valid(), &self.followed);
-        if !self.events.is_empty() || self.status != *self.told {
+        if !self.events.is_empty() || !self.notes.is_empty() || self.status != *self.told {
             self.told = Arc::new(self.status.clone());
             let events = std::mem::take(&mut self.events);
+            let notes = std::mem::take(&mut self.notes);
             let status = Arc::clone(&self.told);
-            let _ = self.herald.tell(HeraldMsg::Leadership { events, status });
+            let _ = self.herald.tell(HeraldMsg::Leadership { events, notes, status });
         }
     }
 }

@@ -98,7 +98,7 @@ impl Supervisor {
         // The elector and the driver have the only addresses of the herald, which so ends after them.
         let (herald, questions, mailbox) = mailbox_with_inlet(QUESTIONS_WAITING_MAX);
         let last_word = Arc::<LastWord>::default();
-        let actor = Herald::new(config.me, Arc::clone(&last_word));
+        let actor = Herald::new(config.me, kept.is_some(), Arc::clone(&last_word));
         spawn(actor, mailbox, me.clone(), SupervisorMsg::HeraldEnded);
         let watch = Watch::new(questions, last_word);
         let control = kept.as_mut().and_then(|kept| kept.control.take());

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use ballotbox_actors::kit::{Inlet, mailbox};
+use ballotbox_actors::kit::{Inlet, clock, mailbox};
 
 use super::{
     LeaderStatus, News, Status,
     herald::{HeraldMsg, LastWord},
     news::Position,
 };
+use crate::chronicle::WhyReport;
 
 /// The node has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -180,6 +181,20 @@ impl Watch {
         let news = self.ask(None).await?;
         self.read = news.position();
         Ok(news.status)
+    }
+
+    /// How the last leaders came to lead, as this node has seen it.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`], when the node has.
+    pub async fn why(&self) -> Result<WhyReport, Ended> {
+        let (reply, mut answer) = mailbox();
+        self.herald.send(HeraldMsg::AskWhy { reply }).await.map_err(|_| Ended)?;
+        let (started, mut report) = answer.next().await.ok_or(Ended)?;
+        let lived = clock::now().saturating_duration_since(started);
+        report.set_times(clock::time_of_day().checked_sub(lived));
+        Ok(report)
     }
 
     async fn ask(&self, beyond: Option<u64>) -> Result<News, Ended> {

@@ -1,4 +1,4 @@
-//! [`ask_status()`] and [`ask_to_resign()`]: what asks the node that runs in a directory.
+//! [`ask_status()`], [`ask_why()`] and [`ask_to_resign()`]: what asks the node that runs in a directory.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use super::{
     resignation::Resignation,
     socket::{ControlSocket, Nearby},
 };
-use crate::node::store::Layout;
+use crate::{chronicle::WhyReport, node::store::Layout};
 
 /// A node answers at once; who has seen the status already is answered within 10 s.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));
@@ -93,16 +93,34 @@ pub enum ControlError {
 ///
 /// [`ControlError`], when no node answers.
 pub async fn ask_status(directory: &Path, seen: Option<u64>) -> Result<StatusReport, ControlError> {
+    // Who waits for news comes back by itself.
+    let (within, insists) = if seen.is_some() { (ANSWER.1, false) } else { (ANSWER.0, true) };
+    question(directory, &Request::Status { seen }, within, insists).await
+}
+
+/// Asks the node that runs in this data directory how the last leaders came to lead.
+///
+/// # Errors
+///
+/// [`ControlError`], when no node answers.
+pub async fn ask_why(directory: &Path) -> Result<WhyReport, ControlError> {
+    question(directory, &Request::Why {}, ANSWER.0, true).await
+}
+
+/// Asks something that may be asked again.
+async fn question<A: DeserializeOwned>(
+    directory: &Path,
+    request: &Request,
+    within: Duration,
+    insists: bool,
+) -> Result<A, ControlError> {
     let path = UntrustedText::path(directory);
     let folder = folder(directory)?;
-    let within = if seen.is_some() { ANSWER.1 } else { ANSWER.0 };
-    let request = Request::Status { seen };
     let asked = async {
         loop {
-            let answer = ask(&folder, &request).await;
-            // The place was given to another caller, or the node has just ended, which the next attempt says. Who waits for news
-            // comes back by itself.
-            if seen.is_some() || !has_hung_up(&answer) {
+            let answer = ask(&folder, request).await;
+            // The place was given to another caller, or the node has just ended, which the next attempt says.
+            if !insists || !has_hung_up(&answer) {
                 return answer;
             }
             clock::sleep_until(clock::now() + PAUSE).await;

@@ -102,6 +102,10 @@ impl Conversation {
                 let report = self.status(seen).await?;
                 self.write(&line(&report)).await
             }
+            Request::Why {} => {
+                let report = self.desk.why().await?;
+                self.write(&line(&report)).await
+            }
             Request::Resign { to, within } => {
                 let answer = self.resign(to, within).await?;
                 self.write(&line(&answer)).await

@@ -18,6 +18,8 @@ pub(super) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<u64>,
     },
+    /// How the last leaders came to lead.
+    Why {},
     /// Give the leadership up.
     Resign {
         /// In favour of this member; of whoever can, if it is not said.
@@ -120,7 +122,7 @@ impl Request {
         serde_json::from_slice(line).map_err(|error| {
             let error = UntrustedText::new(error);
             Refusal::new(format!(
-                "no request: {error}; expected {{\"request\":\"status\"}} or \
+                "no request: {error}; expected {{\"request\":\"status\"}}, {{\"request\":\"why\"}} or \
                  {{\"request\":\"resign\",\"within_ms\":5000}}"
             ))
         })
@@ -179,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn a_node_can_be_asked_why_and_for_nothing_else_with_it() {
+        let line = line(&Request::Why {});
+        assert_eq!(line, b"{\"request\":\"why\"}\n");
+        let read = Request::parse(line.trim_ascii_end()).map_err(|refusal| refusal.error);
+        assert_eq!(read, Ok(Request::Why {}));
+    }
+
+    #[test]
     fn a_node_can_be_asked_to_resign_in_favour_of_whoever_can_or_of_one_member() {
         let any = Request::Resign { to: Successor::Any, within: Duration::from_secs(5) };
         let to = Successor::To(ServerId::new(2).unwrap());
@@ -207,6 +217,8 @@ mod tests {
             r#"{"request":"resign","within_ms":1,"too":1}"#,
             r#"{"request":"status","sean":1}"#,
             r#"{"request":"status","seen":-1}"#,
+            r#"{"request":"why","seen":1}"#,
+            r#"{"request":"Why"}"#,
             r#"{"request":"status"} {"request":"status"}"#,
             &"[".repeat(LINE_MAX),
             "\u{0}\u{1b}[2J",

@@ -108,6 +108,11 @@ impl Election {
         })
     }
 
+    /// What we begin every round with: ourselves, if we may lead and stand for it; otherwise nobody.
+    pub fn own_vote(&self) -> Option<Vote> {
+        self.initial_vote()
+    }
+
     fn verdict_on(&self, vote: Vote, ours: Option<Vote>) -> Verdict {
         if vote.epoch == Epoch::OF_NO_CANDIDATE {
             return Verdict::ForNobody;
