@@ -21,6 +21,7 @@ mod holds;
 mod input;
 mod node;
 mod output_file;
+mod place;
 mod probe;
 mod resign;
 mod screen;

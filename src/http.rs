@@ -36,8 +36,10 @@
 //! | `events` | a stream of events |
 //! | `metrics` | the text for Prometheus |
 //! | `token` | [`AdminToken`]: what allows orders from other machines |
+//! | [`client`] | the other end, for the command line |
 
 mod answer;
+pub mod client;
 mod connection;
 mod events;
 mod metrics;
@@ -47,6 +49,7 @@ mod socket;
 mod token;
 
 pub use self::{
+    client::{AskError, StatusUrl, StatusUrlError},
     server::{CONNECTIONS_MAX, STREAMS_MAX, StatusConfig, StatusServer},
     token::{AdminToken, TokenError},
 };

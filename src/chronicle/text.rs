@@ -6,7 +6,7 @@ use ballotbox_actors::kit::Rounded;
 use ballotbox_core::election::Zxid;
 
 use super::{
-    Absence, By, Change, End, HeldUp, NotCounted, NotWaitedFor, Proposal, Stage, VoteFor,
+    Absence, By, Cause, Change, End, HeldUp, NotCounted, NotWaitedFor, Proposal, Stage, VoteFor,
     VoteHeard, VoteResult, VoterState, Wait, WordFault,
 };
 
@@ -15,12 +15,15 @@ const WIDTH: usize = 79;
 /// Where a line begins, after what it is about.
 const INDENT: usize = 15;
 
+/// A space at which no line ends.
+const UNBROKEN: char = '\u{a0}';
+
 /// How this change came about in words, as the member `me` has seen it: a heading, and lines about one thing each.
 pub fn text(change: &Change, me: u64) -> String {
     let mut page = Page { text: String::new(), me };
     page.wrapped("", 3, &heading(change));
     if let Some(end) = &change.ended {
-        page.entry("before", "", &page.end(end));
+        page.entry("before", "", &page.end(end, change.by));
     }
     if change.fruitless > 0 {
         page.entry("in vain", "", &in_vain(change));
@@ -63,9 +66,9 @@ fn heading(change: &Change) -> String {
         Some(By::Election) if epoch.is_some() => text += &format!(", elected{round}"),
         Some(By::Election) => text.push_str(&round),
         Some(By::Joining) => {
-            text += &format!(", which a quorum follows already, elected{round}");
+            text += &format!(", which a quorum followed before, elected{round}");
         }
-        Some(By::Nomination) => text += &format!(", nominated by the leader before{round}"),
+        Some(By::Nomination) => text += &format!(", nominated{round}"),
         None => {}
     }
     text
@@ -140,10 +143,10 @@ fn times(change: &Change) -> String {
             Stage::Leading => "leading",
             Stage::Following => "following",
         };
-        format!("{what} {:.1}", since(change, step.at))
+        format!("{what} {:.1}", since(change, step.at)).replace(' ', "\u{a0}")
     };
     let steps: Vec<_> = change.steps.iter().map(step).collect();
-    format!("{} ms", steps.join(", "))
+    format!("{}\u{a0}ms", steps.join(", "))
 }
 
 /// In milliseconds, since the change began.
@@ -177,7 +180,7 @@ impl Page {
             if !is_empty {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word.replace(UNBROKEN, " "));
             is_empty = false;
         }
         self.line(&line);
@@ -199,15 +202,22 @@ impl Page {
         if id == self.me { format!("{id} (itself)") } else { id.to_string() }
     }
 
-    fn end(&self, End { leader, epoch, cause }: &End) -> String {
+    fn end(&self, End { leader, epoch, cause }: &End, by: Option<By>) -> String {
         let leader = leader.map_or_else(|| "a leader".to_owned(), |leader| self.name(leader));
         match epoch {
+            // A follower is told no more than that it is over, and who is next.
+            Some(epoch) if by == Some(By::Nomination) && *cause == Cause::LeaderLost => {
+                format!("{leader} led in epoch {epoch}: it has given that up")
+            }
             Some(epoch) => format!("{leader} led in epoch {epoch}: {cause}"),
             None => format!("{leader} was elected: {cause}"),
         }
     }
 
     fn votes(&mut self, change: &Change) {
+        if change.by == Some(By::Nomination) {
+            self.entry("votes", "", "none: the leader before has said who comes next");
+        }
         for (n, vote) in change.votes.iter().enumerate() {
             let lead = format!("{:>6.1} ms  ", since(change, vote.at));
             let words = vote_heard(vote, change.round);

@@ -5,6 +5,7 @@ use std::{ffi::OsString, io};
 use ballotbox::{
     NodeError, UntrustedText,
     fence::FenceError,
+    http::AskError,
     node::{ConfigError, control::ControlError},
     run::GuardError,
     scenario::{live::PlayError, vote_file::VoteFileError},
@@ -78,6 +79,9 @@ pub(crate) enum Failure {
     /// No node answers.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// No status port answers.
+    #[error(transparent)]
+    StatusUrl(#[from] AskError),
     /// The work of a node cannot be guarded.
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -144,6 +148,7 @@ impl Failure {
             | Self::NodeConfig { .. }
             | Self::Node(_)
             | Self::Control(_)
+            | Self::StatusUrl(_)
             | Self::Guard(_)
             | Self::Fence(_)
             | Self::Run { .. }
@@ -175,6 +180,7 @@ impl Failure {
             Self::Elect(_)
             | Self::Node(_)
             | Self::Control(_)
+            | Self::StatusUrl(_)
             | Self::Guard(_)
             | Self::Fence(_)
             | Self::StatusPort { .. }

@@ -1,20 +1,19 @@
 //! `ballotbox why`: how the last leaders came to lead, as one node has seen it.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
     chronicle::{self, WhyReport},
+    http::client,
     node::control::ask_why,
 };
 use structopt::StructOpt;
 
 use super::{
     ExitCode, Failure,
+    place::{NodePlace, Place},
     screen::{BOLD, FAINT},
 };
 
@@ -24,18 +23,20 @@ use super::{
 /// who proposed the epoch, and whose words counted; and when each of that was. A node tells what it has seen since it was started.
 /// Exits with 0, and with 3 if no node answers.
 #[derive(Debug, StructOpt)]
+#[structopt(usage = "ballotbox why [OPTIONS] (--data-dir <DIR> | <URL>)")]
 pub(super) struct WhyArgs {
-    /// Where the node keeps its epochs: what it was given as --data-dir (ballotbox-data/ID, if nothing), or the dataDir of its
-    /// zoo.cfg
-    #[structopt(long, value_name = "DIR", empty_values = false, parse(from_os_str))]
-    data_dir: PathBuf,
+    #[structopt(flatten)]
+    node: NodePlace,
     /// Prints JSON
     #[structopt(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let report = block_on(ask_why(&args.data_dir))?;
+    let report = match args.node.get()? {
+        Place::Directory(directory) => block_on(ask_why(directory))?,
+        Place::Url(url) => block_on(client::ask_why(url))?,
+    };
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report).unwrap_or_default())?;
     } else {

@@ -58,6 +58,11 @@ impl AdminToken {
         is_token.then(|| Self(token.to_owned()))
     }
 
+    /// To be sent, and for nothing else.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether this is it. How long that takes says nothing of where it differs.
     pub(super) fn is(&self, given: &[u8]) -> bool {
         let differs =

@@ -1,0 +1,44 @@
+//! [`NodePlace`]: which node is meant, of those that run.
+
+use std::path::PathBuf;
+
+use ballotbox::http::StatusUrl;
+use structopt::StructOpt;
+
+use super::Failure;
+
+/// Which node is meant: the one that runs in a directory, or the one that answers at an address.
+#[derive(Debug, StructOpt)]
+pub(super) struct NodePlace {
+    /// Where the node keeps its epochs: what it was given as --data-dir (ballotbox-data/ID, if nothing), or the dataDir of its
+    /// zoo.cfg
+    #[structopt(
+        long,
+        value_name = "DIR",
+        empty_values = false,
+        parse(from_os_str),
+        required_unless = "URL"
+    )]
+    data_dir: Option<PathBuf>,
+    /// Or where it tells how it is, if it was given --status: http://HOST:PORT
+    #[structopt(name = "URL", conflicts_with = "data-dir")]
+    url: Option<StatusUrl>,
+}
+
+/// The same, as what was said.
+#[derive(Debug)]
+pub(super) enum Place<'a> {
+    Directory(&'a PathBuf),
+    Url(&'a StatusUrl),
+}
+
+impl NodePlace {
+    pub(super) fn get(&self) -> Result<Place<'_>, Failure> {
+        match (&self.data_dir, &self.url) {
+            (Some(directory), _) => Ok(Place::Directory(directory)),
+            (None, Some(url)) => Ok(Place::Url(url)),
+            // The parser lets nobody come here.
+            (None, None) => Err(Failure::Argument("expected --data-dir, or a URL".into())),
+        }
+    }
+}
