@@ -305,13 +305,6 @@ impl Change {
     pub fn last_at(&self) -> Duration {
         self.steps.iter().map(|step| step.at).max().unwrap_or(self.at)
     }
-
-    /// The same with all its times counted from a moment so much earlier.
-    pub fn since(&mut self, earlier: Duration) {
-        self.at += earlier;
-        self.votes.iter_mut().for_each(|vote| vote.at += earlier);
-        self.steps.iter_mut().for_each(|step| step.at += earlier);
-    }
 }
 
 impl fmt::Display for Cause {

@@ -25,6 +25,15 @@ impl WhyReport {
             change.time = time.map(form::rfc3339);
         }
     }
+
+    /// Counts all times from a moment that was so long before the member was started, and from no clock of a machine.
+    pub(crate) fn count_from(&mut self, earlier: Duration) {
+        for change in &mut self.changes {
+            (change.time, change.at) = (None, change.at + earlier);
+            change.votes.iter_mut().for_each(|vote| vote.at += earlier);
+            change.steps.iter_mut().for_each(|step| step.at += earlier);
+        }
+    }
 }
 
 impl Change {
@@ -57,6 +66,8 @@ impl Change {
         let not_counted = words.iter().filter_map(|word| Some((word.peer, word.not_counted?)));
         proposal.counted = counted.map(|word| word.peer.number()).collect();
         proposal.not_counted = not_counted.map(NotCounted::from).collect();
+        proposal.counted.sort_unstable();
+        proposal.not_counted.sort_unstable_by_key(|one| one.id);
         self.members_left_out += beyond_max(proposal.counted.len());
         self.members_left_out += beyond_max(proposal.not_counted.len());
         proposal.counted.truncate(MEMBERS_MAX);

@@ -70,7 +70,7 @@ pub(crate) struct BallotLog {
 
 /// What an election was before an event, as far as that matters here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
+pub(crate) struct BallotsBefore {
     was_decided: bool,
     cause: Option<Cause>,
     settles: bool,
@@ -83,7 +83,7 @@ impl BallotLog {
         election: &Election,
         event: &election::Event,
         notes: &mut Vec<Note>,
-    ) -> Before {
+    ) -> BallotsBefore {
         if let election::Event::Heard { from, notification } = event
             && let Some(weighed) = election.weighs(*from, notification)
         {
@@ -91,13 +91,13 @@ impl BallotLog {
         }
         let was_decided = matches!(election.state(), State::Decided(_));
         let settles = *event == election::Event::TimerFired(Timer::Settle);
-        Before { was_decided, cause: cause_of(event), settles }
+        BallotsBefore { was_decided, cause: cause_of(event), settles }
     }
 
     /// And what has come of it.
     pub(crate) fn after(
         &mut self,
-        before: Before,
+        before: BallotsBefore,
         election: &Election,
         actions: &[election::Action],
         notes: &mut Vec<Note>,
@@ -117,7 +117,13 @@ impl BallotLog {
         }
     }
 
-    fn looks(&mut self, round: Round, before: Before, election: &Election, notes: &mut Vec<Note>) {
+    fn looks(
+        &mut self,
+        round: Round,
+        before: BallotsBefore,
+        election: &Election,
+        notes: &mut Vec<Note>,
+    ) {
         if before.was_decided {
             *self = Self::default();
         }
@@ -137,7 +143,7 @@ impl BallotLog {
     fn decides(
         &mut self,
         decision: Decision,
-        before: Before,
+        before: BallotsBefore,
         election: &Election,
         notes: &mut Vec<Note>,
     ) {

@@ -22,6 +22,7 @@ use super::{
     ExitCode, Failure, descriptors, duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
+    why,
 };
 
 /// Without `--deadline`, this much more than the file itself takes.
@@ -39,6 +40,9 @@ pub(super) struct ElectArgs {
     /// Gives up after this time, as in 500ms, 30s or 2m; if left out, 30s after the last time in the file
     #[structopt(long, value_name = "TIME", parse(try_from_str = duration::parse))]
     deadline: Option<Duration>,
+    /// Tells at the end how each leader came to lead, as `why` does of a node: as the last leader has seen it
+    #[structopt(long)]
+    why: bool,
     /// Draws what happened into this file, as SVG
     #[structopt(long, value_name = "FILE.svg", parse(from_os_str))]
     diagram: Option<PathBuf>,
@@ -80,11 +84,15 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
     let report = block_on(live::play(&file, deadline, &mut tell))?;
     told?;
     if args.json {
-        writeln!(out, "{}", json::to_json(&report))?;
+        writeln!(out, "{}", json::to_json(&report, args.why))?;
     } else {
         writeln!(out)?;
         members(&report, out)?;
         writeln!(out, "\n{}", summary(&report))?;
+        if let Some(report) = report.why.as_ref().filter(|_| args.why) {
+            writeln!(out)?;
+            why::tell(report, out)?;
+        }
     }
     if let Some(diagram) = diagram {
         diagram.write(&diagram::diagram(&file, &story))?;

@@ -82,6 +82,9 @@ pub(super) struct SimulateArgs {
     /// Prints one JSON object instead of the trace and the tables
     #[structopt(long)]
     json: bool,
+    /// Tells at the end how each leader came to lead, as `why` does of a node: as the last leader has seen it
+    #[structopt(long, conflicts_with = "seeds")]
+    why: bool,
     /// Writes the steps of this seed to another vote file, those that its faults add among them: `elect` plays it, too
     #[structopt(long, value_name = "FILE", parse(from_os_str), conflicts_with = "seeds")]
     save: Option<PathBuf>,
@@ -112,10 +115,10 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
         saved.write(&(with_faults_as_steps(&file, args.seed).to_json() + "\n"))?;
     }
     let good = if args.json {
-        one::play_silently(&setup, args.seed, out)?
+        one::play_silently(&setup, args.seed, args.why, out)?
     } else {
         title(&file, out)?;
-        one::play(&setup, args.seed, out)?
+        one::play(&setup, args.seed, args.why, out)?
     };
     Ok(if good { ExitCode::Done } else { ExitCode::No })
 }

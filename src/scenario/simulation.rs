@@ -44,7 +44,7 @@ mod world;
 use moment::Moment;
 pub use plan::with_faults_as_steps;
 pub use record::LeaderlessSpan;
-pub use run::{Ending, MemberAtEnd, Run, play, play_watched, play_with_trace};
+pub use run::{Ending, MemberAtEnd, Recording, Run, play, play_watched, play_with_trace};
 pub use setup::Setup;
 pub use trace::Verb;
 pub use violation::Violation;

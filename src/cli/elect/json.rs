@@ -2,6 +2,7 @@
 
 use ballotbox::{
     ServerId,
+    chronicle::WhyReport,
     scenario::{
         live::{ExpectationReport, MemberReport, PlayReport},
         vote_file::Outcome,
@@ -11,13 +12,15 @@ use serde::Serialize;
 
 use crate::cli::screen::tenths_of_ms;
 
-/// The report as one line of JSON.
-pub(super) fn to_json(report: &PlayReport) -> String {
-    serde_json::to_string(&Json::from(report)).expect("plain values always serialise")
+/// The report as one line of JSON, with how leaders came to lead if that is wanted.
+pub(super) fn to_json(report: &PlayReport, with_why: bool) -> String {
+    let why = report.why.as_ref().filter(|_| with_why);
+    serde_json::to_string(&Json { why, ..Json::from(report) })
+        .expect("plain values always serialise")
 }
 
 #[derive(Serialize)]
-struct Json {
+struct Json<'a> {
     outcome: Outcome,
     leader: Option<u64>,
     epoch: Option<i64>,
@@ -26,6 +29,8 @@ struct Json {
     elapsed_ms: f64,
     members: Vec<JsonMember>,
     expectations: Vec<JsonExpectation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a WhyReport>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +53,7 @@ struct JsonExpectation {
     met: bool,
 }
 
-impl From<&PlayReport> for Json {
+impl From<&PlayReport> for Json<'_> {
     fn from(report: &PlayReport) -> Self {
         let expectation = |expectation: &ExpectationReport| JsonExpectation {
             by_ms: u64::try_from(expectation.expectation.by.as_millis()).unwrap_or(u64::MAX),
@@ -63,6 +68,7 @@ impl From<&PlayReport> for Json {
             elapsed_ms: tenths_of_ms(report.elapsed),
             members: report.members.iter().map(JsonMember::from).collect(),
             expectations: report.expectations.iter().map(expectation).collect(),
+            why: None,
         }
     }
 }
@@ -151,6 +157,7 @@ mod tests {
             elapsed,
             members,
             expectations: vec![expectation()],
+            why: None,
         };
         let follower = concat!(
             r#"{"id":1,"role":"voter","state":"following","leader":2,"epoch":2,"round":1,"#,
@@ -162,7 +169,7 @@ mod tests {
             r#""zxid":null,"vote_epoch":null,"decided_ms":null,"established_ms":null}"#
         );
         assert_eq!(
-            to_json(&report),
+            to_json(&report, true),
             format!(
                 r#"{{"outcome":"elected","leader":2,"epoch":2,"round":1,"election_ms":0.6,"elapsed_ms":2.4,"members":[{follower},{leader},{down}],"expectations":[{{"by_ms":1000,"met":true}}]}}"#
             )

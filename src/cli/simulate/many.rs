@@ -341,6 +341,7 @@ mod tests {
             expectations: Vec::new(),
             overlapping_leases: 0,
             members: BTreeMap::new(),
+            why: None,
         }
     }
 

@@ -3,20 +3,34 @@
 use std::{io::Write, sync::Arc};
 
 use anstyle::Style;
-use ballotbox::scenario::simulation::{Ending, MemberAtEnd, Run, Setup, World, play_watched};
+use ballotbox::scenario::simulation::{
+    Ending, MemberAtEnd, Recording, Run, Setup, World, play_watched,
+};
 use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
 
 use super::{add_broken, broken, millis, overlapping, progress, progress::Progress, word};
-use crate::cli::screen::{self, BAD, Column, GOOD, PLAIN};
+use crate::cli::{
+    screen::{self, BAD, Column, GOOD, PLAIN},
+    why,
+};
 
 /// Plays once and shows everything; whether it ended well.
-pub(super) fn play(setup: &Arc<Setup>, seed: u64, out: &mut dyn Write) -> std::io::Result<bool> {
-    let (trace, run) = play_with_progress(setup, seed, true);
+pub(super) fn play(
+    setup: &Arc<Setup>,
+    seed: u64,
+    why: bool,
+    out: &mut dyn Write,
+) -> std::io::Result<bool> {
+    let (trace, run) = play_with_progress(setup, seed, Recording { trace: true, why });
     out.write_all(trace.as_bytes())?;
     writeln!(out)?;
     members(&run, out)?;
     writeln!(out, "\n{}", summary(&run))?;
+    if let Some(report) = &run.why {
+        writeln!(out)?;
+        why::tell(report, out)?;
+    }
     Ok(run.is_good())
 }
 
@@ -24,19 +38,20 @@ pub(super) fn play(setup: &Arc<Setup>, seed: u64, out: &mut dyn Write) -> std::i
 pub(super) fn play_silently(
     setup: &Arc<Setup>,
     seed: u64,
+    why: bool,
     out: &mut dyn Write,
 ) -> std::io::Result<bool> {
-    let (_, run) = play_with_progress(setup, seed, false);
+    let (_, run) = play_with_progress(setup, seed, Recording { trace: false, why });
     writeln!(out, "{}", to_json(&run))?;
     Ok(run.is_good())
 }
 
 /// Plays once; on a terminal, stderr shows that it goes on.
-fn play_with_progress(setup: &Arc<Setup>, seed: u64, with_trace: bool) -> (String, Run) {
+fn play_with_progress(setup: &Arc<Setup>, seed: u64, recording: Recording) -> (String, Run) {
     /// To read the clock at every step would take longer than most steps.
     const EVERY: u32 = 64;
     let (mut progress, mut steps) = (Progress::new(), 0_u32);
-    play_watched(setup, seed, with_trace, |world: &World| {
+    play_watched(setup, seed, recording, |world: &World| {
         steps = steps.wrapping_add(1);
         if steps.is_multiple_of(EVERY) {
             progress.tell(|elapsed| progress::of_one(world.now(), world.messages(), elapsed));
@@ -151,6 +166,9 @@ fn to_json(run: &Run) -> Value {
         "members": run.members.iter().map(member).collect::<Vec<_>>(),
         "expectations": expectations.collect::<Vec<_>>(),
     });
+    if let Some(report) = &run.why {
+        object["why"] = json!(report);
+    }
     add_broken(&mut object, run.violation.as_ref());
     object
 }
@@ -176,6 +194,7 @@ mod tests {
             expectations: Vec::new(),
             overlapping_leases: 0,
             members: std::collections::BTreeMap::new(),
+            why: None,
         }
     }
 

@@ -6,6 +6,7 @@ use ballotbox_core::ServerId;
 
 use crate::{
     Epoch, Role, Round, Standing, Vote,
+    chronicle::WhyReport,
     node::Status,
     scenario::{
         claim::foremost,
@@ -29,6 +30,9 @@ pub struct PlayReport {
     pub members: Vec<MemberReport>,
     /// What became of the expectations, in the order of the file.
     pub expectations: Vec<ExpectationReport>,
+    /// How the last leaders came to lead, as the one that leads in the end has seen it, or else the first member that runs; nothing if none
+    /// runs.
+    pub why: Option<WhyReport>,
 }
 
 /// What became of one member.
@@ -83,6 +87,7 @@ impl PlayReport {
         elapsed: Duration,
         members: Vec<MemberReport>,
         expectations: Vec<ExpectationReport>,
+        why: Option<WhyReport>,
     ) -> Self {
         let states = members.iter().map(|member| (member.id, member.state)).collect();
         let leader = foremost(&states).map(|claim| claim.leader);
@@ -90,7 +95,7 @@ impl PlayReport {
         let leading = members.iter().find(|member| Some(member.id) == leader);
         let leader = leading.map(|member| (member.id, member.round.unwrap_or_default()));
         let election = election.filter(|_| leader.is_some());
-        Self { outcome, leader, election, elapsed, members, expectations }
+        Self { outcome, leader, election, elapsed, members, expectations, why }
     }
 }
 

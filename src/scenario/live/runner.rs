@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     Node, NodeConfig, Role, Standing,
+    chronicle::WhyReport,
     node::{Keep, LeadershipConfig, News, NodeEvent, Status},
     scenario::{
         claim::{Claim, States, claims, foremost},
@@ -81,7 +82,7 @@ pub async fn play(
     let played = runner.play(deadline, &mut mailbox).await;
     runner.reorderer.tell_all();
     let report = match played {
-        Ok(()) => Ok(runner.report()),
+        Ok(()) => Ok(runner.report().await),
         Err(error) => Err(error),
     };
     let ended = runner.end(&mut mailbox).await;
@@ -438,7 +439,17 @@ impl Runner<'_> {
         seat.map_or(MemberState::Down, |seat| state_of(seat.status.as_ref(), role))
     }
 
-    fn report(&self) -> PlayReport {
+    /// How the last leaders came to lead, as the last one has seen it, with its times since the beginning of the play.
+    async fn why(&self) -> Option<WhyReport> {
+        let leading = foremost(&self.states()).and_then(|claim| self.seats.get(&claim.leader));
+        let seat = leading.or_else(|| self.seats.values().next())?;
+        let mut report = seat.node.watch().why().await.ok()?;
+        report.count_from(seat.started);
+        Some(report)
+    }
+
+    async fn report(&self) -> PlayReport {
+        let why = self.why().await;
         let members = self.file.members().map(|(listed, _)| {
             let id = listed.id;
             let seat = self.seats.get(&id);
@@ -461,7 +472,7 @@ impl Runner<'_> {
         });
         let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
         let election = self.last_election.took(next_step);
-        PlayReport::new(election, self.now(), members.collect(), expectations.collect())
+        PlayReport::new(election, self.now(), members.collect(), expectations.collect(), why)
     }
 
     /// Stops what still runs, and waits until nothing is left.

@@ -21,6 +21,7 @@ use super::{
     scheduled::Scheduled,
     seat::Seat,
     setup::{InitialMember, Setup},
+    world::Account,
 };
 use crate::{
     election::{
@@ -83,6 +84,8 @@ pub(super) struct Running {
     pub(super) election_judged: Cadence,
     pub(super) table_judged: Cadence,
     pub(super) leadership_judged: Cadence,
+    /// What it has seen of changes, if that is kept.
+    pub(super) account: Option<Account>,
 }
 
 /// What the parts of a member tell each other.
@@ -150,6 +153,7 @@ impl Running {
             writing: 0,
             open: BTreeMap::new(),
             seat: None,
+            account: None,
             election_judged: Cadence::new(setup.members.len()),
             table_judged: Cadence::new(setup.members.len()),
             leadership_judged: Cadence::new(setup.members.len()),

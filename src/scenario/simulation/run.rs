@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Role,
+    chronicle::WhyReport,
     election::{Round, Timer, Vote},
     scenario::{
         claim::foremost,
@@ -87,6 +88,18 @@ pub struct Run {
     pub overlapping_leases: u64,
     /// What the members were in the end.
     pub members: BTreeMap<ServerId, MemberAtEnd>,
+    /// How the last leaders came to lead, as the one that leads in the end has seen it, or else the first member that runs; `None` if that was
+    /// not kept.
+    pub why: Option<WhyReport>,
+}
+
+/// What is kept of a run beside how it ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Recording {
+    /// What happens, line by line.
+    pub trace: bool,
+    /// How leaders came to lead.
+    pub why: bool,
 }
 
 impl Run {
@@ -112,26 +125,29 @@ pub struct MemberAtEnd {
 
 /// Plays a vote file with this seed.
 pub fn play(setup: &Arc<Setup>, seed: u64) -> Run {
-    let (_, run) = play_watched(setup, seed, false, |_| {});
+    let (_, run) = play_watched(setup, seed, Recording::default(), |_| {});
     run
 }
 
 /// The same, and writes down what happens.
 pub fn play_with_trace(setup: &Arc<Setup>, seed: u64) -> (String, Run) {
-    play_watched(setup, seed, true, |_| {})
+    play_watched(setup, seed, Recording { trace: true, why: false }, |_| {})
 }
 
-/// The same, with a trace or without (then it is empty); after each step the world can be looked at, as long runs go on
+/// The same, with what is to be kept, as without that the trace is empty; after each step the world can be looked at, as long runs go on
 /// for minutes.
 pub fn play_watched(
     setup: &Arc<Setup>,
     seed: u64,
-    with_trace: bool,
+    recording: Recording,
     watch: impl FnMut(&World),
 ) -> (String, Run) {
     let mut world = World::new(setup, seed);
-    if with_trace {
+    if recording.trace {
         world.start_trace();
+    }
+    if recording.why {
+        world.keep_chronicles();
     }
     finish(&mut world, seed, watch)
 }
@@ -367,5 +383,6 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         expectations,
         overlapping_leases: world.overlapping_leases(),
         members: world.members.iter().map(at_end).collect(),
+        why: world.why(leader),
     }
 }

@@ -1,5 +1,6 @@
 //! [`World`]: an ensemble in virtual time.
 
+mod accounts;
 mod connections;
 mod cores;
 mod leaderships;
@@ -18,6 +19,7 @@ use std::{
 
 use ballotbox_core::ServerId;
 
+pub(super) use self::accounts::Account;
 use self::{leases::Leases, outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,
@@ -74,6 +76,7 @@ pub struct World {
     random: Random,
     trace: Trace,
     violation: Option<Violation>,
+    with_chronicles: bool,
 }
 
 impl World {
@@ -122,6 +125,7 @@ impl World {
             random,
             trace: Trace::default(),
             violation: None,
+            with_chronicles: false,
         }
     }
 

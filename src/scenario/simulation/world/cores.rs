@@ -121,12 +121,17 @@ impl World {
     }
 
     fn elect(&mut self, member: usize, event: ElectionEvent) {
-        let id = self.members[member].id;
+        let (id, now) = (self.members[member].id, self.now());
         let Some(running) = &mut self.members[member].running else { return };
         let about = event.about().filter(|_| !running.election_judged.is_whole());
         let (election, told) = (&mut running.election, event.clone());
         let before = about.map_or_else(|| election.clone(), |server| election.excerpt(server));
+        let mut account = running.account.as_mut();
+        let weighed = account.as_mut().map(|account| account.before(election, &event));
         let actions = election.actions_on(event);
+        if let Some((account, weighed)) = account.zip(weighed) {
+            account.after(weighed, election, &actions, now);
+        }
         let step = Step { before: &before, event: &told, actions: &actions, after: election };
         let broken = match about {
             Some(server) => invariants::first_broken_about(step, server),

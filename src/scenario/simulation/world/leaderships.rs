@@ -11,6 +11,7 @@ use ballotbox_core::{
 use super::{World, rules};
 use crate::{
     ServerId,
+    chronicle::Progress,
     election::Event as ElectionEvent,
     scenario::simulation::{
         Moment, Violation,
@@ -47,7 +48,7 @@ impl World {
             self.hear_of_lease(member, *session, word, reading);
         }
         let Some(running) = &mut self.members[member].running else { return };
-        let Running { seat: Some(seat), leadership_judged, .. } = running else { return };
+        let Running { seat: Some(seat), leadership_judged, account, .. } = running else { return };
         // Most words are heartbeats, and change next to nothing.
         let every = if is_heartbeat(&event) { HEARTBEATS_JUDGED } else { 1 };
         let timed = Timed { at: seat.local(now), reading, event };
@@ -55,7 +56,11 @@ impl World {
         let is_judged = leadership_judged.is_nth_whole(every);
         let before = is_judged.then(|| (core.clone(), timed.clone()));
         let stage = core.stage();
+        let progress = account.as_mut().map(|account| (account, Progress::of(core)));
         let actions = core.actions_on(timed);
+        if let Some((account, progress)) = progress {
+            account.progress(progress, core, &actions, now.since_start());
+        }
         let begins = begins_to_discover(stage, core.stage());
         if let Some((before, event)) = &before {
             let step = Step { before, event, actions: &actions, after: core };

@@ -288,6 +288,7 @@ impl World {
             self.wipe(member);
         }
         let mut running = Running::new(self.members[member].id, &setup);
+        running.account = self.account_of(member);
         let now = self.now;
         let this = &mut self.members[member];
         this.life += 1;
