@@ -187,11 +187,7 @@ impl Chronicle {
         }
         let again = change.by.is_some() && !change.is_over();
         if again {
-            change.begin_again();
-            if let Some(cause) = cause {
-                let told = format!("the one elected was left: {cause}");
-                change.came_to_nothing.get_or_insert(told);
-            }
+            change.begin_again(cause);
         }
         change.round = Some(round.0);
         if !change.steps.iter().any(|step| step.what == Stage::Looking) {
@@ -216,6 +212,7 @@ impl Chronicle {
         let with_leadership = self.with_leadership;
         let change = self.present(at);
         (change.by, change.round) = (Some(grounds.into()), Some(decision.round.0));
+        change.elected = Some(decision.vote.leader.number());
         change.waited = waited;
         change.set_not_waited_for(not_waited_for);
         change.step(Stage::Elected, at);

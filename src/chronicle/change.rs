@@ -42,6 +42,8 @@ pub struct Change {
     pub votes: Vec<VoteHeard>,
     /// How many more there were.
     pub votes_left_out: u64,
+    /// Who was elected, whether or not that one leads; null before.
+    pub elected: Option<u64>,
     /// Whether the election ended only after the wait for better votes.
     pub waited: bool,
     /// The voters whose votes the election did not wait for.

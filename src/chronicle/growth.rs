@@ -84,8 +84,9 @@ impl Change {
     }
 
     /// The election has come to nothing, and the next one begins.
-    pub(super) fn begin_again(&mut self) {
+    pub(super) fn begin_again(&mut self, cause: Option<Cause>) {
         let before = std::mem::take(self);
+        let left = || Some(format!("{} was elected, and then left: {}", before.elected?, cause?));
         let is_kept = |step: &Step| matches!(step.what, Stage::Retiring | Stage::Lost);
         *self = Self {
             number: before.number,
@@ -93,7 +94,7 @@ impl Change {
             time: before.time,
             ended: before.ended,
             fruitless: before.fruitless + 1,
-            came_to_nothing: before.came_to_nothing,
+            came_to_nothing: before.came_to_nothing.clone().or_else(left),
             steps: before.steps.into_iter().filter(is_kept).collect(),
             ..Self::default()
         };

@@ -90,7 +90,7 @@ impl BallotLog {
             self.note(*from, weighed, notes);
         }
         let was_decided = matches!(election.state(), State::Decided(_));
-        let settles = *event == election::Event::TimerFired(Timer::Settle);
+        let settles = matches!(event, election::Event::TimerFired(Timer::Settle | Timer::Startup));
         BallotsBefore { was_decided, cause: cause_of(event), settles }
     }
 

@@ -75,10 +75,13 @@ fn heading(change: &Change) -> String {
 }
 
 fn in_vain(change: &Change) -> String {
-    let elections = if change.fruitless == 1 { "election" } else { "elections" };
-    let mut text = format!("{} {elections} came to nothing", change.fruitless);
-    if let Some(reason) = &change.came_to_nothing {
-        text += &format!(", the last one as {reason}");
+    let mut text = match change.fruitless {
+        1 => "an election came to nothing".to_owned(),
+        more => format!("{more} elections came to nothing"),
+    };
+    if let Some(why) = &change.came_to_nothing {
+        text += if change.fruitless == 1 { ": " } else { "; the last one: " };
+        text += why;
     }
     text
 }
@@ -227,7 +230,7 @@ impl Page {
             self.entry("", "           ", &format!("and {} more", change.votes_left_out));
         }
         if change.waited {
-            self.entry("", "           ", "then nothing better came in time");
+            self.entry("", "           ", "then no better one came in time");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The rules of an election, one sentence each; then whole ensembles of cores.
 
+mod account;
 mod agreement;
 mod answering;
 mod deciding;

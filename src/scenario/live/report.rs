@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn nobody_elected_is_good_only_if_that_was_expected() {
         let looking = || vec![member(1, MemberState::Looking)];
-        let report = |expectations| PlayReport::new(None, Duration::ZERO, looking(), expectations);
+        let report =
+            |expectations| PlayReport::new(None, Duration::ZERO, looking(), expectations, None);
         assert_eq!(report(vec![]).outcome, Outcome::NoLeader);
         assert!(!report(vec![]).is_good());
         assert!(report(vec![expectation(Verdict::Met)]).is_good());

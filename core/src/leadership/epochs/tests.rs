@@ -1,5 +1,6 @@
 //! What ensembles of [`Epochs`] do, in an order that each test chooses.
 
+mod account;
 mod answers;
 mod disks;
 mod ensembles;

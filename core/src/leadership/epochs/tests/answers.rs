@@ -4,48 +4,48 @@ use super::*;
 use crate::{leadership::LeaderBlock, membership::Member};
 
 /// A voter of `voters`, and all that it has asked for.
-struct One {
-    core: Epochs,
-    asked: Vec<EpochsAction>,
+pub(super) struct One {
+    pub(super) core: Epochs,
+    pub(super) asked: Vec<EpochsAction>,
 }
 
 impl One {
-    fn of(voters: usize, number: u64, record: Record) -> Self {
+    pub(super) fn of(voters: usize, number: u64, record: Record) -> Self {
         let table = Table::of(&vec![record; voters]);
         Self { core: table.seats[&id(number)].core.clone(), asked: vec![] }
     }
 
     /// 5 of five is elected.
-    fn elected() -> Self {
+    pub(super) fn elected() -> Self {
         let mut one = Self::of(5, 5, record(1));
         one.told(EpochsEvent::Elected { leader: id(5) });
         one
     }
 
     /// What it asks for when this happens.
-    fn told(&mut self, event: EpochsEvent) -> Vec<EpochsAction> {
+    pub(super) fn told(&mut self, event: EpochsEvent) -> Vec<EpochsAction> {
         let actions = self.core.actions_on(event);
         self.asked.extend(actions.clone());
         actions
     }
 
     /// A voter that remembers epoch 1 has come.
-    fn arrived(&mut self, number: u64) {
+    pub(super) fn arrived(&mut self, number: u64) {
         let info = Self::of(5, number, record(1)).core.info();
         self.told(EpochsEvent::Arrived { session: session(number), peer: id(number), info });
     }
 
-    fn said(&mut self, number: u64, word: LearnerWord) {
+    pub(super) fn said(&mut self, number: u64, word: LearnerWord) {
         self.told(EpochsEvent::LearnerSaid { session: session(number), word });
     }
 
     /// This learner has taken note of the epoch; whether it counts.
-    fn noted(&mut self, number: u64, counts: bool) {
+    pub(super) fn noted(&mut self, number: u64, counts: bool) {
         let current = counts.then_some(Epoch(1));
         self.said(number, LearnerWord::AckEpoch { current, zxid: Zxid(0), bond: None });
     }
 
-    fn stored(&mut self) {
+    pub(super) fn stored(&mut self) {
         let ticket = self.core.last_ticket;
         self.told(EpochsEvent::Stored { ticket });
     }
@@ -56,7 +56,7 @@ impl One {
     }
 }
 
-fn session(number: u64) -> SessionId {
+pub(super) fn session(number: u64) -> SessionId {
     SessionId::Accepted(number)
 }
 
