@@ -44,6 +44,8 @@ mod status_port;
 mod systemd;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/why.rs"]
+mod why;
 #[path = "cli/work/mod.rs"]
 mod work;
 

@@ -49,7 +49,8 @@ pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<ExitCode, Failu
 pub(super) fn tell(report: &WhyReport, out: &mut dyn Write) -> io::Result<()> {
     let number = report.changes.len();
     let changes = if number == 1 { "change" } else { "changes" };
-    writeln!(out, " {FAINT}{number} {changes}, as {} has seen them{FAINT:#}", report.id)?;
+    let them = if number == 1 { "it" } else { "them" };
+    writeln!(out, " {FAINT}{number} {changes}, as {} has seen {them}{FAINT:#}", report.id)?;
     for change in &report.changes {
         writeln!(out)?;
         let text = chronicle::text(change, report.id);
