@@ -219,11 +219,8 @@ impl Progress {
         notes: &mut Vec<Note>,
     ) {
         let reports = |is_end: bool| {
-            let reports = actions.iter().filter_map(|action| match action {
-                leadership::Action::Report(report) if tells(report) => Some(report),
-                _ => None,
-            });
-            reports.filter(move |report| is_of_an_end(report) == is_end)
+            let reports = actions.iter().filter_map(reported);
+            reports.filter(move |report| tells(report) && is_of_an_end(report) == is_end)
         };
         notes.extend(reports(true).cloned().map(Note::Report));
         let stage = leadership.stage();
@@ -245,8 +242,9 @@ impl Progress {
         if let Some((by, epoch)) = by.zip(epoch.filter(|_| epoch != self.epoch)) {
             notes.push(Note::Proposed { by, epoch });
         }
-        let noted = |stage| matches!(stage, Stage::Synchronising { .. } | Stage::Leading { .. });
-        if noted(stage) && !noted(self.stage) {
+        let has_quorum =
+            |stage| matches!(stage, Stage::Synchronising { .. } | Stage::Leading { .. });
+        if has_quorum(stage) && !has_quorum(self.stage) {
             notes.push(Note::Noted);
         }
         let begun = |stage| matches!(stage, Stage::Leading { .. });
@@ -257,6 +255,10 @@ impl Progress {
             notes.push(Note::Words(self.words));
         }
     }
+}
+
+const fn reported(action: &leadership::Action) -> Option<&Report> {
+    if let leadership::Action::Report(report) = action { Some(report) } else { None }
 }
 
 /// Whether a chronicle has to do with this.

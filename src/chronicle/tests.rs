@@ -54,7 +54,9 @@ impl Scripted {
         let before = self.ballots.before(&self.election, &event, &mut notes);
         let actions = self.election.actions_on(event);
         self.ballots.after(before, &self.election, &actions, &mut notes);
-        notes.into_iter().for_each(|note| self.chronicle.note(self.now, note));
+        for note in notes {
+            self.chronicle.note(self.now, note);
+        }
         actions
     }
 

@@ -45,33 +45,27 @@ pub fn text(change: &Change, me: u64) -> String {
 
 /// `Change 3, 2026-11-25T13:55:21.123Z: 2 leads in epoch 4, elected in round 5`
 fn heading(change: &Change) -> String {
-    let mut text = format!("Change {}, ", change.number);
-    match &change.time {
-        Some(time) => text.push_str(time),
-        None => text += &format!("at {:.1} ms", change.at.as_secs_f64() * 1000.0),
-    }
-    let round = change.round.map_or_else(String::new, |round| format!(" in round {round}"));
-    let Some(leader) = change.leader else {
-        return match change.by {
-            Some(_) => format!("{text}: nobody leads yet, after an election{round}"),
-            None => format!("{text}: a leader is looked for{round}"),
-        };
+    let when = match &change.time {
+        Some(time) => time.clone(),
+        None => format!("at {:.1} ms", change.at.as_secs_f64() * 1000.0),
     };
+    let round = change.round.map_or_else(String::new, |round| format!(" in round {round}"));
     let epoch = change.epoch.as_ref().map(|proposal| proposal.value);
-    match epoch {
-        Some(epoch) => text += &format!(": {leader} leads in epoch {epoch}"),
-        None => text += &format!(": {leader} is elected"),
-    }
-    match change.by {
-        Some(By::Election) if epoch.is_some() => text += &format!(", elected{round}"),
-        Some(By::Election) => text.push_str(&round),
-        Some(By::Joining) => {
-            text += &format!(", which a quorum followed before, elected{round}");
+    let what = match (change.leader, epoch, change.by) {
+        (None, _, Some(_)) => format!("nobody leads yet, after an election{round}"),
+        (None, _, None) => format!("a leader is looked for{round}"),
+        (Some(leader), None, _) => format!("{leader} is elected{round}"),
+        (Some(leader), Some(epoch), by) => {
+            let how = match by {
+                Some(By::Election) => format!(", elected{round}"),
+                Some(By::Joining) => format!(", which a quorum followed before, elected{round}"),
+                Some(By::Nomination) => format!(", nominated{round}"),
+                None => String::new(),
+            };
+            format!("{leader} leads in epoch {epoch}{how}")
         }
-        Some(By::Nomination) => text += &format!(", nominated{round}"),
-        None => {}
-    }
-    text
+    };
+    format!("Change {}, {when}: {what}", change.number)
 }
 
 fn in_vain(change: &Change) -> String {

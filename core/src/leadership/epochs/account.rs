@@ -61,15 +61,16 @@ impl Epochs {
 
     fn own_word(&self, candidacy: &Candidacy) -> Option<NotCounted> {
         match candidacy.phase {
-            Phase::Discovering | Phase::Announcing { .. } => Some(NotCounted::NotOnDisk),
             Phase::Synchronising { founding: false, .. } if !candidacy.remembers => {
                 Some(NotCounted::Amnesiac)
             }
-            Phase::Synchronising { own: Some(_), .. } => Some(NotCounted::NotOnDisk),
             Phase::Synchronising { own: None, .. } if self.withholds_its_word() => {
                 Some(NotCounted::Withheld)
             }
             Phase::Synchronising { own: None, .. } | Phase::Leading { .. } => None,
+            Phase::Discovering | Phase::Announcing { .. } | Phase::Synchronising { .. } => {
+                Some(NotCounted::NotOnDisk)
+            }
         }
     }
 

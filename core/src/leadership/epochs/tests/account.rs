@@ -33,8 +33,8 @@ fn each_word_that_does_not_count_says_why() {
     one.noted(2, false);
     one.noted(3, true);
     let (to, rest) = (Some(id(1)), Duration::from_millis(700));
-    let bond = Some(Bond { to, epoch: Epoch(1), rest });
-    one.said(4, LearnerWord::AckEpoch { current: Some(Epoch(1)), zxid: Zxid(0), bond });
+    let promise = Some(Bond { to, epoch: Epoch(1), rest });
+    one.said(4, LearnerWord::AckEpoch { current: Some(Epoch(1)), zxid: Zxid(0), bond: promise });
     let bound = Some(NotCounted::Bound { to, rest });
     let known = [
         (1, Some(NotCounted::NotOnDisk)),
