@@ -21,6 +21,7 @@
 //! | `conversation` | one connection |
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
+//! | `restart` | [`SafeToRestart`]: whether this node may be restarted now |
 //! | `resignation` | [`Resignation`]: the answer to an order to resign |
 //! | `ask` | [`ask_status()`], [`ask_why()`] and [`ask_to_resign()`]: the other end, for the command line |
 
@@ -29,6 +30,7 @@ mod conversation;
 mod report;
 mod request;
 mod resignation;
+mod restart;
 mod socket;
 
 use std::{
@@ -52,6 +54,7 @@ pub use self::{
     },
     request::RESIGN_WITHIN_MAX,
     resignation::Resignation,
+    restart::SafeToRestart,
 };
 pub(super) use self::{report::Constants, socket::ControlSocket};
 use super::Desk;

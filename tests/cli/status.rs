@@ -94,6 +94,9 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
         "epoch": { "accepted": epoch, "current": epoch }, "recorded": true,
         "beside_real_server": false, "lease": null, "promise": null, "work": null,
         "voters": [{ "id": 1, "link": null }, { "id": 2, "link": true }],
+        "safe_to_restart": {
+            "safe": false, "why": "without this node there is no quorum: 1 of 2 voters here, 2 needed",
+        },
         "disk": { "state": "ok", "error": null, "directory": directory },
         "version": env!("CARGO_PKG_VERSION"),
     });
@@ -104,8 +107,12 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
 
     let told = status(&one, &[]);
     assert_eq!(told.status.code(), Some(0));
-    for part in ["node      1 (voter)", &format!("following 2 in epoch {epoch} for "), "    2  up"]
-    {
+    for part in [
+        "node      1 (voter)",
+        &format!("following 2 in epoch {epoch} for "),
+        "restart   not safe: without this node there is no quorum",
+        "    2  up",
+    ] {
         assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
     }
     assert!(text(&told.stdout).lines().all(|line| !line.ends_with(' ')));

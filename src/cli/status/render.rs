@@ -6,7 +6,9 @@ use std::{
 };
 
 use anstyle::Style;
-use ballotbox::node::control::{LeaseReport, PromiseReport, StatusReport, WorkReport};
+use ballotbox::node::control::{
+    LeaseReport, PromiseReport, SafeToRestart, StatusReport, WorkReport,
+};
 use ballotbox_actors::kit::Rounded;
 
 use crate::cli::screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN};
@@ -48,6 +50,10 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
     }
     if let Some(work) = &report.work {
         rows.push((PLAIN, "program", program(work)));
+    }
+    if let Some(SafeToRestart { safe, why }) = &report.safe_to_restart {
+        let (style, answer) = if *safe { (GOOD, "safe") } else { (BAD, "not safe") };
+        rows.push((style, "restart", format!("{answer}: {why}")));
     }
     rows.push((PLAIN, "version", report.version.clone()));
     if report.beside_real_server {

@@ -8,6 +8,7 @@ use std::{
 use ballotbox_core::{ServerId, UntrustedText, membership::Role};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use super::restart::SafeToRestart;
 use crate::{
     Membership, Standing,
     node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus},
@@ -58,6 +59,9 @@ pub struct StatusReport {
     pub work: Option<WorkReport>,
     /// All voters, and whether there is a link to them.
     pub voters: Vec<VoterReport>,
+    /// Whether it may be restarted now without the ensemble losing its quorum; null from a node of an earlier version.
+    #[serde(default)]
+    pub safe_to_restart: Option<SafeToRestart>,
     /// What its epochs are kept in.
     pub disk: Option<Disk>,
     /// The version of ballotbox that it runs.
@@ -150,7 +154,7 @@ pub struct Disk {
 }
 
 /// Reads a text that may be shown as it is. A node writes no other; who answers may be something else.
-fn shown<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+pub(super) fn shown<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     may_be_shown(String::deserialize(text)?)
 }
 
@@ -215,6 +219,7 @@ impl StatusReport {
             promise: leadership.and_then(|of| promise(of.promise.as_ref()?)),
             work: leadership.and_then(|of| of.work).map(WorkReport::new),
             voters: constants.membership.ensemble().voters().map(voter).collect(),
+            safe_to_restart: Some(SafeToRestart::of(status, constants.membership.ensemble())),
             disk: leadership.map(Disk::new),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
