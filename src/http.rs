@@ -35,6 +35,7 @@
 //! | `answer` | the answers |
 //! | `events` | a stream of events |
 //! | `metrics` | the text for Prometheus |
+//! | `page` | the page for people |
 //! | `token` | [`AdminToken`]: what allows orders from other machines |
 //! | [`client`] | the other end, for the command line |
 
@@ -43,6 +44,7 @@ pub mod client;
 mod connection;
 mod events;
 mod metrics;
+mod page;
 mod route;
 mod server;
 mod socket;

@@ -13,7 +13,10 @@ use hyper::{
 };
 use serde::Serialize;
 
-use super::route::{Refusal, allowed};
+use super::{
+    page::PAGE,
+    route::{Refusal, allowed},
+};
 use crate::{
     Epoch,
     chronicle::WhyReport,
@@ -22,9 +25,6 @@ use crate::{
 
 /// What an answer consists of: some bytes, or events without end.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-/// The page for people.
-const PAGE: &str = include_str!("page.html");
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";

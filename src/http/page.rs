@@ -1,0 +1,64 @@
+//! The page for people: one document with everything in it, joined when this is compiled.
+//!
+//! It asks only this server: `/events`, and `/status` where there are streams enough. The parts lie in `page/`: what is there, how it looks, and what
+//! it does. In the script all that comes from outside is text, and never markup.
+
+/// The page, as it is sent.
+pub(super) const PAGE: &str = concat!(
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>ballotbox</title>\n",
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
+    // Without it a browser asks for one.
+    "<link rel=\"icon\" href=\"data:,\">\n<style>\n",
+    include_str!("page/page.css"),
+    "</style>\n</head>\n<body>\n",
+    include_str!("page/body.html"),
+    "<script>\n",
+    include_str!("page/page.js"),
+    "</script>\n</body>\n</html>\n",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Largest page, in bytes: it is sent at once, to anybody.
+    const LARGEST: usize = 40 * 1024;
+
+    #[test]
+    fn the_page_has_everything_in_it_and_asks_nobody_else() {
+        for foreign in ["http:", "https:", "src=", "@import", "url(", "//cdn"] {
+            assert!(!PAGE.contains(foreign), "{foreign}");
+        }
+        for link in PAGE.split("href=\"").skip(1) {
+            let link = link.split('"').next().unwrap();
+            assert!(["data:,", "status", "metrics"].contains(&link), "{link}");
+        }
+        assert!(PAGE.len() <= LARGEST, "{} bytes", PAGE.len());
+    }
+
+    #[test]
+    fn no_part_of_the_page_makes_markup_or_code_of_what_it_hears() {
+        let script = include_str!("page/page.js");
+        for way in
+            ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("]
+        {
+            assert!(!PAGE.contains(way), "{way}");
+        }
+        assert!(script.contains("textContent") && !script.contains("</"));
+        let words = include_str!("page/body.html").split_whitespace();
+        let mut with_code = words.filter(|word| word.starts_with("on") && word.contains('='));
+        assert_eq!(with_code.next(), None);
+    }
+
+    #[test]
+    fn every_part_that_the_script_names_is_in_the_page_once() {
+        let script = include_str!("page/page.js");
+        let body = include_str!("page/body.html");
+        let named = ["part('", "say('"].iter().flat_map(|call| script.split(call).skip(1));
+        let named: Vec<_> = named.map(|rest| rest.split('\'').next().unwrap()).collect();
+        assert!(named.len() > 20, "{named:?}");
+        for id in named {
+            assert_eq!(body.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        }
+    }
+}
