@@ -9,6 +9,7 @@ mod beside_real;
 mod common;
 mod interop;
 mod interop_links;
+mod page;
 mod postgres;
 mod probe;
 mod real_sessions;
