@@ -41,7 +41,7 @@ impl Node {
     /// Starts it with its status at this port.
     fn start(id: u64, place: &Path, port: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ballotbox"))
-            .args(["node", "--json", "--id", &id.to_string(), "--lease", "1s", "--votes"])
+            .args(["node", "--json", "--id", &id.to_string(), "--lease", "2s", "--votes"])
             .arg(place.join("votes.json"))
             .arg("--data-dir")
             .arg(place.join(id.to_string()))
@@ -102,7 +102,9 @@ fn three(name: &str) -> PathBuf {
     let addresses = free.iter().map(|free| free.local_addr().unwrap().to_string());
     let members: Vec<_> =
         (1..).zip(addresses).map(|(id, at)| json!({ "id": id, "election": at })).collect();
-    fs::write(place.join("votes.json"), json!({ "members": members }).to_string()).unwrap();
+    // The page is not to be blamed for a machine that is busy with other tests.
+    let votes = json!({ "timing": { "silence_ms": 5000 }, "members": members });
+    fs::write(place.join("votes.json"), votes.to_string()).unwrap();
     place
 }
 
@@ -190,10 +192,9 @@ fn a_fail_over_is_seen_within_a_second_and_a_node_that_was_started_again_is_hear
         second
     });
     browser.until(&shows("#lead", &format!("{seen} leads")));
-    assert_eq!(browser.text("#lamp-answer"), "Not now");
-    let changes = browser.text("#changes");
-    for change in [format!("{first} leads no more."), format!("{seen} leads with token ")] {
-        assert!(changes.contains(&change), "{change}: {changes}");
+    browser.until(&shows("#lamp-answer", "Not now"));
+    for change in [format!("{first} led in epoch "), format!("{seen} leads with token ")] {
+        browser.until(&shows("#changes", &change));
     }
     for view in [DESKTOP, DARK, PHONE] {
         look(&browser, "after-a-fail-over", view);
@@ -211,7 +212,9 @@ fn a_fail_over_is_seen_within_a_second_and_a_node_that_was_started_again_is_hear
     nodes[at(watched)] = Node::start(watched, &place, &url);
     browser.until("/^[123] leads$/.test(document.querySelector('#lead').textContent)");
     browser.until(&shows("#changes", "The node was started again."));
-    assert_eq!(browser.text("#live-text"), "live");
+    browser.until(&shows("#live-text", "live"));
+    // What was before it was started again is not forgotten.
+    browser.until(&shows("#changes", &format!("{seen} leads with token ")));
     look(&browser, "started-again", DESKTOP);
     assert_eq!(browser.errors(), [""; 0]);
 }
@@ -249,20 +252,26 @@ fn the_page_can_be_read_on_any_screen_and_without_a_mouse() {
         assert!(browser.text("#lamp-why").contains("2 of 3 voters"));
         assert_eq!(browser.value("document.querySelectorAll('h1').length"), 1);
         without_a_mouse(&browser);
+        look(&browser, &format!("{name}-why"), PHONE);
     }
     assert_eq!(browser.errors(), [""; 0]);
 }
 
-/// Tab goes to each link, and shows where it is.
+/// Tab goes to all that can be opened or followed, in their order, and shows where it is; Enter opens.
 fn without_a_mouse(browser: &Browser) {
     const TAB: &str = "\u{e004}";
-    let links = browser.value("document.links.length").as_u64().unwrap();
-    assert!(links > 0);
-    for link in 0..links {
+    const ENTER: &str = "\u{e007}";
+    let goals = "document.querySelectorAll('summary, a[href]')";
+    let count = browser.value(&format!("{goals}.length")).as_u64().unwrap();
+    assert!(count > 1);
+    for goal in 0..count {
         browser.press(TAB);
-        let is_there = format!("document.activeElement === document.links[{link}]");
-        assert_eq!(browser.value(&is_there), true, "{link}");
+        assert_eq!(browser.value(&format!("document.activeElement === {goals}[{goal}]")), true);
         let outline = browser.value("getComputedStyle(document.activeElement).outlineStyle");
         assert_eq!(outline, "solid");
+        if goal == 0 {
+            browser.press(ENTER);
+            browser.until("document.querySelector('details').open");
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Epoch,
-    chronicle::WhyReport,
+    chronicle::{self, WhyReport},
     node::{ResignError, control::StatusReport},
 };
 
@@ -38,8 +38,16 @@ pub(super) fn yes_or_no(yes: bool, report: &StatusReport) -> Response<Body> {
     json(code, report)
 }
 
+/// The last changes as values, and in words, in the same order.
 pub(super) fn why(report: &WhyReport) -> Response<Body> {
-    json(StatusCode::OK, report)
+    #[derive(Serialize)]
+    struct Why<'a> {
+        #[serde(flatten)]
+        report: &'a WhyReport,
+        words: Vec<String>,
+    }
+    let words = report.changes.iter().map(|change| chronicle::text(change, report.id)).collect();
+    json(StatusCode::OK, &Why { report, words })
 }
 
 pub(super) fn metrics(text: String) -> Response<Body> {
@@ -132,4 +140,39 @@ fn set_all(answer: &mut Response<Body>, kind: &'static str) {
 
 fn set(answer: &mut Response<Body>, name: HeaderName, value: &'static str) {
     answer.headers_mut().insert(name, HeaderValue::from_static(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chronicle::Change;
+
+    #[test]
+    fn the_page_is_not_kept_and_may_ask_this_server_only() {
+        let page = page();
+        let header = |name: HeaderName| page.headers()[name].to_str().unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_eq!(header(header::CONTENT_TYPE), "text/html; charset=utf-8");
+        assert_eq!(header(header::CACHE_CONTROL), "no-store");
+        assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+        let may = header(header::CONTENT_SECURITY_POLICY);
+        for rule in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"] {
+            assert!(may.contains(rule), "{rule}: {may}");
+        }
+        assert!(!may.contains('*') && !may.contains("http") && !may.contains("eval"), "{may}");
+    }
+
+    #[test]
+    fn each_change_comes_with_its_words() {
+        let changes = [1, 2].map(|number| Change { number, ..Change::default() });
+        let answer = why(&WhyReport { id: 1, changes: changes.into() });
+        let body = futures::executor::block_on(answer.into_body().collect()).unwrap().to_bytes();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(told["changes"].as_array().unwrap().len(), 2);
+        let words = told["words"].as_array().unwrap();
+        for (text, number) in words.iter().zip([1, 2]) {
+            assert!(text.as_str().unwrap().contains(&format!("Change {number}, ")), "{told}");
+        }
+        assert_eq!(words.len(), 2);
+    }
 }

@@ -1,6 +1,6 @@
 //! The page for people: one document with everything in it, joined when this is compiled.
 //!
-//! It asks only this server: `/events`, and `/status` where there are streams enough. The parts lie in `page/`: what is there, how it looks, and what
+//! It asks only this server: `/events`, `/why`, and `/status` where there are streams enough. The parts lie in `page/`: what is there, how it looks, and what
 //! it does. In the script all that comes from outside is text, and never markup.
 
 /// The page, as it is sent.

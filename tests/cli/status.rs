@@ -95,7 +95,7 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
         "beside_real_server": false, "lease": null, "promise": null, "work": null,
         "voters": [{ "id": 1, "link": null }, { "id": 2, "link": true }],
         "safe_to_restart": {
-            "safe": false, "why": "without this node there is no quorum: 1 of 2 voters here, 2 needed",
+            "safe": false, "why": "the others are no quorum: 1 of 2 voters here, 2 needed",
         },
         "disk": { "state": "ok", "error": null, "directory": directory },
         "version": env!("CARGO_PKG_VERSION"),
@@ -110,7 +110,7 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
     for part in [
         "node      1 (voter)",
         &format!("following 2 in epoch {epoch} for "),
-        "restart   not safe: without this node there is no quorum",
+        "restart   not safe: the others are no quorum",
         "    2  up",
     ] {
         assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));

@@ -1,7 +1,7 @@
 //! [`Browser`]: a Chromium without a window, told over WebDriver what to do. Debian's `chromium` and `chromium-driver`.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -126,7 +126,7 @@ impl Browser {
         let told = self.tell("se/log", &json!({ "type": "browser" }));
         let errors = told.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
         let texts = errors.map(|entry| entry["message"].as_str().unwrap().to_owned());
-        texts.filter(|text| !(text.contains("/events - ") && text.contains("net::ERR_"))).collect()
+        texts.filter(|text| !text.contains("net::ERR_")).collect()
     }
 
     fn command(&self, name: &str, parameters: &Value) -> Value {
@@ -138,22 +138,26 @@ impl Browser {
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        self.ask("POST", path, &body.to_string())
+        let answer = self.ask("POST", path, &body.to_string()).unwrap();
+        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+        let value = answer["value"].take();
+        assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
+        value
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE * 2)).unwrap();
+    fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE * 2))?;
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes())?;
         let mut answer = BufReader::new(stream);
         let mut length = 0;
         loop {
             let mut line = String::new();
-            answer.read_line(&mut line).unwrap();
+            answer.read_line(&mut line)?;
             let line = line.trim_end().to_ascii_lowercase();
             if let Some(said) = line.strip_prefix("content-length:") {
                 length = said.trim().parse().unwrap();
@@ -163,20 +167,15 @@ impl Browser {
             }
         }
         let mut body = vec![0; length];
-        answer.read_exact(&mut body).unwrap();
-        let mut answer: Value = serde_json::from_slice(&body).unwrap();
-        let value = answer["value"].take();
-        assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
-        value
+        answer.read_exact(&mut body)?;
+        Ok(body)
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It takes the browser with it.
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.ask("DELETE", &format!("/session/{}", self.session), "");
-        }
+        // It takes the browser with it, also when the test has failed.
+        let _ = self.ask("DELETE", &format!("/session/{}", self.session), "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    iter,
     time::Duration,
 };
 
@@ -53,7 +54,9 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
     }
     if let Some(SafeToRestart { safe, why }) = &report.safe_to_restart {
         let (style, answer) = if *safe { (GOOD, "safe") } else { (BAD, "not safe") };
-        rows.push((style, "restart", format!("{answer}: {why}")));
+        let said = format!("{answer}: {why}");
+        let names = iter::once("restart").chain(iter::repeat(""));
+        rows.extend(names.zip(said.split("; ")).map(|(name, part)| (style, name, part.to_owned())));
     }
     rows.push((PLAIN, "version", report.version.clone()));
     if report.beside_real_server {

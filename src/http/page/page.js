@@ -1,6 +1,7 @@
 'use strict';
-// Everything on this page comes from /events: how things stand with one node, at every change and every 5 s.
-// Whatever it says is written as text, never as markup. The page keeps what it has heard, for the last hour.
+// This page lives on /events: how things stand with one node, at every change and every 5 s. How each leader came to lead is
+// asked at /why. The page keeps what it has heard, for the last hour: so it knows also what a node that was started again does not.
+// Whatever is said is written as text, never as markup.
 
 const HOUR = 3_600_000;
 // The node says something every 5 s, so one that is silent for this long has gone without a word.
@@ -8,19 +9,25 @@ const SILENT_AFTER = 12_000;
 const ASK_AGAIN = { first: 250, last: 4_000 };
 const SPANS_MAX = 200;
 const SPANS_SHOWN = 10;
-const CHANGES_MAX = 12;
+const CHANGES_MAX = 50;
+const CHANGES_SHOWN = 12;
 
-// When the server tells the last hour itself, it belongs in here: see `take`.
 const known = {
   report: null,
   // When that was, and of which life of the node.
   at: 0,
   life: null,
+  // Since when it does not answer, if it does not.
+  goneSince: 0,
   opened: Date.now(),
   // Who led when, the oldest first; the last one goes on. `kind` is leads, nobody or unheard.
   spans: [],
   // What happened, the newest first.
   changes: [],
+  // How each leader came to lead, as the node tells it, the oldest first.
+  told: [],
+  // How far the clock of this machine is ahead of the node's.
+  ahead: 0,
 };
 
 // ---- Words ----
@@ -46,7 +53,7 @@ function clock(at) {
 
 function howLong(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
-  if (ms < 1000) return ms < 100 ? 'less than 0.1 s' : `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 1000) return ms < 100 ? '< 0.1 s' : `${(ms / 1000).toFixed(1)} s`;
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   const h = Math.floor(s / 3600);
@@ -96,6 +103,9 @@ function noteSpan(report, at) {
     if (next.from === last.from) spans.pop();
   } else if (last && isLed(last, leader)) {
     return;
+  } else if (last?.kind === 'leads' && last.leader === leader?.id && last.token === null) {
+    last.token = leader.token;
+    return;
   } else if (last) {
     next.from = Math.min(at, Math.max(next.from, last.from));
   }
@@ -103,8 +113,8 @@ function noteSpan(report, at) {
   while (spans.length > SPANS_MAX || (spans.length > 1 && spans[1].from < at - HOUR)) spans.shift();
 }
 
-function noteChange(at, text, why = '') {
-  known.changes.unshift({ at, text, why });
+function noteChange(at, text, why = '', isOfLeader = false) {
+  known.changes.unshift({ at, text, why, isOfLeader });
   known.changes.length = Math.min(known.changes.length, CHANGES_MAX);
 }
 
@@ -117,14 +127,14 @@ function noteChanges(before, after, at) {
   if (after.retiring && !before.retiring) noteChange(at, `${after.id} gives its leadership up.`);
   const [was, is] = [leaderOf(before), leaderOf(after)];
   if (was?.id === is?.id && was?.token === is?.token) return;
-  if (was !== null) noteChange(at, `${was.id} leads no more.`, whyItEnded(before, after, was.id));
+  if (was !== null) noteChange(at, `${was.id} leads no more.`, whyItEnded(before, after, was.id), true);
   if (is !== null) {
     const token = is.token === null ? '' : ` with token ${is.token}`;
-    noteChange(at, `${is.id} leads${token}.`, `It was elected in round ${after.round}.`);
+    noteChange(at, `${is.id} leads${token}.`, `It was elected in round ${after.round}.`, true);
   }
 }
 
-// What this node saw of it. Why a leader has ended only that one knows.
+// What this node saw of it, until it tells more.
 function whyItEnded(before, after, leader) {
   if (before.retiring) return 'It has given its leadership up.';
   const linked = (report) => report.voters.filter((voter) => voter.link).length;
@@ -132,6 +142,38 @@ function whyItEnded(before, after, leader) {
   const voter = after.voters.find((other) => other.id === leader);
   if (voter?.link === false) return `This node has no link to ${leader}.`;
   return '';
+}
+
+// Takes over what the node knows of the last changes, and when each leader led. If something has changed meanwhile, this is left
+// out, and asked again.
+function recall({ changes, words }) {
+  const { report } = known;
+  if (changes.length === 0 || changes.at(-1).leader !== (leaderOf(report)?.id ?? null)) return;
+  const time = (change, ms) => Date.parse(change.time) + ms - change.at_ms;
+  const ledFrom = (change) => change.steps.at(-1)?.at_ms ?? change.at_ms;
+  const last = changes.at(-1);
+  if (last.leader !== null && !report.retiring) {
+    known.ahead = known.at - report.since_ms - time(last, ledFrom(last));
+  }
+  const told = changes.map((change, n) => {
+    const ended = change.steps.find((step) => step.what === 'lost' || step.what === 'looking')?.at_ms ?? change.at_ms;
+    const [at, from] = [ended, ledFrom(change)].map((ms) => time(change, ms) + known.ahead);
+    return { at, from, leader: change.leader, token: change.epoch?.value ?? null, words: words[n] };
+  });
+  const spans = told.flatMap(({ at, from, leader, token }) => {
+    const nobody = { kind: 'nobody', from: at };
+    return leader === null ? [nobody] : [nobody, { kind: 'leads', from, leader, token }];
+  });
+  known.told = [...known.told.filter((one) => one.at < told[0].at - 1000), ...told];
+  known.spans = [...known.spans.filter((span) => span.from < told[0].at - 1000), ...spans];
+  noteSpan(report, known.at);
+  show();
+}
+
+// Whether the node knows of a change that was not asked for.
+function isBehind(report) {
+  const [leader, last] = [leaderOf(report), known.told.at(-1)];
+  return last === undefined || last.leader !== (leader?.id ?? null) || (last.token !== null && last.token !== leader?.token);
 }
 
 // Takes what the node has said.
@@ -152,14 +194,16 @@ function take(report, life) {
   Object.assign(known, { report, at, life: life ?? known.life });
   if (before === null || wasGone || headline(before) !== headline(report)) announce(`${headline(report)}.`);
   show();
+  if (isBehind(report)) askWhy();
 }
 
-// Nothing was heard from the node any more.
-function lose() {
+// The node has not answered since then.
+function lose(since) {
   if (isGone()) return;
   part('live').dataset.state = 'gone';
+  known.goneSince = since;
   if (known.report !== null) {
-    known.spans.push({ kind: 'unheard', from: known.at });
+    known.spans.push({ kind: 'unheard', from: since });
     noteChange(Date.now(), 'The node does not answer.');
   }
   announce('The node does not answer.');
@@ -183,11 +227,11 @@ function ask() {
     const report = JSON.parse(event.data);
     take(report, event.lastEventId.split('.')[0]);
   });
-  stream.onerror = () => fail(stream.readyState === EventSource.CLOSED);
+  stream.onerror = () => fail(stream.readyState === EventSource.CLOSED, Date.now());
 }
 
 // A server that refuses a stream may still say how things stand.
-async function fail(wasAnswered) {
+async function fail(wasAnswered, at) {
   stream?.close();
   stream = null;
   again = setTimeout(ask, wait);
@@ -196,12 +240,27 @@ async function fail(wasAnswered) {
     if (!wasAnswered) throw new Error('nobody answers');
     take(await (await fetch('status', { signal: AbortSignal.timeout(ASK_AGAIN.last) })).json(), null);
   } catch {
-    lose();
+    lose(at);
   }
 }
 
+let asksWhy = false;
+
+async function askWhy() {
+  if (asksWhy) return;
+  asksWhy = true;
+  try {
+    const answer = await fetch('why', { signal: AbortSignal.timeout(ASK_AGAIN.last) });
+    if (answer.ok) recall(await answer.json());
+  } catch {
+    // The stream says whether the node is there, and what it says next asks again.
+  }
+  asksWhy = false;
+}
+
 function look() {
-  if (stream !== null && Date.now() - Math.max(known.at, askedAt) > SILENT_AFTER) fail(false);
+  const heardAt = Math.max(known.at, askedAt);
+  if (stream !== null && Date.now() - heardAt > SILENT_AFTER) fail(false, heardAt);
   if (known.report !== null) showTimes();
 }
 
@@ -254,8 +313,7 @@ function showTimes() {
 }
 
 function showLive() {
-  const since = known.at === 0 ? known.opened : known.at;
-  const text = { live: 'live', waiting: 'asking …', gone: `no answer since ${clock(since)}, asking again` };
+  const text = { live: 'live', waiting: 'asking …', gone: `no answer since ${clock(known.goneSince)}, asking again` };
   say('live-text', text[part('live').dataset.state]);
 }
 
@@ -324,14 +382,16 @@ function memberRow({ id, link }, report) {
 }
 
 function nameOf(span) {
-  return { leads: String(span.leader), nobody: 'nobody', unheard: 'not heard' }[span.kind];
+  return { leads: String(span.leader), nobody: 'nobody', unheard: 'not known' }[span.kind];
 }
 
 function showHour() {
   const now = Date.now();
   const spans = known.spans.map((span, n) => ({ ...span, from: Math.max(span.from, now - HOUR), to: known.spans[n + 1]?.from ?? now }));
+  const before = { kind: 'unheard', from: now - HOUR, to: spans[0]?.from ?? now };
+  const all = before.to > before.from ? [before, ...spans] : spans;
   const percent = (ms) => `${((ms / HOUR) * 100).toFixed(3)}%`;
-  const segments = spans.map((span) => {
+  const segments = all.map((span) => {
     const segment = element('span', span.to - span.from > HOUR / 20 ? nameOf(span) : '', { 'data-kind': span.kind, title: nameOf(span) });
     segment.style.left = percent(span.from - (now - HOUR));
     segment.style.width = percent(span.to - span.from);
@@ -340,7 +400,7 @@ function showHour() {
   });
   part('strip').replaceChildren(...segments);
   const total = new Map();
-  for (const span of spans) total.set(nameOf(span), (total.get(nameOf(span)) ?? 0) + span.to - span.from);
+  for (const span of all) total.set(nameOf(span), (total.get(nameOf(span)) ?? 0) + span.to - span.from);
   say('strip-words', [...total].map(([name, ms]) => `${name}: ${howLong(ms)}`).join('; '));
   showSpans(spans);
 }
@@ -357,19 +417,58 @@ function showSpans(spans) {
   const text = (nodes) => nodes.map((node) => node.textContent).join('|');
   if (text([...before.children]) !== text(rows)) before.replaceChildren(...rows);
   const left = spans.length - rows.length;
-  const seen = `This page keeps what it hears while it is open, since ${clock(known.opened)}; of what was before it knows only since when this leader leads.`;
+  const since = spans.length === 0 ? known.opened : spans[0].from;
+  const seen = `Known since ${clock(since)}: what this node has seen since it was started, and what this page has heard while it is open.`;
   say('hour-note', left > 0 ? `${left} earlier ones are not listed. ${seen}` : seen);
 }
 
 function showChanges() {
-  const items = known.changes.map(({ at, text, why }) => {
-    const item = element('li');
-    item.append(element('time', clock(at)), element('span', text));
-    if (why !== '') item.append(element('span', why, { class: 'why soft' }));
-    return item;
+  const told = known.told.map(({ at, from, leader, token, words }) => {
+    const what = leader === null ? 'nobody leads' : `${leader} leads`;
+    const text = sentence(token === null || leader === null ? what : `${what} with token ${token}`);
+    const why = ENDED.exec(words)?.[1].replace(/\s+/g, ' ');
+    return { at: leader === null ? at : from, text, why, what, words: words.replace(ENDED, '') };
   });
-  part('changes').replaceChildren(...items);
-  say('changes-note', items.length === 0 ? `None since this page was opened, at ${clock(known.opened)}.` : '');
+  const since = told[0]?.at ?? Infinity;
+  const own = known.changes.filter((change) => !change.isOfLeader || change.at < since);
+  const all = [...own, ...told].sort((a, b) => b.at - a.at).slice(0, CHANGES_SHOWN);
+  const sign = JSON.stringify(all);
+  if (sign === shownChanges) return;
+  shownChanges = sign;
+  part('changes').replaceChildren(...all.map(changeItem));
+  say('changes-note', all.length === 0 ? `None since this page was opened, at ${clock(known.opened)}.` : '');
+}
+
+function changeItem({ at, text, why, what, words }) {
+  const item = element('li');
+  item.append(element('time', clock(at)), element('span', text));
+  if (why) item.append(element('span', why, { class: 'more soft' }));
+  if (words) {
+    const account = element('details', '', { class: 'more' });
+    account.append(element('summary', `Why ${what}`), inRows(words));
+    account.open = isOpen.has(words);
+    account.addEventListener('toggle', () => isOpen[account.open ? 'add' : 'delete'](words));
+    item.append(account);
+  }
+  return item;
+}
+
+let shownChanges = '';
+// Why the leader before has ended, with the lines in which that goes on.
+const ENDED = /^ +before +(.*(?:\n {15}.*)*)\n/m;
+// The accounts that somebody has opened, and that stay so.
+const isOpen = new Set();
+
+// The words of the node are made for a terminal: a heading, then what a line is about, and from the 16th character on the line.
+function inRows(words) {
+  const rows = element('dl');
+  for (const line of words.split('\n').slice(1).filter((line) => line !== '')) {
+    const [about, text] = [line.slice(0, 15).trim(), line.slice(15).trim()];
+    const last = rows.lastElementChild;
+    if (about !== '' || last === null) rows.append(element('dt', about), element('dd', text));
+    else last.textContent += `\n${text}`;
+  }
+  return rows;
 }
 
 function showDetails(report) {

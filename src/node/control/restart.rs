@@ -34,20 +34,17 @@ impl SafeToRestart {
             return no(&"it gives its leadership up: wait until another one leads");
         }
         let Some(leader) = leader(status) else {
-            return no(&"nobody leads, as far as this node knows: wait until somebody does");
+            return no(&"nobody leads, as far as this node knows");
         };
         let others: BTreeSet<_> =
             status.election.links.iter().copied().filter(|peer| *peer != me).collect();
         let count = ensemble.count(&others);
         if !ensemble.is_quorum(&others) {
-            return no(&format_args!("without this node there is no quorum: {count}"));
+            return no(&format_args!("the others are no quorum: {count}"));
         }
-        if leader == me {
-            return yes(&format_args!(
-                "without this node there is still a quorum, to elect another leader: {count}; `ballotbox resign` first makes that smooth"
-            ));
-        }
-        yes(&format_args!("{leader} leads, and without this node there is still a quorum: {count}"))
+        let handover = "; it leads: `ballotbox resign` first makes the change smooth";
+        let handover = if leader == me { handover } else { "" };
+        yes(&format_args!("the others are a quorum: {count}{handover}"))
     }
 }
 
@@ -102,11 +99,10 @@ mod tests {
     fn a_follower_may_go_if_the_linked_voters_are_a_quorum_without_it() {
         let ensemble = voters(3);
         let (safe, why) = judged(&node(1, &[2, 3], Some(3)), &ensemble);
-        let expected =
-            "3 leads, and without this node there is still a quorum: 2 of 3 voters here, 2 needed";
+        let expected = "the others are a quorum: 2 of 3 voters here, 2 needed";
         assert_eq!((safe, why.as_str()), (true, expected));
         let (safe, why) = judged(&node(1, &[3], Some(3)), &ensemble);
-        let expected = "without this node there is no quorum: 1 of 3 voters here, 2 needed";
+        let expected = "the others are no quorum: 1 of 3 voters here, 2 needed";
         assert_eq!((safe, why.as_str()), (false, expected));
         // It does not count itself, whatever it is told.
         assert!(!judged(&node(1, &[1, 3], Some(3)), &ensemble).0);
