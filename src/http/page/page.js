@@ -110,7 +110,12 @@ function noteSpan(report, at) {
     next.from = Math.min(at, Math.max(next.from, last.from));
   }
   spans.push(next);
-  while (spans.length > SPANS_MAX || (spans.length > 1 && spans[1].from < at - HOUR)) spans.shift();
+  forgetSpans();
+}
+
+function forgetSpans() {
+  const { spans } = known;
+  while (spans.length > SPANS_MAX || (spans.length > 1 && spans[1].from < Date.now() - HOUR)) spans.shift();
 }
 
 function noteChange(at, text, why = '', isOfLeader = false) {
@@ -164,8 +169,9 @@ function recall({ changes, words }) {
     const nobody = { kind: 'nobody', from: at };
     return leader === null ? [nobody] : [nobody, { kind: 'leads', from, leader, token }];
   });
-  known.told = [...known.told.filter((one) => one.at < told[0].at - 1000), ...told];
+  known.told = [...known.told.filter((one) => one.at < told[0].at - 1000), ...told].slice(-CHANGES_MAX);
   known.spans = [...known.spans.filter((span) => span.from < told[0].at - 1000), ...spans];
+  forgetSpans();
   noteSpan(report, known.at);
   show();
 }
@@ -204,6 +210,7 @@ function lose(since) {
   known.goneSince = since;
   if (known.report !== null) {
     known.spans.push({ kind: 'unheard', from: since });
+    forgetSpans();
     noteChange(Date.now(), 'The node does not answer.');
   }
   announce('The node does not answer.');
