@@ -1,4 +1,4 @@
-//! [`Browser`]: a Chromium without a window, told over WebDriver what to do. Debian's `chromium` and `chromium-driver`.
+//! [`Browser`]: a Chromium without a window, told over `WebDriver` what to do. Debian's `chromium` and `chromium-driver`.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -195,7 +195,7 @@ fn base64(text: &str) -> Vec<u8> {
     };
     let digits: Vec<_> = text.bytes().filter(|byte| *byte != b'=').map(value).collect();
     let group = |four: &[u8]| {
-        let bits = four.iter().fold(0_u32, |bits, digit| bits << 6 | u32::from(*digit));
+        let bits = four.iter().fold(0_u32, |bits, digit| (bits << 6) | u32::from(*digit));
         let bits = bits << (6 * (4 - four.len()));
         bits.to_be_bytes()[1..four.len()].to_vec()
     };
