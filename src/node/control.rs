@@ -22,6 +22,7 @@
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
 //! | `restart` | [`SafeToRestart`]: whether this node may be restarted now |
+//! | `shown` | texts in an answer that may be shown |
 //! | `resignation` | [`Resignation`]: the answer to an order to resign |
 //! | `ask` | [`ask_status()`], [`ask_why()`] and [`ask_to_resign()`]: the other end, for the command line |
 
@@ -31,6 +32,7 @@ mod report;
 mod request;
 mod resignation;
 mod restart;
+mod shown;
 mod socket;
 
 use std::{

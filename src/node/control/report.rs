@@ -6,16 +6,16 @@ use std::{
 };
 
 use ballotbox_core::{ServerId, UntrustedText, membership::Role};
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Serialize};
 
-use super::restart::SafeToRestart;
+use super::{
+    restart::SafeToRestart,
+    shown::{shown, shown_if_any},
+};
 use crate::{
     Membership, Standing,
     node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus},
 };
-
-/// At most this many bytes of a text in a report: a path that was shortened, with what is said of the rest.
-const TEXT_MAX: usize = UntrustedText::PATH_SHOWN_MAX + 64;
 
 /// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -151,25 +151,6 @@ pub struct Disk {
     /// Where it is; null in memory.
     #[serde(default, deserialize_with = "shown_if_any")]
     pub directory: Option<String>,
-}
-
-/// Reads a text that may be shown as it is. A node writes no other; who answers may be something else.
-pub(super) fn shown<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
-    may_be_shown(String::deserialize(text)?)
-}
-
-pub(super) fn shown_if_any<'de, D: Deserializer<'de>>(text: D) -> Result<Option<String>, D::Error> {
-    Option::deserialize(text)?.map(may_be_shown).transpose()
-}
-
-fn may_be_shown<E: Error>(text: String) -> Result<String, E> {
-    if text.len() > TEXT_MAX || text.chars().any(UntrustedText::is_escaped) {
-        let expected = format!(
-            "a text that is not to be shown: expected at most {TEXT_MAX} bytes, and no hidden characters"
-        );
-        return Err(E::custom(expected));
-    }
-    Ok(text)
 }
 
 /// What does not change while a node runs.

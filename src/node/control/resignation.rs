@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use ballotbox_core::{ServerId, UntrustedText};
 use serde::{Deserialize, Serialize};
 
-use super::report::{LeaderReport, shown_if_any};
+use super::{report::LeaderReport, shown::shown_if_any};
 use crate::Epoch;
 
 /// What has become of an order to resign, as `ballotbox resign --json` prints it.

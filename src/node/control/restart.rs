@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt};
 use ballotbox_core::{ServerId, membership::Ensemble};
 use serde::{Deserialize, Serialize};
 
-use super::report::shown;
+use super::shown::shown;
 use crate::node::Status;
 
 /// Whether a node may be restarted now without the ensemble losing its quorum.
