@@ -17,6 +17,9 @@
 //! | epochs by weakened rules | that | one that begins twice *is* found |
 //! | leases of three voters | when words, pings and answers arrive, who loses its epoch, when work ends and who hears of it; time, by fast and slow clocks; a crash, a restart of a machine | no two leases run at one time, none when a newer epoch begins, no word is given against a promise |
 //! | leases by weakened rules | that | two at one time *are* found |
+//! | hand-overs of three voters | who resigns or is stopped, for whom, when its work ends, who hears of it and when; what was said once more; a vote between, a crash, a broken session, time | no two works go on at one time, an epoch is over before that is said, no other nomination is followed, one that was given up is never led in again; in the end all follow one |
+//! | the same at random | that, as often as it likes | the same |
+//! | hand-overs by weakened rules | that | two works at one time, and a stale nomination that is followed, *are* found |
 //!
 //! What grows without end is bounded: rounds, faults, dials, timers that run out early. Three limits come of it:
 //!
@@ -34,6 +37,8 @@
 mod election;
 #[path = "model/epochs.rs"]
 mod epochs;
+#[path = "model/handover.rs"]
+mod handover;
 #[path = "model/lease.rs"]
 mod lease;
 #[path = "model/links.rs"]
