@@ -8,7 +8,13 @@ use super::*;
 fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
     let setup = |name| setup(&VoteFile::read(&folder.join(name)).unwrap());
-    for name in ["leases.json", "fast-clock.json", "paused-machines.json", "resting-works.json"] {
+    for name in [
+        "leases.json",
+        "fast-clock.json",
+        "stuck-work.json",
+        "paused-machines.json",
+        "resting-works.json",
+    ] {
         let setup = setup(name);
         // The last ones once failed.
         for seed in (0..300).chain([462, 586, 631]) {
@@ -24,7 +30,7 @@ fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
 fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
     let mut told = BTreeSet::new();
-    for name in ["leases.json", "paused-machines.json", "resting-works.json"] {
+    for name in ["leases.json", "stuck-work.json", "paused-machines.json", "resting-works.json"] {
         let setup = setup(&VoteFile::read(&folder.join(name)).unwrap());
         for seed in 0..20 {
             let (trace, run) = play_with_trace(&setup, seed);
@@ -32,8 +38,20 @@ fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
             told.extend(trace.lines().filter_map(Verb::of_line).map(Verb::word));
         }
     }
-    for verb in ["works", "work ends", "SLEWS", "REBOOTS", "PAUSED", "ASKED", "RESTS", "hands over"]
-    {
+    for verb in [
+        "works",
+        "work ends",
+        "SLEWS",
+        "REBOOTS",
+        "PAUSED",
+        "ASKED",
+        "RESTS",
+        "hands over",
+        "STUCK",
+        "FREE",
+        "LEFT BEHIND",
+        "UNWELL",
+    ] {
         assert!(told.contains(verb), "{verb}: {told:?}");
     }
 }

@@ -79,11 +79,11 @@ fn faults_of_leases_that_cannot_be_meant_are_refused() {
 #[test]
 fn faults_of_leases_are_written_as_they_were_read() {
     let text = r#"{ "members": [{ "id": 1 }], "timing": { "lease_ms": 1500 },
-        "faults": { "until_ms": 9, "vm_pauses": 1, "reboots": 2, "slews": 3, "resigns": 4, "rests": 6, "timers_ms": 5 } }"#;
+        "faults": { "until_ms": 9, "vm_pauses": 1, "reboots": 2, "slews": 3, "resigns": 4, "rests": 6, "stuck_work": 1, "unwell_work": 2, "timers_ms": 5 } }"#;
     let file = VoteFile::parse("first", text).unwrap();
     assert_eq!(VoteFile::parse("again", &file.to_json()).unwrap(), file);
     let told = file.faults.unwrap().to_string();
-    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, 6 rests, until 9 ms; frames take 0.050 to 0.250 ms; \
+    let expected = "1 vm pause, 2 reboots, 3 slews, 4 resigns, 6 rests, 1 stuck work, 2 unwell work, until 9 ms; frames take 0.050 to 0.250 ms; \
                     timers are up to 5 ms late";
     assert_eq!(told, expected);
 }

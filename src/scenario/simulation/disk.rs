@@ -123,19 +123,26 @@ impl Disk {
         }
     }
 
-    /// What binds its member, which starts now on this boot: a promise of it, or that there may have been any before.
-    pub(super) fn bound(&mut self, boot: u64, now: Reading) -> Option<Promise<Reading>> {
+    /// What binds its member, which starts now on this boot: a promise of it, or that there may have been any before. Work of an earlier
+    /// life may go on.
+    pub(super) fn bound(
+        &mut self,
+        boot: u64,
+        work_goes_on: bool,
+        now: Reading,
+    ) -> Option<Promise<Reading>> {
         let found =
             self.promise.filter(|(kept_on, _)| *kept_on == boot).map(|(_, promise)| promise);
-        // Its former process is dead, and all work with it; but only the boot on which it was knows that.
-        self.ended = if found.is_some() { self.record.current } else { Epoch(0) };
+        // Its former process is dead, and with it all work that does not hang on; but only the boot on which it was knows that.
+        let has_ended = found.is_some() && !work_goes_on;
+        self.ended = if has_ended { self.record.current } else { Epoch(0) };
         let Some(promise) = found else {
             let longest = self.record.longest_promise;
             let (epoch, until) = (self.record.current, now.plus(longest));
             return (!longest.is_zero()).then_some(Promise { to: None, epoch, until });
         };
         let own = |to: Holder| to.directory == self.directory();
-        (!promise.to.is_some_and(own)).then_some(promise)
+        (work_goes_on || !promise.to.is_some_and(own)).then_some(promise)
     }
 
     /// Whom voters are bound to that promise something to its member, in its present life.

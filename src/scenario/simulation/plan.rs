@@ -59,6 +59,14 @@ pub(super) enum Fault {
     /// The work of the member fails: it would not lead until it has rested.
     Rest(usize),
     Rested(usize),
+    /// The work of the one that leads does not end until it comes free, by this number; and perhaps it gives its epoch up.
+    WorkSticks {
+        number: usize,
+        resigns: bool,
+    },
+    WorkComesFree(usize),
+    /// The work of the one that leads fails its health checks.
+    WorkIsUnwell,
     /// What the member is to store waits until its disk flows again.
     DiskStalls(usize),
     DiskFlows(usize),
@@ -446,6 +454,15 @@ fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)>
         let (at, end) = span(&mut resting);
         add(at, Fault::Rest(member));
         add(end, Fault::Rested(member));
+    }
+    for number in 0..usize::from(faults.stuck_work) {
+        let (at, end) = span(&mut random);
+        add(at, Fault::WorkSticks { number, resigns: number.is_multiple_of(2) });
+        add(end, Fault::WorkComesFree(number));
+    }
+    for _ in 0..faults.unwell_work {
+        let (at, _) = span(&mut random);
+        add(at, Fault::WorkIsUnwell);
     }
     drawn
 }

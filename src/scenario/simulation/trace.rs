@@ -48,6 +48,10 @@ pub(super) enum TraceEvent<'a> {
     Slews { ppm: i64 },
     Asked { to: Successor, refused: Option<CannotResign> },
     Rests(bool),
+    Stuck,
+    Free,
+    Unwell,
+    LeftBehind(Epoch),
     Wakes { backlog: usize },
     Freezes,
     Replaced { names: Duration },
@@ -142,6 +146,10 @@ impl TraceEvent<'_> {
             Self::Asked { .. } => Verb::Asked,
             Self::Rests(true) => Verb::Rests,
             Self::Rests(false) => Verb::Rested,
+            Self::Stuck => Verb::Stuck,
+            Self::Free => Verb::Free,
+            Self::Unwell => Verb::Unwell,
+            Self::LeftBehind(_) => Verb::LeftBehind,
             Self::Wakes { .. } => Verb::Wakes,
             Self::Freezes => Verb::Freezes,
             Self::Replaced { .. } => Verb::Replaced,
@@ -198,6 +206,9 @@ impl fmt::Display for TraceEvent<'_> {
             | Self::Stands(_)
             | Self::Rests(_)
             | Self::Stalls
+            | Self::Stuck
+            | Self::Free
+            | Self::Unwell
             | Self::Flows
             | Self::StoreFails
             | Self::SyncFails
@@ -208,7 +219,9 @@ impl fmt::Display for TraceEvent<'_> {
             Self::Slews { ppm: 0 } => f.write_str("goes as before"),
             Self::Slews { ppm } if ppm > 0 => write!(f, "{ppm} ppm faster"),
             Self::Slews { ppm } => write!(f, "{} ppm slower", ppm.unsigned_abs()),
-            Self::Works(epoch) | Self::WorkEnds(epoch) => write!(f, "of epoch {epoch}"),
+            Self::Works(epoch) | Self::WorkEnds(epoch) | Self::LeftBehind(epoch) => {
+                write!(f, "of epoch {epoch}")
+            }
             Self::Overlaps { epoch, other, theirs } => {
                 write!(f, "its lease of epoch {epoch}, and that of {other} of epoch {theirs}")
             }

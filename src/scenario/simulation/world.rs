@@ -53,6 +53,8 @@ pub struct World {
     reigns: Reigns,
     /// What was promised, and which epochs have ended.
     leases: Leases,
+    /// Whose work is stuck, by the number of the fault.
+    sticking: BTreeMap<usize, usize>,
     /// The voters that are new, or lose their disks in one of the steps.
     forgetful: BTreeSet<ServerId>,
     /// What the members voted with when the present leader, or the one to come, was elected.
@@ -108,6 +110,7 @@ impl World {
             record: RunRecord::new(setup, &steps),
             reigns: Reigns::new(members.len()),
             leases: Leases::new(members.len()),
+            sticking: BTreeMap::new(),
             forgetful: forgetful(setup, &steps),
             histories: setup.members.iter().map(|member| member.history).collect(),
             setup: Arc::clone(setup),

@@ -46,6 +46,11 @@ pub struct Faults {
     pub resigns: u16,
     /// How many times a member would not lead for a while, as where its work has failed and rests.
     pub rests: u16,
+    /// How many times the work of the one that leads does not end for a while, told or killed, as if it waited for a device. Every
+    /// second time its leader gives its epoch up just then.
+    pub stuck_work: u16,
+    /// How many times the work of the one that leads fails its health checks: the epoch is given up in favour of anybody.
+    pub unwell_work: u16,
     /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
@@ -102,6 +107,8 @@ impl Default for Faults {
             slews: 0,
             resigns: 0,
             rests: 0,
+            stuck_work: 0,
+            unwell_work: 0,
             strangers: 0,
             frozen: 0,
             wipes: 0,
@@ -157,7 +164,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 22] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 24] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -175,6 +182,8 @@ impl Faults {
             ("slews", self.slews),
             ("resigns", self.resigns),
             ("rests", self.rests),
+            ("stuck_work", self.stuck_work),
+            ("unwell_work", self.unwell_work),
             ("strangers", self.strangers),
             ("frozen", self.frozen),
             ("wipes", self.wipes),

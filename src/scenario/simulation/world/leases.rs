@@ -33,6 +33,8 @@ pub(super) struct Leases {
 struct OfMember {
     /// What it has promised last. It outlives process and machine, and not the disk.
     promise: Option<Promised>,
+    /// Work of an earlier life that goes on.
+    left_behind: Option<Work>,
     life: Life,
 }
 
@@ -65,6 +67,8 @@ struct Work {
     epoch: Epoch,
     /// It was told to end.
     ends: bool,
+    /// Until when it may go on, as far as it knows: the end of its lease.
+    until: Option<Reading>,
 }
 
 /// Who says something: a member by its place, in one of its lives.
@@ -87,13 +91,36 @@ impl Leases {
         self.members[member].life = Life::default();
     }
 
-    /// A disk was lost: what its member has promised is forgotten.
+    /// The work of a member, if there is any, outlives the process that ends now. Returns its epoch.
+    pub(super) fn leaves_behind(&mut self, member: usize) -> Option<Epoch> {
+        let OfMember { left_behind, life, .. } = &mut self.members[member];
+        let work = life.work.take()?;
+        *left_behind = Some(work);
+        Some(work.epoch)
+    }
+
+    /// The epoch of the work that earlier lives of a member have left behind.
+    pub(super) fn left_behind(&self, member: usize) -> Option<Epoch> {
+        self.members[member].left_behind.map(|work| work.epoch)
+    }
+
+    /// In which epoch work of a member goes on, in this life or left behind, whose lease still runs by these clocks.
+    pub(super) fn work_under_lease(&self, member: usize, now: Reading) -> Option<Epoch> {
+        let OfMember { left_behind, life, .. } = &self.members[member];
+        let mut works = left_behind.iter().chain(&life.work);
+        let is_covered = |work: &&Work| work.until.is_some_and(|until| runs(now, until));
+        works.find(is_covered).map(|work| work.epoch)
+    }
+
+    /// A disk was lost: what its member has promised is forgotten, and what it has left behind is not known there.
     pub(super) fn is_wiped(&mut self, member: usize) {
+        self.members[member].left_behind = None;
         self.members[member].promise = None;
     }
 
     /// A machine starts anew. What is left of a promise is left by its new clocks, which show nothing yet.
     pub(super) fn reboots(&mut self, member: usize, now: Reading) {
+        self.members[member].left_behind = None;
         if let Some(promise) = &mut self.members[member].promise {
             let Reading { boot, raw } = promise.until;
             let left = boot.saturating_sub(now.boot).max(raw.saturating_sub(now.raw));
@@ -174,7 +201,8 @@ impl Leases {
     pub(super) fn ends(&mut self, member: usize, holder: Holder, epoch: Epoch) -> Option<Broken> {
         let newest = self.ended.entry(holder).or_default();
         *newest = epoch.max(*newest);
-        let work = self.members[member].life.work.filter(|work| work.epoch <= epoch)?;
+        let OfMember { left_behind, life, .. } = &self.members[member];
+        let work = left_behind.iter().chain(&life.work).find(|work| work.epoch <= epoch)?;
         Some((WORK_ENDS_FIRST, format!("that of epoch {} does", work.epoch)))
     }
 
@@ -186,7 +214,7 @@ impl Leases {
         number: u64,
         promise: Option<Duration>,
     ) {
-        let OfMember { promise: promised, life } = &mut self.members[member];
+        let OfMember { promise: promised, life, .. } = &mut self.members[member];
         let came = life.pings.get(&(session, number)).copied();
         life.pings.retain(|(other, older), _| *other != session || *older > number);
         let Some(((to, epoch), (came, span))) =
@@ -205,7 +233,7 @@ impl Leases {
 
     /// A member acknowledges a leader.
     fn gives_word(&self, member: usize, session: SessionId, now: Reading) -> Option<Broken> {
-        let OfMember { promise, life } = &self.members[member];
+        let OfMember { promise, life, .. } = &self.members[member];
         let (to, _) = life.leaders.get(&session)?;
         let promise = promise.filter(|promise| promise.to != *to)?;
         let is_over = now.boot >= promise.until.boot && now.raw >= promise.until.raw;
@@ -262,8 +290,12 @@ impl Leases {
         held: Option<(Epoch, Reading)>,
         now: Reading,
     ) -> Result<bool, Broken> {
-        let before = std::mem::replace(&mut self.members[member].life.held, held);
+        let life = &mut self.members[member].life;
+        let before = std::mem::replace(&mut life.held, held);
         let Some((epoch, until)) = held else { return Ok(false) };
+        if let Some(work) = life.work.as_mut().filter(|work| work.epoch == epoch) {
+            work.until = Some(until);
+        }
         if !runs(now, until) {
             return Err((LEASE_RUNS, format!("that of epoch {epoch} was over at {until:?}")));
         }
@@ -286,7 +318,10 @@ impl Leases {
     }
 
     pub(super) fn work_begins(&mut self, member: usize, epoch: Epoch) {
-        self.members[member].life.work = Some(Work { epoch, ends: false });
+        let life = &mut self.members[member].life;
+        let held = life.held.filter(|(held, _)| *held == epoch);
+        let until = held.map(|(_, until)| until);
+        life.work = Some(Work { epoch, ends: false, until });
     }
 
     /// The work of this epoch is told to end. Returns whether it goes on, and was not told before.
@@ -296,8 +331,17 @@ impl Leases {
         work.is_some_and(|work| !std::mem::replace(&mut work.ends, true))
     }
 
+    /// The epoch of the work of a member that was told to end, or that an earlier life has left behind.
+    pub(super) fn work_that_ends(&self, member: usize) -> Option<Epoch> {
+        let OfMember { left_behind, life, .. } = &self.members[member];
+        let mut works = left_behind.iter().chain(life.work.iter().filter(|work| work.ends));
+        works.next().map(|work| work.epoch)
+    }
+
+    /// All work of a member has ended, that of earlier lives as well.
     pub(super) fn work_ends(&mut self, member: usize) {
-        self.members[member].life.work = None;
+        let OfMember { left_behind, life, .. } = &mut self.members[member];
+        (*left_behind, life.work) = (None, None);
     }
 }
 

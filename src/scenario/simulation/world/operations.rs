@@ -127,6 +127,9 @@ impl World {
             Fault::Resign(to) => self.whoever_leads_resigns(to),
             Fault::Rest(member) => self.is_willing(member, false),
             Fault::Rested(member) => self.is_willing(member, true),
+            Fault::WorkSticks { number, resigns } => self.work_sticks(number, resigns),
+            Fault::WorkComesFree(number) => self.work_comes_free(number),
+            Fault::WorkIsUnwell => self.work_is_unwell(),
             Fault::Wake(member) => self.wake(member),
             Fault::DiskStalls(member) => self.disk_stalls(member),
             Fault::DiskFlows(member) => self.disk_flows(member),
@@ -154,19 +157,24 @@ impl World {
         }
     }
 
-    /// The one that leads is asked to resign, unless it hangs, and hears nothing.
-    fn whoever_leads_resigns(&mut self, to: Option<usize>) {
+    /// The one that leads, unless it hangs, and hears nothing.
+    pub(super) fn whoever_leads(&self) -> Option<usize> {
         let leads = |member: &Member| {
             let seat = member.running.as_ref().and_then(|running| running.seat.as_ref());
             member.hanging.is_none() && seat.is_some_and(|seat| seat.core.leads_in().is_some())
         };
-        if let Some(member) = self.members.iter().position(leads) {
+        self.members.iter().position(leads)
+    }
+
+    /// The one that leads is asked to resign.
+    fn whoever_leads_resigns(&mut self, to: Option<usize>) {
+        if let Some(member) = self.whoever_leads() {
             let to = to.map(|to| self.members[to].id);
             self.ask_to_resign(member, to.map_or(Successor::Any, Successor::To));
         }
     }
 
-    fn ask_to_resign(&mut self, member: usize, to: Successor) {
+    pub(super) fn ask_to_resign(&mut self, member: usize, to: Successor) {
         let Some(seat) = self.seat(member) else { return };
         let refused = seat.core.cannot_resign(to);
         self.note(member, TraceEvent::Asked { to, refused });
@@ -207,6 +215,7 @@ impl World {
         let this = &mut self.members[member];
         self.leases.reboots(member, this.clocks.read(now));
         this.clocks.reboot(now);
+        this.stuck = 0;
         this.boots |= runs;
     }
 
@@ -292,9 +301,10 @@ impl World {
         let now = self.now;
         let this = &mut self.members[member];
         this.life += 1;
+        let works = self.leases.left_behind(member).is_some();
         if setup.leadership {
             this.disk.begin_life();
-            let promise = this.disk.bound(this.clocks.boots, this.clocks.read(now));
+            let promise = this.disk.bound(this.clocks.boots, works, this.clocks.read(now));
             let (disk, drift_ppm) = (&this.disk, this.drift_ppm);
             running.seat = Some(Seat::new(this.id, &setup, disk, promise, now, drift_ppm));
         }
@@ -304,6 +314,9 @@ impl World {
             self.note(member, TraceEvent::Starts);
         }
         self.histories[member] = history;
+        if works {
+            self.told.push_back((member, Inner::Leadership(LeadershipEvent::WorkGoesOn(true))));
+        }
         let begin = Inner::Election(ElectionEvent::Begin { history });
         self.told.push_back((member, begin));
         self.told.push_back((member, Inner::Link(LinkEvent::Start)));
@@ -397,6 +410,7 @@ impl World {
         self.machine_goes_on(member);
         self.members[member].running = None;
         self.members[member].stopping = false;
+        self.work_is_killed(member);
         self.leases.life_ends(member);
         let this = &self.members[member];
         let is_writing = this.disk.is_writing() || this.disk.is_promising();

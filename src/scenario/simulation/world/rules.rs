@@ -17,6 +17,7 @@
 //! | [a promise binds](PROMISES_BIND) | whenever a leader is acknowledged, by what was promised over the whole run |
 //! | [who leads holds a lease](LEASE_RUNS), [whose end never moves back](LEASE_GROWS) | after every event of a leadership |
 //! | [what is lost is over](LOST_IS_OVER) | whenever a member reports that it leads, or sends a ping |
+//! | [no two works](ONE_WORK) | whenever work begins, against that of all others whose lease runs, also where it was left behind |
 //! | [work ends first](WORK_ENDS_FIRST) | whenever a member says that epochs of its own have ended |
 //!
 //! The rules about epochs assume that the voters that have lost their disks, and were not recorded again yet, are never a quorum:
@@ -82,6 +83,8 @@ pub const NEVER_BACK: &str = "a member never goes back to an older epoch";
 
 /// No two members hold leases that run at one time: none runs when another member begins to lead.
 pub const ONE_LEASE: &str = "no two leases run at one time";
+/// No work begins while that of another member goes on under a lease that runs, though its process may be gone.
+pub const ONE_WORK: &str = "no work begins beside another one whose lease runs";
 /// A voter that has answered a ping with a promise acknowledges no other leader before all its clocks show that the promise is over, or
 /// its holder has said that what it was for has ended.
 pub const PROMISES_BIND: &str = "who has promised acknowledges nobody else";

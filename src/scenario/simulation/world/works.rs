@@ -1,11 +1,13 @@
 //! The part of a [`World`] about leases: who works while it leads, and what the rules of leases are told.
 
-use ballotbox_core::leadership::{Action, Event, Holder, LeaderWord, Reading, Report, SessionId};
+use ballotbox_core::leadership::{
+    Action, Event, Holder, LeaderWord, Reading, Report, SessionId, Successor,
+};
 
 use super::{
     World,
     leases::{Speaker, promise_span, runs},
-    rules::ONE_LEASE,
+    rules::{ONE_LEASE, ONE_WORK},
 };
 use crate::{
     election::Epoch,
@@ -104,6 +106,7 @@ impl World {
         let Some(seat) = self.seat(member) else { return };
         // It may be over already.
         if seat.core.leads_in() == Some(epoch) && !seat.core.is_retiring() {
+            self.look_for_other_work(member, epoch);
             self.leases.work_begins(member, epoch);
             self.note(member, TraceEvent::Works(epoch));
             self.lead(member, Event::WorkGoesOn(true));
@@ -117,9 +120,74 @@ impl World {
         if more > 0 {
             return self.work_ends_at(member, self.now.plus(more), epoch);
         }
+        // What is stuck ends when it comes free, and may have ended then.
+        if this.stuck > 0 || self.leases.work_that_ends(member) != Some(epoch) {
+            return;
+        }
         self.leases.work_ends(member);
         self.note(member, TraceEvent::WorkEnds(epoch));
         self.lead(member, Event::WorkGoesOn(false));
+    }
+
+    /// Work begins: none goes on elsewhere under a lease that runs, whatever has become of its member. What is stuck for longer is outside
+    /// of what leases are good for.
+    fn look_for_other_work(&mut self, member: usize, epoch: Epoch) {
+        if self.faults().vm_pauses > 0 {
+            return;
+        }
+        for other in self.other_members(member) {
+            let now = self.members[other].clocks.read(self.now);
+            if let Some(theirs) = self.leases.work_under_lease(other, now) {
+                let (id, other) = (self.members[member].id, self.members[other].id);
+                let details = format!("epoch {epoch}, and {other} in epoch {theirs}");
+                let violation = Violation::by(id, ONE_WORK, self.now());
+                self.break_rule(Violation { details, ..violation });
+            }
+        }
+    }
+
+    /// The work of the one that leads does not end from now on.
+    pub(super) fn work_sticks(&mut self, number: usize, resigns: bool) {
+        let Some(member) = self.whoever_leads() else { return };
+        self.sticking.insert(number, member);
+        self.members[member].stuck += 1;
+        self.note(member, TraceEvent::Stuck);
+        if resigns {
+            self.ask_to_resign(member, Successor::Any);
+        }
+    }
+
+    /// It can end again: if it was told to, or its process is gone, it does at once.
+    pub(super) fn work_comes_free(&mut self, number: usize) {
+        let Some(member) = self.sticking.remove(&number) else { return };
+        let this = &mut self.members[member];
+        this.stuck = this.stuck.saturating_sub(1);
+        if this.stuck > 0 {
+            return;
+        }
+        let runs = this.running.is_some();
+        self.note(member, TraceEvent::Free);
+        match self.leases.work_that_ends(member) {
+            Some(epoch) if runs => self.work_ends_at(member, self.now, epoch),
+            Some(_) => self.leases.work_ends(member),
+            None => {}
+        }
+    }
+
+    /// The process of a member ends. Its work is killed; what is stuck goes on all the same.
+    pub(super) fn work_is_killed(&mut self, member: usize) {
+        if self.members[member].stuck > 0
+            && let Some(epoch) = self.leases.leaves_behind(member)
+        {
+            self.note(member, TraceEvent::LeftBehind(epoch));
+        }
+    }
+
+    pub(super) fn work_is_unwell(&mut self) {
+        if let Some(member) = self.whoever_leads() {
+            self.note(member, TraceEvent::Unwell);
+            self.ask_to_resign(member, Successor::Any);
+        }
     }
 
     /// The lease of a member may be another one than before.

@@ -77,7 +77,13 @@ fn all_have_an_effect(faults: &Faults, timing: &FileTiming) -> Result<(), At> {
     let timers = faults.timers.as_millis();
     needs("timers_ms", timers, "until_ms", !faults.until.is_zero())?;
     let has_lease = timing.leadership.lease.is_some();
-    needs("slews", faults.slews.into(), "timing.lease_ms", has_lease)?;
+    for (field, count) in [
+        ("slews", faults.slews),
+        ("stuck_work", faults.stuck_work),
+        ("unwell_work", faults.unwell_work),
+    ] {
+        needs(field, count.into(), "timing.lease_ms", has_lease)?;
+    }
     let (slow, names) = (faults.slow.as_millis(), faults.names.as_millis());
     needs("slow_percent", faults.slow_percent.into(), "slow_ms", slow > 0)?;
     needs("slow_ms", slow, "slow_percent", faults.slow_percent > 0)?;

@@ -45,6 +45,10 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     rests: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    stuck_work: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
+    unwell_work: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
@@ -158,6 +162,8 @@ impl From<&RawFaults> for Faults {
             slews: raw.slews.0,
             resigns: raw.resigns.0,
             rests: raw.rests.0,
+            stuck_work: raw.stuck_work.0,
+            unwell_work: raw.unwell_work.0,
             strangers: raw.strangers.0,
             frozen: raw.frozen.0,
             wipes: raw.wipes.0,
@@ -201,6 +207,8 @@ impl From<&Faults> for RawFaults {
             slews: Count(faults.slews),
             resigns: Count(faults.resigns),
             rests: Count(faults.rests),
+            stuck_work: Count(faults.stuck_work),
+            unwell_work: Count(faults.unwell_work),
             strangers: Count(faults.strangers),
             frozen: Count(faults.frozen),
             wipes: Count(faults.wipes),

@@ -168,6 +168,33 @@ fn nobody_says_that_an_epoch_has_ended_while_its_work_goes_on() {
 }
 
 #[test]
+fn work_that_is_left_behind_goes_on_until_it_ends_or_its_machine_starts_anew() {
+    let mut leases = Leases::new(2);
+    let ended = |leases: &mut Leases, epoch| {
+        leases.ends(0, holder(1, 2), Epoch(epoch)).map(|(rule, _)| rule)
+    };
+    assert_eq!(leases.leaves_behind(0), None);
+    let lease = Some((Epoch(4), at(10, 10)));
+    for end in [Leases::work_ends, Leases::is_wiped, |leases, _| leases.reboots(0, at(0, 0))] {
+        leases.work_begins(0, Epoch(4));
+        assert_eq!(leases.work_under_lease(0, at(0, 0)), None, "it knows of none");
+        assert_eq!(leases.holds(0, lease, at(0, 0)).map_err(|(rule, _)| rule), Ok(true));
+        assert_eq!(leases.work_that_ends(0), None, "it was not told");
+        assert_eq!(leases.leaves_behind(0), Some(Epoch(4)));
+        leases.life_ends(0);
+        assert_eq!(
+            (leases.left_behind(0), leases.work_that_ends(0)),
+            (Some(Epoch(4)), Some(Epoch(4)))
+        );
+        assert_eq!(leases.work_under_lease(0, at(9, 9)), Some(Epoch(4)));
+        assert_eq!(leases.work_under_lease(0, at(9, 10)), None);
+        assert_eq!((ended(&mut leases, 3), ended(&mut leases, 4)), (None, Some(WORK_ENDS_FIRST)));
+        end(&mut leases, 0);
+        assert_eq!((leases.left_behind(0), ended(&mut leases, 4)), (None, None));
+    }
+}
+
+#[test]
 fn leases_overlap_once_whichever_of_them_is_looked_at() {
     let mut leases = Leases::new(2);
     assert!(leases.overlap(Epoch(2), Epoch(1)));
