@@ -175,7 +175,8 @@ fn work_that_is_left_behind_goes_on_until_it_ends_or_its_machine_starts_anew() {
     };
     assert_eq!(leases.leaves_behind(0), None);
     let lease = Some((Epoch(4), at(10, 10)));
-    for end in [Leases::work_ends, Leases::is_wiped, |leases, _| leases.reboots(0, at(0, 0))] {
+    let reboots: fn(&mut Leases, usize) = |leases, member| leases.reboots(member, at(0, 0));
+    for end in [Leases::work_ends, Leases::is_wiped, reboots] {
         leases.work_begins(0, Epoch(4));
         assert_eq!(leases.work_under_lease(0, at(0, 0)), None, "it knows of none");
         assert_eq!(leases.holds(0, lease, at(0, 0)).map_err(|(rule, _)| rule), Ok(true));
