@@ -136,3 +136,54 @@ fn where_machines_may_be_paused_with_their_clocks_a_second_lease_is_counted() {
     }
     assert!(overlaps > 10, "{overlaps}");
 }
+
+/// Three voters with a lease. The work of 3, which leads, is stuck when they are all killed, and these start again.
+fn stuck(seed: u64, again: &str, forget: impl Fn(&mut World, usize)) -> World {
+    let text = format!(
+        r#"{{ "members": [{{ "id": 1 }}, {{ "id": 2 }}, {{ "id": 3 }}], "timing": {{ "lease_ms": 1500 }},
+              "steps": [{{ "at_ms": 0, "start": [1, 2, 3] }}, {{ "at_ms": 1000, "kill": [1, 2, 3] }},
+                        {{ "at_ms": 1001, "start": [{again}] }}] }}"#
+    );
+    let file = VoteFile::parse("stuck", &text).unwrap();
+    let mut world = World::new(&Arc::new(Setup::new(&file)), seed);
+    world.play_until(Duration::from_millis(999));
+    world.work_sticks(0, false);
+    world.play_until(Duration::from_micros(1_000_500));
+    assert_eq!(world.leases.left_behind(2), Some(Epoch(1)), "seed {seed}");
+    (0..2).for_each(|voter| forget(&mut world, voter));
+    world.play_until(Duration::from_millis(1800));
+    world
+}
+
+/// C5: the last promises were made after 800 ms at the earliest, and last for 1530 ms.
+#[test]
+fn while_work_goes_on_that_is_left_behind_its_member_does_not_lead_and_others_when_promises_are_over()
+ {
+    let leaders = |world: &World| {
+        let leads =
+            |member: &usize| matches!(world.members[*member].state(), MemberState::Leading { .. });
+        (0..3).filter(leads).collect::<Vec<_>>()
+    };
+    for seed in 0..20 {
+        let mut world = stuck(seed, "1, 2, 3", |_, _| {});
+        assert_eq!((rule(&world), leaders(&world)), (None, vec![]), "seed {seed}");
+        world.play_until(Duration::from_millis(2300));
+        assert_eq!((rule(&world), leaders(&world)), (None, vec![]), "seed {seed}");
+        world.play_until(Duration::from_secs(6));
+        assert_eq!((rule(&world), leaders(&world)), (None, vec![1]), "seed {seed}");
+        world.work_comes_free(0);
+        world.play_until(Duration::from_secs(7));
+        assert_eq!((rule(&world), world.leases.left_behind(2)), (None, None), "seed {seed}");
+    }
+}
+
+#[test]
+fn work_that_begins_beside_work_that_is_left_behind_is_found() {
+    for seed in 0..20 {
+        let world = stuck(seed, "1, 2", |world, voter| {
+            world.members[voter].disk.forget_promise();
+            world.leases.is_wiped(voter);
+        });
+        assert_eq!(rule(&world), Some(ONE_WORK), "seed {seed}");
+    }
+}
