@@ -176,9 +176,10 @@ impl World {
 
     /// The process of a member ends. Its work is killed; what is stuck goes on all the same.
     pub(super) fn work_is_killed(&mut self, member: usize) {
-        if self.members[member].stuck > 0
-            && let Some(epoch) = self.leases.leaves_behind(member)
-        {
+        if self.members[member].stuck == 0 {
+            // That of an earlier life came free, and this one has not heard of it.
+            self.leases.work_ends(member);
+        } else if let Some(epoch) = self.leases.leaves_behind(member) {
             self.note(member, TraceEvent::LeftBehind(epoch));
         }
     }
