@@ -18,6 +18,7 @@
 //! | the node is stopped, or hangs | the guard: its deadline has passed |
 //! | the guard is killed | the kernel: the program has asked for that as the shim; then the node, which ends what is left |
 //! | both are killed | the kernel ends the program; what else is left holds `work.lock`, and is ended by the next node on that directory |
+//! | the disk of the data directory | the guard: it waits for no disk. The lease file is written by a thread of its own |
 //! | the machine is frozen with its clocks | nothing: only a fence at the resource helps |
 //!
 //! A [`Hook`] is a command that is run at every change, and guards nothing.
@@ -30,6 +31,7 @@ mod guard_process;
 mod health;
 mod hook;
 mod lease_file;
+mod lease_writer;
 mod left_overs;
 mod order;
 mod process;

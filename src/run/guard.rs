@@ -1,8 +1,8 @@
 //! The guard: a process that ends the work of its node in time, whatever becomes of the node.
 //!
 //! It is started with the node, from the same binary, so that neither a replaced binary nor a lack of memory can keep it from being there
-//! when it is needed. It has one thread: what it starts is killed by the kernel when that thread ends. It waits for orders, for
-//! the end of children and for deadlines, and does what its [`Watchdog`] decides.
+//! when it is needed. All that it starts is started by its first thread, as it is killed by the kernel when that thread ends. It waits for orders, for
+//! the end of children and for deadlines, and does what its [`Watchdog`] decides. It waits for no disk: a second thread [writes its lease file](LeaseWriter).
 
 use std::{
     ffi::{OsStr, OsString},
@@ -33,6 +33,7 @@ use signal_hook::{consts, flag, low_level::pipe};
 
 use super::{
     lease_file::LeaseFile,
+    lease_writer::{LeaseWriter, Shown},
     order::{Order, Report, Task},
     shim,
     signals::is_ignored,
@@ -104,7 +105,7 @@ struct Guard {
     args: GuardArgs,
     watchdog: Watchdog,
     /// From when the directory is ours.
-    lease_file: Option<LeaseFile>,
+    lease_file: Option<LeaseWriter>,
     stdin: io::Stdin,
     timer: OwnedFd,
     /// A byte for each time that children have ended.
@@ -155,6 +156,9 @@ impl Guard {
                 self.handle(event);
             }
             self.hear_of_children();
+            if self.lease_file.as_mut().is_some_and(LeaseWriter::hear) {
+                self.handle(Event::Hidden);
+            }
             self.handle(Event::Tick);
         }
         Ok(())
@@ -179,6 +183,7 @@ impl Guard {
             PollFd::from_borrowed_fd(self.timer.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.children.as_fd(), PollFlags::IN),
         ];
+        ready.extend(self.lease_file.iter().map(|file| PollFd::new(file, PollFlags::IN)));
         if !self.node_is_gone {
             ready.push(PollFd::from_borrowed_fd(self.stdin.as_fd(), PollFlags::IN));
         }
@@ -268,7 +273,7 @@ impl Guard {
     }
 
     fn prepare(&mut self) {
-        match LeaseFile::create(&self.args.lease_file) {
+        match LeaseFile::create(&self.args.lease_file).and_then(LeaseWriter::start) {
             Ok(file) => {
                 self.lease_file = Some(file);
                 self.report(Report::Ready);
@@ -279,14 +284,11 @@ impl Guard {
         }
     }
 
-    fn show(&self, held: Option<(Epoch, Reading)>) {
-        let Some(file) = &self.lease_file else { return };
-        let held = held.filter(|_| self.args.terms.has_lease);
-        // If it cannot be written, the work sees a lease that is over too soon.
-        let _ = match held {
-            Some((epoch, until)) => file.write(epoch, until),
-            None => file.empty(),
-        };
+    fn show(&mut self, shown: Shown) {
+        // Without a lease it was emptied, and stays so.
+        if let Some(file) = self.lease_file.as_mut().filter(|_| self.args.terms.has_lease) {
+            file.show(shown);
+        }
     }
 
     fn make(&mut self, task: Task, epoch: Epoch, before: Reading) -> Result<u32, i32> {

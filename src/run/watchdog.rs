@@ -5,6 +5,7 @@
 //! | no work | the start of the guard | [`Order::Start`] |
 //! | running | a process was made | its end; [`Order::Kill`]; the node is gone; the time to end is up |
 //! | dying | the same | nothing of the work is left |
+//! | dead | nothing of the work is left | the lease file shows no lease any more, or only one that is over |
 //!
 //! Time is what two clocks show, and the faster one counts, as for a [lease](ballotbox_core::leadership::lease). With a lease that runs until `u`,
 //! the work is told to end when [`stop_within`](Terms::stop_within) and the slack are left of it, and killed when the slack is, if the node has
@@ -51,6 +52,8 @@ pub(crate) enum Event {
     Reaped,
     /// So many processes are left of the work.
     Left(usize),
+    /// The lease file shows no lease, as was asked for last.
+    Hidden,
     /// Time has passed, or may have.
     Tick,
 }
@@ -89,6 +92,8 @@ pub(crate) struct Watchdog {
 struct Work {
     epoch: Epoch,
     until: Reading,
+    /// The latest end of a lease that its lease file may show.
+    shown: Option<Reading>,
     phase: Phase,
 }
 
@@ -106,6 +111,10 @@ enum Phase {
         since: Reading,
         reported: bool,
         killed: bool,
+    },
+    /// Nothing is left of it, and this is reported once nobody can take it for the leader by its lease file: a disk may hang.
+    Dead {
+        last: Report,
     },
 }
 
@@ -126,9 +135,8 @@ impl Watchdog {
             }
             Event::Made(Ok(pid)) => out.push(Action::Report(Report::Started { pid })),
             Event::Made(Err(error)) => {
-                self.work = None;
                 out.push(Action::Show(None));
-                out.push(Action::Report(Report::NotStarted { error: Some(error) }));
+                self.dead(Report::NotStarted { error: Some(error) }, now, out);
             }
             Event::Exited(status) => {
                 out.push(Action::Report(Report::Exited { status }));
@@ -137,6 +145,12 @@ impl Watchdog {
             }
             Event::Reaped => self.reaped(out),
             Event::Left(processes) => self.left(processes, now, out),
+            Event::Hidden => {
+                if let Some(work) = &mut self.work {
+                    work.shown = None;
+                }
+                self.tick(now, out);
+            }
             Event::Tick => self.tick(now, out),
         }
     }
@@ -146,9 +160,10 @@ impl Watchdog {
             Order::Prepare => out.push(Action::Prepare),
             Order::Start { task, epoch, until } => self.start(task, epoch, until, now, out),
             Order::Renew { until } => {
-                let Some(work) = &mut self.work else { return };
+                let (is_alive, Some(work)) = (self.is_alive(), &mut self.work) else { return };
                 work.until = work.until.later(until);
-                if !matches!(work.phase, Phase::Dying { .. }) {
+                if is_alive {
+                    work.shown = self.terms.has_lease.then_some(work.until);
                     out.push(Action::Show(Some((work.epoch, work.until))));
                 }
             }
@@ -176,7 +191,8 @@ impl Watchdog {
             out.push(Action::Report(Report::NotStarted { error: None }));
             return;
         }
-        self.work = Some(Work { epoch, until, phase: Phase::Running });
+        let shown = self.terms.has_lease.then_some(until);
+        self.work = Some(Work { epoch, until, shown, phase: Phase::Running });
         out.push(Action::Show(Some((epoch, until))));
         out.push(Action::Make { task, epoch, before: until });
     }
@@ -202,7 +218,10 @@ impl Watchdog {
     }
 
     fn is_alive(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| !matches!(work.phase, Phase::Dying { .. }))
+        self.work.as_ref().is_some_and(|work| match work.phase {
+            Phase::Running | Phase::Ending { .. } => true,
+            Phase::Dying { .. } | Phase::Dead { .. } => false,
+        })
     }
 
     fn end(&mut self, signal: Signal, within: Duration, now: Reading, out: &mut Vec<Action>) {
@@ -210,7 +229,7 @@ impl Watchdog {
         match work.phase {
             Phase::Running => work.phase = Phase::Ending { by: now.plus(within) },
             // It was told, and has the time that it was given first.
-            Phase::Ending { .. } | Phase::Dying { .. } => return,
+            Phase::Ending { .. } | Phase::Dying { .. } | Phase::Dead { .. } => return,
         }
         out.push(Action::Signal(signal));
         self.tick(now, out);
@@ -223,10 +242,7 @@ impl Watchdog {
     }
 
     fn die(&mut self, killed: bool, now: Reading, out: &mut Vec<Action>) {
-        let Some(work) = &mut self.work else { return };
-        if matches!(work.phase, Phase::Dying { .. }) {
-            return;
-        }
+        let (true, Some(work)) = (self.is_alive(), &mut self.work) else { return };
         let look_at = now.plus(LOOK_AGAIN_MIN);
         let pause = LOOK_AGAIN_MIN;
         work.phase = Phase::Dying { look_at, pause, since: now, reported: false, killed };
@@ -235,7 +251,7 @@ impl Watchdog {
 
     /// What is dying may be dead now.
     fn reaped(&self, out: &mut Vec<Action>) {
-        if self.work.is_some() && !self.is_alive() {
+        if matches!(&self.work, Some(Work { phase: Phase::Dying { .. }, .. })) {
             out.push(Action::Kill);
         }
     }
@@ -246,17 +262,21 @@ impl Watchdog {
             return;
         };
         if processes == 0 {
-            let killed = *killed;
-            self.work = None;
-            out.push(Action::Report(Report::Ended { killed }));
-            if self.node_is_gone {
-                out.push(Action::Exit);
-            }
+            let last = Report::Ended { killed: *killed };
+            self.dead(last, now, out);
         } else if !*reported && now.left_by_fastest(since.plus(LINGERS)).is_none() {
             *reported = true;
             let processes = u64::try_from(processes).unwrap_or(u64::MAX);
             out.push(Action::Report(Report::Lingers { processes }));
         }
+    }
+
+    /// Nothing is left of the work, or none was begun.
+    fn dead(&mut self, last: Report, now: Reading, out: &mut Vec<Action>) {
+        if let Some(work) = &mut self.work {
+            work.phase = Phase::Dead { last };
+        }
+        self.tick(now, out);
     }
 
     fn tick(&mut self, now: Reading, out: &mut Vec<Action>) {
@@ -284,6 +304,15 @@ impl Watchdog {
                     out.push(Action::Kill);
                 }
             }
+            Phase::Dead { last } => {
+                if work.shown.and_then(|until| now.left_by_fastest(until)).is_none() {
+                    self.work = None;
+                    out.push(Action::Report(last));
+                    if self.node_is_gone {
+                        out.push(Action::Exit);
+                    }
+                }
+            }
         }
     }
 
@@ -301,6 +330,7 @@ impl Watchdog {
             Phase::Running => self.time_left(work.until, now),
             Phase::Ending { by } => self.grace_left(by, work.until, now),
             Phase::Dying { look_at, .. } => now.left_by_fastest(look_at),
+            Phase::Dead { .. } => work.shown.and_then(|until| now.left_by_fastest(until)),
         };
         Some(left.unwrap_or_default())
     }

@@ -15,16 +15,21 @@ fn ms(millis: u64) -> Duration {
 /// A watchdog and what it has decided.
 struct World {
     dog: Watchdog,
+    /// What is to be written to the lease file is not.
+    disk_hangs: bool,
 }
 
 impl World {
     fn new(has_lease: bool) -> Self {
-        Self { dog: Watchdog::new(Terms { has_lease, stop_within: M }) }
+        Self { dog: Watchdog::new(Terms { has_lease, stop_within: M }), disk_hangs: false }
     }
 
     fn on(&mut self, event: Event, now: u64) -> Vec<Action> {
         let mut out = Vec::new();
         self.dog.handle(event, at(now), &mut out);
+        if out.contains(&Action::Show(None)) && !self.disk_hangs {
+            self.dog.handle(Event::Hidden, at(now), &mut out);
+        }
         out
     }
 
@@ -183,6 +188,46 @@ fn work_that_cannot_be_made_is_reported_with_the_reason() {
     let refused = Action::Report(Report::NotStarted { error: Some(11) });
     assert_eq!(world.on(Event::Made(Err(11)), 1), [Action::Show(None), refused]);
     assert_eq!(world.order(start(LEASE), 2).len(), 2, "another attempt");
+}
+
+#[test]
+fn work_has_not_ended_while_a_lease_file_on_a_disk_that_hangs_still_shows_a_lease() {
+    let ended = Action::Report(Report::Ended { killed: true });
+    for hidden_at in [None, Some(700)] {
+        let mut world = World { disk_hangs: true, ..World::running(true) };
+        world.order(Order::Renew { until: at(2100) }, 50);
+        assert_eq!(world.order(Order::Kill, 100), killed());
+        assert_eq!(world.on(Event::Left(0), 101), []);
+        assert_eq!(world.order(Order::Renew { until: at(9000) }, 200), [], "this is not shown");
+        assert_eq!(world.dog.wait(at(200)), Some(ms(1900)));
+        assert_eq!(world.on(Event::Reaped, 201), []);
+        assert_eq!(world.order(end(0), 202), []);
+        match hidden_at {
+            Some(now) => assert_eq!(world.on(Event::Hidden, now), [ended]),
+            None => {
+                assert_eq!(world.on(Event::Tick, 2099), []);
+                assert_eq!(world.on(Event::Tick, 2100), [ended]);
+            }
+        }
+        assert_eq!(world.on(Event::NodeGone, 2200), [Action::Exit]);
+    }
+}
+
+#[test]
+fn a_guard_without_its_node_stays_while_a_lease_file_on_a_disk_that_hangs_still_shows_a_lease() {
+    let mut world = World { disk_hangs: true, ..World::running(true) };
+    assert_eq!(world.on(Event::NodeGone, 100), killed());
+    assert_eq!(world.on(Event::Left(0), 101), []);
+    let ended = Action::Report(Report::Ended { killed: true });
+    assert_eq!(world.on(Event::Tick, LEASE), [ended, Action::Exit]);
+}
+
+#[test]
+fn work_without_a_lease_has_ended_however_long_its_disk_hangs() {
+    let mut world = World { disk_hangs: true, ..World::running(false) };
+    world.order(Order::Kill, 100);
+    let ended = Action::Report(Report::Ended { killed: true });
+    assert_eq!(world.on(Event::Left(0), 101), [ended]);
 }
 
 #[test]

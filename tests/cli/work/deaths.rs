@@ -79,11 +79,15 @@ fn a_program_that_ends_itself_with_its_whole_group_takes_nobody_with_it() {
     assert_eq!(node.code(), Some(137));
 }
 
+/// What a thread has started is killed when that thread ends: the first one lasts as long as its process.
 #[test]
-fn a_guard_has_one_thread_as_its_children_are_killed_when_that_ends() {
-    let (mut node, _, mark) = start("threads");
-    let status = fs::read_to_string(format!("/proc/{}/status", guard_of(node.pid()))).unwrap();
-    assert!(status.lines().any(|line| line == "Threads:\t1"), "{status}");
+fn the_program_is_a_child_of_the_first_thread_of_its_guard() {
+    let (place, mark) = alone("threads");
+    let mut node = Working::start(1, &place, &SHORT, &["sh", "-c", &program(&mark), &mark]);
+    let program = node.work("running")["pid"].to_string();
+    let guard = guard_of(node.pid());
+    let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
+    assert!(children.split_ascii_whitespace().any(|child| child == program), "{children}");
     node.signal("-TERM");
     assert_eq!(node.code(), Some(0));
     nothing_is_left(&mark);
