@@ -12,8 +12,10 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_actors::kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn};
-use ballotbox_core::leadership::{Moment, Reading};
+use ballotbox_actors::kit::{
+    Actor, Address, Exit, Mailbox, Raced, clock, mailbox, off_thread, spawn,
+};
+use ballotbox_core::leadership::{Moment, Reading, lease::Clocks as _};
 use futures::future::{Either, select};
 
 use super::{
@@ -32,6 +34,8 @@ use crate::{
 
 /// While what a killed guard has left behind does not die, it is killed again this often.
 const KILL_AGAIN: Duration = Duration::from_millis(10);
+/// The lease file of a killed guard is given this long to be emptied, even if no lease stands there any more.
+const EMPTIED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a node cannot run work.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -214,11 +218,14 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
 
     /// The guard was killed, and the kernel has killed the first process of its work. All that this one has started is ours now.
     async fn end_what_is_left(&self) {
-        // Nobody holds a lease by a file of a guard that is gone.
-        let _ = fs::write(self.config.lease_file(), []);
+        let file = self.config.lease_file();
+        let emptied = off_thread(move || fs::write(file, []));
         while tree::kill_all() > 0 {
             clock::sleep_until(clock::now() + KILL_AGAIN).await;
         }
+        // Nobody holds a lease by a file of a guard that is gone. A disk may hang for longer than the lease that stands there.
+        let left = clock::reading().left_by_fastest(self.known).unwrap_or_default();
+        let _ = clock::within(left.max(EMPTIED_WITHIN), emptied).await;
     }
 
     fn decide(&mut self, event: Event) {
