@@ -5,6 +5,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs,
     io::{self, Write},
     os::unix::process::CommandExt,
     process::{Command, ExitCode},
@@ -55,6 +56,16 @@ impl ShimArgs {
     }
 }
 
+/// Whether the guard can still be found to end: then we are killed. Its first thread has started us; when that one has ended, and another one
+/// not yet, we are a child of that one for a moment.
+fn is_there(guard: Pid) -> bool {
+    let has_ended = fs::read_to_string(format!("/proc/{guard}/stat")).is_ok_and(|stat| {
+        // The name may contain anything, but ends with the last parenthesis; then comes the state of the first thread.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+    });
+    getppid() == Some(guard) && !has_ended
+}
+
 /// Becomes the program. Returns only if it cannot.
 pub(super) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let failed = |text: String| {
@@ -69,7 +80,7 @@ pub(super) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let is_late = clock::reading().left_by_fastest(args.before).is_none();
-    if getppid() != Some(args.guard) || is_late {
+    if !is_there(args.guard) || is_late {
         failed("it was too late to begin the work".to_owned());
         return ExitCode::FAILURE;
     }
