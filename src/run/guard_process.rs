@@ -1,10 +1,11 @@
 //! [`GuardProcess`]: the guard, as its node sees it.
 
 use std::{
+    fs::{self, FileType},
     io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::process::CommandExt,
+        unix::{fs::FileTypeExt, process::CommandExt},
     },
     path::Path,
     process::{Child, Command, Stdio},
@@ -26,6 +27,7 @@ use rustix::{
 use super::{
     config::RunConfig,
     guard::{self, GuardArgs, OURSELVES},
+    lease_file::NoLease,
     order::{Order, Report},
     socket,
     watchdog::Terms,
@@ -50,6 +52,16 @@ pub enum GuardError {
         file: UntrustedText,
         /// What the system said.
         error: UntrustedText,
+    },
+    /// Something else lies in the place of the lease file.
+    #[error(
+        "{file} is {found}: expected a plain file, or none. Remove it, and the node makes the file anew; or choose another data directory"
+    )]
+    NoPlainFile {
+        /// Which it is.
+        file: UntrustedText,
+        /// What lies there.
+        found: &'static str,
     },
     /// It has ended before it had anything to do, or does not answer.
     #[error(
@@ -97,10 +109,7 @@ impl GuardProcess {
         self.order(Order::Prepare, &[]);
         match clock::within(READY_WITHIN, next_report(&self.socket)).await {
             Ok(Some(Report::Ready)) => Ok(()),
-            Ok(Some(Report::NotReady { error })) => {
-                let error = UntrustedText::new(io::Error::from_raw_os_error(error));
-                Err(GuardError::LeaseFile { file: UntrustedText::path(file), error })
-            }
+            Ok(Some(Report::NotReady { error })) => Err(not_ready(file, error)),
             Ok(
                 Some(
                     Report::Started { .. }
@@ -128,6 +137,33 @@ impl GuardProcess {
         let _ = shutdown(socket.get_ref(), Shutdown::Both);
         let _ = clock::within(END_PATIENCE, off_thread(move || child.wait())).await;
     }
+}
+
+/// Why the guard cannot write this file, with the number of the error that it got.
+fn not_ready(path: &Path, error: i32) -> GuardError {
+    let file = UntrustedText::path(path);
+    let found = fs::symlink_metadata(path).ok().and_then(|found| kind(found.file_type()));
+    if let Some(found) = found {
+        return GuardError::NoPlainFile { file, found };
+    }
+    let error = match error {
+        // The system has not failed: it does not tell enough.
+        0 => UntrustedText::new(NoLease::UnknownBoot),
+        error => UntrustedText::new(io::Error::from_raw_os_error(error)),
+    };
+    GuardError::LeaseFile { file, error }
+}
+
+/// What something is that is no plain file.
+fn kind(found: FileType) -> Option<&'static str> {
+    let kinds = [
+        (found.is_symlink(), "a symbolic link"),
+        (found.is_dir(), "a directory"),
+        (found.is_fifo(), "a named pipe"),
+        (found.is_socket(), "a socket"),
+        (found.is_char_device() || found.is_block_device(), "a device"),
+    ];
+    kinds.into_iter().find_map(|(is_one, name)| is_one.then_some(name))
 }
 
 /// The next report; `None` when the guard has ended.
