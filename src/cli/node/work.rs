@@ -172,7 +172,8 @@ pub(super) fn said(state: WorkState) -> Event {
         WorkState::Ending => work("ending", None, None, "the program was told to end".to_owned()),
         WorkState::Lingers { processes } => Event::warning(format!(
             "the program was killed and does not end, as when a disk does not answer: {processes} processes are left. The \
-             leadership is not given up before that"
+             leadership is not handed over before that; once the lease is over, another member may lead, and what the program \
+             still writes is for a fence to refuse"
         )),
         WorkState::Ended { code, killed } => {
             let how = if killed { "was killed" } else { "has ended" };

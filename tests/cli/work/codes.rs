@@ -1,7 +1,7 @@
 //! How a node ends whose work has ended, by itself or not; signals; and what the program is started with.
 
 use super::*;
-use crate::{run, text};
+use crate::run;
 
 #[test]
 fn a_program_runs_while_its_node_leads_and_finds_out_for_whom_and_how_long() {
@@ -296,4 +296,36 @@ fn a_node_that_was_started_with_signals_ignored_takes_them_all_the_same_and_so_d
     assert_eq!(node.prints(), "INT");
     assert_eq!(node.code(), Some(0));
     nothing_is_left(&mark);
+}
+
+#[test]
+fn a_node_ends_with_3_and_says_what_lies_in_the_place_of_its_lease_file() {
+    let (place, mark) = alone("no-lease-file");
+    let directory = place.1.join("1");
+    let file = directory.join("lease");
+    let elsewhere = place.1.join("elsewhere");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(&elsewhere, "kept").unwrap();
+    let put = |command: &str| {
+        let script = format!("{command} \"$0\" && exec test -e \"$0\" -o -L \"$0\"");
+        assert!(Command::new("sh").args(["-c", &script]).arg(&file).status().unwrap().success());
+    };
+    let link = format!("ln -s '{}'", elsewhere.display());
+    for (command, undo, found) in [
+        (link.as_str(), "rm", "is a symbolic link"),
+        ("ln -s /nowhere/at/all", "rm", "is a symbolic link"),
+        ("mkdir", "rmdir", "is a directory"),
+        ("mkfifo", "rm", "is a named pipe"),
+    ] {
+        put(command);
+        let output = Working::command(1, &place, &[], &["sleep", &mark]).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        let expected = ["expected a plain file", "Remove it", file.to_str().unwrap()];
+        assert!(told.contains(found), "{told}");
+        assert!(expected.iter().all(|part| told.contains(part)), "{told}");
+        assert!(Command::new(undo).arg(&file).status().unwrap().success(), "it was changed");
+        nothing_is_left(&mark);
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
 }

@@ -3,11 +3,14 @@
 //! What a program is started with contains a mark of its test. So a test sees whether anything is left of it: a process whose command line has
 //! the mark is the program, what it has started, or its guard.
 
+mod barriers;
 mod codes;
 mod deaths;
+mod frozen_disks;
 mod rests;
 mod surroundings;
 mod trees;
+mod turns;
 
 use std::{
     fs,
@@ -20,7 +23,7 @@ use std::{
 use ballotbox_actors::kit::clock;
 use serde_json::Value;
 
-use super::{Node, PATIENCE, ballotbox, leaders::ensemble};
+use super::{Node, PATIENCE, ballotbox, leaders::ensemble, text};
 
 /// A program that ends by itself has time for that, however busy the machine is.
 const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
@@ -79,6 +82,20 @@ impl Working {
     /// How the node has ended.
     fn code(&mut self) -> Option<i32> {
         self.node.child.wait().unwrap().code()
+    }
+}
+
+/// Which program of these prints something next, but for one of them, and what.
+fn first_to_print(nodes: &[Working], but: Option<usize>) -> (usize, String) {
+    let give_up = clock::now() + PATIENCE;
+    loop {
+        for (index, node) in nodes.iter().enumerate().filter(|(index, _)| Some(*index) != but) {
+            if let Ok(line) = node.printed.try_recv() {
+                return (index, line);
+            }
+        }
+        assert!(clock::now() < give_up, "no program prints anything");
+        std::thread::yield_now();
     }
 }
 
@@ -147,14 +164,31 @@ fn until(has_happened: impl Fn() -> bool, otherwise: impl Fn() -> String) {
 
 /// The guard of a node.
 fn guard_of(node: u32) -> u32 {
+    guard_if_any(node).unwrap()
+}
+
+/// The same; `None` before it is there under its name.
+fn guard_if_any(node: u32) -> Option<u32> {
     let children = fs::read_dir(format!("/proc/{node}/task")).unwrap().flatten();
     let children = children.map(|thread| fs::read_to_string(thread.path().join("children")));
     let children: String = children.map(Result::unwrap_or_default).collect();
     let mut pids = children.split_ascii_whitespace().map(|pid| pid.parse().unwrap());
-    pids.find(|pid| command_line(*pid).starts_with("ballotbox-guard")).unwrap()
+    pids.find(|pid| command_line(*pid).starts_with("ballotbox-guard"))
 }
 
-/// A program for the shell that says that it has begun, and goes on for ever.
+/// The process that an event names.
+fn pid_in(event: &Value) -> u32 {
+    event["pid"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// As the system tells it: `D` is a wait that no signal ends, `T` is stopped.
+fn state_of(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// A program for the shell that says that it has begun, and goes on for ever. A signal that comes while the shell starts something in the
+/// foreground may reach neither of the two, so it waits for something in the background.
 fn forever(before: &str) -> String {
-    format!("{before}\necho began $$\nwhile :; do sleep 1000; done")
+    format!("{before}\necho began $$\nwhile :; do sleep 1000 & wait; done")
 }

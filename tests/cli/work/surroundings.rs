@@ -15,16 +15,46 @@ fn in_one_line(command: &Command) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// What a terminal shows of this command, and how it ends.
+fn at_a_terminal(command: &Command) -> Command {
+    let mut script = Command::new("script");
+    // In place of the shell, which would die of the same key.
+    let line = format!("exec {}", in_one_line(command));
+    script.args(["-qec", &line, "/dev/null"]);
+    script.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    script
+}
+
+#[test]
+fn stdin_that_is_a_terminal_is_not_given_to_a_program() {
+    let (place, mark) = alone("terminal-stdin");
+    let node = Working::command(1, &place, &["--stdin"], &["sleep", &mark]);
+    let output = at_a_terminal(&node).output().unwrap();
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    assert!(shown.contains("--stdin, and stdin is a terminal"), "{shown}");
+    assert!(shown.contains("Expected a file or a pipe"), "{shown}");
+    assert!(!place.1.exists(), "it has left something behind");
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn at_a_terminal_a_program_reads_nothing_and_is_not_stopped_for_it() {
+    let (place, mark) = alone("terminal-reads");
+    let script = "read line && echo read $line || echo read nothing";
+    let node = Working::command(1, &place, &[], &["sh", "-c", script, &mark]);
+    let output = at_a_terminal(&node).output().unwrap();
+    let shown = text(&output.stdout);
+    assert!(shown.contains("read nothing"), "{shown}");
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    nothing_is_left(&mark);
+}
+
 #[test]
 fn at_a_terminal_one_ctrl_c_reaches_the_program_once_and_a_second_one_kills_it() {
     let (place, mark) = alone("terminal");
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", SAYS, &mark]);
-    let mut script = Command::new("script");
-    // In place of the shell, which would die of the same key.
-    let line = format!("exec {}", in_one_line(&node));
-    script.args(["-qec", &line, "/dev/null"]);
-    script.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut script = script.spawn().unwrap();
+    let mut script = at_a_terminal(&node).spawn().unwrap();
     let mut keys = script.stdin.take().unwrap();
     let shown = lines(script.stdout.take().unwrap(), |_| true);
     let until = |wanted: &str| {
@@ -52,10 +82,10 @@ fn a_node_that_ignores_the_end_of_its_terminal_lets_its_program_ignore_it_too() 
     let (place, mark) = alone("nohup");
     let node = Working::command(1, &place, &PATIENT, &["sh", "-c", SAYS, &mark]);
     let mut node = Working::spawned(&mut ignoring("HUP", &node));
-    let program = node.work("running")["pid"].as_u64().unwrap();
+    let program = pid_in(&node.work("running"));
     assert_eq!(node.prints(), "began");
     node.signal("-HUP");
-    kill("-HUP", u32::try_from(program).unwrap());
+    kill("-HUP", program);
     node.signal("-TERM");
     assert_eq!(node.prints(), "got TERM");
     node.signal("-TERM");
