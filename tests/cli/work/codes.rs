@@ -329,3 +329,74 @@ fn a_node_ends_with_3_and_says_what_lies_in_the_place_of_its_lease_file() {
     }
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
 }
+
+#[test]
+fn a_third_request_ends_the_node_itself_while_its_program_does_not_die() {
+    let (place, mark) = alone("third");
+    let mut node = Working::start(1, &place, &PATIENT, &["sh", "-c", &forever(""), &mark]);
+    assert!(node.prints().starts_with("began"));
+    // Nothing dies without it.
+    let guard = guard_of(node.pid());
+    kill("-STOP", guard);
+    node.signal("-TERM");
+    node.work("ending");
+    let status = loop {
+        if let Some(status) = node.node.child.try_wait().unwrap() {
+            break status;
+        }
+        node.signal("-TERM");
+    };
+    assert_eq!(status.code(), None, "{status}");
+    kill("-CONT", guard);
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_hang_up_ends_a_node_whose_program_does_not_run() {
+    let (place, mark) = (ensemble("work-hang-up", 3), mark("hang-up"));
+    let mut node = Working::start(1, &place, &[], &["sleep", &mark]);
+    node.node.until(|event| event["event"] == "looking");
+    node.signal("-HUP");
+    assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_signal_that_nobody_expects_ends_the_node_and_so_the_program() {
+    for signal in ["-ALRM", "-ABRT"] {
+        let (place, mark) = alone("unexpected");
+        let mut node = Working::start(1, &place, &[], &["sh", "-c", &forever(""), &mark]);
+        assert!(node.prints().starts_with("began"));
+        node.signal(signal);
+        assert_eq!(node.code(), None, "{signal}");
+        nothing_is_left(&mark);
+    }
+}
+
+#[test]
+fn a_node_that_cannot_go_on_ends_its_program_and_then_itself_with_3() {
+    let (place, mark) = alone("broken");
+    let mut node = Working::start(1, &place, &[], &["sh", "-c", &forever(""), &mark]);
+    assert!(node.prints().starts_with("began"));
+    // Another node may use the directory from now on.
+    fs::remove_file(place.1.join("1/lock")).unwrap();
+    assert_eq!(node.code(), Some(3));
+    nothing_is_left(&mark);
+}
+
+#[test]
+fn a_node_whose_directory_is_in_use_leaves_the_program_of_the_other_alone_and_ends_with_3() {
+    let (place, mark) = alone("in-use");
+    let mut first = Working::start(1, &place, &[], &["sh", "-c", &forever(""), &mark]);
+    assert!(first.prints().starts_with("began"));
+    let running = first.work("running");
+    let other = mark.clone() + "1";
+    let output = Working::command(1, &place, &[], &["sleep", &other]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    nothing_is_left(&other);
+    assert!(state_of(pid_in(&running)).is_some(), "the program was ended");
+    first.signal("-TERM");
+    assert_eq!(first.work("ended")["code"], 143);
+    assert_eq!(first.code(), Some(0));
+    nothing_is_left(&mark);
+}
