@@ -202,12 +202,11 @@ fn work_has_not_ended_while_a_lease_file_on_a_disk_that_hangs_still_shows_a_leas
         assert_eq!(world.dog.wait(at(200)), Some(ms(1900)));
         assert_eq!(world.on(Event::Reaped, 201), []);
         assert_eq!(world.order(end(0), 202), []);
-        match hidden_at {
-            Some(now) => assert_eq!(world.on(Event::Hidden, now), [ended]),
-            None => {
-                assert_eq!(world.on(Event::Tick, 2099), []);
-                assert_eq!(world.on(Event::Tick, 2100), [ended]);
-            }
+        if let Some(now) = hidden_at {
+            assert_eq!(world.on(Event::Hidden, now), [ended]);
+        } else {
+            assert_eq!(world.on(Event::Tick, 2099), []);
+            assert_eq!(world.on(Event::Tick, 2100), [ended]);
         }
         assert_eq!(world.on(Event::NodeGone, 2200), [Action::Exit]);
     }
