@@ -107,7 +107,8 @@ fn nobody_runs_the_program_when_its_node_or_guard_ends_during_the_command_before
         // One process: of more, the kernel ends the first, and the next node on that directory the others, if node and guard are both gone.
         let before =
             format!("echo before >&2; echo '{{\"event\":\"before\"}}' >&2; exec sleep {mark}");
-        let command = ["sh", "-c", "echo began; sleep 1000", &mark];
+        let script = format!("echo began; sleep {mark}");
+        let command = ["sh", "-c", &script, &mark];
         let mut node = Working::start(1, &place, &["--before-leading", &before], &command);
         node.node.until(|event| event["event"] == "before");
         fate.befall(&node, guard_of(node.pid()));
@@ -121,7 +122,8 @@ fn nobody_runs_the_program_when_its_node_or_guard_ends_during_the_command_before
 fn an_order_to_begin_that_a_guard_reads_late_leaves_nothing_behind() {
     for fate in FATES {
         let (place, mark) = alone("barrier-order");
-        let command = ["sh", "-c", "echo began; exec sleep 1000", &mark];
+        let script = format!("echo began; exec sleep {mark}");
+        let command = ["sh", "-c", &script, &mark];
         let mut node = Working::start(1, &place, &[], &command);
         // It is ready by then, and has got no order.
         node.node.until(|event| event["event"] == "looking");
@@ -174,7 +176,8 @@ fn a_process_that_is_on_its_way_to_be_the_program_does_not_become_it_later() {
         for attempt in 1.. {
             assert!(attempt < 200, "no shim was seen in {attempt} attempts");
             let (place, mark) = alone("barrier-shim");
-            let command = ["sh", "-c", "echo began; exec sleep 1000", &mark];
+            let script = format!("echo began; exec sleep {mark}");
+            let command = ["sh", "-c", &script, &mark];
             let node = Working::command(1, &place, &["--lease", "2s"], &command);
             // A group that is stopped and has nobody left gets a SIGHUP from the kernel.
             let mut node = Working::spawned(&mut ignoring("HUP", &node));
@@ -207,7 +210,8 @@ fn a_process_that_is_on_its_way_to_be_the_program_does_not_become_it_later() {
 fn a_program_that_has_just_begun_ends_with_its_node_or_guard() {
     for fate in FATES {
         let (place, mark) = alone("barrier-program");
-        let command = ["sh", "-c", "echo began; exec sleep 1000", &mark];
+        let script = format!("echo began; exec sleep {mark}");
+        let command = ["sh", "-c", &script, &mark];
         let mut node = Working::start(1, &place, &[], &command);
         assert_eq!(node.prints(), "began");
         fate.befall(&node, guard_of(node.pid()));

@@ -54,6 +54,7 @@ fn a_program_that_is_not_there_is_refused_before_the_node_competes() {
         assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
         assert!(!place.1.exists(), "it has left something behind");
     }
+    nothing_is_left(&mark);
 }
 
 #[test]
@@ -70,6 +71,7 @@ fn a_program_that_vanishes_or_cannot_be_executed_any_more_ends_the_node_with_127
         node.work("preparing");
         assert_eq!(node.work("ended")["code"], code);
         assert_eq!(node.code(), Some(code));
+        nothing_is_left(&mark);
     }
 }
 

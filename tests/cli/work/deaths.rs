@@ -77,6 +77,7 @@ fn a_program_that_ends_itself_with_its_whole_group_takes_nobody_with_it() {
     let mut node = Working::start(1, &place, &[], &["sh", "-c", script, &mark]);
     assert_eq!(node.work("ended")["code"], 137);
     assert_eq!(node.code(), Some(137));
+    nothing_is_left(&mark);
 }
 
 /// What a thread has started is killed when that thread ends: the first one lasts as long as its process.

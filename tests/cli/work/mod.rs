@@ -1,7 +1,7 @@
 //! Programs that run only while their node leads: `node --while-leading`.
 //!
-//! What a program is started with contains a mark of its test. So a test sees whether anything is left of it: a process whose command line has
-//! the mark is the program, what it has started, or its guard.
+//! What a program is started with contains a mark of its test. So a test sees whether anything is left of it: a process that has the mark in its
+//! command line, or in its environment, is the node, its guard, the program, or what one of them has started.
 
 mod barriers;
 mod codes;
@@ -28,6 +28,9 @@ use super::{Node, PATIENCE, ballotbox, leaders::ensemble, text};
 /// A program that ends by itself has time for that, however busy the machine is.
 const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
 
+/// Where whatever a node has started finds the command of its test, and with it the mark.
+const COMMAND: &str = "BALLOTBOX_TEST_COMMAND";
+
 /// A node with a program, and what that prints.
 struct Working {
     node: Node,
@@ -49,6 +52,7 @@ impl Working {
         let mut node = ballotbox(&["node", "--json", "--id", &id.to_string(), "--votes"]);
         node.arg(votes).arg("--data-dir").arg(data.join(id.to_string()));
         node.arg("--while-leading").args(options).arg("--").args(command);
+        node.env(COMMAND, command.join(" "));
         node
     }
 
@@ -116,8 +120,14 @@ fn ignoring(signals: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("trap '' {signals}; exec \"$@\""), "sh"]);
     shell.arg(command.get_program()).args(command.get_args());
-    shell.current_dir(env!("CARGO_MANIFEST_DIR"));
+    within(&mut shell, command);
     shell
+}
+
+/// Gives a command that starts another one the directory and the environment that this one is meant to have.
+fn within(starter: &mut Command, command: &Command) {
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    starter.current_dir(env!("CARGO_MANIFEST_DIR")).envs(variables);
 }
 
 fn kill(signal: &str, pid: u32) {
@@ -148,9 +158,22 @@ fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into()
 }
 
-/// Waits until no process is left that has this mark.
+/// The processes that have this mark, or were started by one of those.
+fn left_of(mark: &str) -> Vec<u32> {
+    let mut left = marked(mark);
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    left.extend(pids.filter(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        variables.any(|one| one.starts_with(COMMAND) && one.contains(mark))
+    }));
+    left
+}
+
+/// Waits until no process is left that has this mark, or was started by one that has it.
 fn nothing_is_left(mark: &str) {
-    until(|| marked(mark).is_empty(), || format!("{:?} are left", marked(mark)));
+    until(|| left_of(mark).is_empty(), || format!("{:?} are left", left_of(mark)));
 }
 
 /// Waits until something that no event tells has happened.

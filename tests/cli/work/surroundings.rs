@@ -21,7 +21,8 @@ fn at_a_terminal(command: &Command) -> Command {
     // In place of the shell, which would die of the same key.
     let line = format!("exec {}", in_one_line(command));
     script.args(["-qec", &line, "/dev/null"]);
-    script.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    within(&mut script, command);
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
     script
 }
 
@@ -119,7 +120,7 @@ fn as_the_first_process_of_a_container_a_node_ends_at_once_and_leaves_no_zombies
     let mut container = Command::new("unshare");
     container.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     container.arg(node.get_program()).args(node.get_args());
-    container.current_dir(env!("CARGO_MANIFEST_DIR"));
+    within(&mut container, &node);
     if !Command::new("unshare")
         .args(["--pid", "--fork", "true"])
         .status()

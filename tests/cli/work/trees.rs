@@ -81,6 +81,7 @@ fn the_work_has_the_lock_of_the_work_and_nothing_else_of_ours() {
     assert_eq!(sockets.count(), 0, "{open:?}");
     node.signal("-TERM");
     assert_eq!(node.code(), Some(0));
+    nothing_is_left(&mark);
 }
 
 #[test]
