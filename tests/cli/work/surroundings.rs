@@ -61,7 +61,11 @@ fn at_a_terminal_one_ctrl_c_reaches_the_program_once_and_a_second_one_kills_it()
     let until = |wanted: &str| {
         let mut before = Vec::new();
         loop {
-            let line = shown.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{before:?}"));
+            let line = shown.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                let there = left_of(&mark);
+                let states: Vec<_> = there.iter().map(|pid| (pid, state_of(*pid))).collect();
+                panic!("{wanted:?} is missing, as {error}: {before:?}, {states:?}");
+            });
             if line.contains(wanted) {
                 return before;
             }

@@ -59,16 +59,13 @@ fn a_leadership_is_handed_over_when_nothing_is_left_of_the_program_and_then_at_o
             .collect();
         let (first, said) = first_to_print(&nodes, None);
         assert_eq!(said, format!("began {} 1", first + 1));
-        let resign = match by {
-            "signal" => {
-                nodes[first].signal("-TERM");
-                None
-            }
-            _ => {
-                let directory = place.1.join((first + 1).to_string());
-                let mut resign = ballotbox(&["resign", "--within", "50s", "--data-dir"]);
-                Some(resign.arg(directory).stdout(Stdio::null()).spawn().unwrap())
-            }
+        let resign = if by == "signal" {
+            nodes[first].signal("-TERM");
+            None
+        } else {
+            let directory = place.1.join((first + 1).to_string());
+            let mut resign = ballotbox(&["resign", "--within", "50s", "--data-dir"]);
+            Some(resign.arg(directory).stdout(Stdio::null()).spawn().unwrap())
         };
         assert_eq!(nodes[first].prints(), "asked");
         fs::write(&may_end, "").unwrap();
