@@ -29,6 +29,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `server` | [`StatusServer`]: owns the sockets that listen, and the connections |
+//! | `message` | what server and connections say to each other |
 //! | `connection` | one connection, with hyper |
 //! | `socket` | what hyper reads, writes and waits with |
 //! | `route` | which question a request asks, and who may ask it |
@@ -43,6 +44,7 @@ mod answer;
 pub mod client;
 mod connection;
 mod events;
+mod message;
 mod metrics;
 mod page;
 mod route;

@@ -19,6 +19,7 @@
 
 mod config;
 pub mod control;
+mod control_socket;
 mod counters;
 mod deadline;
 mod desk;

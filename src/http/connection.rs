@@ -20,12 +20,13 @@ use hyper::{
 use super::{
     AdminToken,
     answer::{self, Body},
-    events, metrics,
+    events,
+    message::{Permission, RequestKind, ServerMsg},
+    metrics,
     route::Route,
-    server::{Permission, RequestKind, ServerMsg},
     socket::{Clock, Socket},
 };
-use crate::node::{Desk, Ended};
+use crate::node::{Desk, Ended, control::StatusReport};
 
 /// The head of a request has to be whole within this time, and a connection may be idle for as long.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -118,7 +119,7 @@ impl Connection {
             return Ok(answer::why(&desk.why().await?));
         }
         let status = desk.status().await?;
-        let report = desk.report(&status);
+        let report = StatusReport::of(&desk, &status);
         Ok(match route {
             Route::Leader => answer::yes_or_no(status.leads_now(), &report),
             Route::Follower => answer::yes_or_no(status.follows_now(), &report),

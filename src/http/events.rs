@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use hyper::HeaderMap;
 
-use crate::node::{Desk, Ended};
+use crate::node::{Desk, Ended, control::StatusReport};
 
 /// Between two events there is at least this time.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ impl Reader {
             if self.seen != Some(status.sequence) || is_due {
                 self.seen = Some(status.sequence);
                 self.told_at = Some(now);
-                let report = self.desk.report(&status);
+                let report = StatusReport::of(&self.desk, &status);
                 let report = serde_json::to_string(&report).unwrap_or_default();
                 let event =
                     format!("event: status\nid: {}.{}\ndata: {report}\n\n", *LIFE, status.sequence);

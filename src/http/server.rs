@@ -16,7 +16,11 @@ use ballotbox_actors::kit::{
 use ballotbox_core::{RateLimit, UntrustedText};
 use futures::{FutureExt, future::select_all};
 
-use super::{AdminToken, connection::Connection};
+use super::{
+    AdminToken,
+    connection::Connection,
+    message::{Permission, RequestKind, ServerMsg},
+};
 use crate::{
     conversations::Conversations,
     node::{Desk, Node},
@@ -101,33 +105,6 @@ fn bug(exit: Exit<(), Infallible>) -> Option<UntrustedText> {
         Exit::Failed(never) => match never {},
         Exit::Panicked(message) => Some(message),
     }
-}
-
-/// What a server can be told.
-#[derive(Debug)]
-pub(super) enum ServerMsg {
-    /// By its owner.
-    Stop,
-    /// By a connection: may this request be answered?
-    Request { number: u64, kind: RequestKind, reply: Address<Permission> },
-    /// By its children.
-    ConnectionEnded { number: u64, exit: Exit<(), Infallible> },
-}
-
-/// How long the answer to a request is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum RequestKind {
-    Once,
-    /// As long as the connection.
-    Stream,
-}
-
-/// Whether a request may be answered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Permission {
-    Granted,
-    /// There are streams enough.
-    TooMany,
 }
 
 /// Owns everything that a status server has.

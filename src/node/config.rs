@@ -27,8 +27,11 @@ pub use self::{
     leadership::{Keep, LeadershipConfig},
     members::MembersError,
 };
-use super::{control::CONVERSATIONS_MAX, store::Layout};
+use super::store::Layout;
 use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
+
+/// At most this many callers at the control socket are answered at a time. The one that has been connected longest makes room.
+pub(super) const CONVERSATIONS_MAX: usize = 16;
 
 /// What a node needs to know before it starts.
 #[derive(Debug)]

@@ -17,7 +17,6 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `socket` | `ControlSocket`: the socket file, and how to reach it at a path of any length |
 //! | `conversation` | one connection |
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
@@ -33,7 +32,6 @@ mod request;
 mod resignation;
 mod restart;
 mod shown;
-mod socket;
 
 use std::{
     convert::Infallible,
@@ -58,12 +56,8 @@ pub use self::{
     resignation::Resignation,
     restart::SafeToRestart,
 };
-pub(super) use self::{report::Constants, socket::ControlSocket};
-use super::Desk;
+use super::{Desk, config::CONVERSATIONS_MAX, control_socket::ControlSocket};
 use crate::conversations::Conversations;
-
-/// At most this many are answered at a time. The one that has been connected longest makes room.
-pub(super) const CONVERSATIONS_MAX: usize = 16;
 
 /// At most this many connections are accepted in any period of this length.
 const ACCEPTED_MAX: (usize, Duration) = (64, Duration::from_millis(64));

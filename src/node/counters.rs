@@ -7,8 +7,6 @@ use std::{
 
 use ballotbox_core::leadership::LostBecause;
 
-use super::NodeEvent;
-
 /// What has happened to a node since it was started, in numbers that only grow.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
@@ -71,21 +69,22 @@ impl Counters {
         }
     }
 
-    /// This has happened.
-    pub(super) fn note(&mut self, event: &NodeEvent) {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is counted")]
-        match event {
-            NodeEvent::Elected { .. } => self.elections += 1,
-            NodeEvent::Leading { took, .. } => {
-                self.leaderships += 1;
-                self.leads = true;
-                self.establishing.note(*took);
-            }
-            NodeEvent::Following { took, .. } => self.establishing.note(*took),
-            NodeEvent::Lost { cause, .. } if std::mem::take(&mut self.leads) => {
-                *self.leaderships_ended.entry(cause.word()).or_default() += 1;
-            }
-            _ => {}
+    /// An election has ended here.
+    pub(super) fn elected(&mut self) {
+        self.elections += 1;
+    }
+
+    /// The node leads, or follows a leader, so long after it began to look.
+    pub(super) fn established(&mut self, leads: bool, took: Duration) {
+        self.leads = leads;
+        self.leaderships += u64::from(leads);
+        self.establishing.note(took);
+    }
+
+    /// It leads or follows no more.
+    pub(super) fn lost(&mut self, cause: LostBecause) {
+        if std::mem::take(&mut self.leads) {
+            *self.leaderships_ended.entry(cause.word()).or_default() += 1;
         }
     }
 
@@ -109,21 +108,19 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use ballotbox_actors::kit::clock;
-    use ballotbox_core::{ServerId, election::Epoch};
 
     use super::*;
 
     #[test]
     fn each_leadership_ends_once_and_that_of_others_is_not_counted() {
         let mut counters = Counters::new(clock::now());
-        let (epoch, took) = (Epoch(3), Duration::from_millis(7));
-        let lost = NodeEvent::Lost { epoch, cause: LostBecause::Stopped };
-        let leader = ServerId::new(2).unwrap();
-        counters.note(&NodeEvent::Following { leader, epoch, counts: true, took });
-        counters.note(&lost);
+        let took = Duration::from_millis(7);
+        counters.established(false, took);
+        counters.lost(LostBecause::Stopped);
         assert_eq!(counters.leaderships_ended.values().sum::<u64>(), 0);
-        counters.note(&NodeEvent::Leading { epoch, took: Duration::from_secs(60), lease: None });
-        counters.note(&lost);
+        counters.established(true, Duration::from_secs(60));
+        counters.lost(LostBecause::Stopped);
+        counters.lost(LostBecause::Stopped);
         assert_eq!((counters.leaderships, counters.leaderships_ended["stopped"]), (1, 1));
         assert_eq!(counters.establishing.counts, [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(counters.establishing.sum, took + Duration::from_secs(60));

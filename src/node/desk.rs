@@ -1,17 +1,16 @@
 //! [`Desk`]: where other processes' questions about one node are answered, and their orders taken.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ballotbox_actors::kit::{Address, clock, mailbox};
-use ballotbox_core::leadership::Successor;
+use ballotbox_actors::kit::{Address, mailbox};
+use ballotbox_core::{ServerId, leadership::Successor, membership::Role};
 
 use super::{
     Ended, ResignError, Status, Watch,
-    control::{Constants, StatusReport},
     elector::ElectorMsg,
     leadership::{self, DriverMsg},
 };
-use crate::{Epoch, chronicle::WhyReport};
+use crate::{Epoch, Membership, chronicle::WhyReport};
 
 /// What answers about one node are made from. It does not keep the node running.
 #[derive(Clone, Debug)]
@@ -20,6 +19,18 @@ pub(crate) struct Desk {
     pub(super) elector: Address<ElectorMsg>,
     pub(super) driver: Option<Address<DriverMsg>>,
     pub(super) constants: Constants,
+}
+
+/// What does not change while a node runs.
+#[derive(Clone, Debug)]
+pub(super) struct Constants {
+    pub(super) membership: Arc<Membership>,
+}
+
+impl Constants {
+    pub(super) fn role(&self, id: ServerId) -> Role {
+        self.membership.get(id).map_or(Role::Observer, |member| member.role)
+    }
 }
 
 /// Whether the actors of a node run. It does not keep the node running.
@@ -45,9 +56,8 @@ impl Desk {
         self.watch.present().await
     }
 
-    /// The same, as it is told to other processes.
-    pub(crate) fn report(&self, status: &Status) -> StatusReport {
-        StatusReport::new(status, &self.constants, clock::now())
+    pub(super) const fn constants(&self) -> &Constants {
+        &self.constants
     }
 
     /// How the last leaders came to lead.

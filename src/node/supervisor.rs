@@ -12,7 +12,9 @@ use ballotbox_core::leadership::Leadership;
 use super::{
     Desk, LeadershipConfig, LeadershipStatus, NodeConfig, NodeError, Watch,
     config::Kept,
-    control::{Constants, Control, ControlMsg, ControlSocket, ConversationPanicked},
+    control::{Control, ControlMsg, ConversationPanicked},
+    control_socket::ControlSocket,
+    desk::Constants,
     elector::{Elector, ElectorMsg},
     herald::{Herald, HeraldMsg, LastWord},
     leadership::DriverMsg,

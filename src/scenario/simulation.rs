@@ -24,6 +24,7 @@
 //! happens to all; what happens, a [`Verb`]; details. A link, or an attempt at one, is written peer#generation. After a
 //! [rule](rules) was found not to hold, nothing happens any more.
 
+mod account;
 mod clocks;
 mod disk;
 mod member;

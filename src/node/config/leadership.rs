@@ -17,7 +17,7 @@ use crate::{
     Epoch,
     files::RealFiles,
     node::{
-        control::ControlSocket,
+        control_socket::ControlSocket,
         memory_disk::{Contents, MemoryDisk, MemoryPromises, MemoryStore},
         store::{
             self, EpochDirectory, EpochStore, Layout, OpenError, Opened, Place, PromiseFile,

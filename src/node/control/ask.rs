@@ -18,9 +18,14 @@ use super::{
     report::StatusReport,
     request::{Refusal, Request, line},
     resignation::Resignation,
-    socket::{ControlSocket, Nearby},
 };
-use crate::{chronicle::WhyReport, node::store::Layout};
+use crate::{
+    chronicle::WhyReport,
+    node::{
+        control_socket::{ControlSocket, Nearby},
+        store::Layout,
+    },
+};
 
 /// A node answers at once; who has seen the status already is answered within 10 s.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(13));

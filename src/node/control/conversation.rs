@@ -168,7 +168,7 @@ impl Conversation {
             let status = self.desk.status().await?;
             let now = clock::now();
             if seen != Some(status.sequence) || now >= until || !self.buffer.is_empty() {
-                return Ok(self.desk.report(&status));
+                return Ok(StatusReport::of(&self.desk, &status));
             }
             let wait = LOOK_EVERY.min(until - now);
             let news = pin!(clock::within(wait, self.desk.change()));

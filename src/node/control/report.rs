@@ -1,10 +1,8 @@
 //! [`StatusReport`]: how things stand with a node, as it tells other processes.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use ballotbox_actors::kit::clock;
 use ballotbox_core::{ServerId, UntrustedText, membership::Role};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +11,11 @@ use super::{
     shown::{shown, shown_if_any},
 };
 use crate::{
-    Membership, Standing,
-    node::{LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus},
+    Standing,
+    node::{
+        Desk, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus,
+        desk::Constants,
+    },
 };
 
 /// How things stand with a node, as `ballotbox status --json` prints it. What is not known, or is not there yet, is null.
@@ -153,20 +154,13 @@ pub struct Disk {
     pub directory: Option<String>,
 }
 
-/// What does not change while a node runs.
-#[derive(Clone, Debug)]
-pub(in crate::node) struct Constants {
-    pub(in crate::node) membership: Arc<Membership>,
-}
-
-impl Constants {
-    fn role(&self, id: ServerId) -> Role {
-        self.membership.get(id).map_or(Role::Observer, |member| member.role)
-    }
-}
-
 impl StatusReport {
-    pub(in crate::node) fn new(status: &Status, constants: &Constants, now: Instant) -> Self {
+    /// How things stand with the node of this desk, which has this status.
+    pub(crate) fn of(desk: &Desk, status: &Status) -> Self {
+        Self::new(status, desk.constants(), clock::now())
+    }
+
+    fn new(status: &Status, constants: &Constants, now: Instant) -> Self {
         let me = status.me;
         let leadership = status.leadership.as_deref();
         let role = constants.role(me);

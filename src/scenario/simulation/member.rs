@@ -15,13 +15,13 @@ use ballotbox_core::{
 
 use super::{
     Moment,
+    account::Account,
     clocks::Clocks,
     disk::Disk,
     network::End,
     scheduled::Scheduled,
     seat::Seat,
     setup::{InitialMember, Setup},
-    world::Account,
 };
 use crate::{
     election::{

@@ -19,7 +19,6 @@ use std::{
 
 use ballotbox_core::ServerId;
 
-pub(super) use self::accounts::Account;
 use self::{leases::Leases, outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,

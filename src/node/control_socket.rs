@@ -27,7 +27,7 @@ const DIRECT_PATH_MAX: usize = 100;
 
 /// Listens at a socket file, and removes it in the end.
 #[derive(Debug)]
-pub(in crate::node) struct ControlSocket {
+pub(super) struct ControlSocket {
     listener: Async<UnixListener>,
     file: SocketFile,
 }
@@ -42,12 +42,12 @@ struct SocketFile {
 
 impl ControlSocket {
     /// Where it is in this folder.
-    pub(in crate::node) fn path(folder: &Path) -> PathBuf {
+    pub(super) fn path(folder: &Path) -> PathBuf {
         folder.join(NAME)
     }
 
     /// Listens in this folder, which nobody else may use: what a dead process has left there is replaced.
-    pub(in crate::node) fn bind(folder: &Path) -> io::Result<Self> {
+    pub(super) fn bind(folder: &Path) -> io::Result<Self> {
         let path = Self::path(folder);
         match fs::symlink_metadata(&path) {
             Ok(there) if there.file_type().is_socket() => fs::remove_file(&path)?,
