@@ -6,6 +6,7 @@ use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use ballotbox::{
     NodeConfig, UntrustedText,
+    chronicle::report_read,
     election::Notification,
     membership::config_text::ConfigText,
     node::{
@@ -205,6 +206,11 @@ pub fn control(bytes: &[u8]) {
     }
     if let Some(refusal) = refusal {
         assert!(matches!(answer_read(&refusal), Err(ControlError::Answers { .. })));
+    }
+    if let Some((told, written)) = report_read(stream) {
+        let is_hidden = |c: char| c != '\n' && UntrustedText::is_escaped(c);
+        assert!(!told.chars().any(is_hidden), "{told:?}");
+        assert!(report_read(&written).is_some(), "what we write we can read");
     }
     match answer_read(stream) {
         Ok((report, written)) => {

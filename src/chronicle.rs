@@ -57,6 +57,14 @@ pub const VOTES_MAX: usize = 64;
 /// At most this many members in each list of a change.
 pub const MEMBERS_MAX: usize = 64;
 
+/// What is told of the changes in these bytes, if they are a report, and the report as it is written. The fuzzer calls this.
+#[doc(hidden)]
+pub fn report_read(bytes: &[u8]) -> Option<(String, Vec<u8>)> {
+    let report: WhyReport = serde_json::from_slice(bytes).ok()?;
+    let told = report.changes.iter().map(|change| text(change, report.id)).collect();
+    Some((told, serde_json::to_vec(&report).unwrap_or_default()))
+}
+
 /// What a member has seen of the last changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Chronicle {

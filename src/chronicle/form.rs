@@ -22,9 +22,12 @@ pub(super) fn shown(text: impl Display) -> String {
     UntrustedText::shortened(text, TEXT_MAX).to_string()
 }
 
+/// No node runs longer than a hundred years.
+const TIME_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 fn from_ms<E: Error>(ms: f64) -> Result<Duration, E> {
-    let expected = |_| E::custom(format!("{ms} ms: expected a time"));
-    Duration::try_from_secs_f64(ms / 1000.0).map_err(expected)
+    let time = Duration::try_from_secs_f64(ms / 1000.0).ok().filter(|time| *time <= TIME_MAX);
+    time.ok_or_else(|| E::custom(format!("{ms} ms: expected a time")))
 }
 
 fn to_ms(time: Duration) -> f64 {

@@ -127,11 +127,9 @@ impl BallotLog {
         if before.was_decided {
             *self = Self::default();
         }
-        let me = election.me();
         let votes = election.round() == round && election.decision().is_none();
         let own = election.own_vote().filter(|_| votes);
         let cause = before.cause.filter(|_| before.was_decided);
-        self.last.remove(&me);
         notes.push(Note::Looking { round, own, cause });
         // Some were heard before we began to look.
         let already: Vec<_> = election.weighed_ballots().collect();
