@@ -7,7 +7,8 @@ use structopt::StructOpt;
 
 use super::Failure;
 
-/// Which node is meant: the one that runs in a directory, or the one that answers at an address.
+// Which node is meant: the one that runs in a directory, or the one that answers at an address. The help would show more than this as that of
+// the command.
 #[derive(Debug, StructOpt)]
 pub(super) struct NodePlace {
     /// Where the node keeps its epochs: what it was given as --data-dir (ballotbox-data/ID, if nothing), or the dataDir of its

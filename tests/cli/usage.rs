@@ -7,11 +7,12 @@ use std::{
 
 use super::{ballotbox, file, run, text, votes};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "elect",
     "simulate",
     "node",
     "status",
+    "why",
     "resign",
     "holds",
     "fence",
@@ -97,7 +98,7 @@ fn options_are_listed_in_their_order() {
         let output = run(&[command, "-h"]);
         options(text(&output.stdout)).iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(listed("elect"), ["--json", "--deadline", "--diagram", "--help"]);
+    assert_eq!(listed("elect"), ["--json", "--deadline", "--why", "--diagram", "--help"]);
     assert_eq!(
         listed("probe"),
         ["--config", "--deadline", "--every", "--json", "--watch", "--help"]
