@@ -306,6 +306,11 @@ impl Doorkeeper {
         }
     }
 
+    /// Whether this learner was let in, and has not left.
+    pub(super) fn serves(&self, session: SessionId) -> bool {
+        self.guests.contains_key(&session)
+    }
+
     pub(super) fn left(&mut self, session: SessionId) {
         self.guests.remove(&session);
     }

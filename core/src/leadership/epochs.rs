@@ -341,6 +341,11 @@ impl Epochs {
         self.work_goes_on
     }
 
+    /// By how much we expect clocks to be off, in parts per million.
+    pub fn drift_ppm(&self) -> u32 {
+        self.identity.drift_ppm
+    }
+
     /// Who is the learner on this session, in which of its lives.
     pub fn learner(&self, session: SessionId) -> Option<Holder> {
         let Part::Candidate(candidacy) = &self.part else { return None };

@@ -1,6 +1,6 @@
 //! Who is here, and who has answered: what a candidate knows of its voters, as numbers and sets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Epochs, Part, candidate::Phase, served::Learner};
 use crate::ServerId;
@@ -50,6 +50,12 @@ impl Epochs {
         let mut amnesiacs = candidacy.peers_where(Learner::is_amnesiac_founder);
         amnesiacs.extend((!candidacy.remembers).then_some(self.me));
         self.ensemble.is_quorum(&amnesiacs).then_some(amnesiacs)
+    }
+
+    /// As leader: of each learner that it serves, whether its word does not count, as it may have forgotten others.
+    pub fn amnesia(&self) -> BTreeMap<ServerId, bool> {
+        let Part::Candidate(candidacy) = &self.part else { return BTreeMap::new() };
+        candidacy.learners.values().map(|one| (one.peer, one.is_amnesiac())).collect()
     }
 
     /// The number of the last ping, and of the newest that a quorum of those who support us has answered.

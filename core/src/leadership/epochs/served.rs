@@ -191,7 +191,15 @@ impl Learner {
 
     /// Whether it supports the leader of an epoch that has begun: it follows, and remembers no newer epoch.
     pub(super) fn supports(&self, epoch: Epoch) -> bool {
-        let recorded = self.memory == Memory::Recorded || self.has_given_its_word();
-        self.acknowledged.is_some() && recorded && self.accepted <= epoch
+        self.acknowledged.is_some() && self.is_recorded() && self.accepted <= epoch
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.memory == Memory::Recorded || self.has_given_its_word()
+    }
+
+    /// Whether its word does not count, as it may have forgotten others.
+    pub(super) fn is_amnesiac(&self) -> bool {
+        !self.remembers && !self.is_recorded()
     }
 }

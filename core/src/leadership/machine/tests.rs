@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     election::Epoch,
     leadership::{
-        EnsembleId, Info, LeaderWord, Refusal, Ticket,
+        EnsembleId, Incarnation, Info, LeaderWord, Refusal, Ticket,
         fixtures::{id, identity, record},
     },
     membership::Role,
@@ -53,6 +53,45 @@ fn a_leader_knows_until_when_it_is_supported_and_can_ask_at_any_time() {
     assert_eq!(world.seats[&id(3)].core.pings(), (6, 6));
     assert_eq!(leads(&world), Some((Epoch(2), reading(2000))));
     assert!(!world.seats[&id(3)].core.is_beside_real_server());
+}
+
+#[test]
+fn a_leader_knows_whose_word_does_not_count_yet_and_everybody_which_life_of_it_leads() {
+    let mut world = World::of(&[Record::default(), record(1), record(1)]);
+    let identity = Identity { incarnation: Incarnation(5), ..identity(3) };
+    world.seat(3, identity, record(1));
+    let known = |world: &World, number| {
+        let core = &world.seats[&id(number)].core;
+        (core.amnesia(), core.incarnation_of_leader())
+    };
+    world.elect(3, 1, &[2, 3]);
+    world.run_until(ms(20));
+    let five = Some(Incarnation(5));
+    assert_eq!(known(&world, 3), ([(id(2), false)].into(), five));
+    world.elect(3, 1, &[1]);
+    world.run_until(ms(26));
+    assert_eq!(known(&world, 3), ([(id(1), true), (id(2), false)].into(), five));
+    // A quorum answers a later ping, and 1 writes that down.
+    world.run_until(ms(500));
+    assert_eq!(known(&world, 3).0, [(id(1), false), (id(2), false)].into());
+    assert_eq!([1, 2].map(|number| known(&world, number)), [([].into(), five), ([].into(), five)]);
+    world.tell(3, Event::Unelected);
+    assert_eq!(known(&world, 3), ([].into(), None));
+}
+
+#[test]
+fn a_session_is_current_until_it_ends_or_another_one_takes_its_place() {
+    let mut world = World::with_a_leader();
+    let is_current =
+        |world: &World, number, session| world.seats[&id(number)].core.is_current(session);
+    let first = world.wires[0];
+    let ((learner, dialled), (_, accepted)) = (first.learner, first.leader);
+    assert!(is_current(&world, 3, accepted) && is_current(&world, learner.number(), dialled));
+    assert!(!is_current(&world, 3, SessionId::Accepted(99)));
+    assert!(!is_current(&world, 3, dialled), "another one has dialled it");
+    world.tell(3, Event::Ended { session: accepted });
+    world.tell(learner.number(), Event::Ended { session: dialled });
+    assert!(!is_current(&world, 3, accepted) && !is_current(&world, learner.number(), dialled));
 }
 
 #[test]

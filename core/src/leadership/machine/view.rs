@@ -1,18 +1,30 @@
 //! What others can see of a [`Leadership`].
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Leadership, Reign};
 use crate::{
     ServerId,
     election::Epoch,
-    leadership::{Epochs, LeaseTerms, Promise, Reading, Record, Stage, lease::Clocks as _},
+    leadership::{
+        Epochs, Incarnation, LeaseTerms, Promise, Reading, Record, SessionId, Stage,
+        lease::Clocks as _,
+    },
+    membership::Ensemble,
 };
 
 impl Leadership {
     /// Which member this is.
     pub const fn me(&self) -> ServerId {
         self.me
+    }
+
+    /// Whose leader we are, or look for.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.ensemble
     }
 
     /// How far we have come.
@@ -39,6 +51,30 @@ impl Leadership {
             Reign::Leading { epoch, .. } => Some((self.me, epoch)),
             Reign::Following { leader, epoch } => Some((leader, epoch)),
         }
+    }
+
+    /// In which of its lives that leader is, if it has said so.
+    pub fn incarnation_of_leader(&self) -> Option<Incarnation> {
+        let (leader, _) = self.established()?;
+        let own = (leader == self.me).then(|| self.epochs.holder());
+        let holder = own.or_else(|| self.epochs.candidate())?;
+        (holder.leader == leader).then_some(holder.incarnation)
+    }
+
+    /// As leader: of each voter that has come, whether its word does not count, as it may have forgotten others.
+    pub fn amnesia(&self) -> BTreeMap<ServerId, bool> {
+        if self.leads_in().is_none() {
+            return BTreeMap::new();
+        }
+        let mut amnesia = self.epochs.amnesia();
+        amnesia.retain(|peer, _| self.ensemble.is_voter(*peer));
+        amnesia
+    }
+
+    /// Whether we serve the learner on this session, or have dialled it last: what comes on another one is ignored.
+    pub fn is_current(&self, session: SessionId) -> bool {
+        let is_asked = self.review.asked.is_some_and(|(asked, _)| asked == session);
+        is_asked || self.dial.session == Some(session) || self.door.serves(session)
     }
 
     /// The epoch in which we lead, and until when by our clocks: nobody else leads before, with a lease; and without one, a quorum
