@@ -17,6 +17,7 @@
 //! Several nodes can live in one process; none of them shares anything with another. What a node has come to know is a
 //! [`Status`], a value that can be looked at and waited for with [`Node::watch`], not an event that one can miss.
 
+mod answers;
 mod config;
 pub mod control;
 mod control_socket;
@@ -59,7 +60,7 @@ pub use self::store::reopened;
 pub(crate) use self::store::{Boot, LockFile, process};
 pub use self::{
     config::{ConfigError, Keep, LeadershipConfig, MembersError, NodeConfig},
-    counters::{Counters, Times},
+    counters::{Counters, HookCounts, Times},
     leader::{Leader, LeaderStatus},
     leadership::{Leadership, NotLeading},
     member_lists::MemberListProblem,

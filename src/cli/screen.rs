@@ -1,10 +1,11 @@
 //! What people read: aligned tables, and colours that go away when nobody looks.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     time::Duration,
 };
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use ballotbox::{
     UntrustedText,
@@ -22,6 +23,15 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const FAINT: Style = Style::new().dimmed();
 /// What needs no emphasis.
 pub(super) const PLAIN: Style = Style::new();
+
+/// Goes to the first line of the terminal, and empties it.
+pub(super) const FROM_THE_TOP: &[u8] = b"\x1b[H\x1b[J";
+
+/// Whether stdout is a terminal that does what such sequences say, and is to.
+pub(super) fn can_be_redrawn() -> bool {
+    let stdout = io::stdout();
+    stdout.is_terminal() && AutoStream::choice(&stdout) != ColorChoice::Never
+}
 
 /// A column of a table.
 pub(super) struct Column {

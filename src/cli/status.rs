@@ -2,7 +2,11 @@
 
 mod render;
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{
+    io::Write,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use async_std::task::block_on;
 use ballotbox::node::control::{ControlError, StatusReport, ask_status};
@@ -13,7 +17,10 @@ use futures::{
 };
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure, watching};
+use super::{ExitCode, Failure, screen, watching};
+
+/// What changes without news, as the times of a table do, is seen after this time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Before a watcher that the node has sent away asks again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,7 +38,8 @@ pub(super) struct StatusArgs {
     /// Prints JSON
     #[structopt(long)]
     json: bool,
-    /// Prints a line for each change, until SIGINT, or until the node ends
+    /// Shows the table anew at each change, and every second; to a pipe or a file, prints a line for each change. Until
+    /// SIGINT, or until the node ends
     #[structopt(long)]
     watch: bool,
 }
@@ -54,27 +62,41 @@ pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode, Fa
 /// Watches until a signal comes, and returns what the node said last.
 fn watch(args: &StatusArgs, out: &mut dyn Write) -> Result<StatusReport, Failure> {
     let mut signals = watching::signals().map_err(|error| Failure::Signals(error.into()))?;
+    let mut teller = Teller::new(args, out);
     block_on(async {
-        let began = clock::now();
         let mut known = ask_status(&args.data_dir, None).await?;
-        say(args, &known, began, out)?;
+        teller.tell(&known)?;
         loop {
-            let answer = std::pin::pin!(ask_again(args, known.seq));
+            let look_after = teller.is_screen.then_some(LOOK_EVERY);
+            let answer = std::pin::pin!(next(args, known.seq, look_after));
             let report = match select(signals.next(), answer).await {
                 Either::Left(_) => return Ok(known),
                 Either::Right((report, _)) => report?,
             };
-            if !is_same(&known, &report) {
-                say(args, &report, began, out)?;
+            if teller.is_screen || !is_same(&known, &report) {
+                teller.tell(&report)?;
             }
             known = report;
         }
     })
 }
 
-async fn ask_again(args: &StatusArgs, seen: u64) -> Result<StatusReport, ControlError> {
+/// How the node is when that has changed, or after this time.
+async fn next(
+    args: &StatusArgs,
+    seen: u64,
+    look_after: Option<Duration>,
+) -> Result<StatusReport, ControlError> {
+    let Some(wait) = look_after else { return ask_again(args, Some(seen)).await };
+    match clock::within(wait, ask_again(args, Some(seen))).await {
+        Ok(report) => report,
+        Err(clock::Late(_)) => ask_again(args, None).await,
+    }
+}
+
+async fn ask_again(args: &StatusArgs, seen: Option<u64>) -> Result<StatusReport, ControlError> {
     loop {
-        match ask_status(&args.data_dir, Some(seen)).await {
+        match ask_status(&args.data_dir, seen).await {
             // The node has given the place to another caller, or has just ended. At once we would take it from the next one.
             Err(ControlError::Closed { .. }) => clock::sleep_until(clock::now() + PAUSE).await,
             // It was there a moment ago.
@@ -84,24 +106,51 @@ async fn ask_again(args: &StatusArgs, seen: u64) -> Result<StatusReport, Control
     }
 }
 
-fn say(
-    args: &StatusArgs,
-    report: &StatusReport,
-    began: std::time::Instant,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
-    if args.json {
-        render::json(report, out)?;
-    } else {
-        render::line(report, clock::now() - began, out)?;
+/// Tells a watcher how the node is.
+struct Teller<'a> {
+    json: bool,
+    /// The table is shown in its place, and not a line after another.
+    is_screen: bool,
+    began: Instant,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Teller<'a> {
+    fn new(args: &StatusArgs, out: &'a mut dyn Write) -> Self {
+        let is_screen = !args.json && screen::can_be_redrawn();
+        Self { json: args.json, is_screen, began: clock::now(), out }
     }
-    // Someone may be waiting for it at the other end of a pipe.
-    Ok(out.flush()?)
+
+    fn tell(&mut self, report: &StatusReport) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        if self.json {
+            render::json(report, &mut text)?;
+        } else if self.is_screen {
+            text.extend(screen::FROM_THE_TOP);
+            render::table(report, &mut text)?;
+        } else {
+            render::line(report, clock::now() - self.began, &mut text)?;
+        }
+        self.out.write_all(&text)?;
+        // Someone may be waiting for it at the other end of a pipe.
+        Ok(self.out.flush()?)
+    }
 }
 
 /// Whether there is nothing to tell. That time has gone by is no news.
 fn is_same(known: &StatusReport, report: &StatusReport) -> bool {
     let mut at_that_time = report.clone();
     (at_that_time.seq, at_that_time.since_ms) = (known.seq, known.since_ms);
+    for (voter, before) in at_that_time.voters.iter_mut().zip(&known.voters) {
+        voter.answered_ms = before.answered_ms;
+    }
+    if let (Some(lease), Some(before)) = (&mut at_that_time.lease, &known.lease)
+        && lease.remaining_ms.is_some() == before.remaining_ms.is_some()
+    {
+        lease.remaining_ms = before.remaining_ms;
+    }
+    if let (Some(promise), Some(before)) = (&mut at_that_time.promise, known.promise) {
+        promise.remaining_ms = before.remaining_ms;
+    }
     at_that_time == *known
 }

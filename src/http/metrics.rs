@@ -11,7 +11,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::node::{Counters, Status, Times, WorkPhase, control::StatusReport};
+use crate::{
+    ServerId,
+    node::{Counters, LeadershipStatus, Status, Times, WorkPhase, control::StatusReport},
+};
 
 /// The metrics of a node that is so.
 pub(super) fn text(status: &Status, report: &StatusReport) -> String {
@@ -99,6 +102,7 @@ impl Collector for Metrics {
         let mut page = Page(encoder);
         self.of_the_state(&mut page)?;
         self.of_the_leadership(&mut page)?;
+        self.of_the_surroundings(&mut page)?;
         self.of_the_work(&mut page)?;
         of_the_past(&mut page, &self.status.counters)
     }
@@ -152,6 +156,29 @@ impl Metrics {
 }
 
 impl Metrics {
+    /// What its disk, its clock and the others do to it. All 0 where elections are held alone.
+    fn of_the_surroundings(&self, page: &mut Page<'_>) -> fmt::Result {
+        let none = LeadershipStatus::default();
+        let leadership = self.status.leadership.as_deref().unwrap_or(&none);
+        let peers = self.report.voters.iter().filter(|voter| voter.link.is_some());
+        let peers = peers.filter_map(|voter| ServerId::new(voter.id));
+        let pings = peers.map(|peer| (peer, leadership.answers.round_trip(peer)));
+        let pings: Vec<_> =
+            pings.map(|(peer, took)| (peer.to_string(), took.as_secs_f64())).collect();
+        let help = "How long this voter took to answer the last ping of this node that it has answered; 0 if this node does not lead.";
+        let pings = pings.iter().map(|(peer, took)| (peer.as_str(), *took));
+        page.gauges("ping_seconds", help, "peer", pings)?;
+        page.gauge(
+            "epoch_write_seconds",
+            "How long the disk took the last time that epochs were written; 0 if they were not since the start.",
+            leadership.last_write.unwrap_or_default().as_secs_f64(),
+        )?;
+        let help = "How often the process was held up for longer than half of the silence, or its machine slept for as long.";
+        page.counter("clock_gaps", help, leadership.clock_gaps)?;
+        let help = "Packets that came on sessions that were over for this node, and were ignored.";
+        page.counter("stale_packets", help, leadership.stale_packets)
+    }
+
     /// All 0 where there is no program.
     fn of_the_work(&self, page: &mut Page<'_>) -> fmt::Result {
         let work = self.status.leadership.as_ref().and_then(|of| of.work).unwrap_or_default();
@@ -173,6 +200,17 @@ fn of_the_past(page: &mut Page<'_>, counters: &Counters) -> fmt::Result {
         }
         Ok(())
     })?;
+    let help = "Runs of the command of --on-change that have ended, by result.";
+    page.family("hook_runs", help, MetricType::Counter, |mut metric| {
+        for (result, times) in counters.hooks.runs() {
+            let labels = [("result", result)];
+            ConstCounter::new(times).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    })?;
+    let help =
+        "Changes that the command of --on-change had no run of its own for, as one was under way.";
+    page.counter("hook_skipped", help, counters.hooks.skipped)?;
     page.histogram(
         "establish_seconds",
         "How long it took from looking until a leader was established.",

@@ -49,8 +49,8 @@ pub use self::{ask::answer_read, request::requests_read};
 pub use self::{
     ask::{ControlError, ask_status, ask_to_resign, ask_why},
     report::{
-        Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport, VoterReport,
-        WorkReport,
+        ClockReport, Disk, LeaderReport, LeaseReport, PromiseReport, Promised, StatusReport,
+        VoterReport, WorkReport,
     },
     request::RESIGN_WITHIN_MAX,
     resignation::Resignation,

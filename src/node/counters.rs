@@ -23,6 +23,35 @@ pub struct Counters {
     /// Since when nobody has led.
     without_leader_since: Option<Instant>,
     leads: bool,
+    /// What has become of the runs of hooks.
+    pub hooks: HookCounts,
+}
+
+/// What has become of the runs of a hook. The hook counts them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HookCounts {
+    /// Runs that have ended well.
+    pub succeeded: u64,
+    /// Runs that have failed, or could not begin.
+    pub failed: u64,
+    /// Runs whose time was over.
+    pub killed: u64,
+    /// Changes without a run of their own.
+    pub skipped: u64,
+}
+
+impl HookCounts {
+    /// The runs, by result.
+    pub const fn runs(&self) -> [(&'static str, u64); 3] {
+        [("succeeded", self.succeeded), ("failed", self.failed), ("killed", self.killed)]
+    }
+
+    fn add(&mut self, more: Self) {
+        self.succeeded += more.succeeded;
+        self.failed += more.failed;
+        self.killed += more.killed;
+        self.skipped += more.skipped;
+    }
 }
 
 /// Times, counted by how long they are.
@@ -88,6 +117,11 @@ impl Counters {
         }
     }
 
+    /// A hook has done this since it last said so.
+    pub(super) fn note_hook(&mut self, more: HookCounts) {
+        self.hooks.add(more);
+    }
+
     /// Now somebody leads, or nobody does.
     pub(super) fn note_leader(&mut self, is_known: bool, now: Instant) {
         if !is_known {
@@ -124,6 +158,16 @@ mod tests {
         assert_eq!((counters.leaderships, counters.leaderships_ended["stopped"]), (1, 1));
         assert_eq!(counters.establishing.counts, [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(counters.establishing.sum, took + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_several_hooks_do_is_added_up() {
+        let mut counters = Counters::new(clock::now());
+        let counts = HookCounts { succeeded: 1, failed: 2, killed: 3, skipped: 4 };
+        counters.note_hook(counts);
+        counters.note_hook(HookCounts { failed: 5, ..HookCounts::default() });
+        assert_eq!(counters.hooks, HookCounts { failed: 7, ..counts });
+        assert_eq!(counts.runs(), [("succeeded", 1), ("failed", 2), ("killed", 3)]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
 use ballotbox_core::{RateLimit, ServerId};
 
 use super::{
-    Counters, ElectionStatus, LeadershipStatus, News, NodeEvent, Occurrence, Status,
+    Counters, ElectionStatus, HookCounts, LeadershipStatus, News, NodeEvent, Occurrence, Status,
     journal::Journal,
 };
 use crate::chronicle::{Chronicle, Note, WhyReport};
@@ -41,6 +41,9 @@ pub(super) enum HeraldMsg {
         notes: Vec<(Instant, Note)>,
         status: Arc<LeadershipStatus>,
     },
+    /// By a hook: this has become of its runs since it last said so.
+    #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "nothing else runs hooks"))]
+    Hook(HookCounts),
     /// By a watch: answer when there are more events than this, or at once.
     Ask { beyond: Option<u64>, reply: Address<News> },
     /// By the same: how did the last leaders come to lead? Times count from the moment in the answer.
@@ -135,6 +138,10 @@ impl Actor for Herald {
                     self.chronicle_all(notes);
                     self.note(events, |present| present.leadership = Some(status));
                     self.answer_all().await;
+                }
+                HeraldMsg::Hook(counts) => {
+                    Arc::make_mut(&mut self.status.counters).note_hook(counts);
+                    self.status.sequence += 1;
                 }
                 HeraldMsg::Ask { beyond: Some(known), reply } if known >= self.journal.known() => {
                     self.keep_waiting(known, reply);

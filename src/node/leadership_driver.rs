@@ -3,6 +3,9 @@
 //! It turns what the star, the store and the elector report into events of the core, and the core's actions into packets,
 //! stores, orders for the elector and news for the herald. Programs that wait to lead wait here.
 
+mod measures;
+mod words;
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -23,8 +26,13 @@ use ballotbox_core::{
     wire::QuorumPacket,
 };
 
+use self::{
+    measures::Measures,
+    words::{Words, add},
+};
 use super::{
     LeadershipStatus, NodeEvent, StoreRemark,
+    answers::Answers,
     deadline::Deadline,
     elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
@@ -63,6 +71,7 @@ pub(super) struct LeadershipDriver {
     looking_since: Option<Instant>,
     /// Until when the leader that we follow is not given up.
     followed: Deadline,
+    measures: Measures,
 }
 
 /// The others that a driver talks to.
@@ -80,13 +89,16 @@ impl LeadershipDriver {
         core: Leadership,
         timing: LeadershipTiming,
         work: Option<WorkHold>,
-        status: LeadershipStatus,
+        mut status: LeadershipStatus,
         remarks: Vec<StoreRemark>,
         myself: Address<DriverMsg>,
         surroundings: Surroundings,
     ) -> Self {
         let Surroundings { star, store, promises, elector, herald } = surroundings;
         let started = clock::now();
+        status.answers = Answers::of(core.ensemble().voters().filter(|voter| *voter != core.me()));
+        status.drift_ppm = core.epochs().drift_ppm();
+        let measures = Measures::new(status.answers.clone());
         let tenure = Tenure::new(core.me(), myself, timing.lease.is_some(), work);
         Self {
             core,
@@ -110,6 +122,7 @@ impl LeadershipDriver {
             status,
             looking_since: None,
             followed: Deadline::default(),
+            measures,
         }
     }
 }
@@ -147,8 +160,8 @@ impl LeadershipDriver {
         match message {
             DriverMsg::Heard(StarHeard { session, packet }) => self.hear_packet(session, &packet),
             DriverMsg::Star(event) => self.hear_star(event),
-            DriverMsg::Store(StoreReport::Stored { ticket }) => {
-                self.status.disk = None;
+            DriverMsg::Store(StoreReport::Stored { ticket, took }) => {
+                (self.status.disk, self.status.last_write) = (None, Some(took));
                 self.decide(Event::Stored { ticket });
             }
             DriverMsg::Store(StoreReport::Failed { ticket, error }) => {
@@ -328,6 +341,7 @@ impl LeadershipDriver {
         let now = clock::now();
         let at = Moment(now.saturating_duration_since(self.started));
         let (reading, progress) = (clock::reading(), Progress::of(&self.core));
+        self.measure(&event, at, reading);
         let actions = self.core.actions_on(Timed { at, reading, event });
         let mut notes = Vec::new();
         progress.notes_until(&self.core, &actions, &mut notes);
@@ -354,7 +368,10 @@ impl LeadershipDriver {
                     self.star.dial(session, leader, first);
                 }
             }
-            Action::Tell { session, word } => add(words, session, word.to_packet()),
+            Action::Tell { session, word } => {
+                self.measures.note_said(&word);
+                add(words, session, word.to_packet());
+            }
             Action::Say { session, word } => add(words, session, word.to_packet()),
             Action::Close { session } => {
                 self.say(words);
@@ -414,6 +431,7 @@ impl LeadershipDriver {
             Report::HandedOver { .. } => return,
             Report::Lost { epoch, cause } => {
                 self.tenure.lose(cause);
+                self.measures.forget_answers();
                 self.looking_since = Some(clock::now());
                 NodeEvent::Lost { epoch, cause }
             }
@@ -472,17 +490,6 @@ impl LeadershipDriver {
             let status = Arc::clone(&self.told);
             let _ = self.herald.tell(HeraldMsg::Leadership { events, notes, status });
         }
-    }
-}
-
-/// What is to be said, in order, together for each session.
-type Words = Vec<(SessionId, Vec<QuorumPacket>)>;
-
-fn add(words: &mut Words, session: SessionId, packet: Option<QuorumPacket>) {
-    let Some(packet) = packet else { return };
-    match words.iter_mut().find(|(to, _)| *to == session) {
-        Some((_, packets)) => packets.push(packet),
-        None => words.push((session, vec![packet])),
     }
 }
 

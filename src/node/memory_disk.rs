@@ -181,12 +181,12 @@ impl<U: From<StoreReport> + Send + 'static> Actor for MemoryStore<U> {
 
     async fn run(self, mut orders: Mailbox<StoreMsg>) -> Result<(), StoreError> {
         while let Some(StoreMsg::Store { ticket, record }) = orders.next().await {
-            let (reply, mut answer) = mailbox();
+            let (began, (reply, mut answer)) = (clock::now(), mailbox());
             if self.disk.0.ask(DiskMsg::Write { record, reply }).is_err() {
                 return Ok(());
             }
             let report = match answer.next().await {
-                Some(Ok(())) => StoreReport::Stored { ticket },
+                Some(Ok(())) => StoreReport::Stored { ticket, took: clock::now() - began },
                 Some(Err(error)) if error.may_pass() => StoreReport::Failed { ticket, error },
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),

@@ -9,10 +9,10 @@ use std::{
 use ballotbox_actors::kit::clock;
 use ballotbox_core::{
     ServerId, UntrustedText,
-    leadership::{Leadership, Record, Stage},
+    leadership::{Incarnation, Leadership, Record, Stage},
 };
 
-use super::{Counters, Leader, LeaderStatus, WorkStatus, deadline::Deadline};
+use super::{Counters, Leader, LeaderStatus, WorkStatus, answers::Answers, deadline::Deadline};
 use crate::{Epoch, Round, Standing, Vote};
 
 /// How things stand with one node.
@@ -147,6 +147,8 @@ pub struct LeadershipStatus {
     pub stage: Option<Stage>,
     /// The leader and its epoch, once they are established, and as long as they are.
     pub established: Option<(ServerId, Epoch)>,
+    /// In which of its lives that leader is, if it has said so.
+    pub incarnation: Option<Incarnation>,
     /// Until when it is: nobody else leads before, or at least the leader was heard of within the silence.
     pub(crate) until: Deadline,
     /// Whether this node leads, and has begun to give that up.
@@ -157,6 +159,8 @@ pub struct LeadershipStatus {
     pub accepted: Epoch,
     /// Why the record cannot be written, if it cannot.
     pub disk: Option<UntrustedText>,
+    /// How long the disk took to write it the last time.
+    pub last_write: Option<Duration>,
     /// Why promises cannot be written, if they cannot: then nobody holds a lease by this member, nor it.
     pub cannot_promise: Option<UntrustedText>,
     /// The lease that it asks for when it leads; `None` where it leads without.
@@ -170,6 +174,16 @@ pub struct LeadershipStatus {
     pub work: Option<WorkStatus>,
     /// Where the record is; `None` if it is kept in memory.
     pub directory: Option<UntrustedText>,
+    /// As leader: of each voter that has come, whether its word does not count, as it may have forgotten others.
+    pub amnesia: BTreeMap<ServerId, bool>,
+    /// When the voters have answered the pings of this node.
+    pub(crate) answers: Answers,
+    /// How often the process was held up for longer than half of the silence, or its machine slept for as long.
+    pub clock_gaps: u64,
+    /// By how much it expects clocks to be off, in parts per million.
+    pub drift_ppm: u32,
+    /// How many packets have come on sessions that were over for it, and were ignored.
+    pub stale_packets: u64,
 }
 
 impl LeadershipStatus {
@@ -177,6 +191,8 @@ impl LeadershipStatus {
     pub(super) fn update(&mut self, core: &Leadership, valid: &Deadline, followed: &Deadline) {
         self.stage = Some(core.stage());
         self.established = core.established();
+        self.incarnation = core.incarnation_of_leader();
+        self.amnesia = core.amnesia();
         let leads = self.established.is_some_and(|(leader, _)| leader == core.me());
         self.until = if leads { valid.clone() } else { followed.clone() };
         self.retiring = core.is_retiring();

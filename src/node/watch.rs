@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use ballotbox_actors::kit::{Inlet, clock, mailbox};
 
+#[cfg(feature = "run")]
+use super::HookCounts;
 use super::{
     LeaderStatus, News, Status,
     herald::{HeraldMsg, LastWord},
@@ -195,6 +197,12 @@ impl Watch {
         let lived = clock::now().saturating_duration_since(started);
         report.set_times(clock::time_of_day().checked_sub(lived));
         Ok(report)
+    }
+
+    /// Has it counted what has become of runs of a hook. Nobody can read that any more when the node has ended.
+    #[cfg(feature = "run")]
+    pub(crate) async fn count_runs(&self, counts: HookCounts) {
+        let _ = self.herald.send(HeraldMsg::Hook(counts)).await;
     }
 
     async fn ask(&self, beyond: Option<u64>) -> Result<News, Ended> {

@@ -7,7 +7,7 @@
 //!                      Runner ── /bin/sh -c COMMAND, one at a time
 //! ```
 //!
-//! It watches as everybody does, so the node knows nothing of it, and waits for it nowhere. It ends when the node has, after
+//! It watches as everybody does, so the node waits for it nowhere, and knows no more of it than how many runs there were. It ends when the node has, after
 //! a last run. A hook is news: nothing it does excludes anybody. What only one may do needs a token.
 //!
 //! | file | what it does |
@@ -156,6 +156,9 @@ impl<P: From<HookReport> + Send + 'static> Actor for Hooks<P> {
                     }
                     HookAction::Done => return Ok(()),
                 }
+            }
+            if let (Some(watch), Some(counts)) = (&self.watch, self.queue.take_counts()) {
+                watch.count_runs(counts).await;
             }
         }
     }

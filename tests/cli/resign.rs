@@ -51,7 +51,8 @@ fn a_leader_hands_over_to_the_one_named_and_back_to_whoever_can() {
     let answer = hands_over(&data.join("3"), &["--to", "1"]);
     assert_eq!(answer["resigned"], true, "{answer}");
     let next = epoch + 1;
-    assert_eq!(answer["leader"], json!({ "id": 1, "token": next, "epoch": next }));
+    let leader = json!({ "id": 1, "token": next, "epoch": next, "incarnation": 1 });
+    assert_eq!(answer["leader"], leader);
     assert_eq!((&answer["epoch"], &answer["reason"]), (&json!(epoch), &Value::Null));
     let lost = nodes[2].until(|event| event["event"] == "lost");
     assert_eq!((&lost["epoch"], &lost["cause"]), (&json!(epoch), &json!("resigned")));

@@ -11,11 +11,12 @@ use std::{
     process::{Output, Stdio},
 };
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use super::{
     Node, PATIENCE, ballotbox, file,
-    leaders::{ensemble, following, leading, start},
+    leaders::{ensemble, following, leading, start, start_with},
     run, text,
 };
 
@@ -35,6 +36,19 @@ fn alone(name: &str) -> (Node, PathBuf) {
     let mut node = start(1, &place);
     leading(&mut node);
     (node, place.1.join("1"))
+}
+
+/// What begins a table that takes the place of the one before.
+const FROM_THE_TOP: &str = "\u{1b}[H\u{1b}[J";
+
+/// A terminal, and the end of it that a program writes to.
+fn terminal() -> (fs::File, fs::File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let end = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (terminal.into(), end)
 }
 
 /// A connection to the control socket, for a test that speaks itself.
@@ -86,18 +100,28 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
     for time in ["since_ms", "seq"] {
         said[time] = json!(0);
     }
+    // How long the disk took, and how busy this machine was.
+    assert!(said["disk"]["last_write_ms"].take().is_u64(), "{said}");
+    assert!(said["clock"]["gaps"].take().is_u64(), "{said}");
     let directory = fs::canonicalize(&one).unwrap();
     let expected = json!({
         "id": 1, "role": "voter", "state": "following", "seq": 0, "since_ms": 0,
-        "leader": { "id": 2, "token": epoch, "epoch": epoch }, "leading": false, "retiring": false,
+        "leader": { "id": 2, "token": epoch, "epoch": epoch, "incarnation": 1 },
+        "leading": false, "retiring": false,
         "elected": 2, "round": said["round"].as_i64().unwrap(),
         "epoch": { "accepted": epoch, "current": epoch }, "recorded": true,
         "beside_real_server": false, "lease": null, "promise": null, "work": null,
-        "voters": [{ "id": 1, "link": null }, { "id": 2, "link": true }],
+        "voters": [
+            { "id": 1, "link": null, "answered_ms": null, "keeps_promises": null, "amnesiac": null },
+            { "id": 2, "link": true, "answered_ms": null, "keeps_promises": null, "amnesiac": null },
+        ],
         "safe_to_restart": {
             "safe": false, "why": "the others are no quorum: 1 of 2 voters here, 2 needed",
         },
-        "disk": { "state": "ok", "error": null, "directory": directory },
+        "disk": {
+            "state": "ok", "last_write_ms": null, "error": null, "directory": directory,
+        },
+        "clock": { "gaps": null, "r": 10_000 },
         "version": env!("CARGO_PKG_VERSION"),
     });
     assert_eq!(said, expected);
@@ -110,12 +134,64 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
     for part in [
         "node      1 (voter)",
         &format!("following 2 in epoch {epoch} for "),
+        &format!("leader    2, token {epoch}, start 1 of its directory"),
         "restart   not safe: the others are no quorum",
-        "    2  up",
+        "\n  member  role    link\n",
+        "\n       1  voter   itself\n",
+        "\n       2  leader  up\n",
     ] {
         assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
     }
-    assert!(text(&told.stdout).lines().all(|line| !line.ends_with(' ')));
+    fits(&told, &directory);
+}
+
+/// Nothing but the path of the directory is wider than a terminal may be, and no line ends with spaces.
+fn fits(told: &Output, directory: &Path) {
+    for line in text(&told.stdout).lines() {
+        let is_path = line.contains(directory.to_str().unwrap());
+        assert!(is_path || line.chars().count() <= 80, "{line}");
+        assert!(!line.ends_with(' '), "{line}");
+    }
+}
+
+/// Asks until it says so of the first voter.
+fn of_first(data: &Path, is_so: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let said = report(data);
+        if is_so(&said["voters"][0]) {
+            return said;
+        }
+    }
+}
+
+#[test]
+fn a_leader_says_who_has_answered_lately_whose_promises_it_has_and_whose_word_does_not_count() {
+    let place = ensemble("leaders-view", 2);
+    let more = ["--lease", "2s"];
+    let mut nodes = [1, 2].map(|id| start_with(id, (&place.0, &place.1), &more));
+    leading(&mut nodes[1]);
+    following(&mut nodes[0], 2);
+    let [one, two] = ["1", "2"].map(|id| place.1.join(id));
+    let said = of_first(&two, |voter| voter["answered_ms"].is_u64());
+    let of = |id: u64, link| json!({ "id": id, "link": link, "answered_ms": null, "keeps_promises": true, "amnesiac": false });
+    let mut first = said["voters"][0].clone();
+    first["answered_ms"] = Value::Null;
+    assert_eq!(first, of(1, json!(true)));
+    assert_eq!(said["voters"][1], of(2, Value::Null));
+    let told = status(&two, &[]);
+    for part in ["  member  role    link    answered", " ago", "  kept", "       2  leader  itself"]
+    {
+        assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
+    }
+    fits(&told, &fs::canonicalize(&two).unwrap());
+    // What a follower does not know.
+    let unknown = ["answered_ms", "keeps_promises", "amnesiac"];
+    let said = report(&one);
+    assert!(unknown.iter().all(|name| said["voters"][1][name].is_null()), "{said}");
+    // One that is gone has answered once, and nothing else is known of it while the lease runs on.
+    let [first, _second] = nodes;
+    assert_eq!(first.end("-TERM"), Some(0));
+    of_first(&two, |voter| voter["amnesiac"].is_null() && voter["keeps_promises"].is_null());
 }
 
 #[test]
@@ -358,6 +434,38 @@ fn a_watch_that_is_interrupted_says_whether_somebody_leads() {
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     assert_eq!(watch.wait().unwrap().code(), Some(0));
     assert_eq!(node.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_watch_at_a_terminal_shows_the_table_in_its_place() {
+    let place = ensemble("terminal", 2);
+    let mut first = start(1, &place);
+    first.until(|event| event["event"] == "listening");
+    let (mut terminal, end) = terminal();
+    let mut watch = ballotbox(&["status", "--watch", "--data-dir"])
+        .arg(place.1.join("1"))
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdout(end)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut shows = |part: &str| {
+        while !text(&seen).rsplit(FROM_THE_TOP).next().unwrap().contains(part) {
+            let mut some = [0; 4096];
+            let count = terminal.read(&mut some).unwrap();
+            seen.extend(&some[..count]);
+        }
+    };
+    shows("looking for");
+    let mut second = start(2, &place);
+    leading(&mut second);
+    shows("following 2 in epoch 1");
+    // Nothing changes, and the time goes on.
+    shows("for 2.");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
 }
 
 #[test]

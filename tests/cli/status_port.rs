@@ -55,6 +55,23 @@ impl Told {
         self.ask("GET", path, "")
     }
 
+    /// The value of this series, if it is there.
+    fn metric(&self, series: &str) -> Option<f64> {
+        let body = self.get("/metrics").body;
+        let shown = body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        shown.map(|value| value.parse().unwrap())
+    }
+
+    /// The same, asked for until it is so.
+    fn metric_when(&self, series: &str, is_so: impl Fn(f64) -> bool) -> f64 {
+        loop {
+            let value = self.metric(series).unwrap_or_else(|| panic!("there is no {series}"));
+            if is_so(value) {
+                return value;
+            }
+        }
+    }
+
     /// Asks until the code is this one. Every answer is a code of the contract.
     fn until(&self, path: &str, wanted: u16) {
         loop {
@@ -159,7 +176,10 @@ fn a_balancer_finds_the_leader_and_the_follower_by_their_codes_and_nobody_else()
     let status = second.get("/status");
     assert!(status.head.contains("cache-control: no-store"), "{}", status.head);
     let status: Value = serde_json::from_str(&status.body).unwrap();
-    assert_eq!(status["leader"], json!({ "id": 2, "token": epoch, "epoch": epoch }));
+    assert_eq!(
+        status["leader"],
+        json!({ "id": 2, "token": epoch, "epoch": epoch, "incarnation": 1 })
+    );
     assert_eq!(second.ask("HEAD", "/leader", "").body, "");
     let refused = second.ask("DELETE", "/leader", "");
     assert_eq!(refused.code, 405);
@@ -263,6 +283,10 @@ fn metrics_are_all_there_from_the_first_scrape_and_count_what_happens() {
         "ballotbox_leaderships_ended_total{cause=\"resigned\"} 0",
         "ballotbox_establish_seconds_count 1",
         "ballotbox_promises 2.0",
+        "ballotbox_hook_runs_total{result=\"succeeded\"} 0",
+        "ballotbox_hook_runs_total{result=\"failed\"} 0",
+        "ballotbox_hook_runs_total{result=\"killed\"} 0",
+        "ballotbox_hook_skipped_total 0",
     ] {
         assert!(scraped.body.lines().any(|shown| shown == line), "{line}: {}", scraped.body);
     }
@@ -273,6 +297,14 @@ fn metrics_are_all_there_from_the_first_scrape_and_count_what_happens() {
         series.map(name).filter(|name| !name.contains("peer=")).collect::<Vec<_>>()
     };
     assert_eq!(names(&first), names(&second), "one series for each fact, on every node");
+    for counter in ["ballotbox_clock_gaps_total", "ballotbox_stale_packets_total"] {
+        assert!(first.metric(counter).is_some() && second.metric(counter).is_some(), "{counter}");
+    }
+    let ping = |peer: u64| format!("ballotbox_ping_seconds{{peer=\"{peer}\"}}");
+    let took = second.metric_when(&ping(1), |took| took > 0.0);
+    assert!(took < PATIENCE.as_secs_f64(), "{took}");
+    assert_eq!((first.metric(&ping(2)), second.metric(&ping(2))), (Some(0.0), None));
+    assert!(second.metric("ballotbox_epoch_write_seconds") > Some(0.0));
     let families = scraped.body.lines().filter(|line| line.starts_with("# TYPE")).count();
     let helped = scraped.body.lines().filter(|line| line.starts_with("# HELP")).count();
     assert_eq!(families, helped);
@@ -280,6 +312,57 @@ fn metrics_are_all_there_from_the_first_scrape_and_count_what_happens() {
     first.until("/leader", 200);
     let ended = "ballotbox_leaderships_ended_total{cause=\"resigned\"} 1";
     assert!(second.get("/metrics").body.contains(ended));
+}
+
+#[test]
+fn series_are_there_without_leadership_and_0() {
+    let votes = file(
+        "elections-alone.json",
+        r#"{"leadership":false,"members":[{"id":1,"election":"127.0.0.1:0"}]}"#,
+    );
+    let mut node = Node::start_with(1, &votes, &["--status", "127.0.0.1:0"]);
+    let listening = node.until(|event| event["event"] == "listening");
+    let told = Told { port: listening["status"].as_str().unwrap().parse().unwrap(), node };
+    for series in [
+        "ballotbox_epoch_write_seconds",
+        "ballotbox_clock_gaps_total",
+        "ballotbox_stale_packets_total",
+        "ballotbox_hook_skipped_total",
+        "ballotbox_hook_runs_total{result=\"failed\"}",
+    ] {
+        assert_eq!(told.metric(series), Some(0.0), "{series}");
+    }
+    let status: Value = serde_json::from_str(&told.get("/status").body).unwrap();
+    assert_eq!(status["clock"], Value::Null);
+}
+
+#[test]
+fn runs_of_a_hook_are_counted_by_how_they_end() {
+    for (name, hook, more) in [
+        ("succeeded", "true", &[][..]),
+        ("failed", "exit 3", &[]),
+        ("killed", "sleep 600", &["--hook-timeout", "50ms"]),
+    ] {
+        let place = ensemble(&format!("hook-{name}"), 1);
+        let told = Told::start(1, &place, &[&["--on-change", hook], more].concat());
+        let series = |result| format!("ballotbox_hook_runs_total{{result=\"{result}\"}}");
+        told.metric_when(&series(name), |runs| runs >= 1.0);
+        for other in ["succeeded", "failed", "killed"].into_iter().filter(|other| *other != name) {
+            assert_eq!(told.metric(&series(other)), Some(0.0), "{other} with `{hook}`");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_knows_that_it_was() {
+    let (mut first, second) = two("held-up", &[]);
+    second.signal("-STOP");
+    // The follower leaves a leader that is silent for longer than a process may be held up.
+    first.node.until(|event| event["event"] == "lost");
+    second.signal("-CONT");
+    second.metric_when("ballotbox_clock_gaps_total", |gaps| gaps >= 1.0);
+    let status: Value = serde_json::from_str(&second.get("/status").body).unwrap();
+    assert!(status["clock"]["gaps"].as_u64() >= Some(1), "{status}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use anstyle::Style;
 use ballotbox::node::control::{
-    LeaseReport, PromiseReport, SafeToRestart, StatusReport, WorkReport,
+    LeaseReport, PromiseReport, SafeToRestart, StatusReport, VoterReport, WorkReport,
 };
 use ballotbox_actors::kit::Rounded;
 
@@ -33,16 +33,52 @@ pub(super) fn line(report: &StatusReport, at: Duration, out: &mut dyn Write) -> 
     writeln!(out, " {FAINT}{at}{FAINT:#}  {style}{text}{style:#}")
 }
 
-/// A table of what there is to say, and one of the voters.
+/// At most this many columns are written to, but where a word is longer, as the path of a directory may be.
+const COLUMNS: usize = 80;
+/// The names of what is said of the node take these.
+const NAMES: usize = 11;
+
+/// A table of what the node itself is, and one of the members.
 pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()> {
+    for (style, name, text) in rows(report) {
+        let names = iter::once(name).chain(iter::repeat(""));
+        for (name, line) in names.zip(wrapped(&text, COLUMNS - NAMES)) {
+            writeln!(out, " {BOLD}{name:<9}{BOLD:#} {style}{line}{style:#}")?;
+        }
+    }
+    writeln!(out)?;
+    let columns = [
+        Column::right("member"),
+        Column::left("role"),
+        Column::left("link"),
+        Column::left("answered"),
+        Column::left("promises"),
+        Column::left(""),
+    ];
+    screen::table(out, &columns, &members(report))
+}
+
+/// What the node itself is.
+fn rows(report: &StatusReport) -> Vec<(Style, &'static str, String)> {
     let since = Rounded(Duration::from_millis(report.since_ms));
     let mut rows = vec![
         (PLAIN, "node", format!("{} ({})", report.id, report.role)),
         (style(report), "state", format!("{} for {since}", state(report))),
+    ];
+    if let Some(leader) = report.leader {
+        let start = leader.incarnation.map(|start| format!(", start {start} of its directory"));
+        let text = format!("{}, token {}{}", leader.id, leader.token, start.unwrap_or_default());
+        rows.push((PLAIN, "leader", text));
+    }
+    rows.extend([
         (PLAIN, "election", election(report)),
         (PLAIN, "epochs", epochs(report)),
         (disk_style(report), "disk", disk(report)),
-    ];
+    ]);
+    if let Some(clock) = report.clock.filter(|clock| clock.gaps > 0) {
+        let times = if clock.gaps == 1 { "time" } else { "times" };
+        rows.push((BAD, "clock", format!("held up for too long {} {times}", clock.gaps)));
+    }
     if let Some(lease) = &report.lease {
         rows.push(lease_row(report, lease));
     }
@@ -64,22 +100,54 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
             "met a ZooKeeper server: this node does not lead, and as a voter follows no epoch";
         rows.push((BAD, "beside", text.to_owned()));
     }
-    for (style, name, text) in rows {
-        writeln!(out, " {BOLD}{name:<9}{BOLD:#} {style}{text}{style:#}")?;
+    rows
+}
+
+/// Lines of at most this many characters, broken between words.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(last) if line == 0 => last.push_str(word),
+            Some(last) if line + 1 + word.chars().count() <= columns => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
     }
-    writeln!(out)?;
-    let row = |voter: &ballotbox::node::control::VoterReport| {
-        let leads = report.leader.is_some_and(|leader| leader.id == voter.id);
-        let (style, link) = match voter.link {
-            None => (PLAIN, "itself"),
-            Some(true) => (PLAIN, "up"),
-            Some(false) => (BAD, "down"),
-        };
-        let leads = if leads { "leads" } else { "" };
-        (style, vec![voter.id.to_string(), link.to_owned(), leads.to_owned()])
+    lines
+}
+
+/// The voters, and the node itself.
+fn members(report: &StatusReport) -> Vec<(Style, Vec<String>)> {
+    let mut rows: Vec<_> = report.voters.iter().map(|voter| member(report, voter)).collect();
+    if report.voters.iter().all(|voter| voter.id != report.id) {
+        let itself = [&report.id.to_string(), &report.role, "itself", "", "", ""];
+        rows.push((PLAIN, itself.map(str::to_owned).into()));
+    }
+    rows
+}
+
+fn member(report: &StatusReport, voter: &VoterReport) -> (Style, Vec<String>) {
+    let (style, link) = match voter.link {
+        None => (PLAIN, "itself"),
+        Some(true) => (PLAIN, "up"),
+        Some(false) => (BAD, "down"),
     };
-    let rows: Vec<_> = report.voters.iter().map(row).collect();
-    screen::table(out, &[Column::right("voter"), Column::left("link"), Column::left("")], &rows)
+    let leads = report.leader.is_some_and(|leader| leader.id == voter.id);
+    let role = if leads { "leader" } else { "voter" };
+    let answered = voter.answered_ms.map(|ago| format!("{} ago", millis(ago)));
+    let promises = match voter.keeps_promises {
+        Some(true) => "kept",
+        Some(false) => "none",
+        None => "",
+    };
+    let amnesia = if voter.amnesiac == Some(true) { "does not count yet" } else { "" };
+    let cells =
+        [&voter.id.to_string(), role, link, &answered.unwrap_or_default(), promises, amnesia];
+    (style, cells.map(str::to_owned).into())
 }
 
 fn style(report: &StatusReport) -> Style {
@@ -154,13 +222,28 @@ fn millis(millis: u64) -> Rounded {
 fn disk(report: &StatusReport) -> String {
     let Some(disk) = &report.disk else { return "none used".to_owned() };
     let directory = disk.directory.as_deref().unwrap_or("in memory");
+    let last = disk.last_write_ms.map(|took| format!(", last write in {}", millis(took)));
     match &disk.error {
         Some(error) => format!("{directory} is {}: {error}", disk.state),
-        None => format!("{directory} is {}", disk.state),
+        None => format!("{directory} is {}{}", disk.state, last.unwrap_or_default()),
     }
 }
 
 fn disk_style(report: &StatusReport) -> Style {
     let fails = report.disk.as_ref().is_some_and(|disk| disk.error.is_some());
     if fails { BAD } else { PLAIN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_between_words_and_a_long_word_has_one_to_itself() {
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("one two", 7), ["one two"]);
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("/a/long/path is ok", 5), ["/a/long/path", "is ok"]);
+        assert_eq!(wrapped("in épées", 8), ["in épées"]);
+    }
 }

@@ -11,7 +11,7 @@ use futures::{
 };
 
 use super::{
-    report::StatusReport,
+    report::{LeaderReport, StatusReport},
     request::{LINE_MAX, Refusal, Request, RequestBuffer, line},
     resignation::Resignation,
 };
@@ -144,7 +144,7 @@ impl Conversation {
         loop {
             let status = self.desk.status().await?;
             let now = clock::now();
-            let leader = status.leader().filter(|(_, newer)| *newer > epoch);
+            let leader = LeaderReport::of(&status).filter(|leader| leader.epoch > epoch.0);
             if let Some(leader) = leader {
                 return Ok(Resignation::followed_by(me, epoch, leader, now - began));
             }

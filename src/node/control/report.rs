@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballotbox_actors::kit::clock;
-use ballotbox_core::{ServerId, UntrustedText, membership::Role};
+use ballotbox_core::{ServerId, UntrustedText, leadership::Reading, membership::Role};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
     Standing,
     node::{
         Desk, LeadershipStatus, LeaseStatus, NodeState, PromiseStatus, Status, WorkStatus,
-        desk::Constants,
+        answers::Answers, desk::Constants,
     },
 };
 
@@ -65,6 +65,9 @@ pub struct StatusReport {
     pub safe_to_restart: Option<SafeToRestart>,
     /// What its epochs are kept in.
     pub disk: Option<Disk>,
+    /// What it knows of its own time; null without leadership.
+    #[serde(default)]
+    pub clock: Option<ClockReport>,
     /// The version of ballotbox that it runs.
     #[serde(deserialize_with = "shown")]
     pub version: String,
@@ -120,6 +123,18 @@ pub struct LeaderReport {
     pub token: u64,
     /// In which epoch.
     pub epoch: i64,
+    /// Which start this is on its data directory; null if it has not said so.
+    #[serde(default)]
+    pub incarnation: Option<u64>,
+}
+
+/// What a node knows of its own time.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ClockReport {
+    /// How often the process was held up for longer than half of the silence, or its machine slept for as long.
+    pub gaps: u64,
+    /// By how much it expects clocks to be off, in parts per million.
+    pub r: u32,
 }
 
 /// The epochs that a node has given its word for.
@@ -138,6 +153,16 @@ pub struct VoterReport {
     pub id: u64,
     /// Whether there is a link to it; null for the node itself.
     pub link: Option<bool>,
+    /// How long ago it has answered a ping of this node; null if this node does not lead, or it has not, and for the node itself.
+    #[serde(default)]
+    pub answered_ms: Option<u64>,
+    /// Whether it has promised lately what the lease of this node rests on; null if this node does not lead, or leads without a lease, and for a
+    /// voter that has not come.
+    #[serde(default)]
+    pub keeps_promises: Option<bool>,
+    /// Whether its word does not count yet, as it may have forgotten others; null if this node does not lead, and for a voter that has not come.
+    #[serde(default)]
+    pub amnesiac: Option<bool>,
 }
 
 /// What the epochs of a node are kept in.
@@ -146,12 +171,28 @@ pub struct Disk {
     /// `ok` or `failing`.
     #[serde(deserialize_with = "shown")]
     pub state: String,
+    /// How long it took to write them the last time; null if they were not written since the node was started.
+    #[serde(default)]
+    pub last_write_ms: Option<u64>,
     /// Why it fails, if it does.
     #[serde(default, deserialize_with = "shown_if_any")]
     pub error: Option<String>,
     /// Where it is; null in memory.
     #[serde(default, deserialize_with = "shown_if_any")]
     pub directory: Option<String>,
+}
+
+impl LeaderReport {
+    pub(super) fn of(status: &Status) -> Option<Self> {
+        let (leader, epoch) = status.leader()?;
+        let incarnation = status.leadership.as_ref().and_then(|of| of.incarnation);
+        Some(Self {
+            id: leader.number(),
+            token: epoch.0.cast_unsigned(),
+            epoch: epoch.0,
+            incarnation: incarnation.map(|start| start.0),
+        })
+    }
 }
 
 impl StatusReport {
@@ -165,9 +206,13 @@ impl StatusReport {
         let leadership = status.leadership.as_deref();
         let role = constants.role(me);
         let since = now.saturating_duration_since(status.since);
+        let seen = LeadersView::of(status);
         let voter = |id: ServerId| VoterReport {
             id: id.number(),
             link: (id != me).then(|| status.election.links.contains(&id)),
+            answered_ms: seen.and_then(|seen| seen.answers.age(id, seen.now)).map(whole_ms),
+            keeps_promises: seen.and_then(|seen| seen.keeps_promises(id)),
+            amnesiac: seen.and_then(|seen| seen.amnesiac(id)),
         };
         Self {
             id: me.number(),
@@ -175,11 +220,7 @@ impl StatusReport {
             state: state(status, role).to_owned(),
             seq: status.sequence,
             since_ms: whole_ms(since),
-            leader: status.leader().map(|(leader, epoch)| LeaderReport {
-                id: leader.number(),
-                token: epoch.0.cast_unsigned(),
-                epoch: epoch.0,
-            }),
+            leader: LeaderReport::of(status),
             leading: status.leader().is_some_and(|(leader, _)| leader == me),
             retiring: leadership.is_some_and(|leadership| leadership.retiring),
             elected: status.elected().map(ServerId::number),
@@ -196,8 +237,39 @@ impl StatusReport {
             voters: constants.membership.ensemble().voters().map(voter).collect(),
             safe_to_restart: Some(SafeToRestart::of(status, constants.membership.ensemble())),
             disk: leadership.map(Disk::new),
+            clock: leadership.map(|of| ClockReport { gaps: of.clock_gaps, r: of.drift_ppm }),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+}
+
+/// What a leader knows of the voters.
+#[derive(Clone, Copy)]
+struct LeadersView<'a> {
+    me: ServerId,
+    now: Reading,
+    answers: &'a Answers,
+    leadership: &'a LeadershipStatus,
+}
+
+impl<'a> LeadersView<'a> {
+    /// That of the node, if it leads.
+    fn of(status: &'a Status) -> Option<Self> {
+        let leadership = status.leadership.as_deref()?;
+        let (me, answers) = (status.me, &leadership.answers);
+        let leads = leadership.established.is_some_and(|(leader, _)| leader == me);
+        leads.then(|| Self { me, now: clock::reading(), answers, leadership })
+    }
+
+    fn amnesiac(self, voter: ServerId) -> Option<bool> {
+        let own = (voter == self.me).then_some(!self.leadership.record.recorded);
+        own.or_else(|| self.leadership.amnesia.get(&voter).copied())
+    }
+
+    fn keeps_promises(self, voter: ServerId) -> Option<bool> {
+        // Of one that has not come nothing is known.
+        self.amnesiac(voter)?;
+        Some(self.leadership.lease.as_ref()?.promising.contains(&voter))
     }
 }
 
@@ -234,6 +306,7 @@ impl Disk {
         let state = if leadership.disk.is_some() { "failing" } else { "ok" };
         Self {
             state: state.to_owned(),
+            last_write_ms: leadership.last_write.map(whole_ms),
             error: leadership.disk.as_ref().map(UntrustedText::to_string),
             directory: leadership.directory.as_ref().map(UntrustedText::to_string),
         }

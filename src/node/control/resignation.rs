@@ -35,19 +35,16 @@ impl Resignation {
     pub(super) fn followed_by(
         me: ServerId,
         given_up: Epoch,
-        (leader, epoch): (ServerId, Epoch),
+        leader: LeaderReport,
         took: Duration,
     ) -> Self {
-        let resigned = leader != me;
-        let again = format!("{me} leads again, in epoch {epoch}: nobody else has taken over");
+        let resigned = leader.id != me.number();
+        let again =
+            format!("{me} leads again, in epoch {}: nobody else has taken over", leader.epoch);
         Self {
             resigned,
             epoch: Some(given_up.0),
-            leader: Some(LeaderReport {
-                id: leader.number(),
-                token: epoch.0.cast_unsigned(),
-                epoch: epoch.0,
-            }),
+            leader: Some(leader),
             elapsed_ms: tenths_of_ms(took),
             reason: (!resigned).then_some(again),
         }
@@ -85,10 +82,11 @@ mod tests {
     #[test]
     fn it_is_done_when_another_one_leads_and_has_a_reason_otherwise() {
         let took = Duration::from_micros(4180);
-        let done = Resignation::followed_by(id(3), Epoch(6), (id(2), Epoch(7)), took);
+        let next = |id| LeaderReport { id, token: 7, epoch: 7, incarnation: Some(1) };
+        let done = Resignation::followed_by(id(3), Epoch(6), next(2), took);
         assert_eq!((done.resigned, done.reason.as_deref()), (true, None));
         assert!((done.elapsed_ms - 4.2).abs() < f64::EPSILON);
-        let again = Resignation::followed_by(id(3), Epoch(6), (id(3), Epoch(7)), took);
+        let again = Resignation::followed_by(id(3), Epoch(6), next(3), took);
         assert!(!again.resigned && again.reason.unwrap().starts_with("3 leads again, in epoch 7"));
         let refused = Resignation::refused("a\u{1b}[2Jb");
         assert!(!refused.resigned && !refused.reason.unwrap().contains('\u{1b}'));

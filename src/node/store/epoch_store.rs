@@ -27,8 +27,8 @@ pub(crate) enum StoreMsg {
 /// What an [`EpochStore`] says to its user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum StoreReport {
-    /// No crash takes it back.
-    Stored { ticket: Ticket },
+    /// No crash takes it back. The disk took that long.
+    Stored { ticket: Ticket, took: Duration },
     /// It may be on disk or not; another attempt may succeed.
     Failed { ticket: Ticket, error: FileError },
 }
@@ -57,7 +57,7 @@ enum Task {
 type Order = (Ticket, Record);
 
 /// The directory comes back from the thread that has written it.
-type Written<F> = (EpochDirectory<F>, Result<(), StoreError>);
+type Written<F> = (EpochDirectory<F>, Duration, Result<(), StoreError>);
 
 impl<F: Files, U: From<StoreReport>> EpochStore<F, U> {
     pub(crate) const fn new(directory: EpochDirectory<F>, user: Address<U>) -> Self {
@@ -65,10 +65,15 @@ impl<F: Files, U: From<StoreReport>> EpochStore<F, U> {
     }
 
     /// Tells the user what came of it.
-    fn report(&self, task: Task, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    fn report(
+        &self,
+        task: Task,
+        took: Duration,
+        outcome: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let report = match (task, outcome) {
             (Task::Check, Ok(())) => return Ok(()),
-            (Task::Store((ticket, _)), Ok(())) => StoreReport::Stored { ticket },
+            (Task::Store((ticket, _)), Ok(())) => StoreReport::Stored { ticket, took },
             (task, Err(StoreError::File(error))) if error.may_pass() => match task {
                 // The next store fails as well, and says so.
                 Task::Check => return Ok(()),
@@ -100,14 +105,16 @@ where
             let Some(task) = task else { return Ok(()) };
             let Self { mut directory, user, check_every } = self;
             let work = off_thread(move || {
+                let began = clock::now();
                 let outcome = perform(&mut directory, task);
-                (directory, outcome)
+                (directory, clock::now() - began, outcome)
             });
-            let Some((directory, outcome)) = written(work, &mut mailbox, &mut next).await else {
+            let Some((directory, took, outcome)) = written(work, &mut mailbox, &mut next).await
+            else {
                 return Ok(());
             };
             self = Self { directory, user, check_every };
-            self.report(task, outcome)?;
+            self.report(task, took, outcome)?;
         }
     }
 }

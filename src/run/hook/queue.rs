@@ -16,7 +16,7 @@ use std::time::Duration;
 use ballotbox_core::{Core, ServerId, UntrustedText};
 
 use super::state::{Change, State};
-use crate::leadership::LostBecause;
+use crate::{leadership::LostBecause, node::HookCounts};
 
 /// What a [`HookQueue`] is told.
 #[derive(Clone, Debug)]
@@ -129,6 +129,8 @@ pub(super) struct HookQueue {
     cause: Option<LostBecause>,
     stage: Stage,
     failures: u64,
+    /// What has become of its runs, and was not taken yet.
+    counts: HookCounts,
 }
 
 impl HookQueue {
@@ -142,7 +144,13 @@ impl HookQueue {
             cause: None,
             stage: Stage::Idle,
             failures: 0,
+            counts: HookCounts { succeeded: 0, failed: 0, killed: 0, skipped: 0 },
         }
+    }
+
+    /// What has become of its runs since this was last taken, if anything has.
+    pub(super) fn take_counts(&mut self) -> Option<HookCounts> {
+        Some(std::mem::take(&mut self.counts)).filter(|counts| *counts != HookCounts::default())
     }
 
     /// Before it is settled for the first time, that it looks is no change.
@@ -168,6 +176,7 @@ impl HookQueue {
                     sequence: self.sequence,
                     skipped: self.sequence - before - 1,
                 };
+                self.counts.skipped += run.skipped;
                 self.told = Some((run.state, run.sequence));
                 self.stage = Stage::Running(run);
                 out.push(HookAction::Run(run));
@@ -183,12 +192,19 @@ impl HookQueue {
     fn ended(&mut self, end: RunEnd, out: &mut Vec<HookAction>) {
         let stage = std::mem::replace(&mut self.stage, Stage::Idle);
         let warning = match (stage, end) {
-            // It may have ended just before it was killed. What did not die was told of.
-            (Stage::Idle | Stage::Stuck(_), _) | (_, RunEnd::Exited(0)) => return,
+            // What did not die was told of.
+            (Stage::Idle | Stage::Stuck(_), _) => return,
+            // It may have ended just before it was killed.
+            (Stage::Running(_) | Stage::Killed(_), RunEnd::Exited(0)) => {
+                self.counts.succeeded += 1;
+                return;
+            }
             (Stage::Killed(run), RunEnd::Signalled(_)) => {
+                self.counts.killed += 1;
                 HookWarning::Killed { run, limit: self.limit, failures: self.failures + 1 }
             }
             (Stage::Running(run) | Stage::Killed(run), end) => {
+                self.counts.failed += 1;
                 HookWarning::Failed { run, end, failures: self.failures + 1 }
             }
         };
@@ -205,6 +221,7 @@ impl HookQueue {
             Stage::Killed(run) => {
                 self.stage = Stage::Stuck(run);
                 self.failures += 1;
+                self.counts.killed += 1;
                 out.push(HookAction::Warn(HookWarning::DoesNotDie { run }));
             }
             Stage::Idle | Stage::Stuck(_) => {}

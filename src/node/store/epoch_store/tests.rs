@@ -171,7 +171,7 @@ impl Fixture {
 
     async fn stored(&mut self) -> Ticket {
         match self.reports.next().await.unwrap() {
-            StoreReport::Stored { ticket } => ticket,
+            StoreReport::Stored { ticket, .. } => ticket,
             StoreReport::Failed { error, .. } => panic!("{error}"),
         }
     }
@@ -294,7 +294,10 @@ fn what_is_a_bug_is_refused_and_ends_the_store() {
         };
         tell(1, record(5));
         let report: Option<StoreReport> = reports.next().await;
-        assert_eq!(report, Some(StoreReport::Stored { ticket: Ticket(1) }));
+        assert!(
+            matches!(report, Some(StoreReport::Stored { ticket: Ticket(1), .. })),
+            "{report:?}"
+        );
         tell(2, Record { accepted: Epoch(6), current: Epoch(7), ..record(5) });
         let Some(Exit::Failed(error)) = end.next().await else { panic!("it was stored") };
         let text = "cannot store accepted 6, current 7: this is a bug, please report it";

@@ -236,3 +236,31 @@ fn what_does_not_die_is_told_once_overlaps_with_nothing_and_keeps_no_node_from_e
     let next = the_run(&other.actions_on(HookEvent::Ended(RunEnd::Signalled(9))));
     assert_eq!(next.sequence, 2);
 }
+
+#[test]
+fn each_run_is_counted_once_by_how_it_ended_and_each_change_without_one() {
+    let mut queue = queue();
+    assert_eq!(queue.take_counts(), None);
+    let none = HookCounts::default();
+    queue.becomes([leading(5)]);
+    assert_eq!(queue.take_counts(), None, "it goes on");
+    // Three changes while it runs have one run.
+    queue.becomes([lost(LostBecause::QuorumLost), following(2, 6), leading(7)]);
+    queue.ends_well();
+    assert_eq!(queue.take_counts(), Some(HookCounts { succeeded: 1, skipped: 2, ..none }));
+    assert_eq!(queue.take_counts(), None);
+    queue.becomes([following(3, 8)]);
+    queue.actions_on(HookEvent::Ended(RunEnd::Exited(3)));
+    assert_eq!(queue.take_counts(), Some(HookCounts { failed: 1, ..none }));
+    queue.actions_on(HookEvent::TimedOut);
+    assert_eq!(queue.take_counts(), None, "it is about to be killed");
+    queue.actions_on(HookEvent::Ended(RunEnd::Signalled(9)));
+    assert_eq!(queue.take_counts(), Some(HookCounts { killed: 1, ..none }));
+    // This one does not die at once.
+    queue.becomes([leading(9)]);
+    queue.actions_on(HookEvent::TimedOut);
+    queue.actions_on(HookEvent::TimedOut);
+    assert_eq!(queue.take_counts(), Some(HookCounts { killed: 1, ..none }));
+    queue.actions_on(HookEvent::Ended(RunEnd::Signalled(9)));
+    assert_eq!(queue.take_counts(), None);
+}
