@@ -88,7 +88,7 @@ async fn next(
     look_after: Option<Duration>,
 ) -> Result<StatusReport, ControlError> {
     let Some(wait) = look_after else { return ask_again(args, Some(seen)).await };
-    match clock::within(wait, ask_again(args, Some(seen))).await {
+    match clock::within(wait, Box::pin(ask_again(args, Some(seen)))).await {
         Ok(report) => report,
         Err(clock::Late(_)) => ask_again(args, None).await,
     }

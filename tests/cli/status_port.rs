@@ -316,10 +316,10 @@ fn metrics_are_all_there_from_the_first_scrape_and_count_what_happens() {
 
 #[test]
 fn series_are_there_without_leadership_and_0() {
-    let votes = file(
-        "elections-alone.json",
-        r#"{"leadership":false,"members":[{"id":1,"election":"127.0.0.1:0"}]}"#,
-    );
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let members = json!([{ "id": 1, "election": free.to_string() }]);
+    let votes = json!({ "leadership": false, "members": members }).to_string();
+    let votes = file("no-leadership.json", &votes);
     let mut node = Node::start_with(1, &votes, &["--status", "127.0.0.1:0"]);
     let listening = node.until(|event| event["event"] == "listening");
     let told = Told { port: listening["status"].as_str().unwrap().parse().unwrap(), node };

@@ -14,9 +14,19 @@ fn store_failed(number: usize) -> DriverMsg {
     DriverMsg::Store(StoreReport::Failed { ticket: Ticket(0), error })
 }
 
-#[test]
-fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
-    block_on(async {
+/// A driver that is about to run, and what it is told with.
+struct Fixture {
+    actor: LeadershipDriver,
+    driver: Address<DriverMsg>,
+    orders: Mailbox<DriverMsg>,
+    star: StarAddress,
+    told: Mailbox<HeraldMsg>,
+    parent: Address<Exit<(), Infallible>>,
+    ends: Mailbox<Exit<(), Infallible>>,
+}
+
+impl Fixture {
+    async fn new() -> Self {
         let mut config = NodeConfig::parse(1, ["1=127.0.0.1:1", "2=127.0.0.1:2"]).unwrap();
         let disk = MemoryDisk::new(DirectoryId(1), Record::default());
         let leadership = LeadershipConfig::new(Keep::InMemory(disk));
@@ -32,39 +42,74 @@ fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
             None,
         );
         let (driver, inlet, orders) = mailbox_with_inlet(1);
-        let (parent, mut ends) = mailbox();
+        let (parent, ends) = mailbox();
         let (user, network) = (driver.clone(), config.network());
         let star = ballotbox_actors::start_star(&network, user, inlet, parent.clone(), |exit| exit);
         let (store, _stored) = mailbox();
         let (promises, _kept) = mailbox();
         let (elector, _ordered) = mailbox();
-        let (herald, mut told) = mailbox();
-
-        // All of it is there before the driver reads anything.
-        let sent = 3 * BURST_MAX;
-        for number in 0..sent {
-            driver.tell(store_failed(number)).unwrap();
-        }
-        driver.tell(DriverMsg::Stop).unwrap();
+        let (herald, told) = mailbox();
         let surroundings = Surroundings { star: star.clone(), store, promises, elector, herald };
         let status = LeadershipStatus::default();
         let timing = LeadershipTiming { stop_within: Some(Duration::ZERO), ..leadership.timing };
-        let work = kept.contents.bound.work;
-        let remarks = Vec::new();
+        let (work, myself) = (kept.contents.bound.work, driver.clone());
         let actor =
-            LeadershipDriver::new(core, timing, work, status, remarks, driver, surroundings);
-        spawn(actor, orders, parent, |exit| exit);
+            LeadershipDriver::new(core, timing, work, status, Vec::new(), myself, surroundings);
+        Self { actor, driver, orders, star, told, parent, ends }
+    }
 
-        let mut heard = 0;
+    /// Runs the driver until it has read all that it was told. Returns what it has told the herald.
+    async fn run(self) -> Vec<(usize, Arc<LeadershipStatus>)> {
+        let Self { actor, driver, orders, star, mut told, parent, mut ends } = self;
+        driver.tell(DriverMsg::Stop).unwrap();
+        drop(driver);
+        spawn(actor, orders, parent, |exit| exit);
+        let mut heard = Vec::new();
         while let Some(message) = told.next().await {
-            let HeraldMsg::Leadership { events, .. } = message else { panic!("{message:?}") };
-            assert!(events.len() <= BURST_MAX, "{} at one time", events.len());
-            heard += events.len();
+            let HeraldMsg::Leadership { events, status, .. } = message else {
+                panic!("{message:?}")
+            };
+            heard.push((events.len(), status));
         }
-        assert_eq!(heard, sent);
         star.stop();
         for _ in 0..2 {
             assert_eq!(ends.next().await, Some(Exit::Done(())));
         }
+        heard
+    }
+}
+
+#[test]
+fn a_driver_that_always_has_more_to_read_tells_the_herald_meanwhile() {
+    block_on(async {
+        let fixture = Fixture::new().await;
+        // All of it is there before the driver reads anything.
+        let sent = 3 * BURST_MAX;
+        for number in 0..sent {
+            fixture.driver.tell(store_failed(number)).unwrap();
+        }
+        let heard = fixture.run().await;
+        assert!(heard.iter().all(|(events, _)| *events <= BURST_MAX), "{heard:?}");
+        assert_eq!(heard.iter().map(|(events, _)| events).sum::<usize>(), sent);
+    });
+}
+
+#[test]
+fn packets_on_sessions_that_are_over_are_counted_and_how_long_the_disk_took_is_kept() {
+    block_on(async {
+        let fixture = Fixture::new().await;
+        let word = LearnerWord::Ack { epoch: crate::Epoch(7) };
+        let packet = word.to_packet().unwrap();
+        for number in 1..=3 {
+            let heard = StarHeard { session: SessionId::Accepted(number), packet: packet.clone() };
+            fixture.driver.tell(DriverMsg::Heard(heard)).unwrap();
+        }
+        let (ticket, took) = (Ticket(1), Duration::from_millis(4));
+        let stored = StoreReport::Stored { ticket, took };
+        fixture.driver.tell(DriverMsg::Store(stored)).unwrap();
+        let heard = fixture.run().await;
+        let (_, last) = heard.last().unwrap();
+        assert_eq!((last.stale_packets, last.last_write), (3, Some(took)));
+        assert_eq!((last.drift_ppm, last.clock_gaps), (10_000, 0));
     });
 }
