@@ -54,6 +54,7 @@ impl Answers {
     }
 
     /// How long it took from the last ping that this one has answered to its answer; nothing if there was none.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn round_trip(&self, peer: ServerId) -> Duration {
         let answer = self.0.get(&peer);
         let nanos = answer.map_or(0, |answer| answer.round_trip.load(Ordering::Acquire));
