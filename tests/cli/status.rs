@@ -172,7 +172,8 @@ fn a_leader_says_who_has_answered_lately_whose_promises_it_has_and_whose_word_do
     leading(&mut nodes[1]);
     following(&mut nodes[0], 2);
     let [one, two] = ["1", "2"].map(|id| place.1.join(id));
-    let said = of_first(&two, |voter| voter["answered_ms"].is_u64());
+    let said =
+        of_first(&two, |voter| voter["answered_ms"].is_u64() && voter["keeps_promises"] == true);
     let of = |id: u64, link| json!({ "id": id, "link": link, "answered_ms": null, "keeps_promises": true, "amnesiac": false });
     let mut first = said["voters"][0].clone();
     first["answered_ms"] = Value::Null;
