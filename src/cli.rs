@@ -13,6 +13,7 @@
 mod check;
 mod completions;
 mod descriptors;
+mod diagram;
 mod duration;
 mod elect;
 mod exit;

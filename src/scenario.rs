@@ -10,4 +10,5 @@ mod claim;
 mod judge;
 pub mod live;
 pub mod simulation;
+mod story;
 pub mod vote_file;

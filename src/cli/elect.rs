@@ -1,6 +1,5 @@
 //! `ballotbox elect`: a whole ensemble in this process, over real sockets.
 
-mod diagram;
 mod json;
 
 use std::{io::Write, path::PathBuf, time::Duration};
@@ -17,9 +16,10 @@ use ballotbox::{
 use ballotbox_actors::kit::Rounded;
 use structopt::StructOpt;
 
-use self::diagram::DIAGRAM_ROWS_MAX;
 use super::{
-    ExitCode, Failure, descriptors, duration, input,
+    ExitCode, Failure, descriptors,
+    diagram::{self, DIAGRAM_ROWS_MAX},
+    duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
     why,
@@ -126,6 +126,8 @@ fn style_of(what: &What) -> Style {
         | What::Voted { .. }
         | What::Follows { .. }
         | What::Lost { .. }
+        | What::LeaseOver { .. }
+        | What::Befalls { .. }
         | What::WaitsFor { .. } => PLAIN,
         What::Leads { .. } => GOOD,
         What::Decided { won, .. } => {

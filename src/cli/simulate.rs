@@ -17,14 +17,19 @@ use std::{
 use ballotbox::{
     ServerId, UntrustedText,
     scenario::{
-        simulation::{Ending, Setup, Verb, Violation, with_faults_as_steps},
+        simulation::{Ending, Recording, Setup, Verb, Violation, with_faults_as_steps},
         vote_file::VoteFile,
     },
 };
 use serde_json::{Value, json};
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure, input, output_file::OutputFile};
+use super::{
+    ExitCode, Failure,
+    diagram::{self, DIAGRAM_ROWS_MAX},
+    input,
+    output_file::OutputFile,
+};
 
 /// The words of the trace, at the end of `--help`.
 static LEGEND: LazyLock<String> = LazyLock::new(|| {
@@ -88,6 +93,9 @@ pub(super) struct SimulateArgs {
     /// Writes the steps of this seed to another vote file, those that its faults add among them: `elect` plays it, too
     #[structopt(long, value_name = "FILE", parse(from_os_str), conflicts_with = "seeds")]
     save: Option<PathBuf>,
+    /// Draws what happens with this seed into this file, as SVG
+    #[structopt(long, value_name = "FILE.svg", parse(from_os_str), conflicts_with = "seeds")]
+    diagram: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
@@ -114,13 +122,25 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
         let saved = OutputFile::open("--save", path, &args.file)?;
         saved.write(&(with_faults_as_steps(&file, args.seed).to_json() + "\n"))?;
     }
-    let good = if args.json {
-        one::play_silently(&setup, args.seed, args.why, out)?
-    } else {
+    let diagram = args.diagram.as_ref();
+    let diagram =
+        diagram.map(|path| OutputFile::open("--diagram", path, &args.file)).transpose()?;
+    // One line more than is drawn, so that what is left out shows.
+    let story = diagram.as_ref().map_or(0, |_| DIAGRAM_ROWS_MAX + 1);
+    let recording = Recording { trace: !args.json, why: args.why, story };
+    if !args.json {
         title(&file, out)?;
-        one::play(&setup, args.seed, args.why, out)?
-    };
-    Ok(if good { ExitCode::Done } else { ExitCode::No })
+    }
+    let (trace, run) = one::play(&setup, args.seed, recording);
+    if args.json {
+        writeln!(out, "{}", one::to_json(&run))?;
+    } else {
+        one::tell(&trace, &run, out)?;
+    }
+    if let Some(diagram) = diagram {
+        diagram.write(&diagram::diagram(&file, &run.story))?;
+    }
+    Ok(if run.is_good() { ExitCode::Done } else { ExitCode::No })
 }
 
 fn seed(text: &str) -> Result<u64, String> {

@@ -22,7 +22,7 @@ mod reorderer;
 mod report;
 mod reporter;
 mod runner;
-mod story;
+mod seat;
 mod wiring;
 
 pub use self::{
@@ -30,6 +30,8 @@ pub use self::{
     error::PlayError,
     report::{ExpectationReport, MemberReport, PlayReport},
     runner::play,
-    story::{Because, StoryLine, What, Won},
 };
-pub use super::judge::Verdict;
+pub use super::{
+    judge::Verdict,
+    story::{Because, Effect, StoryLine, What, Won},
+};

@@ -38,6 +38,7 @@ mod run;
 mod scheduled;
 mod seat;
 mod setup;
+mod story;
 mod trace;
 mod violation;
 mod world;

@@ -342,6 +342,7 @@ mod tests {
             overlapping_leases: 0,
             members: BTreeMap::new(),
             why: None,
+            story: Vec::new(),
         }
     }
 

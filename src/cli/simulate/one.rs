@@ -15,39 +15,21 @@ use crate::cli::{
     why,
 };
 
-/// Plays once and shows everything; whether it ended well.
-pub(super) fn play(
-    setup: &Arc<Setup>,
-    seed: u64,
-    why: bool,
-    out: &mut dyn Write,
-) -> std::io::Result<bool> {
-    let (trace, run) = play_with_progress(setup, seed, Recording { trace: true, why });
+/// Shows everything.
+pub(super) fn tell(trace: &str, run: &Run, out: &mut dyn Write) -> std::io::Result<()> {
     out.write_all(trace.as_bytes())?;
     writeln!(out)?;
-    members(&run, out)?;
-    writeln!(out, "\n{}", summary(&run))?;
+    members(run, out)?;
+    writeln!(out, "\n{}", summary(run))?;
     if let Some(report) = &run.why {
         writeln!(out)?;
         why::tell(report, out)?;
     }
-    Ok(run.is_good())
-}
-
-/// Plays once and prints one JSON object; whether it ended well.
-pub(super) fn play_silently(
-    setup: &Arc<Setup>,
-    seed: u64,
-    why: bool,
-    out: &mut dyn Write,
-) -> std::io::Result<bool> {
-    let (_, run) = play_with_progress(setup, seed, Recording { trace: false, why });
-    writeln!(out, "{}", to_json(&run))?;
-    Ok(run.is_good())
+    Ok(())
 }
 
 /// Plays once; on a terminal, stderr shows that it goes on.
-fn play_with_progress(setup: &Arc<Setup>, seed: u64, recording: Recording) -> (String, Run) {
+pub(super) fn play(setup: &Arc<Setup>, seed: u64, recording: Recording) -> (String, Run) {
     /// To read the clock at every step would take longer than most steps.
     const EVERY: u32 = 64;
     let (mut progress, mut steps) = (Progress::new(), 0_u32);
@@ -131,7 +113,8 @@ fn ended(run: &Run) -> (Style, String) {
     }
 }
 
-fn to_json(run: &Run) -> Value {
+/// The run as one object.
+pub(super) fn to_json(run: &Run) -> Value {
     let member = |(id, member): (&ballotbox::ServerId, &MemberAtEnd)| {
         json!({
             "id": id.number(),
@@ -195,6 +178,7 @@ mod tests {
             overlapping_leases: 0,
             members: std::collections::BTreeMap::new(),
             why: None,
+            story: Vec::new(),
         }
     }
 

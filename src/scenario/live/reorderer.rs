@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::story::StoryLine;
+use crate::scenario::story::StoryLine;
 
 /// Longer than news are on their way, shorter than a person notices.
 const WAIT: Duration = Duration::from_millis(25);
@@ -39,12 +39,8 @@ impl<'a> Reorderer<'a> {
         }
     }
 
-    /// Passes everything on.
-    pub(super) fn tell_all(&mut self) {
-        self.tell_until(Duration::MAX);
-    }
-
-    fn tell_until(&mut self, until: Duration) {
+    /// Passes on what has happened until then, and not what is yet to come.
+    pub(super) fn tell_until(&mut self, until: Duration) {
         // A stable sort: what one member reports for the same instant stays in its order.
         self.waiting.sort_by_key(|line| line.at);
         let due = self.waiting.partition_point(|line| line.at <= until);
@@ -72,7 +68,7 @@ mod tests {
         reorderer.tell_due(ms(3) + WAIT);
         assert_eq!(reorderer.next_deadline(), Some(ms(40) + WAIT));
         reorderer.tell_due(ms(41));
-        reorderer.tell_all();
+        reorderer.tell_until(ms(40));
         assert_eq!(told, [1, 2, 3, 40]);
     }
 }

@@ -19,22 +19,23 @@ use futures::future::{join_all, try_join_all};
 use super::{
     cabling::{Cabling, has_last_words},
     disks::Disks,
-    error::{PlayError, STOP_MAX},
+    error::PlayError,
     last_election::{LastElection, Span},
     relay::RelayError,
     reorderer::Reorderer,
     report::{ExpectationReport, MemberReport, PlayReport, state_of},
     reporter::{MemberNews, Reporter},
-    story::{StoryLine, What, Won},
+    seat::Seat,
     wiring::Wiring,
 };
 use crate::{
     Node, NodeConfig, Role, Standing,
     chronicle::WhyReport,
-    node::{Keep, LeadershipConfig, News, NodeEvent, Status},
+    node::{Keep, LeadershipConfig, News, NodeEvent},
     scenario::{
         claim::{Claim, States, claims, foremost},
         judge::{AfterLastStep, Judge},
+        story::{Histories, StoryLine, What, Won},
         vote_file::{MemberState, Operation, VoteFile},
     },
 };
@@ -70,6 +71,7 @@ pub async fn play(
         cabling: Cabling::default(),
         judge: Judge::new(&file.expectations, &file.steps, AfterLastStep::OnceIsEnough),
         last_election: LastElection::default(),
+        histories: file.histories.iter().copied().collect(),
         seats: BTreeMap::new(),
         disks: Disks::of(file),
         established: BTreeMap::new(),
@@ -80,7 +82,7 @@ pub async fn play(
         inlet,
     };
     let played = runner.play(deadline, &mut mailbox).await;
-    runner.reorderer.tell_all();
+    runner.reorderer.tell_until(runner.now());
     let report = match played {
         Ok(()) => Ok(runner.report().await),
         Err(error) => Err(error),
@@ -111,6 +113,8 @@ struct Runner<'a> {
     cabling: Cabling,
     judge: Judge,
     last_election: LastElection,
+    /// What each member stands on.
+    histories: Histories,
     /// The members that run.
     seats: BTreeMap<ServerId, Seat>,
     disks: Disks,
@@ -122,17 +126,6 @@ struct Runner<'a> {
     began: Instant,
     address: Address<RunnerMsg>,
     inlet: Inlet<RunnerMsg>,
-}
-
-/// A member that runs.
-#[derive(Debug)]
-struct Seat {
-    node: Node,
-    life: u64,
-    started: Duration,
-    status: Option<Status>,
-    /// Its reporter ends when this is dropped.
-    _reporter: Address<Infallible>,
 }
 
 impl Runner<'_> {
@@ -228,10 +221,13 @@ impl Runner<'_> {
                 if matches!(operation, Operation::Kill(_)) && has_last_words(self.file) {
                     meanwhile.apply(&Operation::Isolate(members.clone()));
                 }
+                if matches!(operation, Operation::Kill(_)) {
+                    self.foretell_ends_of_leases(members);
+                }
                 // Nobody is to be accepted by a cable on behalf of a member that is gone, so cables come first.
                 self.wiring.set(&meanwhile).await;
                 let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
-                let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
+                let stopped = join_all(seats.map(|(member, seat)| seat.stop(member))).await;
                 self.wiring.set(&self.cabling).await;
                 stopped.into_iter().collect()
             }
@@ -265,6 +261,16 @@ impl Runner<'_> {
                     let _ = seat.node.hand_over(to, RESIGNS_WITHIN).await;
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// A lease goes on without the member that holds it: tells when it will be over.
+    fn foretell_ends_of_leases(&mut self, killed: &[ServerId]) {
+        let now = self.now();
+        for member in killed {
+            if let Some((epoch, left)) = self.seats.get(member).and_then(Seat::lease) {
+                self.happened(now + left, What::LeaseOver { member: *member, epoch });
             }
         }
     }
@@ -362,8 +368,10 @@ impl Runner<'_> {
                         let span = Span { looked: at.saturating_sub(took), decided: at };
                         self.last_election.note(member, span, leads);
                     }
-                    let won = leads
-                        .then(|| Won::of(self.file, decision.vote, &news.status.election.ballots));
+                    let won = leads.then(|| {
+                        let ballots = &news.status.election.ballots;
+                        Won::of(self.file.ensemble(), &self.histories, decision.vote, ballots)
+                    });
                     self.happened(at, What::Decided { member, decision, took, won });
                 }
                 NodeEvent::Leading { epoch, took, .. } => {
@@ -479,7 +487,7 @@ impl Runner<'_> {
     async fn end(mut self, mailbox: &mut Mailbox<RunnerMsg>) -> Result<(), PlayError> {
         let cables = self.wiring.remove_cables();
         let seats = std::mem::take(&mut self.seats).into_iter();
-        let stopped = join_all(seats.map(|(member, seat)| stop(member, seat))).await;
+        let stopped = join_all(seats.map(|(member, seat)| seat.stop(member))).await;
         while self.cables_ended < cables {
             match mailbox.next().await {
                 Some(RunnerMsg::CableEnded(_)) => self.cables_ended += 1,
@@ -488,12 +496,5 @@ impl Runner<'_> {
             }
         }
         stopped.into_iter().collect()
-    }
-}
-
-async fn stop(member: ServerId, seat: Seat) -> Result<(), PlayError> {
-    match clock::within(STOP_MAX, seat.node.stop()).await {
-        Ok(stopped) => stopped.map_err(|error| PlayError::Node { member, error }),
-        Err(_) => Err(PlayError::Stuck { member }),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     scenario::{
         claim::{Claim, States, claims},
         judge::{AfterLastStep, Judge, Verdict},
-        vote_file::{Found, MemberState, Step},
+        vote_file::{Expectation, MemberState, Step},
     },
 };
 
@@ -145,29 +145,26 @@ impl RunRecord {
         ended
     }
 
-    /// Judges the states before one of them changes at this moment, or time ends. Returns the expectations that are not met,
-    /// in words.
-    pub(super) fn judge_until(&mut self, now: Moment) -> Vec<String> {
+    /// Judges the states before one of them changes at this moment, or time ends. Returns what is decided by that.
+    pub(super) fn judge_until(&mut self, now: Moment) -> Vec<(usize, Verdict)> {
         // At the moment itself they may be others.
         self.judge(now, now.since_start().saturating_sub(Duration::from_nanos(1)))
     }
 
     /// Judges the states that a step finds at this moment.
-    pub(super) fn judge_before_step(&mut self, now: Moment) -> Vec<String> {
+    pub(super) fn judge_before_step(&mut self, now: Moment) -> Vec<(usize, Verdict)> {
         self.judge(now, now.since_start())
     }
 
-    fn judge(&mut self, now: Moment, at: Duration) -> Vec<String> {
+    fn judge(&mut self, now: Moment, at: Duration) -> Vec<(usize, Verdict)> {
         if std::mem::replace(&mut self.states_since, now) == now {
             return Vec::new();
         }
-        let decided = self.judge.look(at, &self.states);
-        let unmet = decided.into_iter().filter_map(|(n, verdict)| match verdict {
-            Verdict::Unmet { found, .. } => {
-                Some(format!("{}; found: {}", self.setup.expectations[n], Found(&found)))
-            }
-            Verdict::Pending | Verdict::Holding | Verdict::Met => None,
-        });
-        unmet.collect()
+        self.judge.look(at, &self.states)
+    }
+
+    /// What became of each expectation so far.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (&Expectation, &Verdict)> {
+        self.judge.verdicts()
     }
 }

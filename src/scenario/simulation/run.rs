@@ -20,6 +20,7 @@ use crate::{
     election::{Round, Timer, Vote},
     scenario::{
         claim::foremost,
+        story::StoryLine,
         vote_file::{MemberState, Operation, Outcome},
     },
 };
@@ -91,6 +92,8 @@ pub struct Run {
     /// How the last leaders came to lead, as the one that leads in the end has seen it, or else the first member that runs; `None` if that was
     /// not kept.
     pub why: Option<WhyReport>,
+    /// What happened, as people are told it; empty if that was not kept.
+    pub story: Vec<StoryLine>,
 }
 
 /// What is kept of a run beside how it ended.
@@ -100,6 +103,8 @@ pub struct Recording {
     pub trace: bool,
     /// How leaders came to lead.
     pub why: bool,
+    /// What happens as people are told it: at most this many lines.
+    pub story: usize,
 }
 
 impl Run {
@@ -131,7 +136,7 @@ pub fn play(setup: &Arc<Setup>, seed: u64) -> Run {
 
 /// The same, and writes down what happens.
 pub fn play_with_trace(setup: &Arc<Setup>, seed: u64) -> (String, Run) {
-    play_watched(setup, seed, Recording { trace: true, why: false }, |_| {})
+    play_watched(setup, seed, Recording { trace: true, ..Recording::default() }, |_| {})
 }
 
 /// The same, with what is to be kept, as without that the trace is empty; after each step the world can be looked at, as long runs go on
@@ -149,6 +154,7 @@ pub fn play_watched(
     if recording.why {
         world.keep_chronicles();
     }
+    world.keep_story(recording.story);
     finish(&mut world, seed, watch)
 }
 
@@ -354,6 +360,7 @@ fn outsiders(setup: &Setup) -> Duration {
 fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
     world.judge();
     let leader = foremost(world.record.states()).map(|claim| claim.leader);
+    let story = world.take_story();
     let setup = &world.setup;
     let expectations = world.record.expectations();
     let ending = match world.violation() {
@@ -384,5 +391,6 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         overlapping_leases: world.overlapping_leases(),
         members: world.members.iter().map(at_end).collect(),
         why: world.why(leader),
+        story,
     }
 }

@@ -9,6 +9,7 @@ mod operations;
 mod outsiders;
 mod reigns;
 pub mod rules;
+mod story;
 mod works;
 
 use std::{
@@ -30,11 +31,15 @@ use super::{
     random::Random,
     record::RunRecord,
     scheduled::Scheduled,
+    story::Story,
     trace::{Trace, TraceEvent},
 };
 use crate::{
     History,
-    scenario::vote_file::{Faults, MemberState, Step},
+    scenario::{
+        judge::Verdict,
+        vote_file::{Faults, Found, MemberState, Step},
+    },
 };
 
 /// An ensemble in virtual time: the production cores, and around them everything that their actors, sockets and cables
@@ -76,6 +81,7 @@ pub struct World {
     speakers: Vec<usize>,
     random: Random,
     trace: Trace,
+    story: Story,
     violation: Option<Violation>,
     with_chronicles: bool,
 }
@@ -126,6 +132,7 @@ impl World {
             speakers: Vec::new(),
             random,
             trace: Trace::default(),
+            story: Story::default(),
             violation: None,
             with_chronicles: false,
         }
@@ -205,35 +212,44 @@ impl World {
 
     /// Judges the states that there were until now.
     pub(super) fn judge(&mut self) {
-        let unmet = self.record.judge_until(self.now);
-        self.note_unmet(&unmet);
+        let decided = self.record.judge_until(self.now);
+        self.note_judged(&decided);
     }
 
     /// Judges the states that a step finds.
     fn judge_before_step(&mut self) {
-        let unmet = self.record.judge_before_step(self.now);
-        self.note_unmet(&unmet);
+        let decided = self.record.judge_before_step(self.now);
+        self.note_judged(&decided);
     }
 
-    fn note_unmet(&mut self, unmet: &[String]) {
-        for unmet in unmet {
-            self.note_of_all(TraceEvent::Unmet(unmet));
+    fn note_judged(&mut self, decided: &[(usize, Verdict)]) {
+        for (n, verdict) in decided {
+            if let Verdict::Unmet { found, .. } = verdict {
+                let unmet = format!("{}; found: {}", self.setup.expectations[*n], Found(found));
+                self.note_of_all(TraceEvent::Unmet(&unmet));
+            }
         }
+        self.tell_judged(decided);
     }
 
     pub(super) fn break_rule(&mut self, violation: Violation) {
-        self.trace.note(self.now, violation.member, TraceEvent::Broken(&violation));
+        self.write_down(violation.member, TraceEvent::Broken(&violation));
         self.violation.get_or_insert(violation);
     }
 
     /// Writes down what happens to a member.
     fn note(&mut self, member: usize, event: TraceEvent<'_>) {
-        self.trace.note(self.now, Some(self.members[member].id), event);
+        self.write_down(Some(self.members[member].id), event);
     }
 
     /// Writes down what happens to all.
     fn note_of_all(&mut self, event: TraceEvent<'_>) {
-        self.trace.note(self.now, None, event);
+        self.write_down(None, event);
+    }
+
+    fn write_down(&mut self, member: Option<ServerId>, event: TraceEvent<'_>) {
+        self.trace.note(self.now, member, event);
+        self.story.note(self.now, member, event);
     }
 
     fn happen(&mut self, number: u64, scheduled: Scheduled) {

@@ -143,6 +143,7 @@ impl World {
         for action in actions {
             self.perform_election(member, action);
         }
+        self.tell_vote(member);
         self.look_at(member);
     }
 
@@ -171,6 +172,7 @@ impl World {
             }
             ElectionAction::Decided(decision) => {
                 self.note(member, TraceEvent::Decides(decision));
+                self.tell_decision(member, decision);
                 if let Some(violation) = rules::one_leader(self, member, decision) {
                     self.break_rule(violation);
                 }

@@ -153,6 +153,7 @@ impl World {
     fn hang(&mut self, member: usize) {
         if self.members[member].running.is_some() {
             self.note(member, TraceEvent::Hangs);
+            self.foretell_end_of_lease(member);
             self.members[member].hanging.get_or_insert_default();
         }
     }
@@ -228,6 +229,8 @@ impl World {
         }
         this.hanging.get_or_insert_default();
         this.suspended = Some(now);
+        self.foretell_end_of_lease(member);
+        let this = &mut self.members[member];
         if let TraceEvent::Paused = how {
             this.clocks.pause(now);
         } else {
@@ -407,6 +410,7 @@ impl World {
 
     /// Whatever the member was doing is over; what it was storing is stored, or is not.
     pub(super) fn end_life(&mut self, member: usize) {
+        self.foretell_end_of_lease(member);
         self.machine_goes_on(member);
         self.members[member].running = None;
         self.members[member].stopping = false;

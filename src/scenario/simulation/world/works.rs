@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl World {
-    fn has_leases(&self) -> bool {
+    pub(super) fn has_leases(&self) -> bool {
         self.setup.timing.leadership.lease.is_some()
     }
 

@@ -1,4 +1,4 @@
-//! [`StoryLine`]: what a person sees while a vote file is played, in words.
+//! [`StoryLine`]: what a person sees while a vote file is played, in words. Both worlds tell it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use crate::{
     Decision, Ensemble, Epoch, History, Round, Standing, Vote, Zxid,
     scenario::{
         judge::Verdict,
-        vote_file::{Expectation, Found, Operation, VoteFile, join},
+        vote_file::{Expectation, Found, Operation, join},
     },
 };
 
@@ -70,12 +70,39 @@ pub enum What {
         /// Who is missing.
         missing: BTreeSet<ServerId>,
     },
+    /// The lease of a leader that does nothing more is over: from now on others may lead.
+    LeaseOver { member: ServerId, epoch: Epoch },
+    /// In a simulation: a fault, or a rule that was broken.
+    Befalls {
+        /// Whom; `None` for what happens to all.
+        member: Option<ServerId>,
+        /// What, in words.
+        text: String,
+        effect: Effect,
+    },
     /// An expectation was met, or not.
     Judged {
         expectation: Expectation,
         /// What became of it.
         verdict: Verdict,
     },
+}
+
+/// What a fault makes of the member that it befalls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// It goes on as before.
+    Nothing,
+    /// It does nothing for a while.
+    StandsStill,
+    /// It goes on.
+    GoesOn,
+    /// It is gone.
+    Dies,
+    /// It starts again.
+    Starts,
+    /// A rule was broken: nothing happens any more.
+    Broken,
 }
 
 /// Who elected a leader, and what spoke for it.
@@ -106,7 +133,12 @@ pub enum Because {
 
 impl Won {
     /// Why `winner` won, given the votes cast in its round.
-    pub(super) fn of(file: &VoteFile, winner: Vote, ballots: &BTreeMap<ServerId, Vote>) -> Self {
+    pub(super) fn of(
+        ensemble: &Ensemble,
+        histories: &Histories,
+        winner: Vote,
+        ballots: &BTreeMap<ServerId, Vote>,
+    ) -> Self {
         let mut by: BTreeSet<_> = ballots
             .iter()
             .filter(|(_, vote)| vote.leader == winner.leader)
@@ -117,18 +149,14 @@ impl Won {
         let because = if ballots.is_empty() {
             Because::Named
         } else {
-            because(file.ensemble(), &histories(file), winner.leader, &by)
+            because(ensemble, histories, winner.leader, &by)
         };
         Self { by: by.into_iter().collect(), because }
     }
 }
 
 /// What each member stands on.
-type Histories = BTreeMap<ServerId, History>;
-
-fn histories(file: &VoteFile) -> Histories {
-    file.histories.iter().copied().collect()
-}
+pub(super) type Histories = BTreeMap<ServerId, History>;
 
 fn because(
     ensemble: &Ensemble,
@@ -189,6 +217,11 @@ impl fmt::Display for What {
                 "{member} leads as soon as {} was seen once: the ensemble is new",
                 join(missing.iter())
             ),
+            Self::LeaseOver { member, epoch } => {
+                write!(f, "the lease of {member} in epoch {epoch} is over")
+            }
+            Self::Befalls { member: Some(member), text, .. } => write!(f, "{member} {text}"),
+            Self::Befalls { member: None, text, .. } => f.write_str(text),
             Self::Judged { expectation, verdict } => match verdict {
                 Verdict::Met => write!(f, "as expected {expectation}"),
                 Verdict::Unmet { found, .. } => {
@@ -226,6 +259,7 @@ impl fmt::Display for Because {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::vote_file::VoteFile;
 
     fn id(number: u64) -> ServerId {
         ServerId::new(number).unwrap()
@@ -245,7 +279,8 @@ mod tests {
         let file = VoteFile::parse("test", &text).unwrap();
         let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(winner) };
         let ballots = file.ensemble().members().map(|(id, _)| (id, vote)).collect();
-        Won::of(&file, vote, &ballots).because
+        let histories = file.histories.iter().copied().collect();
+        Won::of(file.ensemble(), &histories, vote, &ballots).because
     }
 
     #[test]
@@ -257,7 +292,7 @@ mod tests {
         assert_eq!(why(1, &[(1, 1, 1, 1), (2, 1, 9, 1)]), Because::Quorum);
         let file = VoteFile::parse("test", r#"{"members":[{"id":1},{"id":2}]}"#).unwrap();
         let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(1) };
-        let won = Won::of(&file, vote, &BTreeMap::new());
+        let won = Won::of(file.ensemble(), &BTreeMap::new(), vote, &BTreeMap::new());
         assert_eq!(won.to_string(), "by the word of the leader before it");
     }
 
