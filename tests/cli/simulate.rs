@@ -22,6 +22,46 @@ fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
 }
 
 #[test]
+fn the_picture_in_the_readme_is_what_the_command_beside_it_draws() {
+    const COMMAND: &str = "simulate examples/leader-dies.json --seed 1 --diagram";
+    const PICTURE: &str = "examples/leader-dies.svg";
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let command = format!("{COMMAND} {PICTURE}");
+    assert!(readme.contains(&command) && readme.contains(&format!("]({PICTURE})")), "{command}");
+    let drawn = file("readme.svg", "");
+    let args: Vec<_> = COMMAND.split(' ').chain([drawn.to_str().unwrap()]).collect();
+    assert_eq!(run(&args).status.code(), Some(0));
+    let [drawn, kept] =
+        [drawn.to_str().unwrap(), PICTURE].map(|p| std::fs::read_to_string(p).unwrap());
+    assert!(drawn == kept, "{PICTURE} is older than what it shows: run `ballotbox {command}`");
+}
+
+#[test]
+fn simulate_draws_every_example_and_always_one_seed() {
+    let picture = file("simulated.svg", "");
+    let picture = picture.to_str().unwrap();
+    let examples = ["examples", "examples/faults"].map(|dir| std::fs::read_dir(dir).unwrap());
+    for entry in examples.into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let path = path.to_str().unwrap();
+        let output = run(&["simulate", path, "--seed", "3", "--json", "--diagram", picture]);
+        assert_eq!(output.status.code(), Some(0), "{path}: {}", text(&output.stderr));
+        let drawn = std::fs::read_to_string(picture).unwrap();
+        assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"), "{path}");
+        assert!(
+            drawn.contains(" leads in epoch ") || path.contains("no-quorum"),
+            "{path}: {drawn}"
+        );
+    }
+    let output =
+        run(&["simulate", "examples/two-voters.json", "--seeds", "2", "--diagram", picture]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn simulate_reports_many_runs_as_one_object() {
     let output = run(&["simulate", "examples/faults/chaos.json", "--seeds", "50", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));

@@ -12,7 +12,7 @@ const LINE: i32 = 15;
 /// No column is narrower.
 const COLUMN_MIN: i32 = 64;
 /// No column is wider: what is longer is shortened.
-const COLUMN_MAX: i32 = 180;
+const COLUMN_MAX: i32 = 112;
 
 /// A column: its member, and what stands below its id.
 pub(super) struct Head {

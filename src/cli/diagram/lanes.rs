@@ -48,7 +48,7 @@ pub(super) struct Lanes<'a> {
 /// A lease that runs.
 struct Running {
     from: usize,
-    /// Where its holder was stopped in good order: it ends there, unless its holder says more.
+    /// Where its holder was stopped in good order. It leads until it says that it does no more; if it says nothing, up to there.
     stopped: Option<usize>,
 }
 
@@ -73,8 +73,10 @@ impl<'a> Lanes<'a> {
             }
             What::Follows { member, leader, epoch } => self.led(row, *member, *leader, *epoch),
             What::Lost { member, .. } => {
+                let stopped = self.running.get(member).is_some_and(|lease| lease.stopped.is_some());
                 self.end_lease(row, *member);
-                self.turn_if_up(row, *member, MemberState::Looking);
+                let state = if stopped { MemberState::Down } else { MemberState::Looking };
+                self.turn_if_up(row, *member, state);
             }
             What::LeaseOver { member, .. } => self.end_lease(row, *member),
             What::Looking { member, .. } => self.turn_if_up(row, *member, MemberState::Looking),
@@ -99,10 +101,10 @@ impl<'a> Lanes<'a> {
             }
             Operation::Stop(members) => {
                 for member in members {
-                    if let Some(lease) = self.running.get_mut(member) {
-                        lease.stopped = Some(row);
+                    match self.running.get_mut(member) {
+                        Some(lease) => lease.stopped = Some(row),
+                        None => self.turn(row, *member, |_| DOWN),
                     }
-                    self.turn(row, *member, |_| DOWN);
                 }
             }
             Operation::Kill(members) => {
@@ -137,9 +139,7 @@ impl<'a> Lanes<'a> {
             Effect::GoesOn => self.turn(row, member, |look| Look { paused: false, ..look }),
             Effect::Dies => self.turn(row, member, |_| DOWN),
             Effect::Starts => {
-                if self.running.get(&member).is_some_and(|lease| lease.stopped.is_some()) {
-                    self.end_lease(row, member);
-                }
+                self.end_if_stopped(member);
                 self.turn(row, member, |_| Look { state: MemberState::Looking, paused: false });
             }
         }
@@ -181,14 +181,24 @@ impl<'a> Lanes<'a> {
         }
     }
 
+    /// A member that was stopped has said nothing more.
+    fn end_if_stopped(&mut self, member: ServerId) {
+        if let Some(row) = self.running.get(&member).and_then(|lease| lease.stopped) {
+            self.end_lease(row, member);
+            self.turn(row, member, |_| DOWN);
+        }
+    }
+
     /// All pieces and leases, up to the end of the picture.
     pub(super) fn finish(mut self, rows: usize) -> (Vec<Piece>, Vec<LeaseSpan>) {
+        for member in self.running.keys().copied().collect::<Vec<_>>() {
+            self.end_if_stopped(member);
+        }
         for (member, (from, look)) in std::mem::take(&mut self.now) {
             self.close(member, from, rows, look);
         }
-        for (member, Running { from, stopped }) in std::mem::take(&mut self.running) {
-            let (to, is_over) = (stopped.unwrap_or(rows), stopped.is_some());
-            self.leases.push(LeaseSpan { member, from, to, is_over });
+        for (member, Running { from, .. }) in std::mem::take(&mut self.running) {
+            self.leases.push(LeaseSpan { member, from, to: rows, is_over: false });
         }
         (self.pieces, self.leases)
     }

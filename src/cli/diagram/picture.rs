@@ -129,6 +129,10 @@ impl Picture {
             }
             for (n, (a, b)) in (0..).zip(&span.within) {
                 let Some((a, b)) = self.x(*a).zip(self.x(*b)) else { continue };
+                // As long as it is cut, a dotted line goes along with both lanes.
+                for x in [a, b] {
+                    self.shapes.push(Shape::line("cut", (x - 10, from), (x - 10, to)));
+                }
                 self.shapes.extend(legend::cut((a, from), b, 8 + n % 3 * 4));
                 self.signs.insert(Sign::Cut);
             }

@@ -7,6 +7,7 @@ use ballotbox::{
         vote_file::{Expectation, MemberState},
     },
 };
+use ballotbox_core::leadership::LostBecause;
 
 use super::{
     lanes::{LeaseSpan, Look, Piece},
@@ -245,12 +246,14 @@ fn a_lease_outlives_a_leader_that_is_killed_and_ends_with_one_that_is_stopped() 
     assert_eq!(story(&[&killed, &again, &over]), span(4, true));
     assert_eq!(story(&[&stopped]), span(2, true));
     assert_eq!(story(&[&stopped, &again]), span(2, true));
+    let lost = What::Lost { member, epoch, cause: LostBecause::Stopped };
+    assert_eq!(story(&[&stopped, &decided(1), &lost]), span(4, true));
 }
 
 #[test]
 fn the_heads_tell_roles_weights_and_groups() {
     let plain = diagram(&three(), &[]);
-    assert!(plain.contains(">observer</text>") && !plain.contains("weight"), "{plain}");
+    assert!(plain.contains(">observer</text>") && !plain.contains(">weight"), "{plain}");
     assert!(plain.contains("<title>member 1, voter</title>"));
     let sites = file(
         r#"{"members":[{"id":1,"group":1},{"id":2,"group":1,"weight":3},{"id":3,"role":"observer"}]}"#,

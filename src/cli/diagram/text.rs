@@ -31,7 +31,7 @@ pub(super) fn shortened(text: &str, room: i32, size: i32, bold: bool) -> String 
     let mut short = String::new();
     for c in text.chars() {
         short.push(c);
-        if width(&short, size, bold) + width("…", size, bold) > room {
+        if width(&format!("{short}…"), size, bold) > room {
             short.pop();
             break;
         }
@@ -45,10 +45,10 @@ pub(super) fn two_lines(text: &str, room: i32, size: i32) -> Vec<String> {
     if width(text, size, false) <= room {
         return vec![text.to_owned()];
     }
-    let ends = text.char_indices().map(|(at, _)| at);
-    let last = ends.take_while(|at| width(&text[..*at], size, false) <= room).last();
-    let last = last.unwrap_or_default();
-    let at = text[..last].rfind(' ').unwrap_or(last);
+    let fits = |(at, _): &(usize, char)| width(&text[..*at], size, false) <= room;
+    let places: Vec<_> = text.char_indices().take_while(fits).collect();
+    let between_words = places.iter().rev().find(|(_, c)| *c == ' ');
+    let (at, _) = between_words.or(places.last()).copied().unwrap_or_default();
     let (first, rest) = text.split_at(at);
     vec![first.to_owned(), shortened(rest.trim_start(), room, size, false)]
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ballotbox_core::{
-    ServerId,
-    leadership::{Report, Successor},
-};
+use ballotbox_core::{ServerId, leadership::Report};
 
 use super::{Moment, trace::TraceEvent};
 use crate::{
@@ -101,40 +98,53 @@ fn is_over(what: &What, of: ServerId) -> bool {
 
 /// What people are told of an event. Votes, decisions and leases are told by those who know more of them.
 fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
-    let befalls = |effect| {
-        let (verb, details) = (event.verb().word().to_lowercase(), event.to_string());
-        let text = if details.is_empty() { verb } else { format!("{verb}: {details}") };
+    let befalls = |effect, text: &str| {
+        let text = text.to_owned();
         Some(What::Befalls { member, text, effect })
     };
+    let suffers = |text: &str| befalls(Effect::Nothing, text);
     match event {
         TraceEvent::Step(operation) => Some(What::Played(operation.clone())),
         TraceEvent::Looks(round) => Some(What::Looking { member: member?, round }),
         TraceEvent::Reports(report) => told(member?, report),
-        TraceEvent::Hangs | TraceEvent::Suspends | TraceEvent::Paused => {
-            befalls(Effect::StandsStill)
+        TraceEvent::Hangs => befalls(Effect::StandsStill, "hangs"),
+        TraceEvent::Suspends => befalls(Effect::StandsStill, "sleeps, with its machine"),
+        TraceEvent::Paused => {
+            befalls(Effect::StandsStill, "is paused by the host of its machine, clocks and all")
         }
-        TraceEvent::Wakes { .. } => {
-            Some(What::Befalls { member, text: "goes on".to_owned(), effect: Effect::GoesOn })
+        TraceEvent::Wakes { .. } => befalls(Effect::GoesOn, "goes on"),
+        TraceEvent::Freezes => befalls(Effect::Dies, "freezes, and stays connected"),
+        TraceEvent::Vanishes => befalls(Effect::Dies, "vanishes: nobody is told that it is killed"),
+        TraceEvent::SyncFails => befalls(Effect::Dies, "ends, as its disk has failed"),
+        TraceEvent::Replaced { .. } => {
+            befalls(Effect::Starts, "is replaced by another instance, elsewhere")
         }
-        TraceEvent::Freezes | TraceEvent::Vanishes | TraceEvent::SyncFails => befalls(Effect::Dies),
-        TraceEvent::Replaced { .. } => befalls(Effect::Starts),
-        TraceEvent::Broken(_) => befalls(Effect::Broken),
-        TraceEvent::Break(..)
-        | TraceEvent::Dark { .. }
-        | TraceEvent::Light { .. }
-        | TraceEvent::Reboots
-        | TraceEvent::Ends
-        | TraceEvent::Stranger { .. }
-        | TraceEvent::Leaves { .. }
-        | TraceEvent::Starts
-        | TraceEvent::Moves { .. }
-        | TraceEvent::StoreFails
-        | TraceEvent::Stalls
-        | TraceEvent::Flows
-        | TraceEvent::Overlaps { .. }
-        | TraceEvent::Rests(_)
-        | TraceEvent::Asked { to: Successor::Any | Successor::To(_), refused: Some(_) } => {
-            befalls(Effect::Nothing)
+        TraceEvent::Broken(violation) => {
+            befalls(Effect::Broken, &format!("broken: {}", violation.rule))
+        }
+        TraceEvent::Break(one, other) => {
+            suffers(&format!("the connections between {one} and {other} break"))
+        }
+        TraceEvent::Dark { from, to } => {
+            suffers(&format!("nothing gets through from {from} to {to}"))
+        }
+        TraceEvent::Light { from, to } => {
+            suffers(&format!("it gets through again from {from} to {to}"))
+        }
+        TraceEvent::Reboots => suffers("is on a machine that starts anew"),
+        TraceEvent::Ends => suffers("has its frozen instance killed"),
+        TraceEvent::Stranger { .. } => suffers(&format!("a stranger comes: {event}")),
+        TraceEvent::Leaves { .. } => suffers(&format!("gone: {event}")),
+        TraceEvent::Starts => suffers("starts without its history"),
+        TraceEvent::Moves { .. } => suffers("has another address from now on"),
+        TraceEvent::StoreFails => suffers("cannot store its record, as the disk is full"),
+        TraceEvent::Stalls => suffers("has a disk that takes nothing in"),
+        TraceEvent::Flows => suffers("has a disk that works again"),
+        TraceEvent::Overlaps { .. } => suffers(&format!("holds one of two leases: {event}")),
+        TraceEvent::Rests(true) => suffers("would not lead for a while, as its work has failed"),
+        TraceEvent::Rests(false) => suffers("would lead again"),
+        TraceEvent::Asked { refused: Some(_), .. } => {
+            suffers(&format!("is asked to resign, {event}"))
         }
         TraceEvent::Asked { refused: None, .. }
         | TraceEvent::Slews { .. }
@@ -169,9 +179,7 @@ fn told(member: ServerId, report: &Report) -> Option<What> {
         Report::Following { leader, epoch, .. } => {
             Some(What::Follows { member, leader: *leader, epoch: *epoch })
         }
-        Report::Lost { epoch, cause } => {
-            Some(What::Lost { member, epoch: *epoch, cause: cause.clone() })
-        }
+        Report::Lost { epoch, cause } => Some(What::Lost { member, epoch: *epoch, cause: *cause }),
         Report::Waiting { leader, missing } => {
             (*leader == member).then(|| What::WaitsFor { member, missing: missing.clone() })
         }
@@ -185,5 +193,83 @@ fn told(member: ServerId, report: &Report) -> Option<What> {
         | Report::NotEstablished { .. }
         | Report::BesideRealServer { .. }
         | Report::Recorded => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::{
+        simulation::{Recording, Setup, play_watched},
+        vote_file::VoteFile,
+    };
+
+    /// What people are told of three members that begin with these fields, with the first seed.
+    fn told(fields: &str) -> Vec<(Duration, String)> {
+        let text = format!(r#"{{"members":[{{"id":1}},{{"id":2}},{{"id":3}}],{fields}}}"#);
+        let setup = Arc::new(Setup::new(&VoteFile::parse("test", &text).unwrap()));
+        let recording = Recording { story: 1000, ..Recording::default() };
+        let (_, run) = play_watched(&setup, 1, recording, |_| {});
+        assert!(run.story.is_sorted_by_key(|line| line.at));
+        run.story.into_iter().map(|line| (line.at, line.what.to_string())).collect()
+    }
+
+    fn when(story: &[(Duration, String)], what: &str) -> Option<Duration> {
+        story.iter().find(|(_, text)| text == what).map(|(at, _)| *at)
+    }
+
+    #[test]
+    fn a_run_is_told_like_a_play_over_sockets() {
+        let story = told(
+            r#""steps":[{"at_ms":0,"start":[1,2,3]},{"at_ms":1000,"kill":[3]}],
+               "expect":[{"by_ms":900,"leader":3},{"by_ms":2000,"leader":2}]"#,
+        );
+        let mut last = Duration::ZERO;
+        for what in [
+            "start 1, 2, 3",
+            "1 looks for a leader, round 1",
+            "1 votes for itself",
+            "1 votes for 3",
+            "3 is elected in round 1 by 1, 2, 3: its id is the highest among the newest histories",
+            "3 leads in epoch 1",
+            "as expected by 900 ms: 3 leads",
+            "kill 3",
+            "2 leads in epoch 2",
+            "as expected by 2000 ms: 2 leads",
+        ] {
+            let at = when(&story, what);
+            assert!(at >= Some(last), "{what}: {story:#?}");
+            last = at.unwrap();
+        }
+        assert!(!story.iter().any(|(_, text)| text.contains("lease")), "{story:#?}");
+    }
+
+    #[test]
+    fn the_lease_of_a_killed_leader_is_over_before_the_next_one_leads_and_not_after_its_length() {
+        let story = told(
+            r#""timing":{"lease_ms":1500},
+               "steps":[{"at_ms":0,"start":[1,2,3]},{"at_ms":1000,"kill":[3]}]"#,
+        );
+        let over = when(&story, "the lease of 3 in epoch 1 is over").unwrap();
+        let killed = Duration::from_secs(1);
+        assert!(over > killed && over <= killed + Duration::from_millis(1500), "{story:#?}");
+        assert!(when(&story, "2 leads in epoch 2") > Some(over), "{story:#?}");
+    }
+
+    #[test]
+    fn a_lease_that_goes_on_after_a_hang_is_not_told_to_be_over() {
+        let hang = |wake: u64| {
+            told(&format!(
+                r#""timing":{{"lease_ms":1500}},"steps":[{{"at_ms":0,"start":[1,2,3]}},
+                   {{"at_ms":1000,"hang":[3]}},{{"at_ms":{wake},"wake":[3]}}]"#
+            ))
+        };
+        let over = "the lease of 3 in epoch 1 is over";
+        assert_eq!(when(&hang(1050), over), None);
+        let story = hang(6000);
+        assert!(when(&story, "3 hangs") < when(&story, over), "{story:#?}");
+        assert!(when(&story, over) < when(&story, "3 goes on"), "{story:#?}");
     }
 }

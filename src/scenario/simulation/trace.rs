@@ -132,7 +132,7 @@ impl TraceEvent<'_> {
         }
     }
 
-    pub(super) const fn verb(self) -> Verb {
+    const fn verb(self) -> Verb {
         match self {
             Self::Step(_) => Verb::Step,
             Self::Break(..) => Verb::Break,
