@@ -24,7 +24,7 @@ use self::{
     cuts::Cuts,
     lanes::Lanes,
     picture::{LEFT, Picture, story_width},
-    shape::{Anchor, Shape, Text},
+    shape::{Anchor, Label, Shape},
     text::{escaped, two_lines},
 };
 
@@ -123,7 +123,7 @@ fn draw(file: &VoteFile, story: &[StoryLine]) -> Drawn {
     for (n, line) in (1..).zip(title_lines) {
         let (class, x, y, anchor) = ("title", MARGIN, 8 + n * TITLE_LINE, Anchor::Start);
         let hint = None;
-        whole.push(Shape::Text(Text { class, x, y, anchor, text: line, hint }));
+        whole.push(Shape::Label(Label { class, x, y, anchor, text: line, hint }));
     }
     whole.extend(shapes);
     let description = describe(heads.len(), shown);

@@ -95,6 +95,8 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         }
     }
     if let Some(diagram) = diagram {
+        // What a busy machine has told late stands in its place.
+        story.sort_by_key(|line| line.at);
         diagram.write(&diagram::diagram(&file, &story))?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })

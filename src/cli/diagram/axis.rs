@@ -45,7 +45,7 @@ impl Axis {
 
     /// The middle of a row.
     pub(super) fn y(&self, row: usize) -> i32 {
-        self.rows.get(row).or(self.rows.last()).copied().unwrap_or_default()
+        self.rows.get(row).or_else(|| self.rows.last()).copied().unwrap_or_default()
     }
 
     /// Where the last lane ends.

@@ -3,7 +3,7 @@
 use ballotbox::{ServerId, scenario::vote_file::VoteFile};
 
 use super::{
-    shape::{Anchor, Shape, Text},
+    shape::{Anchor, Label, Shape},
     text::{shortened, width},
 };
 
@@ -70,7 +70,7 @@ pub(super) fn draw(head: &Head, x: i32, top: i32, column: i32, shapes: &mut Vec<
     let id = shortened(&head.member.to_string(), column - 6, 13, true);
     let (y, hint) = (top + 13, Some(head.hint.clone()));
     let anchor = Anchor::Middle;
-    shapes.push(Shape::Text(Text { class: "strong", x, y, anchor, text: id, hint }));
+    shapes.push(Shape::Label(Label { class: "strong", x, y, anchor, text: id, hint }));
     for (n, text) in (1..).zip(&head.below) {
         let text = shortened(text, column - 6, 11, false);
         shapes.push(Shape::centred("small faint", x, y + n * LINE, text));

@@ -50,6 +50,8 @@ struct Running {
     from: usize,
     /// Where its holder was stopped in good order. It leads until it says that it does no more; if it says nothing, up to there.
     stopped: Option<usize>,
+    /// Its holder has died: only its end is told, and what a later life of that member does says nothing of it.
+    is_orphan: bool,
 }
 
 const DOWN: Look = Look { state: MemberState::Down, paused: false };
@@ -68,13 +70,17 @@ impl<'a> Lanes<'a> {
                 self.led(row, *member, *member, *epoch);
                 self.end_lease(row, *member);
                 if self.with_leases {
-                    self.running.insert(*member, Running { from: row, stopped: None });
+                    self.running
+                        .insert(*member, Running { from: row, stopped: None, is_orphan: false });
                 }
             }
             What::Follows { member, leader, epoch } => self.led(row, *member, *leader, *epoch),
             What::Lost { member, .. } => {
-                let stopped = self.running.get(member).is_some_and(|lease| lease.stopped.is_some());
-                self.end_lease(row, *member);
+                let lease = self.running.get(member).filter(|lease| !lease.is_orphan);
+                let stopped = lease.is_some_and(|lease| lease.stopped.is_some());
+                if lease.is_some() {
+                    self.end_lease(row, *member);
+                }
                 let state = if stopped { MemberState::Down } else { MemberState::Looking };
                 self.turn_if_up(row, *member, state);
             }
@@ -102,8 +108,8 @@ impl<'a> Lanes<'a> {
             Operation::Stop(members) => {
                 for member in members {
                     match self.running.get_mut(member) {
-                        Some(lease) => lease.stopped = Some(row),
-                        None => self.turn(row, *member, |_| DOWN),
+                        Some(lease) if !lease.is_orphan => lease.stopped = Some(row),
+                        Some(_) | None => self.turn(row, *member, |_| DOWN),
                     }
                 }
             }
@@ -137,7 +143,12 @@ impl<'a> Lanes<'a> {
             Effect::Nothing | Effect::Broken => {}
             Effect::StandsStill => self.turn(row, member, |look| Look { paused: true, ..look }),
             Effect::GoesOn => self.turn(row, member, |look| Look { paused: false, ..look }),
-            Effect::Dies => self.turn(row, member, |_| DOWN),
+            Effect::Dies => {
+                if let Some(lease) = self.running.get_mut(&member) {
+                    (lease.stopped, lease.is_orphan) = (None, true);
+                }
+                self.turn(row, member, |_| DOWN);
+            }
             Effect::Starts => {
                 self.end_if_stopped(member);
                 self.turn(row, member, |_| Look { state: MemberState::Looking, paused: false });

@@ -42,7 +42,7 @@ impl Sign {
             Self::Observing => "watches a leader, without a vote",
             Self::Chosen => "is elected, and does not lead yet",
             Self::Leading => "leads",
-            Self::Paused => "stands still",
+            Self::Paused => "stands still, or is paused",
             Self::Starts => "starts, or starts again",
             Self::Dies => "dies",
             Self::Stops => "stops in good order",

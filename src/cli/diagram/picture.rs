@@ -16,7 +16,7 @@ use super::{
     cuts::CutSpan,
     lanes::{LeaseSpan, Piece},
     legend::{self, Sign},
-    shape::{Anchor, Shape, Text, font},
+    shape::{Anchor, Label, Shape, font},
     text::{SIZE, shortened, width},
 };
 
@@ -146,8 +146,8 @@ impl Picture {
             self.shapes.push(legend::zigzag(from, to, at.y));
             let (class, anchor) = ("small faint", Anchor::End);
             let (text, hint) = (format!("… {}", Rounded(at.lasts)), None);
-            let text = Text { class, x: LEFT - 12, y: at.y + 4, anchor, text, hint };
-            self.shapes.push(Shape::Text(text));
+            let label = Label { class, x: LEFT - 12, y: at.y + 4, anchor, text, hint };
+            self.shapes.push(Shape::Label(label));
         }
     }
 
@@ -158,12 +158,12 @@ impl Picture {
         let class = class(&line.what);
         let at = format!("{:.1} ms", line.at.as_secs_f64() * 1e3);
         let (x, y, anchor, hint) = (LEFT - 12, y + 4, Anchor::End, None);
-        self.shapes.push(Shape::Text(Text { class: "faint", x, y, anchor, text: at, hint }));
+        self.shapes.push(Shape::Label(Label { class: "faint", x, y, anchor, text: at, hint }));
         let whole = line.what.to_string();
         let text = shortened(&whole, STORY_MAX, SIZE, font(class).1);
         let (x, anchor, hint) =
             (self.right() + 12, Anchor::Start, (text != whole).then_some(whole));
-        self.shapes.push(Shape::Text(Text { class, x, y, anchor, text, hint }));
+        self.shapes.push(Shape::Label(Label { class, x, y, anchor, text, hint }));
     }
 
     fn mark(&mut self, y: i32, what: &What) {
@@ -194,7 +194,7 @@ impl Picture {
                 self.put_epoch(*member, *epoch, y, Sign::Follows, "joined");
             }
             What::Befalls { member: Some(member), effect, .. } => {
-                self.mark_fault(y, *member, *effect)
+                self.mark_fault(y, *member, *effect);
             }
             What::Looking { .. }
             | What::Lost { .. }

@@ -26,7 +26,7 @@ pub(super) enum Shape {
         points: Vec<(i32, i32)>,
         ends: Ends,
     },
-    Text(Text),
+    Label(Label),
 }
 
 /// How a path ends.
@@ -41,7 +41,7 @@ pub(super) enum Ends {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Text {
+pub(super) struct Label {
     pub(super) class: &'static str,
     pub(super) x: i32,
     pub(super) y: i32,
@@ -75,12 +75,12 @@ pub(super) fn font(class: &str) -> (i32, bool) {
 impl Shape {
     pub(super) fn text(class: &'static str, x: i32, y: i32, text: impl Into<String>) -> Self {
         let (text, hint) = (text.into(), None);
-        Self::Text(Text { class, x, y, anchor: Anchor::Start, text, hint })
+        Self::Label(Label { class, x, y, anchor: Anchor::Start, text, hint })
     }
 
     pub(super) fn centred(class: &'static str, x: i32, y: i32, text: impl Into<String>) -> Self {
         let (text, hint) = (text.into(), None);
-        Self::Text(Text { class, x, y, anchor: Anchor::Middle, text, hint })
+        Self::Label(Label { class, x, y, anchor: Anchor::Middle, text, hint })
     }
 
     pub(super) fn line(class: &'static str, from: (i32, i32), to: (i32, i32)) -> Self {
@@ -106,7 +106,7 @@ impl Shape {
                 };
                 writeln!(out, "<path class=\"{class}\" d=\"M{}{end}/>", points.join("L"))
             }
-            Self::Text(Text { class, x, y, anchor, text, hint }) => {
+            Self::Label(Label { class, x, y, anchor, text, hint }) => {
                 let anchor = match anchor {
                     Anchor::Start => "",
                     Anchor::Middle => " text-anchor=\"middle\"",

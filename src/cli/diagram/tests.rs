@@ -116,7 +116,7 @@ fn extent(shape: &Shape) -> [i32; 4] {
             let all = [xs.clone().min(), xs.max(), ys.clone().min(), ys.max()];
             all.map(Option::unwrap_or_default)
         }
-        Shape::Text(Text { class, x, y, anchor, text, .. }) => {
+        Shape::Label(Label { class, x, y, anchor, text, .. }) => {
             let (size, bold) = font(class);
             let wide = width(text, size, bold);
             let x = match anchor {
@@ -134,7 +134,7 @@ fn overlaps<'a>(shapes: &'a [Shape], within: [i32; 4]) -> Vec<&'a Shape> {
     let [left, right, top, bottom] = within;
     let hits = |shape: &&Shape| {
         let [x, to_x, y, to_y] = extent(shape);
-        matches!(shape, Shape::Text(_)) && x < right && left < to_x && y < bottom && top < to_y
+        matches!(shape, Shape::Label(_)) && x < right && left < to_x && y < bottom && top < to_y
     };
     shapes.iter().filter(hits).collect()
 }
@@ -147,7 +147,7 @@ fn every_shape_is_inside_the_picture_and_no_text_lies_on_another() {
             let [x, to_x, y, to_y] = extent(shape);
             let inside = x >= 0 && to_x <= width && y >= 0 && to_y <= height;
             assert!(inside && x <= to_x && y <= to_y, "{shape:?} in {width} x {height}");
-            if let Shape::Text(_) = shape {
+            if let Shape::Label(_) = shape {
                 // The lines of the text itself, without what stands above and below them.
                 let hit = overlaps(&shapes, [x, to_x, y + 3, to_y - 3]);
                 let others = hit.iter().filter(|other| **other != shape);
@@ -246,6 +246,10 @@ fn a_lease_outlives_a_leader_that_is_killed_and_ends_with_one_that_is_stopped() 
     assert_eq!(story(&[&killed, &again, &over]), span(4, true));
     assert_eq!(story(&[&stopped]), span(2, true));
     assert_eq!(story(&[&stopped, &again]), span(2, true));
+    // Whatever its next life does.
+    let follows = What::Follows { member, leader: id(1), epoch: Epoch(2) };
+    let lost = What::Lost { member, epoch: Epoch(2), cause: LostBecause::Silence };
+    assert_eq!(story(&[&killed, &again, &follows, &lost, &stopped, &over]), span(7, true));
     let lost = What::Lost { member, epoch, cause: LostBecause::Stopped };
     assert_eq!(story(&[&stopped, &decided(1), &lost]), span(4, true));
 }

@@ -48,7 +48,7 @@ pub(super) fn two_lines(text: &str, room: i32, size: i32) -> Vec<String> {
     let fits = |(at, _): &(usize, char)| width(&text[..*at], size, false) <= room;
     let places: Vec<_> = text.char_indices().take_while(fits).collect();
     let between_words = places.iter().rev().find(|(_, c)| *c == ' ');
-    let (at, _) = between_words.or(places.last()).copied().unwrap_or_default();
+    let (at, _) = between_words.or_else(|| places.last()).copied().unwrap_or_default();
     let (first, rest) = text.split_at(at);
     vec![first.to_owned(), shortened(rest.trim_start(), room, size, false)]
 }

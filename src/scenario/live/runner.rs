@@ -267,10 +267,9 @@ impl Runner<'_> {
 
     /// A lease goes on without the member that holds it: tells when it will be over.
     fn foretell_ends_of_leases(&mut self, killed: &[ServerId]) {
-        let now = self.now();
-        for member in killed {
-            if let Some((epoch, left)) = self.seats.get(member).and_then(Seat::lease) {
-                self.happened(now + left, What::LeaseOver { member: *member, epoch });
+        for member in killed.iter().copied() {
+            if let Some((epoch, left)) = self.seats.get(&member).and_then(Seat::lease) {
+                self.happened(self.now() + left, What::LeaseOver { member, epoch });
             }
         }
     }
@@ -285,9 +284,9 @@ impl Runner<'_> {
         let began = self.began;
         let nodes = configs.into_iter().map(|config| async move {
             let member = config.me;
-            // Each at its own time: what it reports counts from here.
-            let started = clock::now() - began;
             let node = Node::start(config).await;
+            // What it reports counts from its start, which was just now.
+            let started = clock::now() - began;
             node.map(|node| (node, started)).map_err(|error| PlayError::Node { member, error })
         });
         for (node, started) in try_join_all(nodes).await? {
