@@ -141,6 +141,10 @@ fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
         TraceEvent::Stalls => suffers("has a disk that takes nothing in"),
         TraceEvent::Flows => suffers("has a disk that works again"),
         TraceEvent::Overlaps { .. } => suffers(&format!("holds one of two leases: {event}")),
+        TraceEvent::Stuck => suffers("has work that does not end for a while, told or killed"),
+        TraceEvent::Free => suffers("has work that can end again"),
+        TraceEvent::Unwell => suffers("has work that fails its health checks"),
+        TraceEvent::LeftBehind(_) => suffers("is gone, and its work goes on"),
         TraceEvent::Rests(true) => suffers("would not lead for a while, as its work has failed"),
         TraceEvent::Rests(false) => suffers("would lead again"),
         TraceEvent::Asked { refused: Some(_), .. } => {
