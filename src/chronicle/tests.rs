@@ -339,6 +339,15 @@ fn what_the_election_says_late_of_a_leader_that_leads_already_belongs_to_its_cha
         chronicle.note(ms(104), Note::Report(lost(2, LostBecause::Silence)));
         assert_eq!(chronicle.report().changes.len(), 3);
     }
+    // Also where the election has not said a word by then.
+    let mut chronicle = script.chronicle.clone();
+    for place in [0, 3] {
+        let (at, note) = ordered[place].clone();
+        chronicle.note(at, note);
+    }
+    chronicle.note(ms(104), Note::Report(lost(2, LostBecause::Silence)));
+    let changes = chronicle.report().changes;
+    assert_eq!((changes.len(), changes[1].leader, changes[2].leader), (3, Some(2), None));
 }
 
 #[test]
