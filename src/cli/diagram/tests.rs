@@ -130,7 +130,7 @@ fn extent(shape: &Shape) -> [i32; 4] {
 }
 
 /// What overlaps these, of texts that do not lie on a plate of their own.
-fn overlaps<'a>(shapes: &'a [Shape], within: [i32; 4]) -> Vec<&'a Shape> {
+fn overlaps(shapes: &[Shape], within: [i32; 4]) -> Vec<&Shape> {
     let [left, right, top, bottom] = within;
     let hits = |shape: &&Shape| {
         let [x, to_x, y, to_y] = extent(shape);
