@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::story::StoryLine;
+use crate::scenario::story::{StoryLine, What};
 
 /// Longer than news are on their way, shorter than a person notices.
 const WAIT: Duration = Duration::from_millis(25);
@@ -39,8 +39,14 @@ impl<'a> Reorderer<'a> {
         }
     }
 
-    /// Passes on what has happened until then, and not what is yet to come.
-    pub(super) fn tell_until(&mut self, until: Duration) {
+    /// Passes everything on, but for the ends of leases that are yet to come.
+    pub(super) fn tell_all(&mut self, now: Duration) {
+        let is_to_come = |what: &What| matches!(what, What::LeaseOver { .. });
+        self.waiting.retain(|line| line.at <= now || !is_to_come(&line.what));
+        self.tell_until(Duration::MAX);
+    }
+
+    fn tell_until(&mut self, until: Duration) {
         // A stable sort: what one member reports for the same instant stays in its order.
         self.waiting.sort_by_key(|line| line.at);
         let due = self.waiting.partition_point(|line| line.at <= until);
@@ -52,8 +58,10 @@ impl<'a> Reorderer<'a> {
 
 #[cfg(test)]
 mod tests {
+    use ballotbox_core::ServerId;
+
     use super::*;
-    use crate::scenario::{live::What, vote_file::Operation};
+    use crate::{Epoch, scenario::vote_file::Operation};
 
     #[test]
     fn what_arrives_late_is_told_in_its_place() {
@@ -68,7 +76,9 @@ mod tests {
         reorderer.tell_due(ms(3) + WAIT);
         assert_eq!(reorderer.next_deadline(), Some(ms(40) + WAIT));
         reorderer.tell_due(ms(41));
-        reorderer.tell_until(ms(40));
+        let over = What::LeaseOver { member: ServerId::new(1).unwrap(), epoch: Epoch(1) };
+        reorderer.note(StoryLine { at: ms(60), what: over });
+        reorderer.tell_all(ms(39));
         assert_eq!(told, [1, 2, 3, 40]);
     }
 }

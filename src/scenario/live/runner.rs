@@ -82,7 +82,7 @@ pub async fn play(
         inlet,
     };
     let played = runner.play(deadline, &mut mailbox).await;
-    runner.reorderer.tell_until(runner.now());
+    runner.reorderer.tell_all(runner.now());
     let report = match played {
         Ok(()) => Ok(runner.report().await),
         Err(error) => Err(error),
@@ -284,9 +284,9 @@ impl Runner<'_> {
         let began = self.began;
         let nodes = configs.into_iter().map(|config| async move {
             let member = config.me;
-            let node = Node::start(config).await;
-            // What it reports counts from its start, which was just now.
+            // Each at its own time: what it reports counts from here.
             let started = clock::now() - began;
+            let node = Node::start(config).await;
             node.map(|node| (node, started)).map_err(|error| PlayError::Node { member, error })
         });
         for (node, started) in try_join_all(nodes).await? {
