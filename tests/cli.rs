@@ -40,6 +40,8 @@ mod simulate;
 mod status;
 #[path = "cli/status_port.rs"]
 mod status_port;
+#[path = "cli/status_watch.rs"]
+mod status_watch;
 #[path = "cli/systemd.rs"]
 mod systemd;
 #[path = "cli/usage.rs"]

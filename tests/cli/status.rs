@@ -11,7 +11,6 @@ use std::{
     process::{Output, Stdio},
 };
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,24 +30,11 @@ fn report(data: &Path) -> Value {
 }
 
 /// A node that is its whole ensemble, leads, and has its data in the second.
-fn alone(name: &str) -> (Node, PathBuf) {
+pub(super) fn alone(name: &str) -> (Node, PathBuf) {
     let place = ensemble(name, 1);
     let mut node = start(1, &place);
     leading(&mut node);
     (node, place.1.join("1"))
-}
-
-/// What begins a table that takes the place of the one before.
-const FROM_THE_TOP: &str = "\u{1b}[H\u{1b}[J";
-
-/// A terminal, and the end of it that a program writes to.
-fn terminal() -> (fs::File, fs::File) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    (terminal.into(), end)
 }
 
 /// A connection to the control socket, for a test that speaks itself.
@@ -388,85 +374,6 @@ fn a_crowd_that_floods_is_silent_or_does_not_read_holds_nobody_up() {
     assert_eq!(second.end("-TERM"), Some(0));
     let lost = first.until(|event| event["event"] == "lost");
     assert_eq!((&lost["cause"], &lost["epoch"]), (&json!("leader-lost"), &json!(epoch)));
-}
-
-#[test]
-fn a_watch_tells_each_change_and_ends_with_the_node() {
-    let place = ensemble("watched", 2);
-    let mut first = start(1, &place);
-    first.until(|event| event["event"] == "listening");
-    let data = place.1.join("1");
-    let mut watch = ballotbox(&["status", "--watch", "--json", "--data-dir"])
-        .arg(&data)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let mut reports = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert_eq!(reports.next().unwrap()["leader"], Value::Null);
-    let mut second = start(2, &place);
-    let epoch = leading(&mut second);
-    let led = reports.find(|report| report["state"] == "following").unwrap();
-    assert_eq!(led["leader"]["epoch"], epoch);
-    assert_eq!(second.end("-TERM"), Some(0));
-    assert!(
-        reports.any(|report| report["state"] == "looking" && report["voters"][1]["link"] == false)
-    );
-    assert_eq!(first.end("-TERM"), Some(0));
-    assert_eq!(reports.next(), None);
-    let output = watch.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("any more"), "{}", text(&output.stderr));
-}
-
-#[test]
-fn a_watch_that_is_interrupted_says_whether_somebody_leads() {
-    let (node, data) = alone("interrupted");
-    let mut watch = ballotbox(&["status", "--watch", "--data-dir"])
-        .arg(&data)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(watch.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("1 leading in epoch 1; 1 accepted, 1 current, recorded;"), "{line}");
-    let pid = watch.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(watch.wait().unwrap().code(), Some(0));
-    assert_eq!(node.end("-TERM"), Some(0));
-}
-
-#[test]
-fn a_watch_at_a_terminal_shows_the_table_in_its_place() {
-    let place = ensemble("terminal", 2);
-    let mut first = start(1, &place);
-    first.until(|event| event["event"] == "listening");
-    let (mut terminal, end) = terminal();
-    let mut watch = ballotbox(&["status", "--watch", "--data-dir"])
-        .arg(place.1.join("1"))
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .stdout(end)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut seen = Vec::new();
-    let mut shows = |part: &str| {
-        while !text(&seen).rsplit(FROM_THE_TOP).next().unwrap().contains(part) {
-            let mut some = [0; 4096];
-            let count = terminal.read(&mut some).unwrap();
-            seen.extend(&some[..count]);
-        }
-    };
-    shows("looking for");
-    let mut second = start(2, &place);
-    leading(&mut second);
-    shows("following 2 in epoch 1");
-    // Nothing changes, and the time goes on.
-    shows("for 2.");
-    watch.kill().unwrap();
-    watch.wait().unwrap();
 }
 
 #[test]
