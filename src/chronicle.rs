@@ -1,8 +1,8 @@
-//! [`Chronicle`]: how each of the last leaders of an ensemble came to lead, as one of its members has seen it.
+//! `Chronicle`: how each of the last leaders of an ensemble came to lead, as one of its members has seen it.
 //!
 //! Somebody asks at three in the morning why another member leads. So a member keeps for its last changes: why the leader before
 //! ended; the votes, and what each beat or lost to; who was not waited for; which epoch was proposed, and whose words counted; and
-//! when each of that was. The cores say it when their drivers ask: [`Note`]s. They are no events: nobody is woken by them, and they
+//! when each of that was. The cores say it when their drivers ask: `Note`s. They are no events: nobody is woken by them, and they
 //! push out nothing.
 //!
 //! A chronicle knows no clock: a moment comes with each note. It is the same in a node and in the simulation, and so is the
