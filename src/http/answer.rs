@@ -28,6 +28,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const EVENTS: &str = "text/event-stream";
 /// What the page may do: show itself, and ask this server.
 const PAGE_MAY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -65,15 +66,22 @@ pub(super) fn page() -> Response<Body> {
 pub(super) fn events(events: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
     let frames = events.map(|event| Ok(Frame::data(event)));
     let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
-    set_all(&mut answer, "text/event-stream");
+    set_all(&mut answer, EVENTS);
     // For a proxy that would rather wait until there is more.
     set(&mut answer, HeaderName::from_static("x-accel-buffering"), "no");
     answer
 }
 
+/// The head of a stream of events, for who asks for no more than that.
+pub(super) fn no_events() -> Response<Body> {
+    whole(StatusCode::OK, EVENTS, "")
+}
+
 pub(super) fn too_many() -> Response<Body> {
     let text = "there are streams of events enough: try again later, or ask for /status\n";
-    whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+    let mut full = whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+    set(&mut full, header::RETRY_AFTER, "10");
+    full
 }
 
 /// What has become of an order.

@@ -9,13 +9,7 @@ use std::{
 
 use async_io::Async;
 use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, mailbox};
-use hyper::{
-    Request, Response,
-    body::Incoming,
-    header::{HeaderValue, RETRY_AFTER},
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{Method, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 
 use super::{
     AdminToken,
@@ -85,11 +79,10 @@ impl Connection {
             Ok(route) => route,
             Err(refusal) => return Ok(answer::refused(&refusal)),
         };
-        let kind = if route == Route::Events { RequestKind::Stream } else { RequestKind::Once };
+        let is_stream = route == Route::Events && request.method() == Method::GET;
+        let kind = if is_stream { RequestKind::Stream } else { RequestKind::Once };
         if self.permission(kind).await? == Permission::TooMany {
-            let mut full = answer::too_many();
-            full.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
-            return Ok(full);
+            return Ok(answer::too_many());
         }
         let answered = clock::within(ANSWER_WITHIN, self.answer_to(route, &request)).await;
         answered.map_err(|_| Unanswered::Late)?.map_err(Unanswered::from)
@@ -112,13 +105,11 @@ impl Connection {
         if let Route::Resign(to) = route {
             return Ok(answer::resignation(to, desk.resign(to, RESIGN_WITHIN).await?));
         }
-        if route == Route::Alive {
-            desk.answer().await?;
-        }
         if route == Route::Why {
             return Ok(answer::why(&desk.why().await?));
         }
-        let status = desk.status().await?;
+        let status =
+            if route == Route::Alive { desk.answer().await? } else { desk.status().await? };
         let report = StatusReport::of(&desk, &status);
         Ok(match route {
             Route::Leader => answer::yes_or_no(status.leads_now(), &report),
@@ -129,6 +120,7 @@ impl Connection {
             }
             Route::Metrics => answer::metrics(metrics::text(&status, &report)),
             Route::Page => answer::page(),
+            Route::Events if request.method() != Method::GET => answer::no_events(),
             Route::Events => answer::events(events::stream(desk, events::seen(request.headers()))),
         })
     }

@@ -46,7 +46,7 @@ impl Pulse {
     ///
     /// [`Ended`], when the node has.
     pub async fn beat(&mut self) -> Result<(), Ended> {
-        self.0.answer().await
+        self.0.answer().await.map(|_| ())
     }
 }
 
@@ -70,8 +70,8 @@ impl Desk {
         self.watch.news().await.map(|_| ())
     }
 
-    /// Waits until the herald, the elector and the driver of leadership have said that they run.
-    pub(crate) async fn answer(&mut self) -> Result<(), Ended> {
+    /// How things stand, once the elector and the driver of leadership have said that they run; with that, the herald does, too.
+    pub(crate) async fn answer(&mut self) -> Result<Status, Ended> {
         let (reply, mut answers) = mailbox();
         let said = self.elector.tell(ElectorMsg::Answer { reply: reply.clone() });
         said.map_err(|_| Ended)?;
@@ -84,7 +84,7 @@ impl Desk {
         for _ in 0..expected {
             answers.next().await.ok_or(Ended)?;
         }
-        self.status().await.map(|_| ())
+        self.status().await
     }
 
     /// Has the leadership given up: which epoch that is, or why not, is known at once.

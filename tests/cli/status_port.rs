@@ -181,6 +181,12 @@ fn a_balancer_finds_the_leader_and_the_follower_by_their_codes_and_nobody_else()
         json!({ "id": 2, "token": epoch, "epoch": epoch, "incarnation": 1 })
     );
     assert_eq!(second.ask("HEAD", "/leader", "").body, "");
+    // Who does not ask for the events with GET takes none of the places for streams, and gets an end.
+    for _ in 0..40 {
+        let head = second.ask("HEAD", "/events", "");
+        assert_eq!((head.code, head.body.as_str()), (200, ""));
+        assert!(head.head.contains("content-type: text/event-stream"), "{}", head.head);
+    }
     let refused = second.ask("DELETE", "/leader", "");
     assert_eq!(refused.code, 405);
     assert!(refused.head.contains("allow: get, head, options"), "{}", refused.head);
