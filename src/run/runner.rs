@@ -219,13 +219,18 @@ impl<P: From<RunnerReport> + Send + 'static> Runner<P> {
     /// The guard was killed, and the kernel has killed the first process of its work. All that this one has started is ours now.
     async fn end_what_is_left(&self) {
         let file = self.config.lease_file();
-        let emptied = off_thread(move || fs::write(file, []));
-        while tree::kill_all() > 0 {
-            clock::sleep_until(clock::now() + KILL_AGAIN).await;
-        }
         // Nobody holds a lease by a file of a guard that is gone. A disk may hang for longer than the lease that stands there.
-        let left = clock::reading().left_by_fastest(self.known).unwrap_or_default();
-        let _ = clock::within(left.max(EMPTIED_WITHIN), emptied).await;
+        let emptied = async {
+            let left = clock::reading().left_by_fastest(self.known).unwrap_or_default();
+            let written = off_thread(move || fs::write(file, []));
+            let _ = clock::within(left.max(EMPTIED_WITHIN), written).await;
+        };
+        let killed = async {
+            while tree::kill_all() > 0 {
+                clock::sleep_until(clock::now() + KILL_AGAIN).await;
+            }
+        };
+        futures::join!(emptied, killed);
     }
 
     fn decide(&mut self, event: Event) {
