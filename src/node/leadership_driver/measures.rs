@@ -34,14 +34,14 @@ impl Measures {
         &mut self,
         at: Moment,
         reading: Reading,
-        due: Option<Moment>,
+        due: impl FnOnce() -> Option<Moment>,
         limit: Duration,
     ) -> bool {
         let Some((before, then)) = self.looked.replace((at, reading)) else { return false };
         let passed = at.since(before).max(reading.boot.saturating_sub(then.boot));
-        let late = due.map(|due| passed.saturating_sub(due.since(before)));
         // Who leads or follows looks every quarter of the silence; others look when they have to.
-        passed > limit && late.is_some_and(|late| late > limit / 2)
+        let is_late = |due: Moment| passed.saturating_sub(due.since(before)) > limit / 2;
+        passed > limit && due().is_some_and(is_late)
     }
 
     /// This is said to a learner now.
@@ -80,8 +80,8 @@ impl Measures {
 impl LeadershipDriver {
     /// The core is about to be told of this.
     pub(super) fn measure(&mut self, event: &Event, at: Moment, reading: Reading) {
-        let (due, limit) = (self.core.next_deadline(), self.timing.silence / 2);
-        if self.measures.was_held_up(at, reading, due, limit) {
+        let Self { core, measures, timing, .. } = self;
+        if measures.was_held_up(at, reading, || core.next_deadline(), timing.silence / 2) {
             self.status.clock_gaps += 1;
         }
         if let Event::LearnerSaid { session, .. } | Event::LeaderSaid { session, .. } = event
@@ -116,7 +116,7 @@ mod tests {
     fn a_process_that_comes_late_was_held_up_and_one_that_had_nothing_to_do_was_not() {
         let mut measures = Measures::default();
         let mut looks =
-            |at, due: Option<u64>| measures.was_held_up(ms(at), shown(at), due.map(ms), LIMIT);
+            |at, due: Option<u64>| measures.was_held_up(ms(at), shown(at), || due.map(ms), LIMIT);
         assert!(!looks(10_000, Some(0)), "nothing is known of the time before");
         assert!(!looks(10_200, Some(10_200)));
         assert!(looks(10_701, Some(10_400)), "301 ms late, after 501 ms");
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn a_machine_that_slept_was_held_up_though_one_of_its_clocks_did_not_go_on() {
         let mut measures = Measures::default();
-        measures.was_held_up(ms(0), shown(0), None, LIMIT);
+        measures.was_held_up(ms(0), shown(0), || None, LIMIT);
         let mut woken = shown(100);
         woken.boot += Duration::from_secs(60);
-        assert!(measures.was_held_up(ms(100), woken, Some(ms(200)), LIMIT));
+        assert!(measures.was_held_up(ms(100), woken, || Some(ms(200)), LIMIT));
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         let answers = Answers::of([peer]);
         let mut measures = Measures::new(answers.clone());
         let says = |measures: &mut Measures, at, number| {
-            measures.was_held_up(ms(at), shown(at), None, LIMIT);
+            measures.was_held_up(ms(at), shown(at), || None, LIMIT);
             let missing = [].into();
             measures.note_said(&LeaderWord::Waiting { number, missing });
         };
