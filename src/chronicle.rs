@@ -78,6 +78,8 @@ pub(crate) struct Chronicle {
     is_sealed: bool,
     /// When the present election began, if others of this change have come to nothing.
     again_at: Duration,
+    /// The leadership has said why the present election comes to nothing.
+    is_given_up: bool,
 }
 
 impl Chronicle {
@@ -90,6 +92,7 @@ impl Chronicle {
             number: 0,
             is_sealed: false,
             again_at: Duration::ZERO,
+            is_given_up: false,
         }
     }
 
@@ -145,12 +148,11 @@ impl Chronicle {
                 self.present(at).add_held_up(bound);
             }
             Report::GaveUp { leader, why } => {
-                self.present(at).came_to_nothing =
-                    Some(form::shown(growth::given_up(leader, &why)));
+                self.comes_to_nothing(at, form::shown(growth::given_up(leader, &why)));
             }
             Report::NotEstablished { leader } => {
                 let told = format!("{leader} was elected, and did not lead in time");
-                self.present(at).came_to_nothing = Some(told);
+                self.comes_to_nothing(at, told);
             }
             Report::HandedOver { .. }
             | Report::BegunByAll { .. }
@@ -170,6 +172,7 @@ impl Chronicle {
             self.changes.push_back(Change { number: self.number, at, ..Change::default() });
             self.is_sealed = false;
             self.again_at = Duration::ZERO;
+            self.is_given_up = false;
         }
         let last = self.changes.len() - 1;
         let change = &mut self.changes[last];
@@ -188,6 +191,7 @@ impl Chronicle {
         let (me, with_leadership) = (self.me, self.with_leadership);
         let before = self.changes.back().filter(|last| last.is_over());
         let led = before.and_then(|before| before.leader);
+        let is_given_up = std::mem::take(&mut self.is_given_up);
         let change = self.present(at);
         let is_new = change.steps.is_empty();
         if let Some(cause) = cause.filter(|_| is_new && !with_leadership) {
@@ -195,7 +199,7 @@ impl Chronicle {
         }
         let again = change.by.is_some() && !change.is_over();
         if again {
-            change.begin_again(cause);
+            change.begin_again(cause, is_given_up);
         }
         change.round = Some(round.0);
         if !change.steps.iter().any(|step| step.what == Stage::Looking) {
@@ -254,6 +258,12 @@ impl Chronicle {
         let change = self.present(at);
         change.ended = Some(End { leader, epoch: Some(epoch.0), cause: cause.into() });
         change.step(step, at);
+    }
+
+    /// The leadership gives the present election up, or, if it says so late, has given up the one before.
+    fn comes_to_nothing(&mut self, at: Duration, why: String) {
+        self.present(at).came_to_nothing = Some(why);
+        self.is_given_up = at >= self.again_at;
     }
 
     fn is_held_up(&mut self, at: Duration, why: Wait, missing: impl IntoIterator<Item = ServerId>) {

@@ -83,10 +83,11 @@ impl Change {
         }
     }
 
-    /// The election has come to nothing, and the next one begins.
-    pub(super) fn begin_again(&mut self, cause: Option<Cause>) {
+    /// The election has come to nothing, and the next one begins. Where the leadership has not said why, the election knows.
+    pub(super) fn begin_again(&mut self, cause: Option<Cause>, is_given_up: bool) {
         let before = std::mem::take(self);
         let left = || Some(format!("{} was elected, and then left: {}", before.elected?, cause?));
+        let said = before.came_to_nothing.clone().filter(|_| is_given_up);
         let is_kept = |step: &Step| matches!(step.what, Stage::Retiring | Stage::Lost);
         *self = Self {
             number: before.number,
@@ -94,7 +95,7 @@ impl Change {
             time: before.time,
             ended: before.ended,
             fruitless: before.fruitless + 1,
-            came_to_nothing: before.came_to_nothing.clone().or_else(left),
+            came_to_nothing: said.or_else(left),
             steps: before.steps.into_iter().filter(is_kept).collect(),
             ..Self::default()
         };

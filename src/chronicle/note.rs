@@ -47,15 +47,17 @@ pub(crate) enum Note {
 }
 
 impl Note {
-    /// Whether it says how an epoch comes to begin.
+    /// Whether it says how an epoch comes to begin, or what holds that up.
     pub(super) const fn is_of_leadership(&self) -> bool {
         match self {
             Self::Proposed { .. } | Self::Noted | Self::Begun | Self::Words(_) => true,
-            Self::Looking { .. }
-            | Self::Heard { .. }
-            | Self::LeftOut(_)
-            | Self::Decided { .. }
-            | Self::Report(_) => false,
+            Self::Report(report) => matches!(
+                report,
+                Report::Waiting { .. } | Report::WithoutLease { .. } | Report::Bound { .. }
+            ),
+            Self::Looking { .. } | Self::Heard { .. } | Self::LeftOut(_) | Self::Decided { .. } => {
+                false
+            }
         }
     }
 }
@@ -186,27 +188,16 @@ const fn cause_of(event: &election::Event) -> Option<Cause> {
 }
 
 /// How far a leadership was before an event.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
     stage: Stage,
     epoch: Option<Epoch>,
-    words: Vec<WordGiven>,
 }
 
 impl Progress {
     /// Of a leadership that is about to hear of something.
     pub(crate) fn of(leadership: &Leadership) -> Self {
-        let stage = leadership.stage();
-        let words = match stage {
-            // If it comes to nothing, nobody knows them any more.
-            Stage::Announcing { .. } | Stage::Synchronising { .. } => leadership.epochs().words(),
-            Stage::Looking
-            | Stage::Discovering
-            | Stage::Leading { .. }
-            | Stage::Joining { .. }
-            | Stage::Following { .. } => Vec::new(),
-        };
-        Self { stage, epoch: leadership.epochs().epoch(), words }
+        Self { stage: leadership.stage(), epoch: leadership.epochs().epoch() }
     }
 
     /// What has come of that.
@@ -249,8 +240,6 @@ impl Progress {
         if begun(stage) && !begun(self.stage) {
             notes.push(Note::Words(leadership.epochs().words()));
             notes.push(Note::Begun);
-        } else if by.is_none() && !self.words.is_empty() {
-            notes.push(Note::Words(self.words));
         }
     }
 }

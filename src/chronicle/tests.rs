@@ -271,6 +271,13 @@ fn elections_that_come_to_nothing_are_one_change_with_the_reason_of_the_last() {
     assert_eq!((changes[0].elected, &changes[0].epoch), (None, &None));
     let told = "50 elections came to nothing; the last one: 3 proposed epoch 7, and epoch 8 was";
     assert!(script.told_in_one_line().contains(told), "{}", script.told());
+    // The next one comes to nothing for another reason, which no leadership says.
+    script.looks(3, vote(0, 0, 3), 51);
+    script.looks(2, vote(0, 0, 3), 51);
+    script.on(Event::Unreachable { peer: id(3) });
+    let told =
+        "51 elections came to nothing; the last one: 3 was elected, and then left: it cannot";
+    assert!(script.told_in_one_line().contains(told), "{}", script.told());
     // Where nobody has said why, the election does.
     let mut script = Scripted::new(1, 3, true);
     script.linked([2, 3]);
