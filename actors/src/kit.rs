@@ -20,7 +20,7 @@ mod timers;
 pub use jitter::jittered;
 pub use mailbox::{Address, Gone, Inlet, Mailbox, Raced, Wake, mailbox, mailbox_with_inlet};
 pub use off_thread::off_thread;
-pub use rounded::Rounded;
+pub use rounded::{Rounded, tenths_of_ms};
 pub use task::{Actor, Exit, spawn, yield_now};
 pub use this_thread::on_this_thread;
 pub use timers::Timers;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use ballotbox_actors::kit::clock;
 use ballotbox_core::{
     ServerId,
     election::{self, Grounds, PeerState, Round, Weighed},
@@ -10,7 +11,7 @@ use ballotbox_core::{
 
 use super::{
     Absence, By, Cause, Change, HeldUp, MEMBERS_MAX, NotCounted, NotWaitedFor, Proposal, Stage,
-    Step, VOTES_MAX, VoteFor, VoteHeard, VoteResult, VoterState, WhyReport, WordFault, form,
+    Step, VOTES_MAX, VoteFor, VoteHeard, VoteResult, VoterState, WhyReport, WordFault,
 };
 use crate::Epoch;
 
@@ -22,7 +23,7 @@ impl WhyReport {
     pub(crate) fn set_times(&mut self, started: Option<SystemTime>) {
         for change in &mut self.changes {
             let time = started.and_then(|started| started.checked_add(change.at));
-            change.time = time.map(form::rfc3339);
+            change.time = time.map(clock::rfc3339);
         }
     }
 

@@ -11,6 +11,7 @@ use ballotbox::{
     UntrustedText,
     zoo_cfg::{Finding, Severity},
 };
+use ballotbox_actors::kit::tenths_of_ms;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 /// Headings.
@@ -107,9 +108,4 @@ pub(super) const fn severity_word(finding: &Finding) -> &'static str {
 /// Milliseconds since the beginning, set so that lines of a story align.
 pub(super) fn at(time: Duration) -> String {
     format!("{:>8.1} ms", tenths_of_ms(time))
-}
-
-/// Milliseconds with one digit after the point.
-pub(super) fn tenths_of_ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

@@ -47,6 +47,14 @@ pub fn time_of_day() -> SystemTime {
     SystemTime::now()
 }
 
+/// A time of day in UTC, as `2026-11-25T13:55:21.123Z`. A clock that is out of all bounds is shown at their edge.
+pub fn rfc3339(time: SystemTime) -> String {
+    const YEAR_9999_ENDS: Duration = Duration::from_millis(253_402_300_799_999);
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let shown = SystemTime::UNIX_EPOCH + since.min(YEAR_9999_ENDS);
+    humantime::format_rfc3339_millis(shown).to_string()
+}
+
 /// Waits until then.
 pub async fn sleep_until(deadline: Instant) {
     Timer::at(deadline).await;
@@ -68,5 +76,20 @@ pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, La
     match poll!(work.as_mut()) {
         Poll::Ready(output) => Ok(output),
         Poll::Pending => async_std::future::timeout(limit, work).await.map_err(|_| Late(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_day_is_shown_within_its_bounds() {
+        let shown = |millis| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(shown(7), "1970-01-01T00:00:00.007Z");
+        assert_eq!(shown(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(shown(1_000_000_000_000_000), "9999-12-31T23:59:59.999Z");
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(rfc3339(before), "1970-01-01T00:00:00.000Z");
     }
 }

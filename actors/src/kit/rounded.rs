@@ -30,6 +30,11 @@ impl fmt::Display for Rounded {
     }
 }
 
+/// Milliseconds with one digit after the point, as they stand in JSON.
+pub fn tenths_of_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
 fn non_zero(f: &mut fmt::Formatter<'_>, rest: u128, unit: &str) -> fmt::Result {
     if rest == 0 { Ok(()) } else { write!(f, " {rest} {unit}") }
 }

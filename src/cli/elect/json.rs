@@ -8,9 +8,8 @@ use ballotbox::{
         vote_file::Outcome,
     },
 };
+use ballotbox_actors::kit::tenths_of_ms;
 use serde::Serialize;
-
-use crate::cli::screen::tenths_of_ms;
 
 /// The report as one line of JSON, with how leaders came to lead if that is wanted.
 pub(super) fn to_json(report: &PlayReport, with_why: bool) -> String {

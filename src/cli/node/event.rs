@@ -10,11 +10,10 @@ use ballotbox::{
     network::{ConnectError, DialError, NetworkEvent, Ports, Refusal, RefusedBecause},
     node::{NodeEvent, NodeState, Status},
 };
-use ballotbox_actors::kit::Rounded;
+use ballotbox_actors::kit::{Rounded, clock::rfc3339, tenths_of_ms};
 use serde::Serialize;
 
 use super::{gate::Kind, remark::remark};
-use crate::cli::screen::tenths_of_ms;
 
 /// One line of `node --json`.
 #[derive(Debug, Serialize)]
@@ -140,14 +139,6 @@ impl<'a> Line<'a> {
         };
         Self { event, id: me.number(), at_ms: tenths_of_ms(at), time: rfc3339(time), details }
     }
-}
-
-/// `2026-11-25T13:55:21.123Z`. A clock that is out of all bounds is shown at their edge.
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    const YEAR_9999_ENDS: Duration = Duration::from_millis(253_402_300_799_999);
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let shown = SystemTime::UNIX_EPOCH + since.min(YEAR_9999_ENDS);
-    humantime::format_rfc3339_millis(shown).to_string()
 }
 
 impl Event {

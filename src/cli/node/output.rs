@@ -9,7 +9,7 @@ use ballotbox::{ServerId, run::RunnerReport};
 use ballotbox_actors::kit::{Address, Exit, Mailbox, Wake, clock, mailbox};
 
 use super::{
-    event::{Event, Line, rfc3339},
+    event::{Event, Line},
     event_filter::Told,
     reader::Reader,
     stream::{Stream, StreamMsg, Which},
@@ -109,7 +109,7 @@ impl Output {
             let line = serde_json::to_string(&line).unwrap_or_default();
             return if self.has_work { self.stderr.push(&line) } else { self.stdout.push(&line) };
         }
-        let time = rfc3339(time);
+        let time = clock::rfc3339(time);
         let clock = time.split_once('T').map_or("", |(_, clock)| clock);
         let line = format!("{FAINT}{clock}{FAINT:#}  {}", told.event);
         match told.event {

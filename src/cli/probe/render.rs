@@ -11,10 +11,10 @@ use ballotbox::{
     election::PeerState,
     probe::{NoAnswer, ProbeReport, Reading},
 };
-use ballotbox_actors::kit::Rounded;
+use ballotbox_actors::kit::{Rounded, tenths_of_ms};
 use serde::Serialize;
 
-use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN, tenths_of_ms};
+use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
 
 /// The object that `--json` prints.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use ballotbox::{
     ServerId,
     probe::{Inquirer, ProbeReport},
 };
-use ballotbox_actors::kit::clock;
+use ballotbox_actors::kit::{clock, tenths_of_ms};
 use futures::{StreamExt, future::join_all};
 use serde::Serialize;
 
@@ -89,7 +89,7 @@ fn say_server(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if json {
-        let line = Line::Server { at_ms: screen::tenths_of_ms(at), server };
+        let line = Line::Server { at_ms: tenths_of_ms(at), server };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(at), server.in_words())?;
@@ -105,7 +105,7 @@ fn say_leader(
 ) -> io::Result<()> {
     if json {
         let leader = report.leader.map(ServerId::number);
-        let at_ms = screen::tenths_of_ms(at);
+        let at_ms = tenths_of_ms(at);
         let line = Line::Leader { at_ms, leader, agreement: report.agreement };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {

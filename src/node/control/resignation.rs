@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use ballotbox_actors::kit::tenths_of_ms;
 use ballotbox_core::{ServerId, UntrustedText};
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +66,6 @@ impl Resignation {
             reason: Some(reason),
         }
     }
-}
-
-fn tenths_of_ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 #[cfg(test)]
