@@ -14,7 +14,7 @@
 //! | `/events` | always: the same, at every change, as server-sent events | |
 //! | `/metrics` | always: the text that Prometheus reads | |
 //! | `/` | always: a page for people | |
-//! | `POST /resign?to=ID` | 202 from this machine, or with the token; 409 if it cannot, with the reason | 403 |
+//! | `POST /resign?to=ID&within_ms=TIME` | 202 from this machine, or with the token; 409 if it cannot, with the reason | 403 |
 //!
 //! GET, HEAD and OPTIONS give the same codes. A code says nothing but that: 200 is yes, 503 is no.
 //!

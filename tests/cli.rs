@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "cli/by_url.rs"]
+mod by_url;
 #[path = "cli/changes.rs"]
 mod changes;
 #[path = "cli/directories.rs"]

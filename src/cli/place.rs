@@ -1,6 +1,6 @@
 //! [`NodePlace`]: which node is meant, of those that run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ballotbox::http::StatusUrl;
 use structopt::StructOpt;
@@ -27,9 +27,9 @@ pub(super) struct NodePlace {
 }
 
 /// The same, as what was said.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Place<'a> {
-    Directory(&'a PathBuf),
+    Directory(&'a Path),
     Url(&'a StatusUrl),
 }
 

@@ -1,15 +1,16 @@
-//! `ballotbox status`: how things stand with the node that runs in a directory.
+//! `ballotbox status`: how things stand with a node.
 
 mod render;
+mod source;
 
 use std::{
     io::Write,
-    path::PathBuf,
+    pin::pin,
     time::{Duration, Instant},
 };
 
 use async_std::task::block_on;
-use ballotbox::node::control::{ControlError, StatusReport, ask_status};
+use ballotbox::node::control::StatusReport;
 use ballotbox_actors::kit::clock;
 use futures::{
     StreamExt,
@@ -17,24 +18,21 @@ use futures::{
 };
 use structopt::StructOpt;
 
-use super::{ExitCode, Failure, screen, watching};
+use self::source::Source;
+use super::{ExitCode, Failure, place::NodePlace, screen, watching};
 
 /// What changes without news, as the times of a table do, is seen after this time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Before a watcher that the node has sent away asks again.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Asks the node that runs in a data directory how things stand
+/// Asks a node how things stand
 ///
-/// Only the user that the node runs as may ask it. Exits with 0 if the node knows who leads, with 1 if not, and with 3 if no
+/// In its directory only the user that it runs as may ask it, and at its status port everybody. Exits with 0 if the node knows who leads, with 1 if not, and with 3 if no
 /// node answers.
 #[derive(Debug, StructOpt)]
+#[structopt(usage = "ballotbox status [OPTIONS] (--data-dir <DIR> | <URL>)")]
 pub(super) struct StatusArgs {
-    /// Where the node keeps its epochs: what it was given as --data-dir (ballotbox-data/ID, if nothing), or the dataDir of its
-    /// zoo.cfg
-    #[structopt(long, value_name = "DIR", empty_values = false, parse(from_os_str))]
-    data_dir: PathBuf,
+    #[structopt(flatten)]
+    node: NodePlace,
     /// Prints JSON
     #[structopt(long)]
     json: bool,
@@ -48,7 +46,7 @@ pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode, Fa
     let report = if args.watch {
         watch(args, out)?
     } else {
-        let report = block_on(ask_status(&args.data_dir, None))?;
+        let report = block_on(Source::of(args.node.get()?).now())?;
         if args.json {
             render::json(&report, out)?;
         } else {
@@ -63,12 +61,13 @@ pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode, Fa
 fn watch(args: &StatusArgs, out: &mut dyn Write) -> Result<StatusReport, Failure> {
     let mut signals = watching::signals().map_err(|error| Failure::Signals(error.into()))?;
     let mut teller = Teller::new(args, out);
+    let mut source = Source::of(args.node.get()?);
     block_on(async {
-        let mut known = ask_status(&args.data_dir, None).await?;
+        let mut known = source.now().await?;
         teller.tell(&known)?;
         loop {
             let look_after = teller.is_screen.then_some(LOOK_EVERY);
-            let answer = std::pin::pin!(next(args, known.seq, look_after));
+            let answer = pin!(next(&mut source, known.seq, look_after));
             let report = match select(signals.next(), answer).await {
                 Either::Left(_) => return Ok(known),
                 Either::Right((report, _)) => report?,
@@ -83,26 +82,14 @@ fn watch(args: &StatusArgs, out: &mut dyn Write) -> Result<StatusReport, Failure
 
 /// How the node is when that has changed, or after this time.
 async fn next(
-    args: &StatusArgs,
+    source: &mut Source<'_>,
     seen: u64,
     look_after: Option<Duration>,
-) -> Result<StatusReport, ControlError> {
-    let Some(wait) = look_after else { return ask_again(args, Some(seen)).await };
-    match clock::within(wait, Box::pin(ask_again(args, Some(seen)))).await {
+) -> Result<StatusReport, Failure> {
+    let Some(wait) = look_after else { return source.change(seen).await };
+    match clock::within(wait, Box::pin(source.change(seen))).await {
         Ok(report) => report,
-        Err(clock::Late(_)) => ask_again(args, None).await,
-    }
-}
-
-async fn ask_again(args: &StatusArgs, seen: Option<u64>) -> Result<StatusReport, ControlError> {
-    loop {
-        match ask_status(&args.data_dir, seen).await {
-            // The node has given the place to another caller, or has just ended. At once we would take it from the next one.
-            Err(ControlError::Closed { .. }) => clock::sleep_until(clock::now() + PAUSE).await,
-            // It was there a moment ago.
-            Err(ControlError::NobodyRuns { path }) => return Err(ControlError::HasEnded { path }),
-            answer => return answer,
-        }
+        Err(clock::Late(_)) => source.present().await,
     }
 }
 

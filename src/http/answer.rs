@@ -11,7 +11,7 @@ use hyper::{
     body::Frame,
     header::{self, HeaderName, HeaderValue},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     page::PAGE,
@@ -32,6 +32,20 @@ const EVENTS: &str = "text/event-stream";
 /// What the page may do: show itself, and ask this server.
 const PAGE_MAY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The answer to an order that is carried out.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Accepted {
+    /// The epoch that is given up.
+    pub(super) epoch: i64,
+    pub(super) to: Option<u64>,
+}
+
+/// The answer to what is not done.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Because {
+    pub(super) reason: String,
+}
 
 /// 200 or 503, with how things stand.
 pub(super) fn yes_or_no(yes: bool, report: &StatusReport) -> Response<Body> {
@@ -86,11 +100,6 @@ pub(super) fn too_many() -> Response<Body> {
 
 /// What has become of an order.
 pub(super) fn resignation(to: Successor, given_up: Result<Epoch, ResignError>) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Accepted {
-        epoch: i64,
-        to: Option<u64>,
-    }
     match given_up {
         Ok(epoch) => {
             let to = match to {
@@ -118,10 +127,6 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
 }
 
 fn because(code: StatusCode, why: &impl fmt::Display) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Because {
-        reason: String,
-    }
     json(code, &Because { reason: UntrustedText::new(why).to_string() })
 }
 

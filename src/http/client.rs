@@ -2,6 +2,14 @@
 //!
 //! It speaks HTTP/1.0, in which the answer ends with the connection: so there is nothing else to understand than a code, and a proxy
 //! between may not make it more.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `events` | [`Events`]: how things stand, told at each change |
+//! | `order` | [`ask_to_resign()`], and what becomes of that |
+
+mod events;
+mod order;
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -12,7 +20,8 @@ use ballotbox_actors::{
 use ballotbox_core::{Endpoint, UntrustedText};
 use serde::de::DeserializeOwned;
 
-use super::AdminToken;
+pub use self::{events::Events, order::ask_to_resign};
+use super::{AdminToken, answer::Because};
 use crate::{chronicle::WhyReport, node::control::StatusReport};
 
 /// A node answers at once.
@@ -118,42 +127,48 @@ pub async fn ask_status(url: &StatusUrl) -> Result<StatusReport, AskError> {
 
 /// Reads what a node tells at a path that always has an answer.
 async fn get<A: DeserializeOwned>(url: &StatusUrl, path: &str) -> Result<A, AskError> {
-    let (code, body) = ask(url, "GET", path, None).await?;
+    let (code, body) = ask(url, &Request { method: "GET", path, token: None }).await?;
     if code != 200 {
-        return Err(AskError::Refused { url: url.clone(), code, answer: shown(&body) });
+        return Err(refused(url, code, &body));
     }
-    serde_json::from_slice(&body).map_err(|error| AskError::Misunderstood {
-        url: url.clone(),
-        error: UntrustedText::new(error),
-    })
+    understood(url, &body)
 }
 
-/// Asks once: the code and what stands in the answer.
-///
-/// # Errors
-///
-/// [`AskError`], when no answer comes that is one of HTTP. A code that says no is no error here.
-pub async fn ask(
-    url: &StatusUrl,
-    method: &str,
-    path: &str,
-    token: Option<&AdminToken>,
-) -> Result<(u16, Vec<u8>), AskError> {
+/// What is asked.
+struct Request<'a> {
+    method: &'static str,
+    path: &'a str,
+    token: Option<&'a AdminToken>,
+}
+
+/// Asks once: the code and what stands in the answer. A code that says no is no error here.
+async fn ask(url: &StatusUrl, request: &Request<'_>) -> Result<(u16, Vec<u8>), AskError> {
     let until = clock::now() + WITHIN;
-    let connected = socket::connect(std::slice::from_ref(&url.0), WITHIN).await;
-    let (connection, _) =
-        connected.map_err(|error| AskError::NotReached { url: url.clone(), error })?;
-    let mut request = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", url.0).into_bytes();
-    if let Some(token) = token {
-        request.extend_from_slice(b"Authorization: Bearer ");
-        request.extend_from_slice(token.bytes());
-        request.extend_from_slice(b"\r\n");
-    }
-    request.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    let connection = connect(url).await?;
     let left = until.saturating_duration_since(clock::now());
-    match clock::within(left, talk(connection, &request)).await {
+    match clock::within(left, talk(connection, &request.head(url))).await {
         Ok(answer) => parsed(url, &answer),
         Err(_) => Err(AskError::Silent { url: url.clone(), within: WITHIN }),
+    }
+}
+
+async fn connect(url: &StatusUrl) -> Result<Connection, AskError> {
+    let connected = socket::connect(std::slice::from_ref(&url.0), WITHIN).await;
+    let not_reached = |error| AskError::NotReached { url: url.clone(), error };
+    connected.map(|(connection, _)| connection).map_err(not_reached)
+}
+
+impl Request<'_> {
+    fn head(&self, url: &StatusUrl) -> Vec<u8> {
+        let Self { method, path, token } = self;
+        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", url.0).into_bytes();
+        if let Some(token) = token {
+            head.extend_from_slice(b"Authorization: Bearer ");
+            head.extend_from_slice(token.bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        head
     }
 }
 
@@ -181,25 +196,55 @@ fn parsed(url: &StatusUrl, answer: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
     if answer.len() > ANSWER_MAX {
         return Err(no_http());
     }
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let head = &answer[..end.unwrap_or(answer.len())];
-    let head = std::str::from_utf8(head).map_err(|_| no_http())?;
-    let mut lines = head.split("\r\n");
-    let mut status = lines.next().unwrap_or_default().splitn(3, ' ');
-    let is_http = status.next().is_some_and(|version| version.starts_with("HTTP/1."));
-    let code = status.next().filter(|code| code.len() == 3).and_then(|code| code.parse().ok());
-    let code: u16 = code.filter(|_| is_http).ok_or_else(no_http)?;
-    let body = &answer[end.ok_or_else(closed)? + 4..];
-    let length = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-    });
-    match length {
-        Some(Err(_)) => Err(no_http()),
-        Some(Ok(length)) if length > body.len() => Err(closed()),
-        Some(Ok(length)) => Ok((code, body[..length].to_vec())),
-        None => Ok((code, body.to_vec())),
+    let end = end_of_head(answer);
+    let head = Head::parse(&answer[..end.unwrap_or(answer.len())]).ok_or_else(no_http)?;
+    let body = &answer[end.ok_or_else(closed)?..];
+    match head.length {
+        Some(length) if length > body.len() => Err(closed()),
+        Some(length) => Ok((head.code, body[..length].to_vec())),
+        None => Ok((head.code, body.to_vec())),
     }
+}
+
+/// What stands before the rest of an answer.
+struct Head {
+    code: u16,
+    length: Option<usize>,
+}
+
+/// Where it ends, if all of it has come.
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    const END: &[u8] = b"\r\n\r\n";
+    answer.windows(END.len()).position(|bytes| bytes == END).map(|at| at + END.len())
+}
+
+impl Head {
+    fn parse(head: &[u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
+        let mut status = lines.next()?.splitn(3, ' ');
+        status.next().filter(|version| version.starts_with("HTTP/1."))?;
+        let code = status.next().filter(|code| code.len() == 3)?.parse().ok()?;
+        let length = lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse())
+        });
+        Some(Self { code, length: length.transpose().ok()? })
+    }
+}
+
+/// What an answer says in JSON.
+fn understood<A: DeserializeOwned>(url: &StatusUrl, body: &[u8]) -> Result<A, AskError> {
+    serde_json::from_slice(body).map_err(|error| AskError::Misunderstood {
+        url: url.clone(),
+        error: UntrustedText::new(error),
+    })
+}
+
+/// What is said with a code that says no.
+fn refused(url: &StatusUrl, code: u16, body: &[u8]) -> AskError {
+    let reason = serde_json::from_slice(body).map(|Because { reason }| UntrustedText::new(reason));
+    let answer = reason.unwrap_or_else(|_| shown(body));
+    AskError::Refused { url: url.clone(), code, answer }
 }
 
 /// The beginning of an answer, as it may be shown.

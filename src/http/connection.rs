@@ -17,7 +17,7 @@ use super::{
     events,
     message::{Permission, RequestKind, ServerMsg},
     metrics,
-    route::Route,
+    route::{Order, Route},
     socket::{Clock, Socket},
 };
 use crate::node::{Desk, Ended, control::StatusReport};
@@ -29,8 +29,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// At most this many bytes of a request are kept; hyper takes no less.
 const BUFFER_MAX: usize = 8192;
 const HEADERS_MAX: usize = 32;
-/// Work that has to end for an order has this long.
-const RESIGN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Reads requests, and answers one after another.
 #[derive(Debug)]
@@ -102,8 +100,8 @@ impl Connection {
         request: &Request<Incoming>,
     ) -> Result<Response<Body>, Ended> {
         let mut desk = self.desk.clone();
-        if let Route::Resign(to) = route {
-            return Ok(answer::resignation(to, desk.resign(to, RESIGN_WITHIN).await?));
+        if let Route::Resign(Order { to, within }) = route {
+            return Ok(answer::resignation(to, desk.resign(to, within).await?));
         }
         if route == Route::Why {
             return Ok(answer::why(&desk.why().await?));

@@ -1,11 +1,15 @@
 //! [`Route`]: which question a request asks, and who may ask it. No answer is made here.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use ballotbox_core::{ServerId, UntrustedText, leadership::Successor};
 use hyper::{HeaderMap, Method, Request, Uri, header};
 
 use super::token::AdminToken;
+use crate::node::control::RESIGN_WITHIN_MAX;
+
+/// Work that has to end for an order has this long, where the order does not say.
+const RESIGN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a request asks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,7 +24,15 @@ pub(super) enum Route {
     Metrics,
     Page,
     /// It orders the leadership to be given up.
-    Resign(Successor),
+    Resign(Order),
+}
+
+/// An order to give the leadership up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Order {
+    pub(super) to: Successor,
+    /// So long the work may take to end.
+    pub(super) within: Duration,
 }
 
 /// Why a request is not answered.
@@ -30,7 +42,11 @@ pub(super) enum Refusal {
     NotFound(UntrustedText),
     #[error("{method} is not for {path}: expected {}", allowed(.path))]
     Method { method: UntrustedText, path: &'static str },
-    #[error("{query}: expected /resign, or /resign?to=ID with an id from 0 to {}", ServerId::MAX)]
+    #[error(
+        "{query}: expected /resign, with to=ID, an id from 0 to {}, and within_ms=TIME, at most {}, if they are needed",
+        ServerId::MAX,
+        RESIGN_WITHIN_MAX.as_millis()
+    )]
     Query { query: UntrustedText },
     #[error(
         "a page of {0} may not give orders here: expected no Origin, or that of this server by its address"
@@ -74,9 +90,9 @@ impl Route {
             if method != Method::POST {
                 return Err(Refusal::Method { method: UntrustedText::new(method), path });
             }
-            let to = successor(request.uri().query())?;
+            let order = Order::parse(request.uri().query().unwrap_or_default())?;
             may_order(request.headers(), from, token)?;
-            return Ok(Self::Resign(to));
+            return Ok(Self::Resign(order));
         };
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
             return Ok(question);
@@ -104,10 +120,27 @@ impl Route {
     }
 }
 
-fn successor(query: Option<&str>) -> Result<Successor, Refusal> {
-    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(Successor::Any) };
-    let id = query.strip_prefix("to=").and_then(|id| id.parse::<ServerId>().ok());
-    id.map(Successor::To).ok_or_else(|| Refusal::Query { query: UntrustedText::new(query) })
+impl Order {
+    /// What a query says, in which each word may stand once.
+    fn parse(query: &str) -> Result<Self, Refusal> {
+        let wrong = || Refusal::Query { query: UntrustedText::new(query) };
+        let (mut to, mut within) = (None, None);
+        for word in query.split('&').filter(|word| !word.is_empty()) {
+            let is_new = match word.split_once('=').ok_or_else(wrong)? {
+                ("to", id) => to.replace(id.parse::<ServerId>().map_err(|_| wrong())?).is_none(),
+                ("within_ms", ms) => {
+                    let time = Duration::from_millis(ms.parse().map_err(|_| wrong())?);
+                    time <= RESIGN_WITHIN_MAX && within.replace(time).is_none()
+                }
+                _ => false,
+            };
+            if !is_new {
+                return Err(wrong());
+            }
+        }
+        let to = to.map_or(Successor::Any, Successor::To);
+        Ok(Self { to, within: within.unwrap_or(RESIGN_WITHIN) })
+    }
 }
 
 /// An order comes from this machine, or brings the token; and no page of somebody else has a browser give it.
@@ -166,6 +199,10 @@ mod tests {
         Route::of(&request.body(()).unwrap(), from.parse().unwrap(), Some(&token))
     }
 
+    const fn resigns(to: Successor) -> Route {
+        Route::Resign(Order { to, within: RESIGN_WITHIN })
+    }
+
     #[test]
     fn a_question_may_be_asked_by_all_with_get_head_and_options_only() {
         for (path, route) in [
@@ -196,8 +233,8 @@ mod tests {
 
     #[test]
     fn an_order_is_taken_from_this_machine_and_from_others_with_the_token() {
-        let two = Route::Resign(Successor::To(ServerId::new(2).unwrap()));
-        assert_eq!(asked("POST", "/resign", HERE, &[]), Ok(Route::Resign(Successor::Any)));
+        let two = resigns(Successor::To(ServerId::new(2).unwrap()));
+        assert_eq!(asked("POST", "/resign", HERE, &[]), Ok(resigns(Successor::Any)));
         assert_eq!(asked("POST", "/resign?to=2", "[::1]:9", &[]), Ok(two));
         assert_eq!(asked("POST", "/resign?to=2", "[::ffff:127.0.0.1]:9", &[]), Ok(two));
         let refused = |from, headers: &[(&str, &str)]| {
@@ -239,11 +276,30 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_is_an_id_and_nothing_else() {
-        for query in ["to=", "to=x", "to=-1", "to=2&to=3", "TO=2", "2", "to=99999999999999999999"] {
+    fn an_order_says_to_whom_and_within_which_time_and_nothing_else() {
+        for query in [
+            "to=",
+            "to=x",
+            "to=-1",
+            "to=2&to=3",
+            "TO=2",
+            "2",
+            "to=99999999999999999999",
+            "within_ms=",
+            "within_ms=5s",
+            "within_ms=3600001",
+            "within_ms=1&within_ms=2",
+            "to=2&now=1",
+        ] {
             let refused = asked("POST", &format!("/resign?{query}"), HERE, &[]);
             assert!(matches!(refused, Err(Refusal::Query { .. })), "{query}");
         }
-        assert_eq!(asked("POST", "/resign?", HERE, &[]), Ok(Route::Resign(Successor::Any)));
+        assert_eq!(asked("POST", "/resign?", HERE, &[]), Ok(resigns(Successor::Any)));
+        let to = Successor::To(ServerId::new(3).unwrap());
+        for query in ["to=3&within_ms=250", "within_ms=250&to=3"] {
+            let order = Order { to, within: Duration::from_millis(250) };
+            let asked = asked("POST", &format!("/resign?{query}"), HERE, &[]);
+            assert_eq!(asked, Ok(Route::Resign(order)), "{query}");
+        }
     }
 }

@@ -123,7 +123,6 @@ fn what_makes_no_sense_is_refused_and_who_does_not_run_cannot_be_asked() {
     let nowhere = file("resign-nowhere", "").with_extension("none");
     for (args, code, why) in [
         (vec!["resign"], 2, "--data-dir"),
-        (vec!["resign", "http://127.0.0.1:8080"], 2, "does not answer over HTTP yet"),
         (vec!["resign", "--data-dir", ".", "--to", "x"], 2, "x"),
         (vec!["resign", "--data-dir", ".", "--within", "2h"], 2, "expected at most 1h"),
         (vec!["resign", "--data-dir", ".", "--within", "0s"], 2, "is no time"),

@@ -144,13 +144,13 @@ impl Conversation {
         loop {
             let status = self.desk.status().await?;
             let now = clock::now();
-            let leader = LeaderReport::of(&status).filter(|leader| leader.epoch > epoch.0);
-            if let Some(leader) = leader {
-                return Ok(Resignation::followed_by(me, epoch, leader, now - began));
+            let (leader, took) = (LeaderReport::of(&status), now - began);
+            if let Some(done) = Resignation::followed_by(me.number(), epoch, leader, took) {
+                return Ok(done);
             }
             if now >= until || !self.buffer.is_empty() {
                 let leads = status.leader().is_some_and(|(leader, _)| leader == me);
-                return Ok(Resignation::not_yet(epoch, leads, now - began));
+                return Ok(Resignation::not_yet(epoch, leads, took));
             }
             let news = pin!(clock::within(until - now, self.desk.change()));
             let more = pin!(self.stream.readable());

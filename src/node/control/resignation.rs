@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use ballotbox_actors::kit::tenths_of_ms;
-use ballotbox_core::{ServerId, UntrustedText};
+use ballotbox_core::UntrustedText;
 use serde::{Deserialize, Serialize};
 
 use super::{report::LeaderReport, shown::shown_if_any};
@@ -27,32 +27,33 @@ pub struct Resignation {
 
 impl Resignation {
     /// Nothing is given up.
-    pub(super) fn refused(why: impl fmt::Display) -> Self {
+    pub(crate) fn refused(why: impl fmt::Display) -> Self {
         let reason = Some(UntrustedText::new(why).to_string());
         Self { resigned: false, epoch: None, leader: None, elapsed_ms: 0.0, reason }
     }
 
-    /// A later epoch has begun.
-    pub(super) fn followed_by(
-        me: ServerId,
+    /// A later epoch has begun, if this is its leader.
+    pub(crate) fn followed_by(
+        me: u64,
         given_up: Epoch,
-        leader: LeaderReport,
+        leader: Option<LeaderReport>,
         took: Duration,
-    ) -> Self {
-        let resigned = leader.id != me.number();
+    ) -> Option<Self> {
+        let leader = leader.filter(|leader| leader.epoch > given_up.0)?;
+        let resigned = leader.id != me;
         let again =
             format!("{me} leads again, in epoch {}: nobody else has taken over", leader.epoch);
-        Self {
+        Some(Self {
             resigned,
             epoch: Some(given_up.0),
             leader: Some(leader),
             elapsed_ms: tenths_of_ms(took),
             reason: (!resigned).then_some(again),
-        }
+        })
     }
 
     /// Nobody leads in a later epoch, and no more time is left.
-    pub(super) fn not_yet(epoch: Epoch, work_goes_on: bool, took: Duration) -> Self {
+    pub(crate) fn not_yet(epoch: Epoch, work_goes_on: bool, took: Duration) -> Self {
         let reason = if work_goes_on {
             format!("the work of epoch {epoch} was told to end, and has not yet")
         } else {
@@ -72,19 +73,18 @@ impl Resignation {
 mod tests {
     use super::*;
 
-    fn id(number: u64) -> ServerId {
-        ServerId::new(number).unwrap()
-    }
-
     #[test]
     fn it_is_done_when_another_one_leads_and_has_a_reason_otherwise() {
         let took = Duration::from_micros(4180);
         let next = |id| LeaderReport { id, token: 7, epoch: 7, incarnation: Some(1) };
-        let done = Resignation::followed_by(id(3), Epoch(6), next(2), took);
+        let followed = |leader| Resignation::followed_by(3, Epoch(6), leader, took);
+        let done = followed(Some(next(2))).unwrap();
         assert_eq!((done.resigned, done.reason.as_deref()), (true, None));
         assert!((done.elapsed_ms - 4.2).abs() < f64::EPSILON);
-        let again = Resignation::followed_by(id(3), Epoch(6), next(3), took);
+        let again = followed(Some(next(3))).unwrap();
         assert!(!again.resigned && again.reason.unwrap().starts_with("3 leads again, in epoch 7"));
+        let still = LeaderReport { token: 6, epoch: 6, ..next(3) };
+        assert_eq!((followed(Some(still)), followed(None)), (None, None));
         let refused = Resignation::refused("a\u{1b}[2Jb");
         assert!(!refused.resigned && !refused.reason.unwrap().contains('\u{1b}'));
         let late = Resignation::not_yet(Epoch(6), true, took);
