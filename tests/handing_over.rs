@@ -1,7 +1,7 @@
 //! Handing a leadership over, in this process and over real sockets.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -172,8 +172,9 @@ fn nodes_that_are_not_to_lead_let_others_and_if_all_are_the_first_that_is_again_
         let nodes = led(3, false).await;
         let later =
             |epoch| move |status: &Status| status.leader().filter(|(_, other)| *other > epoch);
-        let mut epoch = Epoch(1);
-        for (leader, next) in [(3, Some(2)), (2, Some(1)), (1, None)] {
+        let (mut leader, mut epoch) = (3, Epoch(1));
+        let mut willing = BTreeSet::from([1, 2, 3]);
+        loop {
             let mut watch = nodes[&leader].watch();
             let leadership = held(&nodes, leader).await;
             nodes[&leader].set_willing(false);
@@ -183,22 +184,24 @@ fn nodes_that_are_not_to_lead_let_others_and_if_all_are_the_first_that_is_again_
             // Work of it goes on, and so does its epoch.
             assert!(leadership.is_valid());
             drop(leadership);
-            if let Some(next) = next {
-                // Whether it was named, or elected.
-                let (led_by, newer) = agreed_on(&nodes, later(epoch)).await;
-                assert_eq!(led_by, id(next));
-                epoch = newer;
+            willing.remove(&leader);
+            if willing.is_empty() {
+                break;
             }
+            // Whether it was named, or elected.
+            let (led_by, newer) = agreed_on(&nodes, later(epoch)).await;
+            (leader, epoch) = (led_by.number(), newer);
+            assert!(willing.contains(&leader), "{leader} leads, of {willing:?}");
         }
         let mut watches: Vec<_> = nodes.values().map(Node::watch).collect();
         for watch in &mut watches {
             patiently(watch.until(|status| status.leader().is_none())).await.unwrap();
         }
         // All of them have resigned lately, and this one last: the others would stand before it.
-        nodes[&1].set_willing(true);
+        nodes[&leader].set_willing(true);
         let (led_by, _) = agreed_on(&nodes, later(epoch)).await;
-        assert_eq!(led_by, id(1));
-        let leadership = held(&nodes, 1).await;
+        assert_eq!(led_by, id(leader));
+        let leadership = held(&nodes, leader).await;
         assert!(leadership.is_valid());
     });
 }
