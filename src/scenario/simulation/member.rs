@@ -49,8 +49,6 @@ pub(super) struct Member {
     pub(super) boots: bool,
     /// It was stopped in good order, and goes on until its work has ended.
     pub(super) stopping: bool,
-    /// How many faults keep work from ending on its machine.
-    pub(super) stuck: u16,
     /// How much its clock is off, in parts per million.
     pub(super) drift_ppm: i64,
     /// The clocks by which its leases go.
@@ -117,7 +115,6 @@ impl Member {
             ended_by_disk: false,
             boots: false,
             stopping: false,
-            stuck: 0,
             drift_ppm: 0,
             clocks: Clocks::new(Moment::default(), 0),
             hanging: None,

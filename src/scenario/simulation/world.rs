@@ -57,7 +57,7 @@ pub struct World {
     reigns: Reigns,
     /// What was promised, and which epochs have ended.
     leases: Leases,
-    /// Whose work is stuck, by the number of the fault.
+    /// On whose machine work is stuck, by the number of the fault that keeps it from ending.
     sticking: BTreeMap<usize, usize>,
     /// The voters that are new, or lose their disks in one of the steps.
     forgetful: BTreeSet<ServerId>,

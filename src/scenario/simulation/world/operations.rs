@@ -216,8 +216,8 @@ impl World {
         let this = &mut self.members[member];
         self.leases.reboots(member, this.clocks.read(now));
         this.clocks.reboot(now);
-        this.stuck = 0;
         this.boots |= runs;
+        self.nothing_sticks(member);
     }
 
     /// The machine of the member stands still from now on, and clocks with it.

@@ -121,7 +121,7 @@ impl World {
             return self.work_ends_at(member, self.now.plus(more), epoch);
         }
         // What is stuck ends when it comes free, and may have ended then.
-        if this.stuck > 0 || self.leases.work_that_ends(member) != Some(epoch) {
+        if self.is_stuck(member) || self.leases.work_that_ends(member) != Some(epoch) {
             return;
         }
         self.leases.work_ends(member);
@@ -150,22 +150,28 @@ impl World {
     pub(super) fn work_sticks(&mut self, number: usize, resigns: bool) {
         let Some(member) = self.whoever_leads() else { return };
         self.sticking.insert(number, member);
-        self.members[member].stuck += 1;
         self.note(member, TraceEvent::Stuck);
         if resigns {
             self.ask_to_resign(member, Successor::Any);
         }
     }
 
+    fn is_stuck(&self, member: usize) -> bool {
+        self.sticking.values().any(|stuck| *stuck == member)
+    }
+
+    /// The machine of a member starts anew: no fault before that keeps work from ending there.
+    pub(super) fn nothing_sticks(&mut self, member: usize) {
+        self.sticking.retain(|_, stuck| *stuck != member);
+    }
+
     /// It can end again: if it was told to, or its process is gone, it does at once.
     pub(super) fn work_comes_free(&mut self, number: usize) {
         let Some(member) = self.sticking.remove(&number) else { return };
-        let this = &mut self.members[member];
-        this.stuck = this.stuck.saturating_sub(1);
-        if this.stuck > 0 {
+        if self.is_stuck(member) {
             return;
         }
-        let runs = this.running.is_some();
+        let runs = self.members[member].running.is_some();
         self.note(member, TraceEvent::Free);
         match self.leases.work_that_ends(member) {
             Some(epoch) if runs => self.work_ends_at(member, self.now, epoch),
@@ -176,7 +182,7 @@ impl World {
 
     /// The process of a member ends. Its work is killed; what is stuck goes on all the same.
     pub(super) fn work_is_killed(&mut self, member: usize) {
-        if self.members[member].stuck == 0 {
+        if !self.is_stuck(member) {
             // That of an earlier life came free, and this one has not heard of it.
             self.leases.work_ends(member);
         } else if let Some(epoch) = self.leases.leaves_behind(member) {

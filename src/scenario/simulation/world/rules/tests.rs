@@ -5,7 +5,10 @@ use std::sync::Arc;
 use ballotbox_core::leadership::Record;
 
 use super::*;
-use crate::scenario::vote_file::{MemberState, VoteFile};
+use crate::scenario::{
+    simulation::plan::Fault,
+    vote_file::{MemberState, VoteFile},
+};
 
 const END: Duration = Duration::from_secs(2);
 
@@ -186,4 +189,25 @@ fn work_that_begins_beside_work_that_is_left_behind_is_found() {
         });
         assert_eq!(rule(&world), Some(ONE_WORK), "seed {seed}");
     }
+}
+
+/// One voter leads with a lease, and is killed in the end.
+#[test]
+fn a_fault_from_before_a_machine_started_anew_does_not_free_work_that_is_stuck_since() {
+    let text = r#"{ "members": [{ "id": 1 }], "timing": { "lease_ms": 1500 },
+                    "steps": [{ "at_ms": 0, "start": [1] }, { "at_ms": 9000, "kill": [1] }] }"#;
+    let file = VoteFile::parse("one", text).unwrap();
+    let mut world = World::new(&Arc::new(Setup::new(&file)), 0);
+    let leads = |epoch| MemberState::Leading { epoch: Some(Epoch(epoch)) };
+    world.play_until(Duration::from_secs(1));
+    assert_eq!(world.members[0].state(), leads(1));
+    world.work_sticks(0, false);
+    world.inject(Fault::Reboot(0));
+    world.inject(Fault::Booted(0));
+    world.play_until(Duration::from_secs(8));
+    assert_eq!(world.members[0].state(), leads(2));
+    world.work_sticks(1, false);
+    world.work_comes_free(0);
+    world.play_until(Duration::from_secs(10));
+    assert_eq!((rule(&world), world.leases.left_behind(0)), (None, Some(Epoch(2))));
 }
