@@ -235,8 +235,7 @@ fn parse(bytes: &[u8]) -> Option<Written> {
         return None;
     }
     let epoch = Epoch(i64::try_from(field(16)?).ok()?);
-    let until =
-        Reading { boot: Duration::from_nanos(field(24)?), raw: Duration::from_nanos(field(32)?) };
+    let until = Reading::from_nanos([field(24)?, field(32)?]);
     Some((bytes[..16].try_into().ok()?, HeldLease { epoch, until }))
 }
 

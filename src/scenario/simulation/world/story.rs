@@ -1,6 +1,6 @@
 //! The story of a [`World`]: what of it people are told that the trace does not say in one event.
 
-use ballotbox_core::ServerId;
+use ballotbox_core::{ServerId, leadership::lease::Clocks};
 
 use super::World;
 use crate::{
@@ -77,8 +77,7 @@ impl World {
         let held = this.running.as_ref().and_then(|running| running.seat.as_ref()?.core.leads());
         let told = self.story.is_kept() && self.has_leases();
         let Some((epoch, until)) = held.filter(|_| told) else { return };
-        let now = this.clocks.read(self.now);
-        let left = until.boot.saturating_sub(now.boot).min(until.raw.saturating_sub(now.raw));
+        let left = this.clocks.read(self.now).left_by_fastest(until).unwrap_or_default();
         self.story.lease_ends(self.now, this.id, epoch, left);
     }
 
