@@ -3,15 +3,17 @@
 //! Faults come together: half of all faults begin within milliseconds of another one, or of its end, while an election
 //! is still under way. Otherwise hardly any fault would hit an election, as elections are short.
 
+mod faults;
 mod outsiders;
-#[cfg(test)]
-mod tests;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use ballotbox_core::ServerId;
 
-pub(super) use self::outsiders::{Freezing, NAMES_LAG, Stranger, StrangerKind};
+pub(super) use self::{
+    faults::Fault,
+    outsiders::{Freezing, NAMES_LAG, Stranger, StrangerKind},
+};
 use super::{Moment, Setup, random::Random};
 use crate::scenario::vote_file::{Faults, Operation, Step, VoteFile};
 
@@ -19,9 +21,6 @@ use crate::scenario::vote_file::{Faults, Operation, Step, VoteFile};
 const SHORTEST: u64 = 1000;
 /// A fault that follows another one comes at most this long after it, in microseconds.
 const SOON: u64 = 5000;
-
-/// A clock is slewed by at most this much, in parts per million: 8 %, which is what daemons ask for at most.
-const SLEW_MAX: u64 = 80_000;
 
 /// The operations, which a vote file can have as steps, and the faults, which it cannot.
 #[derive(Debug)]
@@ -32,56 +31,6 @@ pub(super) struct Plan {
     pub(super) freezings: Vec<Freezing>,
 }
 
-/// A fault that is no operation of a vote file. Members are named by their place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fault {
-    /// The connections between these two break; new ones may be made at once.
-    Break(usize, usize),
-    /// What the first sends to the second vanishes, and neither is told.
-    Blackhole(usize, usize),
-    /// The path from the first to the second is no black hole any more.
-    Restore(usize, usize),
-    /// The member does nothing until it wakes.
-    Hang(usize),
-    /// The same, and its clock stands still, as with a machine that is suspended. Nothing is acknowledged meanwhile.
-    Suspend(usize),
-    /// The host of the member's machine pauses it: the same, and all its clocks stand still.
-    VmPause(usize),
-    Wake(usize),
-    /// The member's machine starts anew, and a while later the member is started.
-    Reboot(usize),
-    Booted(usize),
-    /// One clock of the member goes this much faster, in parts per million, until it goes as before.
-    Slew(usize, i64),
-    SlewEnds(usize),
-    /// The one that leads is asked to resign, in favour of this member if one is named.
-    Resign(Option<usize>),
-    /// The work of the member fails: it would not lead until it has rested.
-    Rest(usize),
-    Rested(usize),
-    /// The work of the one that leads does not end until it comes free, by this number; and perhaps it gives its epoch up.
-    WorkSticks {
-        number: usize,
-        resigns: bool,
-    },
-    WorkComesFree(usize),
-    /// The work of the one that leads fails its health checks.
-    WorkIsUnwell,
-    /// What the member is to store waits until its disk flows again.
-    DiskStalls(usize),
-    DiskFlows(usize),
-    /// The next sync of the disk fails, and its member ends; later it is started again.
-    DiskBreaks(usize),
-    DiskIsMended(usize),
-    /// A stranger, by its number, comes, and leaves.
-    StrangerArrives(usize),
-    StrangerLeaves(usize),
-    /// A member freezes for good; another instance replaces it; the frozen one is killed. By the number of the [`Freezing`].
-    Freeze(usize),
-    ReplaceFrozen(usize),
-    KillFrozen(usize),
-}
-
 impl Plan {
     /// The steps of the file, followed by those that its faults add for this seed, and all other faults. The two are drawn
     /// apart: from a file that holds the added steps, the other faults come out the same.
@@ -90,7 +39,7 @@ impl Plan {
         if setup.faults.operations() > 0 {
             steps.extend(Drawing::new(setup, seed).steps());
         }
-        let mut faults = draw_faults(setup, &steps, seed);
+        let mut faults = faults::draw(setup, &steps, seed);
         let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut faults);
         let (strangers, freezings) = (outsiders.strangers(), outsiders.freezings());
         Self { steps, faults, strangers, freezings }
@@ -367,111 +316,6 @@ fn together(parted: &[Operation]) -> Vec<Operation> {
         (!isolated.is_empty()).then(|| Operation::Isolate(isolated.into_iter().collect()));
     let blocked = (!blocked.is_empty()).then(|| Operation::Block(blocked.into_iter().collect()));
     cut.into_iter().chain(isolated).chain(blocked).collect()
-}
-
-/// The fault of one member, by its place.
-type OfMember = fn(usize) -> Fault;
-
-fn draw_faults(setup: &Setup, steps: &[Step], seed: u64) -> Vec<(Moment, Fault)> {
-    let faults = &setup.faults;
-    let mut random = Random::new(seed, 3);
-    let until = micros(faults.until);
-    let count = setup.members.len();
-    let company: Vec<_> = steps.iter().map(|step| micros(step.at)).collect();
-    let mut drawn = Vec::new();
-    let mut add = |at: u64, fault| drawn.push((Moment::from(Duration::from_micros(at)), fault));
-    let span = |random: &mut Random| {
-        let at = moment(random, 0, until, &company);
-        (at, at + duration(random, until - at))
-    };
-    if count < 2 {
-        return drawn;
-    }
-    for _ in 0..faults.breaks {
-        let (a, b) = pair(&mut random, count);
-        let (at, _) = span(&mut random);
-        add(at, Fault::Break(a, b));
-    }
-    for _ in 0..faults.one_way_cuts {
-        let (from, to) = pair(&mut random, count);
-        let (at, end) = span(&mut random);
-        add(at, Fault::Blackhole(from, to));
-        add(end, Fault::Restore(from, to));
-    }
-    for _ in 0..faults.blackouts {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        for other in (0..count).filter(|other| *other != member) {
-            for (from, to) in [(member, other), (other, member)] {
-                add(at, Fault::Blackhole(from, to));
-                add(end, Fault::Restore(from, to));
-            }
-        }
-    }
-    let of_one_member: [(u16, OfMember, OfMember); 6] = [
-        (faults.hangs, Fault::Hang, Fault::Wake),
-        (faults.disk_stalls, Fault::DiskStalls, Fault::DiskFlows),
-        (faults.suspends, Fault::Suspend, Fault::Wake),
-        (faults.disk_errors, Fault::DiskBreaks, Fault::DiskIsMended),
-        (faults.vm_pauses, Fault::VmPause, Fault::Wake),
-        (faults.reboots, Fault::Reboot, Fault::Booted),
-    ];
-    let mut asleep = Vec::new();
-    for (times, begins, ends) in of_one_member {
-        for _ in 0..times {
-            let member = random.index(count);
-            let (at, end) = span(&mut random);
-            if begins(member) == Fault::Suspend(member) {
-                asleep.push((member, at, end));
-            }
-            add(at, begins(member));
-            add(end, ends(member));
-        }
-    }
-    for _ in 0..faults.slews {
-        let member = random.index(count);
-        let (at, end) = span(&mut random);
-        let ppm = slew(&mut random);
-        // In each lease one clock has to go right: the one that goes on in a sleep does not lag then, as the other one does.
-        let lease = setup.timing.leadership.lease.map_or(0, |lease| 2 * micros(lease.promise()));
-        let near = |(sleeper, from, to): &(usize, u64, u64)| {
-            *sleeper == member && at <= to + lease && *from <= end + lease
-        };
-        let ppm = if asleep.iter().any(near) { ppm.abs() } else { ppm };
-        add(at, Fault::Slew(member, ppm));
-        add(end, Fault::SlewEnds(member));
-    }
-    let mut named = Random::new(seed, 5);
-    for _ in 0..faults.resigns {
-        let (at, _) = span(&mut random);
-        // Half of the time somebody is named; who that is may well lead itself, or be away.
-        let to = named.chance(500).then(|| named.index(count));
-        add(at, Fault::Resign(to));
-    }
-    let mut resting = Random::new(seed, 6);
-    for _ in 0..faults.rests {
-        let member = resting.index(count);
-        let (at, end) = span(&mut resting);
-        add(at, Fault::Rest(member));
-        add(end, Fault::Rested(member));
-    }
-    for number in 0..usize::from(faults.stuck_work) {
-        let (at, end) = span(&mut random);
-        add(at, Fault::WorkSticks { number, resigns: number.is_multiple_of(2) });
-        add(end, Fault::WorkComesFree(number));
-    }
-    for _ in 0..faults.unwell_work {
-        let (at, _) = span(&mut random);
-        add(at, Fault::WorkIsUnwell);
-    }
-    drawn
-}
-
-/// How much faster a clock goes that is slewed, in parts per million: half of the time as much as any is, either way.
-fn slew(random: &mut Random) -> i64 {
-    let most = random.chance(500);
-    let ppm = if most { SLEW_MAX } else { random.between(1, SLEW_MAX) }.cast_signed();
-    if random.chance(500) { ppm } else { -ppm }
 }
 
 /// Two different members of `count`.

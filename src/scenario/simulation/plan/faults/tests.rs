@@ -1,6 +1,7 @@
 //! How clocks are slewed.
 
 use super::*;
+use crate::scenario::{simulation::plan::Plan, vote_file::VoteFile};
 
 #[test]
 fn clocks_are_slewed_either_way_and_only_forward_close_to_a_sleep() {
