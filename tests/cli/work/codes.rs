@@ -49,7 +49,7 @@ fn a_program_that_is_not_there_is_refused_before_the_node_competes() {
         (&["/etc/passwd"], "expected an executable file"),
         (&[""], "no program is named"),
     ] {
-        let output = Working::command(1, &place, &[], command).output().unwrap();
+        let output = output(&mut Working::command(1, &place, &[], command));
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
         assert!(!place.1.exists(), "it has left something behind");
@@ -320,7 +320,7 @@ fn a_node_ends_with_3_and_says_what_lies_in_the_place_of_its_lease_file() {
         ("mkfifo", "rm", "is a named pipe"),
     ] {
         put(command);
-        let output = Working::command(1, &place, &[], &["sleep", &mark]).output().unwrap();
+        let output = output(&mut Working::command(1, &place, &[], &["sleep", &mark]));
         let told = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{told}");
         let expected = ["expected a plain file", "Remove it", file.to_str().unwrap()];
@@ -342,12 +342,14 @@ fn a_third_request_ends_the_node_itself_while_its_program_does_not_die() {
     kill("-STOP", guard);
     node.signal("-TERM");
     node.work("ending");
-    let status = loop {
-        if let Some(status) = node.node.child.try_wait().unwrap() {
-            break status;
+    let ask_again = || {
+        let ended = node.node.child.try_wait().unwrap();
+        if ended.is_none() {
+            node.signal("-TERM");
         }
-        node.signal("-TERM");
+        ended
     };
+    let status = soon(ask_again, || "the node does not end, however often it is asked".to_owned());
     assert_eq!(status.code(), None, "{status}");
     kill("-CONT", guard);
     nothing_is_left(&mark);
@@ -393,7 +395,7 @@ fn a_node_whose_directory_is_in_use_leaves_the_program_of_the_other_alone_and_en
     assert!(first.prints().starts_with("began"));
     let running = first.work("running");
     let other = mark.clone() + "1";
-    let output = Working::command(1, &place, &[], &["sleep", &other]).output().unwrap();
+    let output = output(&mut Working::command(1, &place, &[], &["sleep", &other]));
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     nothing_is_left(&other);
     assert!(state_of(pid_in(&running)).is_some(), "the program was ended");

@@ -16,7 +16,7 @@ use super::*;
 /// shell does it, which is told by the end of its stdin.
 struct Disk {
     path: PathBuf,
-    undoer: std::process::Child,
+    undoer: Child,
 }
 
 /// What the shell does. A process that ends may still have a file open.

@@ -16,7 +16,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
 };
 
@@ -52,7 +52,7 @@ impl Working {
         let mut node = ballotbox(&["node", "--json", "--id", &id.to_string(), "--votes"]);
         node.arg(votes).arg("--data-dir").arg(data.join(id.to_string()));
         node.arg("--while-leading").args(options).arg("--").args(command);
-        node.env(COMMAND, command.join(" "));
+        node.env(COMMAND, command.join(" ")).stdin(Stdio::null());
         node
     }
 
@@ -85,22 +85,36 @@ impl Working {
 
     /// How the node has ended.
     fn code(&mut self) -> Option<i32> {
-        self.node.child.wait().unwrap().code()
+        code_of(&mut self.node.child, "the node")
     }
 }
 
 /// Which program of these prints something next, but for one of them, and what.
 fn first_to_print(nodes: &[Working], but: Option<usize>) -> (usize, String) {
-    let give_up = clock::now() + PATIENCE;
-    loop {
-        for (index, node) in nodes.iter().enumerate().filter(|(index, _)| Some(*index) != but) {
-            if let Ok(line) = node.printed.try_recv() {
-                return (index, line);
-            }
-        }
-        assert!(clock::now() < give_up, "no program prints anything");
-        std::thread::yield_now();
-    }
+    let asked = || nodes.iter().enumerate().filter(|(index, _)| Some(*index) != but);
+    let printed = || asked().find_map(|(index, node)| Some((index, node.printed.try_recv().ok()?)));
+    soon(printed, || "no program prints anything".to_owned())
+}
+
+/// How a process has ended, which has this name in a message.
+fn code_of(child: &mut Child, name: &str) -> Option<i32> {
+    let pid = child.id();
+    let status =
+        soon(|| child.try_wait().unwrap(), || format!("{name}, process {pid}, does not end"));
+    status.code()
+}
+
+/// What a command prints that ends by itself, and how it ends.
+fn output(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        kill("-KILL", pid);
+        panic!("{command:?} does not end");
+    });
+    output.unwrap()
 }
 
 /// These lines of a stream, as long as it is open. The program and its shell write to the same stderr as the node.
@@ -177,9 +191,17 @@ fn nothing_is_left(mark: &str) {
 }
 
 /// Waits until something that no event tells has happened.
-fn until(has_happened: impl Fn() -> bool, otherwise: impl Fn() -> String) {
+fn until(mut has_happened: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    soon(|| has_happened().then_some(()), otherwise);
+}
+
+/// Looks until there is something.
+fn soon<T>(mut look: impl FnMut() -> Option<T>, otherwise: impl Fn() -> String) -> T {
     let give_up = clock::now() + PATIENCE;
-    while !has_happened() {
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
         assert!(clock::now() < give_up, "{}", otherwise());
         std::thread::yield_now();
     }

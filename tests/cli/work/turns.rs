@@ -74,7 +74,7 @@ fn a_leadership_is_handed_over_when_nothing_is_left_of_the_program_and_then_at_o
         assert_eq!(said, format!("began {} 2", next + 1));
         assert_ne!(next, first);
         if let Some(mut resign) = resign {
-            assert_eq!(resign.wait().unwrap().code(), Some(0));
+            assert_eq!(code_of(&mut resign, "ballotbox resign"), Some(0));
         }
         for node in &nodes {
             node.signal("-TERM");
@@ -105,7 +105,7 @@ fn of_nodes_that_have_lost_and_had_the_leadership_twenty_times_none_has_grown() 
     let mut turn = || {
         let directory = place.1.join((worker + 1).to_string());
         let mut resign = ballotbox(&["resign", "--data-dir"]);
-        let output = resign.arg(directory).output().unwrap();
+        let output = output(resign.arg(directory));
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         worker = 1 - worker;
         assert_eq!(first_to_print(&nodes, None), (worker, format!("began {}", worker + 1)));
