@@ -62,11 +62,6 @@ fn signal_now(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-fn children_of(guard: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"));
-    children.unwrap_or_default().split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect()
-}
-
 /// Waits until the guard has the name that it goes by.
 fn guard_soon(node: &Working) -> u32 {
     soon(|| guard_if_any(node.pid()), || "there is no guard".to_owned())

@@ -1,6 +1,6 @@
 //! Who dies or hangs, and what ends the work then.
 
-use super::*;
+use super::{processes::children_of_thread, *};
 
 const SHORT: [&str; 2] = ["--lease", "1s"];
 
@@ -85,10 +85,10 @@ fn a_program_that_ends_itself_with_its_whole_group_takes_nobody_with_it() {
 fn the_program_is_a_child_of_the_first_thread_of_its_guard() {
     let (place, mark) = alone("threads");
     let mut node = Working::start(1, &place, &SHORT, &["sh", "-c", &program(&mark), &mark]);
-    let program = node.work("running")["pid"].to_string();
+    let program = pid_in(&node.work("running"));
     let guard = guard_of(node.pid());
-    let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
-    assert!(children.split_ascii_whitespace().any(|child| child == program), "{children}");
+    let children = children_of_thread(guard, guard);
+    assert!(children.contains(&program), "{children:?}");
     node.signal("-TERM");
     assert_eq!(node.code(), Some(0));
     nothing_is_left(&mark);

@@ -3,10 +3,7 @@
 //! Such a disk is a file system in a file that was frozen (`fsfreeze`). Where this user may not mount one, the tests say so and pass;
 //! `BALLOTBOX_NETNS=required` makes them fail instead.
 
-use std::{
-    os::unix::{fs::symlink, process::CommandExt},
-    path::Path,
-};
+use std::os::unix::{fs::symlink, process::CommandExt};
 
 use ballotbox::run::LeaseFile;
 
@@ -151,8 +148,7 @@ fn nobody_leads_before_the_promise_is_over_when_a_program_hangs_in_the_kernel() 
 /// Its program takes a lock that no two can have, as long as any process of it is there, and does not end when it is asked to.
 fn program(name: &str) -> String {
     let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("work-{name}.lock"));
-    let lock = lock.display();
-    forever(&format!("exec 9>>'{lock}'; flock -n 9 || echo overlap\ntrap '' TERM"))
+    forever(&(alone_with(&lock) + "trap '' TERM"))
 }
 
 /// Three nodes with a disk each. That of the one whose program runs is frozen.

@@ -7,6 +7,7 @@ mod barriers;
 mod codes;
 mod deaths;
 mod frozen_disks;
+mod processes;
 mod rests;
 mod surroundings;
 mod trees;
@@ -15,7 +16,7 @@ mod turns;
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
 };
@@ -24,6 +25,10 @@ use ballotbox_actors::kit::clock;
 use serde_json::Value;
 
 use super::{Node, PATIENCE, ballotbox, leaders::ensemble, text};
+use processes::{
+    children_of, command_line, guard_if_any, guard_of, left_of, mark, marked, nothing_is_left,
+    state_of,
+};
 
 /// A program that ends by itself has time for that, however busy the machine is.
 const PATIENT: [&str; 4] = ["--lease", "60s", "--stop-within", "50s"];
@@ -154,42 +159,6 @@ fn alone(name: &str) -> ((PathBuf, PathBuf), String) {
     (ensemble(&format!("work-{name}"), 1), mark(name))
 }
 
-/// It is a number of seconds, so that `sleep` takes it.
-fn mark(name: &str) -> String {
-    let number =
-        name.bytes().fold(7, |sum: u64, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
-    format!("{}.{number}", 1_000_000 + std::process::id())
-}
-
-/// The processes that have this mark.
-fn marked(mark: &str) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| *pid != std::process::id() && command_line(*pid).contains(mark)).collect()
-}
-
-fn command_line(pid: u32) -> String {
-    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into()
-}
-
-/// The processes that have this mark, or were started by one of those.
-fn left_of(mark: &str) -> Vec<u32> {
-    let mut left = marked(mark);
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    left.extend(pids.filter(|pid| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-        variables.any(|one| one.starts_with(COMMAND) && one.contains(mark))
-    }));
-    left
-}
-
-/// Waits until no process is left that has this mark, or was started by one that has it.
-fn nothing_is_left(mark: &str) {
-    until(|| left_of(mark).is_empty(), || format!("{:?} are left", left_of(mark)));
-}
-
 /// Waits until something that no event tells has happened.
 fn until(mut has_happened: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
     soon(|| has_happened().then_some(()), otherwise);
@@ -207,29 +176,15 @@ fn soon<T>(mut look: impl FnMut() -> Option<T>, otherwise: impl Fn() -> String) 
     }
 }
 
-/// The guard of a node.
-fn guard_of(node: u32) -> u32 {
-    guard_if_any(node).unwrap()
-}
-
-/// The same; `None` before it is there under its name.
-fn guard_if_any(node: u32) -> Option<u32> {
-    let children = fs::read_dir(format!("/proc/{node}/task")).unwrap().flatten();
-    let children = children.map(|thread| fs::read_to_string(thread.path().join("children")));
-    let children: String = children.map(Result::unwrap_or_default).collect();
-    let mut pids = children.split_ascii_whitespace().map(|pid| pid.parse().unwrap());
-    pids.find(|pid| command_line(*pid).starts_with("ballotbox-guard"))
-}
-
 /// The process that an event names.
 fn pid_in(event: &Value) -> u32 {
     event["pid"].as_u64().unwrap().try_into().unwrap()
 }
 
-/// As the system tells it: `D` is a wait that no signal ends, `T` is stopped.
-fn state_of(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+/// A line for the shell that takes a lock which no two can have, and which each process has that is started behind it. Who does not get it
+/// says so.
+fn alone_with(lock: &Path) -> String {
+    format!("exec 9>>'{}'; flock -n 9 || echo overlap\n", lock.display())
 }
 
 /// A program for the shell that says that it has begun, and goes on for ever. A signal that comes while the shell starts something in the

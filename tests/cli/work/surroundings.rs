@@ -135,13 +135,9 @@ fn as_the_first_process_of_a_container_a_node_ends_at_once_and_leaves_no_zombies
     }
     let mut container = Working::spawned(&mut container);
     assert_eq!(container.prints(), "began");
-    let children = |of: u32| {
-        let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap();
-        children.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()
-    };
-    let node = children(container.pid())[0];
+    let node = children_of(container.pid())[0];
     let guard = guard_of(node);
-    until(|| children(guard).len() == 1, || format!("{:?}", children(guard)));
+    until(|| children_of(guard).len() == 1, || format!("{:?}", children_of(guard)));
     kill("-TERM", node);
     assert_eq!(container.work("ended")["code"], 143);
     assert_eq!(container.code(), Some(0));

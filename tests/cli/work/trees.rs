@@ -46,9 +46,8 @@ fn orphans_that_end_leave_no_zombies() {
     let mut node = Working::start(1, &place, &[], &["sh", "-c", script, &mark]);
     assert_eq!(node.prints(), "began");
     let guard = guard_of(node.pid());
-    let children = || fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
     // The first process of the program is the only one.
-    until(|| children().split_ascii_whitespace().count() == 1, children);
+    until(|| children_of(guard).len() == 1, || format!("{:?}", children_of(guard)));
     node.signal("-TERM");
     assert_eq!(node.code(), Some(0));
     nothing_is_left(&mark);

@@ -8,7 +8,7 @@ use super::*;
 /// A program that takes the lock of this test, and then does this.
 fn alone_with_a_lock(place: &(PathBuf, PathBuf), then: &str) -> String {
     let lock = place.0.with_extension("lock");
-    format!("exec 9>>'{}'; flock -n 9 || echo overlap\n{then}", lock.display())
+    alone_with(&lock) + then
 }
 
 /// It says when it is asked to end, and takes the time until a file is there, and then some more.
@@ -89,8 +89,7 @@ fn a_leadership_is_handed_over_when_nothing_is_left_of_the_program_and_then_at_o
 /// How many threads and descriptors a process has, and children that nobody waits for.
 fn held_by(pid: u32) -> (usize, usize, usize) {
     let count = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    (count("task"), count("fd"), children.split_ascii_whitespace().count())
+    (count("task"), count("fd"), children_of(pid).len())
 }
 
 #[test]
