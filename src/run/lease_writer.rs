@@ -39,11 +39,21 @@ pub(super) struct LeaseWriter {
 impl LeaseWriter {
     /// Starts the thread for this file.
     pub(super) fn start(file: LeaseFile) -> io::Result<Self> {
+        Self::writing(move |shown| match shown {
+            Some((epoch, until)) => file.write(epoch, until),
+            None => file.empty(),
+        })
+    }
+
+    /// The same, for whatever it is that writes.
+    fn writing(
+        mut write: impl FnMut(Shown) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
         let (orders, to_do) = sync_channel(1);
         let (done, told) = UnixStream::pair()?;
         done.set_nonblocking(true)?;
         let thread = thread::Builder::new().name("lease-file".to_owned()).stack_size(STACK_SIZE);
-        thread.spawn(move || write(&file, &to_do, told))?;
+        thread.spawn(move || carry_out(&to_do, told, &mut write))?;
         Ok(Self { orders, done, under_way: None, next: None })
     }
 
@@ -83,15 +93,19 @@ impl AsFd for LeaseWriter {
     }
 }
 
-fn write(file: &LeaseFile, to_do: &Receiver<Shown>, mut told: UnixStream) {
+fn carry_out(
+    to_do: &Receiver<Shown>,
+    mut told: UnixStream,
+    write: &mut impl FnMut(Shown) -> io::Result<()>,
+) {
     for shown in to_do {
-        let written = match shown {
-            Some((epoch, until)) => file.write(epoch, until),
-            None => file.empty(),
-        };
         // What cannot be written is told, and shows a lease that is over too soon.
-        if told.write_all(&[u8::from(written.is_ok())]).is_err() {
+        let is_written = write(shown).is_ok();
+        if told.write_all(&[u8::from(is_written)]).is_err() {
             return;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
