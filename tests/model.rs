@@ -33,6 +33,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "model/checks.rs"]
+mod checks;
 #[path = "model/election.rs"]
 mod election;
 #[path = "model/epochs.rs"]
@@ -43,6 +45,10 @@ mod handover;
 mod lease;
 #[path = "model/links.rs"]
 mod links;
+#[path = "model/members.rs"]
+mod members;
+#[path = "model/random_walks.rs"]
+mod random_walks;
 #[path = "model/the_end.rs"]
 mod the_end;
 #[path = "model/voters.rs"]

@@ -3,11 +3,13 @@
 //! Each model leaves a few things open and holds the others still, so that all its states can be looked at. A property
 //! that has to be found somewhere, and a floor under the number of states, show that nothing was cut off by mistake.
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, Model, Property};
 
 use super::{
+    checks::check,
+    members::{VOTERS, id},
     the_end,
-    voters::{Left, State, Step, VOTERS, ends, id, pairs},
+    voters::{Left, State, Step, ends, pairs},
 };
 
 /// What is left open.
@@ -281,17 +283,6 @@ impl Model for Voters {
     fn within_boundary(&self, state: &State) -> bool {
         state.newest_round() <= self.rounds
     }
-}
-
-/// Looks at every state there is, and says how many. There are more than this, unless something cuts them off.
-fn check(model: Voters, floor: usize) {
-    let left = model.left;
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    checker.assert_properties();
-    let states = checker.unique_state_count();
-    println!("{states} states: {left:?}");
-    assert!(states > floor, "{states}");
 }
 
 #[test]

@@ -24,12 +24,15 @@ mod walk;
 #[path = "epochs/weak.rs"]
 mod weak;
 
+use std::ops::Range;
+
 use self::{
     bounds::{Left, Start},
     explore::Bounds,
-    walk::{Seen, Walks},
+    state::State,
     weak::Weakness,
 };
+use crate::random_walks::{self, Walks};
 
 /// No faults, and epochs up to the second.
 const CALM: Left = Left { elections: 4, pings: 0, epochs: 2, ..Left::CALM };
@@ -135,20 +138,16 @@ fn the_same_with_more_elections_and_faults() {
     check(&unled(Start::recorded(0), Left { crashes: 1, ..WIPE }), 300_000);
 }
 
-/// Walks, and says what was seen. More is seen than this, unless something cuts it off.
-fn walk(start: Start, voters: usize, walks: u64, floor: usize) {
-    let seed = std::env::var("BALLOTBOX_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    println!("BALLOTBOX_SEED={seed}");
-    let steps = if voters == 3 { 250 } else { 400 };
-    let starts = (1..=voters as u64).map(|drawn| Start { drawn, ..start }).collect();
-    let walks = Walks { starts, wipes: 2, weakness: Weakness::None, count: walks, steps };
-    let mut sights = Seen::default();
-    if let Some(found) = walks.go(seed, &mut sights) {
-        let way = walks.shrink(&found);
-        panic!("broken after {} steps: {}: {way:#?}", way.len(), found.rule);
-    }
-    println!("{sights:?}");
+/// Walks on which anything may happen, and disks are lost at most this often.
+fn walks(starts: &[Start], wipes: u16, weakness: Weakness, seeds: Range<u64>) -> Walks<State> {
+    let steps_max = if starts.len() == 3 { 250 } else { 400 };
+    Walks { begin: State::new(starts, Left { wipes, ..Left::FREE }, weakness), seeds, steps_max }
+}
+
+/// Walks. More is seen than this, unless something cuts it off.
+fn walk(start: Start, voters: u64, count: u64, floor: usize) {
+    let starts: Vec<_> = (1..=voters).map(|drawn| Start { drawn, ..start }).collect();
+    let sights = walks(&starts, 2, Weakness::None, random_walks::seeds(count)).keep_all_rules();
     assert!(sights.begun > floor && sights.recorded > floor / 2);
 }
 
@@ -172,9 +171,8 @@ fn many_random_walks_begin_no_epoch_twice() {
 
 /// A walk finds that the rule is needed.
 fn is_needed(weakness: Weakness, start: Start) {
-    let walks = Walks { starts: vec![start; 3], wipes: 1, weakness, count: 50_000, steps: 250 };
-    let found = walks.go(0, &mut Seen::default()).expect("a weak rule is broken");
-    println!("{weakness:?}: {} steps: {}", walks.shrink(&found).len(), found.rule);
+    let found = walks(&[start; 3], 1, weakness, 0..50_000).break_a_rule();
+    println!("{weakness:?}: {} steps: {}", found.way.len(), found.rule);
     assert!(judge::ORDER.contains(&found.rule), "{}", found.rule);
 }
 

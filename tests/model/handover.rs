@@ -20,12 +20,17 @@ mod walk;
 #[path = "handover/weak.rs"]
 mod weak;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use std::ops::Range;
+
+use stateright::{Model, Property};
 
 use self::{
     state::{Left, State, Step},
-    walk::Seen,
     weak::Weakness,
+};
+use crate::{
+    checks::{check, is_broken},
+    random_walks::{self, Walks},
 };
 
 /// What is left open, and what is looked at beside the rules.
@@ -112,20 +117,6 @@ impl Model for Voters {
     }
 }
 
-/// Looks at every state there is, and says how many. There are more than this, unless something cuts them off.
-fn check(model: Voters, floor: usize) {
-    let what = format!("{model:?}");
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    if let Some((rule, way)) = checker.discoveries().into_iter().next() {
-        let broken = way.last_state().broken;
-        panic!("{rule}, {broken:?}: {:#?}", way.into_actions());
-    }
-    let states = checker.unique_state_count();
-    println!("{states} states, {} steps deep: {what}", checker.max_depth());
-    assert!(states > floor, "{states}");
-}
-
 #[test]
 fn a_hand_over_that_nothing_disturbs_needs_no_vote() {
     let left = Left { moments: 3, ..CALM };
@@ -161,16 +152,14 @@ fn what_was_said_at_the_end_of_an_epoch_is_nothing_when_it_comes_again() {
     check(Voters { again: true, ..Voters::new(Left { repeats: 2, ..CALM }) }, 7_000);
 }
 
-/// Walks, and says what was seen. More is seen than this, unless something cuts it off.
+/// Walks on which anything may happen, from an epoch that is led in.
+fn walks(weakness: Weakness, seeds: Range<u64>, steps_max: usize) -> Walks<State> {
+    Walks { begin: State::led(false, Left::FREE, weakness), seeds, steps_max }
+}
+
+/// Walks. More is seen than this, unless something cuts it off.
 fn walk(count: u64, floor: usize) {
-    let seed = std::env::var("BALLOTBOX_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    println!("BALLOTBOX_SEED={seed}");
-    let mut sights = Seen::default();
-    if let Some(found) = walk::go(Weakness::None, seed..seed + count, 250, &mut sights) {
-        panic!("broken after {} steps: {}: {:#?}", found.way.len(), found.rule, found.way);
-    }
-    println!("{sights:?}");
+    let sights = walks(Weakness::None, random_walks::seeds(count), 250).keep_all_rules();
     assert!(sights.handed_over > floor && sights.led > sights.named && sights.killed > floor / 10);
 }
 
@@ -187,12 +176,8 @@ fn many_random_walks_keep_every_rule_of_hand_overs_and_end_well() {
 
 /// There is a way to a rule that is broken where another one is weaker.
 fn is_needed(weakness: Weakness, model: Voters) {
-    let checker = Voters { weakness, ..model }.checker();
-    let checker = checker.finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    let way = checker.discovery(RULES).expect("a weak rule is broken");
-    assert_eq!(way.last_state().broken, Some(weakness.breaks()));
-    let (steps, states) = (way.into_actions().len(), checker.unique_state_count());
-    println!("{weakness:?}: {steps} steps, {states} states");
+    let state = is_broken(Voters { weakness, ..model }, RULES);
+    assert_eq!(state.broken, Some(weakness.breaks()));
 }
 
 #[test]
@@ -202,8 +187,7 @@ fn an_epoch_must_not_be_released_before_its_work_has_ended() {
 
 #[test]
 fn a_successor_needs_the_words_and_promises_of_others() {
-    let found = walk::go(Weakness::SuccessorNeedsNobody, 0..50_000, 100, &mut Seen::default());
-    let found = found.expect("a weak rule is broken");
+    let found = walks(Weakness::SuccessorNeedsNobody, 0..50_000, 100).break_a_rule();
     println!("{} steps", found.way.len());
     assert_eq!(found.rule, judge::ONE_WORK);
 }

@@ -11,7 +11,8 @@ use ballotbox::{
     election::{Event, Round},
 };
 
-use super::{State, VOTERS, id};
+use super::State;
+use crate::members::{VOTERS, id, place};
 
 impl State {
     fn election(&self, voter: usize) -> Option<&Election> {
@@ -35,7 +36,7 @@ impl State {
     /// Whether this voter leads a quorum, or follows one that leads.
     fn is_led(&self, voter: usize) -> bool {
         self.decision(voter).is_some_and(|decision| {
-            let leader = super::place(decision.vote.leader);
+            let leader = place(decision.vote.leader);
             if leader == voter {
                 let followers =
                     (0..VOTERS).filter(|one| self.follows(*one, leader, decision.round));
@@ -57,7 +58,7 @@ impl State {
 
     /// Whether this voter follows the leader of an epoch and has not heard of that epoch.
     pub(in super::super) fn may_follow(&self, voter: usize) -> bool {
-        let leader = self.decision(voter).map(|decision| super::place(decision.vote.leader));
+        let leader = self.decision(voter).map(|decision| place(decision.vote.leader));
         let epoch = leader.and_then(|leader| self.epoch_of(leader));
         epoch.is_some() && epoch != self.epoch_of(voter) && self.is_led(voter)
     }
@@ -68,7 +69,7 @@ impl State {
     }
 
     pub(in super::super) fn follow(&mut self, voter: usize) {
-        let leader = self.decision(voter).map(|decision| super::place(decision.vote.leader));
+        let leader = self.decision(voter).map(|decision| place(decision.vote.leader));
         if let Some(epoch) = leader.and_then(|leader| self.epoch_of(leader)) {
             self.establish(voter, epoch);
         }

@@ -26,13 +26,17 @@ mod steps;
 mod weak;
 
 use ballotbox_core::leadership::lease::Clocks as _;
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use self::{
     clock::Pace,
-    state::{Left, Rules, State, VOTERS},
+    state::{Left, Rules, State},
     steps::Step,
     weak::Weakness,
+};
+use crate::{
+    checks::{check, is_broken},
+    members::VOTERS,
 };
 
 /// What is left open.
@@ -191,17 +195,6 @@ fn sights() -> Vec<Property<Voters>> {
     ]
 }
 
-/// Looks at every state there is, and says how many. There are more than this, unless something cuts them off.
-fn check(model: Voters, floor: usize) {
-    let what = format!("{model:?}");
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    checker.assert_properties();
-    let states = checker.unique_state_count();
-    println!("{states} states: {what}");
-    assert!(states > floor, "{states}");
-}
-
 #[test]
 fn no_two_leases_run_at_one_time_though_one_crashes() {
     check(Voters::new(CRASH), 900_000);
@@ -244,11 +237,7 @@ fn the_same_with_a_third_epoch_and_a_crash() {
 /// There is a way to two leases at one time where a rule is weaker.
 fn is_needed(weakness: Weakness, model: Voters) {
     let rules = Rules { weakness, ..model.rules };
-    let checker = Voters { rules, ..model }.checker();
-    let checker = checker.finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    let way = checker.discovery(judge::ONE_LEASE).expect("a weak rule is broken");
-    let (steps, states) = (way.into_actions().len(), checker.unique_state_count());
-    println!("{weakness:?}: {steps} steps, {states} states");
+    is_broken(Voters { rules, ..model }, judge::ONE_LEASE);
 }
 
 #[test]

@@ -20,13 +20,14 @@ mod state;
 mod the_end;
 
 use ballotbox_core::links::{LinkId, Timer};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use self::{
     faults::{Left, Manner},
     judge::Wrong,
-    state::{Holder, Stage, State, id},
+    state::{Holder, Stage, State},
 };
+use crate::{checks::check, members::id};
 
 /// What is left open.
 #[derive(Clone, Debug)]
@@ -253,17 +254,6 @@ fn sights(Pair { linked, left }: &Pair) -> Vec<Property<Pair>> {
         }));
     }
     sights
-}
-
-/// Looks at every state there is, and says how many. There are more than this, unless something cuts them off.
-fn check(model: Pair, floor: usize) {
-    let left = model.left;
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyFailures).threads(2).spawn_bfs().join();
-    checker.assert_properties();
-    let states = checker.unique_state_count();
-    println!("{states} states: {left:?}");
-    assert!(states > floor, "{states}");
 }
 
 #[test]

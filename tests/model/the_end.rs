@@ -13,7 +13,8 @@
 //! peer is out of reach.
 
 use super::{
-    voters::{Left, State, VOTERS, ends, pairs},
+    members::VOTERS,
+    voters::{Left, State, ends, pairs},
     walks::{fingerprint, gets_there},
 };
 

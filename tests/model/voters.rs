@@ -23,15 +23,16 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, Election, ElectionTiming, Ensemble, Epoch, History, Member, ServerId, Standing, Zxid,
+    Decision, Election, ElectionTiming, Epoch, History, Standing, Zxid,
     election::{Action, Event, Notification, Outgoing, Timer, invariants},
 };
 
 use ballotbox_core::{Core, Step as CoreStep};
 
-use super::walks::fingerprint;
-
-pub(super) const VOTERS: usize = 3;
+use super::{
+    members::{VOTERS, ensemble, id, place},
+    walks::fingerprint,
+};
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct State {
@@ -112,14 +113,6 @@ pub(super) enum Step {
     Withdraw { voter: usize },
 }
 
-pub(super) fn id(place: usize) -> ServerId {
-    ServerId::new(place as u64 + 1).unwrap()
-}
-
-fn place(id: ServerId) -> usize {
-    usize::try_from(id.number() - 1).unwrap()
-}
-
 /// Every voter with every other.
 pub(super) fn ends() -> impl Iterator<Item = (usize, usize)> {
     (0..VOTERS).flat_map(|a| (0..VOTERS).map(move |b| (a, b))).filter(|(a, b)| a != b)
@@ -188,8 +181,8 @@ impl State {
     }
 
     pub(super) fn start(&mut self, voter: usize, zxid: i64) {
-        let ensemble = Ensemble::new((0..VOTERS).map(|place| Member::voter(id(place)))).unwrap();
-        let election = Election::new(id(voter), Arc::new(ensemble), timing(), Arc::from(""));
+        let ensemble = Arc::clone(ensemble());
+        let election = Election::new(id(voter), ensemble, timing(), Arc::from(""));
         let (armed, away) = (BTreeSet::new(), BTreeSet::new());
         self.voters[voter] = Some(Arc::new(Voter { election, armed, away, print: 0 }));
         let history = History { epoch: Epoch(self.epochs[voter]), zxid: Zxid(zxid) };

@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     bounds::{Left, Start},
-    likeness::{Names, fingerprint},
+    likeness::Names,
     sessions::Session,
     state::{State, Step},
     the_end::{self, Ends},
     weak::Weakness,
 };
+use crate::walks::fingerprint;
 
 /// Where each state comes from.
 type Known = HashMap<u64, (u64, Option<Step>)>;

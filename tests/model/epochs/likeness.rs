@@ -9,8 +9,9 @@ use ballotbox_core::{
 
 use super::{
     sessions::{PER_PAIR, Session},
-    state::{State, Voter, id, place},
+    state::{State, Voter},
 };
+use crate::members::{id, place};
 
 /// One print for each way to call the voters.
 pub(super) type Prints = Box<[u64]>;
@@ -54,11 +55,6 @@ impl Renaming for Names {
             SessionId::Dialled(number) => SessionId::Dialled(self.number(number)),
         }
     }
-}
-
-/// What stands for a value.
-pub(super) fn fingerprint(of: &impl Hash) -> u64 {
-    hash(|hasher| of.hash(hasher))
 }
 
 fn hash(feed: impl FnOnce(&mut DefaultHasher)) -> u64 {

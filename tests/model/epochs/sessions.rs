@@ -7,11 +7,8 @@ use std::{
 
 use ballotbox_core::leadership::{EpochsEvent, Info, LeaderWord, LearnerWord, SessionId, Stage};
 
-use super::{
-    likeness::Prints,
-    state::{State, id},
-    weak,
-};
+use super::{likeness::Prints, state::State, weak};
+use crate::members::id;
 
 /// How many sessions one voter may have with one leader at a time, all but one of them over for the voter.
 pub(super) const PER_PAIR: u64 = 2;

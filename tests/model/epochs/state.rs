@@ -12,13 +12,12 @@ use std::{
 };
 
 use ballotbox_core::{
-    Core, ServerId,
+    Core,
     election::{Epoch, Zxid},
     leadership::{
         DirectoryId, EnsembleId, Epochs, EpochsAction, EpochsEvent, Identity, Incarnation, Record,
         SessionId, Stage, Ticket,
     },
-    membership::{Ensemble, Member},
 };
 
 use super::{
@@ -28,6 +27,7 @@ use super::{
     sessions::Session,
     weak::{self, Weakness},
 };
+use crate::members::{id, place, voters};
 
 /// What is broken where a core breaks a rule of its own.
 const RULES_OF_THE_CORE: &str = "the rules of the core";
@@ -128,14 +128,6 @@ pub(super) enum Step {
     },
 }
 
-pub(super) fn id(voter: usize) -> ServerId {
-    ServerId::new(voter as u64 + 1).unwrap()
-}
-
-pub(super) fn place(id: ServerId) -> usize {
-    usize::try_from(id.number() - 1).unwrap()
-}
-
 fn identity(new_ensemble: bool, drawn: u64) -> Arc<Identity> {
     Arc::new(Identity {
         directory: DirectoryId(1),
@@ -151,13 +143,9 @@ fn identity(new_ensemble: bool, drawn: u64) -> Arc<Identity> {
     })
 }
 
-fn ensemble(voters: usize) -> Arc<Ensemble> {
-    Arc::new(Ensemble::new((0..voters).map(|voter| Member::voter(id(voter)))).unwrap())
-}
-
 impl State {
     pub(super) fn new(starts: &[Start], left: Left, weakness: Weakness) -> Self {
-        let ensemble = ensemble(starts.len());
+        let ensemble = voters(starts.len());
         let voter = |(voter, start): (usize, &Start)| {
             let Start { record, new_ensemble, drawn } = *start;
             let who = identity(new_ensemble, drawn);
@@ -376,7 +364,7 @@ impl State {
     }
 
     fn begin_again(&mut self, voter: usize, record: Record) {
-        let ensemble = ensemble(self.voters.len());
+        let ensemble = voters(self.voters.len());
         let this = self.voter(voter);
         this.stores.clear();
         this.has_failed = false;

@@ -7,6 +7,7 @@ use super::{
     state::{State, Step},
     weak,
 };
+use crate::members::place;
 
 impl State {
     /// Every step that is possible.
@@ -67,7 +68,7 @@ impl State {
     pub(super) fn redials(&self, voter: usize, steps: &mut Vec<Step>) {
         if let Stage::Joining { leader } = self.stage(voter)
             && self.session_of(voter).is_none()
-            && self.free_number(voter, super::state::place(leader)).is_some()
+            && self.free_number(voter, place(leader)).is_some()
         {
             steps.push(Step::Redial { voter });
         }

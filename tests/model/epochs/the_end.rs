@@ -7,10 +7,10 @@ use ballotbox_core::leadership::Stage;
 
 use super::{
     bounds::Left,
-    likeness::fingerprint,
     sessions::Session,
-    state::{State, Step, Voter, id},
+    state::{State, Step, Voter},
 };
+use crate::{members::id, walks::fingerprint};
 
 /// An election that comes to nothing is followed by another one.
 const ELECTIONS_MAX: usize = 4;

@@ -7,10 +7,8 @@ use ballotbox_core::{
     leadership::{LeaderWord, LearnerWord, Nomination, Report},
 };
 
-use super::{
-    state::{State, VOTERS, place},
-    weak::Weakness,
-};
+use super::{state::State, weak::Weakness};
+use crate::members::{VOTERS, place};
 
 pub(super) const ONE_WORK: &str = "no two works go on at one time";
 pub(super) const ONCE: &str = "no epoch is led in twice, and one that was given up never again";

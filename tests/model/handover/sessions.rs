@@ -7,10 +7,8 @@ use ballotbox_core::{
     leadership::{Event, Info, LeaderWord, LearnerWord, SessionId},
 };
 
-use super::{
-    state::{State, VOTERS},
-    weak,
-};
+use super::{state::State, weak};
+use crate::members::VOTERS;
 
 /// The voter that has dialled, and what it calls the session.
 pub(super) type Number = (usize, u64);

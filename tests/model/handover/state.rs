@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,12 +19,10 @@ use ballotbox_core::{
         LeadershipTiming, LeaseTerms, Moment, Promise, Reading, Record, Report, SessionId, Stage,
         Successor, Timed,
     },
-    membership::{Ensemble, Member},
 };
 
 use super::{judge::Book, sessions::Session, weak::Weakness};
-
-pub(super) const VOTERS: usize = 3;
+use crate::members::{VOTERS, ensemble, id, place};
 
 /// What is broken where a core breaks a rule of its own.
 const RULES_OF_THE_CORE: &str = "the rules of the core";
@@ -55,6 +53,20 @@ pub(super) struct Left {
     pub(super) seconds: u16,
     /// A tenth of it does, after which somebody is dialled again.
     pub(super) moments: u16,
+}
+
+impl Left {
+    /// Anything may, as often as it likes.
+    pub(super) const FREE: Self = Self {
+        resigns: u16::MAX,
+        stops: 1,
+        elections: u16::MAX,
+        repeats: u16::MAX,
+        breaks: u16::MAX,
+        crashes: u16::MAX,
+        seconds: u16::MAX,
+        moments: u16::MAX,
+    };
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -150,20 +162,6 @@ pub(super) enum Step {
     },
 }
 
-pub(super) fn id(voter: usize) -> ServerId {
-    ServerId::new(voter as u64 + 1).unwrap()
-}
-
-pub(super) fn place(id: ServerId) -> usize {
-    usize::try_from(id.number() - 1).unwrap()
-}
-
-fn ensemble() -> Arc<Ensemble> {
-    static ENSEMBLE: OnceLock<Arc<Ensemble>> = OnceLock::new();
-    let voters = || (0..VOTERS).map(|voter| Member::voter(id(voter)));
-    Arc::clone(ENSEMBLE.get_or_init(|| Arc::new(Ensemble::new(voters()).unwrap())))
-}
-
 /// Three pings may be lost.
 fn timing() -> LeadershipTiming {
     LeadershipTiming {
@@ -197,7 +195,7 @@ impl Voter {
         let kept = kept.filter(|promise| !is_own(promise));
         let core = Leadership::new(
             id(voter),
-            ensemble(),
+            Arc::clone(ensemble()),
             Arc::new(identity),
             timing(),
             Zxid(0),

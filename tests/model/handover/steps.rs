@@ -1,9 +1,10 @@
 //! What may happen next.
 
 use super::{
-    state::{State, Step, VOTERS},
+    state::{State, Step},
     weak::Weakness,
 };
+use crate::members::VOTERS;
 
 impl State {
     /// Every step that is possible.

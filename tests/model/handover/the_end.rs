@@ -3,7 +3,8 @@
 //! What was said is heard, and work that was told to end ends. Where a quorum looks it elects one, the one with the newest epoch;
 //! who looks alone turns to the leader, if there is one. If nothing else is left to do a second passes.
 
-use super::state::{Left, State, Step, VOTERS};
+use super::state::{Left, State, Step};
+use crate::members::VOTERS;
 
 /// What is broken where an end is wrong.
 pub(super) const RULE: &str = "in the end one leads, and all follow it";

@@ -1,10 +1,7 @@
 //! What must hold, in true time. The judge keeps a book of its own, and does not ask the core who is bound.
 
-use super::{
-    clock::Tick,
-    state::{State, VOTERS, place},
-    weak::Weakness,
-};
+use super::{clock::Tick, state::State, weak::Weakness};
+use crate::members::{VOTERS, place};
 
 pub(super) const ONE_LEASE: &str = "no two leases run at one time";
 pub(super) const NONE_AT_BEGINNING: &str = "no lease runs when a newer epoch begins";

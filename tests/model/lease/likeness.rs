@@ -6,9 +6,10 @@ use ballotbox_core::leadership::{Holder, Promise};
 
 use super::{
     clock::{Pace, Tick},
-    state::{Candidacy, Role, State, VOTERS, place},
+    state::{Candidacy, Role, State},
     weak::epoch,
 };
+use crate::members::{VOTERS, place};
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {

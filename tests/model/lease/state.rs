@@ -3,23 +3,17 @@
 //! Epochs are numbers that are taken one after the other: that none begins twice is looked at elsewhere. What is said arrives
 //! whenever it likes, in any order, or never.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use ballotbox_core::{
-    ServerId,
-    leadership::{DirectoryId, HasEnded, Holder, Incarnation, Promise, lease::Lease},
-    membership::{Ensemble, Member},
+use ballotbox_core::leadership::{
+    DirectoryId, HasEnded, Holder, Incarnation, Promise, lease::Lease,
 };
 
 use super::{
     clock::{Pace, Tick, ticks},
     weak::{Weakness, epoch},
 };
-
-pub(super) const VOTERS: usize = 3;
+use crate::members::{VOTERS, id, place};
 
 /// What does not change.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,20 +114,6 @@ pub(super) struct State {
     pub(super) rules: Rules,
     /// The rule that was broken.
     pub(super) broken: Option<&'static str>,
-}
-
-pub(super) fn id(voter: usize) -> ServerId {
-    ServerId::new(voter as u64 + 1).unwrap()
-}
-
-pub(super) fn place(id: ServerId) -> usize {
-    usize::try_from(id.number() - 1).unwrap()
-}
-
-pub(super) fn ensemble() -> &'static Ensemble {
-    static ENSEMBLE: OnceLock<Ensemble> = OnceLock::new();
-    let voters = || (0..VOTERS).map(|voter| Member::voter(id(voter)));
-    ENSEMBLE.get_or_init(|| Ensemble::new(voters()).unwrap())
 }
 
 impl Voter {

@@ -9,9 +9,10 @@ use ballotbox_core::leadership::{
 
 use super::{
     clock::ticks,
-    state::{Candidacy, Numbered, Role, State, VOTERS, ensemble, id},
+    state::{Candidacy, Numbered, Role, State},
     weak::{Weakness, epoch},
 };
+use crate::members::{VOTERS, ensemble, id};
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

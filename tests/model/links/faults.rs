@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use ballotbox_core::links::{CANDIDATES_MAX, Event};
 
-use super::state::{Bit, Connection, End, Holder, Side, Stage, State, id, socket};
+use super::state::{Bit, Connection, End, Holder, Side, Stage, State, socket};
+use crate::members::id;
 
 /// What is left open.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

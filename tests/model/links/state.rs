@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ballotbox::ServerId;
 use ballotbox_core::{
     Core,
     links::{Action, Approach, Event, LinkId, LinkTable, LinkTiming, Notice, SocketId, Timer},
@@ -10,6 +9,7 @@ use ballotbox_core::{
 };
 
 use super::{faults::Left, judge::Wrong};
+use crate::members::id;
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct State {
@@ -103,10 +103,6 @@ pub(super) enum Bit {
     /// A frame that is not understood.
     Rubbish,
     Gone,
-}
-
-pub(super) fn id(side: usize) -> ServerId {
-    ServerId::new(side as u64 + 1).unwrap()
 }
 
 fn frame(bit: Bit) -> Frame {
