@@ -4,7 +4,7 @@ mod examples;
 mod handover;
 mod leases;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use ballotbox::scenario::{
     simulation::{Ending, Run, Setup, World, play, play_with_trace, with_faults_as_steps},
@@ -20,19 +20,26 @@ const CHAOS: &str = r#"{
                 "disk_errors": 2, "vanish_percent": 30, "wipe_percent": 20, "move_percent": 20, "names_ms": 1000,
                 "delay_us": [50, 2000], "slow_percent": 2, "slow_ms": 300, "drift_ppm": 1000 } }"#;
 
+const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The vote file at this place in the project.
+fn kept(place: &str) -> VoteFile {
+    VoteFile::read(&Path::new(PROJECT).join(place)).unwrap()
+}
+
+/// The example of this name, or in a folder of examples.
+fn example(name: &str) -> VoteFile {
+    kept(&format!("examples/{name}"))
+}
+
 fn examples() -> Vec<(String, VoteFile)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, VoteFile::read(&path).unwrap())
-        })
-        .collect();
-    files.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(!files.is_empty());
-    files
+    let entries = std::fs::read_dir(Path::new(PROJECT).join("examples")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_file = |name: &String| Path::new(name).extension().is_some_and(|one| one == "json");
+    let mut names: Vec<_> = names.filter(is_file).collect();
+    names.sort();
+    assert!(!names.is_empty());
+    names.into_iter().map(|name| (name.clone(), example(&name))).collect()
 }
 
 fn file(text: &str) -> VoteFile {
@@ -307,9 +314,7 @@ fn a_leader_that_wakes_knows_first_that_its_epoch_is_over() {
 
 #[test]
 fn a_leader_that_hangs_past_two_successions_says_nothing_more_in_its_epoch_when_it_wakes() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/scenarios/leadership-e14-a-stale-leader.json");
-    let setup = setup(&VoteFile::read(&path).unwrap());
+    let setup = setup(&kept("tests/scenarios/leadership-e14-a-stale-leader.json"));
     for seed in 0..50 {
         let (trace, run) = play_with_trace(&setup, seed);
         assert_good(&run);

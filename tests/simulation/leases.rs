@@ -6,32 +6,37 @@ use super::*;
 
 #[test]
 fn no_rule_of_leases_breaks_in_the_faults_of_the_examples() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
-    let setup = |name| setup(&VoteFile::read(&folder.join(name)).unwrap());
     for name in [
-        "leases.json",
-        "fast-clock.json",
-        "stuck-work.json",
-        "paused-machines.json",
-        "resting-works.json",
+        "faults/leases.json",
+        "faults/fast-clock.json",
+        "faults/stuck-work.json",
+        "faults/paused-machines.json",
+        "faults/resting-works.json",
     ] {
-        let setup = setup(name);
+        let setup = setup(&example(name));
         // The last ones once failed.
         for seed in (0..300).chain([462, 586, 631]) {
             let run = play(&setup, seed);
             assert_good(&run);
             assert!(run.healed_after.is_some(), "{name}, seed {seed}");
-            assert!(run.overlapping_leases == 0 || name == "paused-machines.json", "{run:?}");
+            assert!(
+                run.overlapping_leases == 0 || name == "faults/paused-machines.json",
+                "{run:?}"
+            );
         }
     }
 }
 
 #[test]
 fn leaders_work_while_they_hold_a_lease_and_every_fault_of_leases_happens() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
     let mut told = BTreeSet::new();
-    for name in ["leases.json", "stuck-work.json", "paused-machines.json", "resting-works.json"] {
-        let setup = setup(&VoteFile::read(&folder.join(name)).unwrap());
+    for name in [
+        "faults/leases.json",
+        "faults/stuck-work.json",
+        "faults/paused-machines.json",
+        "faults/resting-works.json",
+    ] {
+        let setup = setup(&example(name));
         for seed in 0..20 {
             let (trace, run) = play_with_trace(&setup, seed);
             assert_eq!(play(&setup, seed), run, "seed {seed}");
@@ -70,8 +75,7 @@ fn nobody_leads_before_the_promises_to_a_leader_are_over_that_was_killed() {
 
 #[test]
 fn a_member_whose_work_rests_gives_its_epoch_up_and_begins_no_other_one() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/faults");
-    let setup = setup(&VoteFile::read(&folder.join("resting-works.json")).unwrap());
+    let setup = setup(&example("faults/resting-works.json"));
     let (mut gave_up, mut others_led) = (0, 0);
     for seed in 0..200 {
         let (trace, run) = play_with_trace(&setup, seed);
