@@ -1,7 +1,7 @@
 //! The page for people: one document with everything in it, joined when this is compiled.
 //!
-//! It asks only this server: `/events`, `/why`, and `/status` where there are streams enough. The parts lie in `page/`: what is there, how it looks, and what
-//! it does. In the script all that comes from outside is text, and never markup.
+//! It asks only this server: `/events`, `/why`, and `/status` where there are streams enough. The parts lie in `page/`: what is there, how it looks, what
+//! it knows and shows, and how it hears of that. In the script all that comes from outside is text, and never markup.
 
 /// The page, as it is sent.
 pub(super) const PAGE: &str = concat!(
@@ -14,12 +14,16 @@ pub(super) const PAGE: &str = concat!(
     include_str!("page/body.html"),
     "<script>\n",
     include_str!("page/page.js"),
+    "\n",
+    include_str!("page/connection.js"),
     "</script>\n</body>\n</html>\n",
 );
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SCRIPT: &str = concat!(include_str!("page/page.js"), include_str!("page/connection.js"));
 
     /// Largest page, in bytes: it is sent at once, to anybody.
     const LARGEST: usize = 40 * 1024;
@@ -38,13 +42,12 @@ mod tests {
 
     #[test]
     fn no_part_of_the_page_makes_markup_or_code_of_what_it_hears() {
-        let script = include_str!("page/page.js");
         for way in
             ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("]
         {
             assert!(!PAGE.contains(way), "{way}");
         }
-        assert!(script.contains("textContent") && !script.contains("</"));
+        assert!(SCRIPT.contains("textContent") && !SCRIPT.contains("</"));
         let words = include_str!("page/body.html").split_whitespace();
         let mut with_code = words.filter(|word| word.starts_with("on") && word.contains('='));
         assert_eq!(with_code.next(), None);
@@ -52,9 +55,8 @@ mod tests {
 
     #[test]
     fn every_part_that_the_script_names_is_in_the_page_once() {
-        let script = include_str!("page/page.js");
         let body = include_str!("page/body.html");
-        let named = ["part('", "say('"].iter().flat_map(|call| script.split(call).skip(1));
+        let named = ["part('", "say('"].iter().flat_map(|call| SCRIPT.split(call).skip(1));
         let named: Vec<_> = named.map(|rest| rest.split('\'').next().unwrap()).collect();
         assert!(named.len() > 20, "{named:?}");
         for id in named {
