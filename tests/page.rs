@@ -219,6 +219,76 @@ fn a_fail_over_is_seen_within_a_second_and_a_node_that_was_started_again_is_hear
     assert_eq!(browser.errors(), [""; 0]);
 }
 
+/// From now on the test answers the page: what it asks waits in `streams` and in `questions`, and is counted where a change is noticed.
+const ANSWERED_BY_HAND: &str = "(() => {
+    const { report, life } = known;
+    window.streams = [];
+    window.questions = [];
+    const count = () => document.body.dataset.asked = `${streams.length} ${questions.length}`;
+    window.EventSource = class {
+        static CLOSED = 2;
+        constructor() { streams.push(this); count(); }
+        addEventListener(name, hear) { this.hear = hear; }
+        close() { this.readyState = 2; }
+        refuse() { this.close(); this.onerror(); }
+        say(report) { this.hear({ data: JSON.stringify(report), lastEventId: `${life}.${report.seq}` }); }
+    };
+    window.fetch = (path) => new Promise((answer, fail) => {
+        if (path !== 'status') return;
+        questions.push({ fail, answer: (report) => answer({ json: async () => report }) });
+        count();
+    });
+    window.led = (id, seq) => ({ ...report, seq: report.seq + seq, leader: { id, token: id, epoch: id, incarnation: null } });
+    ask();
+})()";
+
+#[test]
+#[ignore = "needs Chromium"]
+fn what_comes_late_does_not_override_what_was_said_since() {
+    let place = three("late");
+    let node = start(1, &place);
+    let browser = Browser::start();
+    browser.open(&node.url());
+    browser.until(&shows("#lead", "Nobody leads"));
+    browser.value(ANSWERED_BY_HAND);
+    // All that was answered is heard before the next turn of the page.
+    let happens = |what: &str| {
+        drop(browser.value(&format!("({what}, new Promise((done) => setTimeout(done)))")));
+    };
+    let has_asked = |streams: usize, asked: usize| {
+        browser.until(&format!("document.body.dataset.asked === '{streams} {asked}'"));
+    };
+    let lead = || (browser.text("#lead"), browser.text("#live-text"));
+    let shown = |leader: u64| (format!("{leader} leads"), "live".to_owned());
+
+    happens("streams[0].refuse()");
+    has_asked(2, 1);
+    happens("streams[1].say(led(2, 2))");
+    assert_eq!(lead(), shown(2));
+    happens("questions[0].answer(led(3, 1))");
+    assert_eq!(lead(), shown(2), "an answer that is late");
+
+    happens("streams[1].refuse()");
+    has_asked(3, 2);
+    happens("streams[2].say(led(2, 2))");
+    happens("questions[1].fail(new Error('late'))");
+    assert_eq!(lead(), shown(2), "a failure that is late");
+
+    happens("streams[2].refuse()");
+    has_asked(4, 3);
+    happens("streams[3].refuse()");
+    has_asked(5, 4);
+    happens("questions[3].answer(led(3, 4))");
+    assert_eq!(lead(), shown(3));
+    happens("questions[2].answer(led(2, 3))");
+    assert_eq!(lead(), shown(3), "the earlier answer of two");
+    happens("streams[4].say(led(2, 3))");
+    assert_eq!(lead(), shown(3), "an event that is older than an answer");
+    happens("streams[4].say(led(1, 5))");
+    assert_eq!(lead(), shown(1));
+    assert_eq!(browser.errors(), [""; 0]);
+}
+
 #[test]
 #[ignore = "needs Chromium"]
 fn the_page_can_be_read_on_any_screen_and_without_a_mouse() {

@@ -8,31 +8,47 @@ let stream = null;
 let askedAt = 0;
 let wait = ASK_AGAIN.first;
 let again = null;
+// Requests are numbered: the last one, and the newest one of which something was heard.
+let asked = 0;
+let heard = 0;
+
+// Whether what has come of this request still counts: if it comes late, something newer may have been heard.
+function isNewest(request) {
+  if (request < heard) return false;
+  heard = request;
+  return true;
+}
 
 function ask() {
   clearTimeout(again);
   stream?.close();
   askedAt = Date.now();
+  const request = ++asked;
   stream = new EventSource('events');
   stream.addEventListener('status', (event) => {
     wait = ASK_AGAIN.first;
     const report = JSON.parse(event.data);
-    take(report, event.lastEventId.split('.')[0]);
+    const life = event.lastEventId.split('.')[0];
+    // An answer to a request of before may have been made later, if it was made by the same process.
+    const isOlder = life === known.life && report.seq < known.report.seq;
+    if (isNewest(request) && !isOlder) take(report, life);
   });
   stream.onerror = () => fail(stream.readyState === EventSource.CLOSED, Date.now());
 }
 
 // A server that refuses a stream may still say how things stand.
 async function fail(wasAnswered, at) {
+  const request = ++asked;
   stream?.close();
   stream = null;
   again = setTimeout(ask, wait);
   wait = Math.min(wait * 2, ASK_AGAIN.last);
   try {
     if (!wasAnswered) throw new Error('nobody answers');
-    take(await (await fetch('status', { signal: AbortSignal.timeout(ASK_AGAIN.last) })).json(), null);
+    const report = await (await fetch('status', { signal: AbortSignal.timeout(ASK_AGAIN.last) })).json();
+    if (isNewest(request)) take(report, null);
   } catch {
-    lose(at);
+    if (isNewest(request)) lose(at);
   }
 }
 
