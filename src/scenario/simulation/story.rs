@@ -96,7 +96,7 @@ fn is_over(what: &What, of: ServerId) -> bool {
     matches!(what, What::LeaseOver { member, .. } if *member == of)
 }
 
-/// What people are told of an event. Votes, decisions and leases are told by those who know more of them.
+/// What people are told of an event. Votes, decisions, leases and reboots are told by those who know more of them.
 fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
     let befalls = |effect, text: &str| {
         let text = text.to_owned();
@@ -131,7 +131,6 @@ fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
         TraceEvent::Light { from, to } => {
             suffers(&format!("it gets through again from {from} to {to}"))
         }
-        TraceEvent::Reboots => suffers("is on a machine that starts anew"),
         TraceEvent::Ends => suffers("has its frozen instance killed"),
         TraceEvent::Stranger { .. } => suffers(&format!("a stranger comes: {event}")),
         TraceEvent::Leaves { .. } => suffers(&format!("gone: {event}")),
@@ -151,6 +150,7 @@ fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
             suffers(&format!("is asked to resign, {event}"))
         }
         TraceEvent::Asked { refused: None, .. }
+        | TraceEvent::Reboots
         | TraceEvent::Slews { .. }
         | TraceEvent::Decides(_)
         | TraceEvent::SaysTo(..)
@@ -202,7 +202,7 @@ fn told(member: ServerId, report: &Report) -> Option<What> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use super::*;
     use crate::scenario::{
@@ -211,13 +211,35 @@ mod tests {
     };
 
     /// What people are told of three members that begin with these fields, with the first seed.
-    fn told(fields: &str) -> Vec<(Duration, String)> {
+    fn story(fields: &str) -> Vec<StoryLine> {
         let text = format!(r#"{{"members":[{{"id":1}},{{"id":2}},{{"id":3}}],{fields}}}"#);
         let setup = Arc::new(Setup::new(&VoteFile::parse("test", &text).unwrap()));
         let recording = Recording { story: 1000, ..Recording::default() };
         let (_, run) = play_watched(&setup, 1, recording, |_| {});
         assert!(run.story.is_sorted_by_key(|line| line.at));
-        run.story.into_iter().map(|line| (line.at, line.what.to_string())).collect()
+        run.story
+    }
+
+    fn told(fields: &str) -> Vec<(Duration, String)> {
+        story(fields).into_iter().map(|line| (line.at, line.what.to_string())).collect()
+    }
+
+    /// Whether the members that end so start again so; once at least.
+    fn ends_and_starts(story: &[StoryLine], end: &str, start: &str) {
+        let mut down = BTreeSet::new();
+        let mut started = 0;
+        for line in story {
+            let What::Befalls { member: Some(member), text, effect } = &line.what else { continue };
+            if text == end && *effect == Effect::Dies {
+                down.insert(*member);
+            } else if text == start {
+                assert_eq!(*effect, Effect::Starts);
+                assert!(down.remove(member), "{member} was not down: {story:#?}");
+                started += 1;
+            }
+        }
+        assert!(started > 0, "{story:#?}");
+        assert_eq!(down, BTreeSet::new(), "{story:#?}");
     }
 
     fn when(story: &[(Duration, String)], what: &str) -> Option<Duration> {
@@ -275,5 +297,44 @@ mod tests {
         let story = hang(6000);
         assert!(when(&story, "3 hangs") < when(&story, over), "{story:#?}");
         assert!(when(&story, over) < when(&story, "3 goes on"), "{story:#?}");
+    }
+
+    #[test]
+    fn a_reboot_ends_a_life_and_the_next_one_begins_when_the_machine_is_up() {
+        let story = story(
+            r#""steps":[{"at_ms":0,"start":[1,2,3]}],
+               "faults":{"until_ms":4000,"reboots":3}"#,
+        );
+        ends_and_starts(
+            &story,
+            "is on a machine that starts anew",
+            "starts, as its machine is up again",
+        );
+    }
+
+    #[test]
+    fn a_reboot_of_a_machine_on_which_nothing_runs_ends_no_life() {
+        let story = story(
+            r#""steps":[{"at_ms":0,"start":[1]}],
+               "faults":{"until_ms":4000,"reboots":9}"#,
+        );
+        let of_the_others = |line: &&StoryLine| {
+            let What::Befalls { member, text, .. } = &line.what else { return false };
+            text.contains("anew") && *member != ServerId::new(1)
+        };
+        let reboots: Vec<_> = story.iter().filter(of_the_others).collect();
+        assert!(!reboots.is_empty(), "{story:#?}");
+        for line in reboots {
+            assert!(matches!(line.what, What::Befalls { effect: Effect::Nothing, .. }), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_life_that_a_disk_has_ended_is_followed_by_one_when_that_is_mended() {
+        let story = story(
+            r#""steps":[{"at_ms":0,"start":[1,2,3]},{"at_ms":1000,"kill":[3]},{"at_ms":2000,"start":[3]}],
+               "faults":{"until_ms":4000,"disk_errors":6}"#,
+        );
+        ends_and_starts(&story, "ends, as its disk has failed", "starts, as its disk works again");
     }
 }

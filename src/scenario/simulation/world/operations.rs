@@ -20,6 +20,7 @@ use crate::{
             seat::Seat,
             trace::TraceEvent,
         },
+        story::Effect,
         vote_file::Operation,
     },
 };
@@ -119,6 +120,7 @@ impl World {
             Fault::Booted(member) => {
                 if std::mem::take(&mut self.members[member].boots) {
                     self.network.set_vanished(member, false);
+                    self.tell_fate(member, "starts, as its machine is up again", Effect::Starts);
                     self.run(member);
                 }
             }
@@ -138,6 +140,7 @@ impl World {
                 let this = &mut self.members[member];
                 this.disk.broken = false;
                 if std::mem::take(&mut this.ended_by_disk) {
+                    self.tell_fate(member, "starts, as its disk works again", Effect::Starts);
                     self.run(member);
                 }
             }
@@ -209,7 +212,10 @@ impl World {
         let vanish = self.faults().vanish_percent * 10;
         let vanishes = self.random.chance(vanish);
         self.note(member, TraceEvent::Reboots);
-        if self.members[member].running.is_some() {
+        let ends = self.members[member].running.is_some();
+        let effect = if ends { Effect::Dies } else { Effect::Nothing };
+        self.tell_fate(member, "is on a machine that starts anew", effect);
+        if ends {
             self.end(member, if vanishes { Shutdown::Vanished } else { Shutdown::Killed });
         }
         let now = self.now;

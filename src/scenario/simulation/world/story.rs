@@ -8,7 +8,7 @@ use crate::{
     election::Decision,
     scenario::{
         judge::Verdict,
-        story::{StoryLine, What, Won},
+        story::{Effect, StoryLine, What, Won},
     },
 };
 
@@ -69,6 +69,14 @@ impl World {
         let member = this.id;
         let took = self.story.decides(self.now, member);
         self.story.tell(self.now.since_start(), What::Decided { member, decision, took, won });
+    }
+
+    /// The trace does not say of this what becomes of the member.
+    pub(super) fn tell_fate(&mut self, member: usize, text: &str, effect: Effect) {
+        if self.story.is_kept() {
+            let (member, text) = (Some(self.members[member].id), text.to_owned());
+            self.story.tell(self.now.since_start(), What::Befalls { member, text, effect });
+        }
     }
 
     /// A member does nothing from now on: its lease goes on for a while.
