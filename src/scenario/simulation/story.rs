@@ -56,7 +56,7 @@ impl Story {
                 self.looking.insert(id, now);
             } else if let TraceEvent::Wakes { .. } = event {
                 // Its lease goes on as well.
-                self.lines.retain(|line| line.at <= now.since_start() || !is_over(&line.what, id));
+                self.take_back_end_of_lease(now, id);
             }
         }
         if let Some(what) = what(member, event) {
@@ -77,7 +77,7 @@ impl Story {
         now.since(since)
     }
 
-    /// A leader does nothing more, and its lease goes on for this long.
+    /// A leader does nothing more, and its lease goes on for this long, whatever was foretold of it before.
     pub(super) fn lease_ends(
         &mut self,
         now: Moment,
@@ -85,15 +85,30 @@ impl Story {
         epoch: Epoch,
         left: Duration,
     ) {
-        let at = now.since_start();
-        if !self.lines.iter().any(|line| line.at > at && is_over(&line.what, member)) {
-            self.tell(at.saturating_add(left), What::LeaseOver { member, epoch });
+        self.take_back_end_of_lease(now, member);
+        let over = What::LeaseOver { member, epoch };
+        if !self.lines.iter().any(|line| line.what == over) {
+            self.tell(now.since_start().saturating_add(left), over);
         }
     }
-}
 
-fn is_over(what: &What, of: ServerId) -> bool {
-    matches!(what, What::LeaseOver { member, .. } if *member == of)
+    /// A member says that its epochs up to this one have ended: so have their leases, and not only when it was foretold.
+    pub(super) fn epochs_have_ended(&mut self, now: Moment, of: ServerId, last: Epoch) {
+        let at = now.since_start();
+        for line in self.lines.iter_mut().filter(|line| line.at > at) {
+            if let What::LeaseOver { member, epoch } = line.what
+                && member == of
+                && epoch <= last
+            {
+                line.at = at;
+            }
+        }
+    }
+
+    fn take_back_end_of_lease(&mut self, now: Moment, of: ServerId) {
+        let is_of = |what: &What| matches!(what, What::LeaseOver { member, .. } if *member == of);
+        self.lines.retain(|line| line.at <= now.since_start() || !is_of(&line.what));
+    }
 }
 
 /// What people are told of an event. Votes, decisions, leases and reboots are told by those who know more of them.
@@ -336,5 +351,32 @@ mod tests {
                "faults":{"until_ms":4000,"disk_errors":6}"#,
         );
         ends_and_starts(&story, "ends, as its disk has failed", "starts, as its disk works again");
+    }
+
+    #[test]
+    fn a_lease_is_over_when_the_next_life_of_its_holder_says_so_and_not_when_it_was_foretold() {
+        for ends in [
+            r#"{"at_ms":1010,"kill":[3]}"#,
+            r#"{"at_ms":1000,"hang":[3]},{"at_ms":1010,"kill":[3]}"#,
+        ] {
+            let story = told(&format!(
+                r#""timing":{{"lease_ms":10000}},
+                   "steps":[{{"at_ms":0,"start":[1,2,3]}},{ends},{{"at_ms":1020,"start":[3]}},
+                   {{"at_ms":15000,"heal":true}}]"#
+            ));
+            let over = when(&story, "the lease of 3 in epoch 1 is over");
+            assert!(over >= when(&story, "start 3"), "{story:#?}");
+            assert!(over <= when(&story, "2 leads in epoch 2"), "{story:#?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_over_while_its_holder_hangs_is_not_over_again_when_that_is_killed() {
+        let story = told(
+            r#""timing":{"lease_ms":1500},"steps":[{"at_ms":0,"start":[1,2,3]},
+               {"at_ms":1000,"hang":[3]},{"at_ms":6000,"kill":[3]}]"#,
+        );
+        let over = story.iter().filter(|(_, text)| text == "the lease of 3 in epoch 1 is over");
+        assert_eq!(over.count(), 1, "{story:#?}");
     }
 }

@@ -206,6 +206,11 @@ impl Leases {
         Some((WORK_ENDS_FIRST, format!("that of epoch {} does", work.epoch)))
     }
 
+    /// Up to which epoch those of a holder have ended, by its own words.
+    pub(super) fn ended_by(&self, holder: &Holder) -> Option<Epoch> {
+        self.ended.get(holder).copied()
+    }
+
     /// A ping is answered, with a promise for this long from its coming on, or without one.
     fn answers(
         &mut self,

@@ -73,6 +73,9 @@ impl World {
         if let Some((rule, details)) = broken {
             self.break_rule(Violation { details, ..Violation::by(id, rule, self.now()) });
         }
+        if let Some(ended) = self.leases.ended_by(&holder).filter(|_| self.story.is_kept()) {
+            self.story.epochs_have_ended(self.now, id, ended);
+        }
     }
 
     /// A member reports that it leads, or does no more: work begins, or is told to end.
