@@ -4,13 +4,15 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     process::Stdio,
+    sync::mpsc,
 };
 
+use ballotbox_actors::kit::clock;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 use super::{
-    ballotbox,
+    PATIENCE, ballotbox,
     leaders::{ensemble, leading, start},
     status::alone,
     text,
@@ -90,20 +92,34 @@ fn a_watch_at_a_terminal_shows_the_table_in_its_place() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut seen = Vec::new();
-    let mut shows = |part: &str| {
-        while !text(&seen).rsplit(FROM_THE_TOP).next().unwrap().contains(part) {
-            let mut some = [0; 4096];
-            let count = terminal.read(&mut some).unwrap();
-            seen.extend(&some[..count]);
+    let (say, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut some = [0; 4096];
+        while let Ok(count) = terminal.read(&mut some) {
+            if say.send(some[..count].to_vec()).is_err() {
+                break;
+            }
         }
+    });
+    let mut seen = Vec::new();
+    let until = clock::now() + PATIENCE;
+    // A whole line of the table that is shown.
+    let mut shows = |part: &str, but: &str| loop {
+        let shown = text(&seen);
+        let table = shown.rsplit(FROM_THE_TOP).next().unwrap();
+        let mut whole = table.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        if let Some(line) = whole.find(|line| line.contains(part) && *line != but) {
+            return line.to_owned();
+        }
+        let left = until.saturating_duration_since(clock::now());
+        seen.extend(heard.recv_timeout(left).expect(part));
     };
-    shows("looking for");
+    shows("looking for", "");
     let mut second = start(2, &place);
     leading(&mut second);
-    shows("following 2 in epoch 1");
+    let before = shows("following 2 in epoch 1", "");
     // Nothing changes, and the time goes on.
-    shows("for 2.");
+    shows("following 2 in epoch 1", &before);
     watch.kill().unwrap();
     watch.wait().unwrap();
 }
