@@ -10,7 +10,7 @@ use std::{
 };
 
 use ballotbox::{
-    Endpoint, Ensemble, History, Member, Role, UntrustedText,
+    Endpoint, Ensemble, History, Member, Role,
     scenario::vote_file::{VoteFile, VoteFileError},
     zoo_cfg::{Finding, ZooCfg, ZooCfgError},
 };
@@ -60,7 +60,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         } else {
             if files.len() > 1 {
                 let before = if index > 0 { "\n" } else { "" };
-                writeln!(out, "{before}{BOLD}{}{BOLD:#}", UntrustedText::path(path))?;
+                writeln!(out, "{before}{BOLD}{}{BOLD:#}", input::name(path))?;
             }
             checked.print(out)?;
         }

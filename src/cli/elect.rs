@@ -51,14 +51,14 @@ pub(super) struct ElectArgs {
 pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let file = input::vote_file(&args.file)?;
     if file.faults.as_ref().is_some_and(Faults::matter) {
-        let path = UntrustedText::path(&args.file);
+        let path = input::name(&args.file);
         screen::warn(
             &format!("{path}, faults: left out, as they are for simulate only"),
             args.json,
         );
     }
     live::PlayError::of_steps(&file).map_err(|error| {
-        let path = UntrustedText::path(&args.file);
+        let path = input::name(&args.file);
         Failure::Argument(UntrustedText::shortened(format_args!("{path}, {error}"), usize::MAX))
     })?;
     descriptors::require(live::descriptors_needed(&file))?;

@@ -2,17 +2,32 @@
 
 use std::{io, path::Path};
 
-use ballotbox::scenario::vote_file::{VoteFile, VoteFileError};
+use ballotbox::{
+    UntrustedText,
+    scenario::vote_file::{VoteFile, VoteFileError},
+};
 
 /// What stands for stdin where a file is named.
 const STDIN: &str = "-";
+
+/// What stdin is called.
+const NAME_OF_STDIN: &str = "stdin";
 
 /// Whether this is stdin.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new(STDIN)
 }
 
+/// What messages call it.
+pub(super) fn name(path: &Path) -> UntrustedText {
+    if is_stdin(path) { NAME_OF_STDIN.into() } else { UntrustedText::path(path) }
+}
+
 /// Reads a vote file, from stdin if that is named.
 pub(super) fn vote_file(path: &Path) -> Result<VoteFile, VoteFileError> {
-    if is_stdin(path) { VoteFile::read_from("stdin", io::stdin()) } else { VoteFile::read(path) }
+    if is_stdin(path) {
+        VoteFile::read_from(NAME_OF_STDIN, io::stdin())
+    } else {
+        VoteFile::read(path)
+    }
 }

@@ -31,7 +31,7 @@ use structopt::StructOpt;
 use self::{
     output::Output, serve::serve, signals::Signals, status_port::StatusArgs, work::WorkArgs,
 };
-use super::{ExitCode, Failure, descriptors, duration};
+use super::{ExitCode, Failure, descriptors, duration, input};
 
 /// Both ways to say which member a node is.
 const USAGE: &str = "ballotbox node --id <ID> --votes <VOTES.json> [OPTIONS] [-- <CMD>...]
@@ -195,8 +195,9 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     match outcome? {
         Ok(code) => Ok(code),
         Err(NodeError::Config(error)) => {
-            let file = args.config.as_ref().or(args.votes.as_ref());
-            let file = file.map(|file| UntrustedText::path(file)).unwrap_or_default();
+            let votes = || args.votes.as_deref().map(input::name);
+            let file = args.config.as_deref().map(UntrustedText::path).or_else(votes);
+            let file = file.unwrap_or_default();
             Err(Failure::NodeConfig { file, error })
         }
         Err(error) => Err(error.into()),

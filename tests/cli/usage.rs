@@ -90,6 +90,11 @@ fn a_vote_file_can_come_from_stdin_and_is_refused_with_that_name() {
         let output = from_stdin(args, &" ".repeat(32 << 20));
         assert_eq!(output.status.code(), Some(2), "{args:?}, without end");
     }
+    let with_faults = r#"{"members":[{"id":1}],"faults":{"until_ms":9,"kills":1}}"#;
+    let warned = from_stdin(&["elect", "-"], with_faults);
+    assert!(text(&warned.stderr).contains("stdin, faults: "), "{}", text(&warned.stderr));
+    let checked = from_stdin(&["check", "--json", "-"], good);
+    assert!(text(&checked.stdout).contains(r#""file":"stdin""#), "{}", text(&checked.stdout));
 }
 
 #[test]

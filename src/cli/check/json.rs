@@ -10,7 +10,7 @@ use ballotbox::{
 use serde::Serialize;
 
 use super::{
-    super::{Failure, screen},
+    super::{Failure, input, screen},
     Checked, zoo_cfg,
 };
 
@@ -80,7 +80,7 @@ pub(super) fn print(files: &[(&Path, Checked)], out: &mut dyn Write) -> Result<(
 
 fn file(path: &Path, checked: &Checked) -> Verdict {
     let file = Verdict {
-        file: UntrustedText::path(path).to_string(),
+        file: input::name(path).to_string(),
         kind: match checked {
             Checked::Votes(_) => "votes",
             Checked::ZooCfg(_) => "zoo.cfg",
