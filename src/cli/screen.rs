@@ -78,6 +78,23 @@ pub(super) fn table(
     Ok(())
 }
 
+/// Lines of at most this many characters, broken between words.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(last) if line == 0 => last.push_str(word),
+            Some(last) if line + 1 + word.chars().count() <= columns => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// At most this many bytes of a warning.
 const WARNING_SHOWN_MAX: usize = 4096;
 
@@ -108,4 +125,18 @@ pub(super) const fn severity_word(finding: &Finding) -> &'static str {
 /// Milliseconds since the beginning, set so that lines of a story align.
 pub(super) fn at(time: Duration) -> String {
     format!("{:>8.1} ms", tenths_of_ms(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_between_words_and_a_long_word_has_one_to_itself() {
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("one two", 7), ["one two"]);
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("/a/long/path is ok", 5), ["/a/long/path", "is ok"]);
+        assert_eq!(wrapped("in épées", 8), ["in épées"]);
+    }
 }

@@ -29,6 +29,7 @@ use super::{
     diagram::{self, DIAGRAM_ROWS_MAX},
     input,
     output_file::OutputFile,
+    screen,
 };
 
 /// The words of the trace, at the end of `--help`.
@@ -37,7 +38,7 @@ static LEGEND: LazyLock<String> = LazyLock::new(|| {
     let mut legend = vec!["THE TRACE:".to_owned()];
     for verb in Verb::ALL {
         let mut word = verb.word();
-        for line in wrapped(verb.meaning(), LINE_MAX - MEANING_AT) {
+        for line in screen::wrapped(verb.meaning(), LINE_MAX - MEANING_AT) {
             legend.push(format!("    {word:<width$}{line}", width = MEANING_AT - 4));
             word = "";
         }
@@ -53,18 +54,6 @@ const LEGEND_END: &str = "
 
 /// Help fits this many columns.
 const LINE_MAX: usize = 80;
-
-/// The words of a text in lines of at most this many characters.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut().filter(|line| line.len() + 1 + word.len() <= width) {
-            Some(line) => line.extend([" ", word]),
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
 
 /// Plays a vote file in virtual time: one run with its trace, or many
 ///
@@ -182,7 +171,7 @@ fn range(first: u64, count: NonZeroU64) -> Result<RangeInclusive<u64>, Failure> 
 }
 
 fn title(file: &VoteFile, out: &mut dyn Write) -> std::io::Result<()> {
-    use super::screen::BOLD;
+    use screen::BOLD;
     match &file.title {
         Some(title) => writeln!(out, "{BOLD}{title}{BOLD:#}\n"),
         None => Ok(()),

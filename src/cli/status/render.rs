@@ -42,7 +42,7 @@ const NAMES: usize = 11;
 pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()> {
     for (style, name, text) in rows(report) {
         let names = iter::once(name).chain(iter::repeat(""));
-        for (name, line) in names.zip(wrapped(&text, COLUMNS - NAMES)) {
+        for (name, line) in names.zip(screen::wrapped(&text, COLUMNS - NAMES)) {
             writeln!(out, " {BOLD}{name:<9}{BOLD:#} {style}{line}{style:#}")?;
         }
     }
@@ -101,23 +101,6 @@ fn rows(report: &StatusReport) -> Vec<(Style, &'static str, String)> {
         rows.push((BAD, "beside", text.to_owned()));
     }
     rows
-}
-
-/// Lines of at most this many characters, broken between words.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        match lines.last_mut() {
-            Some(last) if line == 0 => last.push_str(word),
-            Some(last) if line + 1 + word.chars().count() <= columns => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            Some(_) | None => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// The voters, and the node itself.
@@ -232,18 +215,4 @@ fn disk(report: &StatusReport) -> String {
 fn disk_style(report: &StatusReport) -> Style {
     let fails = report.disk.as_ref().is_some_and(|disk| disk.error.is_some());
     if fails { BAD } else { PLAIN }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_broken_between_words_and_a_long_word_has_one_to_itself() {
-        assert_eq!(wrapped("", 5), [""]);
-        assert_eq!(wrapped("one two", 7), ["one two"]);
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("/a/long/path is ok", 5), ["/a/long/path", "is ok"]);
-        assert_eq!(wrapped("in épées", 8), ["in épées"]);
-    }
 }
