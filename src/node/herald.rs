@@ -15,7 +15,7 @@ use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, yield_now};
 use ballotbox_core::{RateLimit, ServerId};
 
 use super::{
-    Counters, ElectionStatus, HookCounts, LeadershipStatus, News, NodeEvent, Occurrence, Status,
+    ElectionStatus, HookCounts, LeadershipStatus, News, NodeEvent, Occurrence, Status,
     journal::Journal,
 };
 use crate::chronicle::{Chronicle, Note, WhyReport};
@@ -78,18 +78,6 @@ fn changes_of_leader(before: &Status, events: &[(Instant, NodeEvent)], after: &S
         leader = next;
     }
     changes
-}
-
-/// Counts this, if it is counted.
-fn count(counters: &mut Counters, event: &NodeEvent) {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is counted")]
-    match event {
-        NodeEvent::Elected { .. } => counters.elected(),
-        NodeEvent::Leading { took, .. } => counters.established(true, *took),
-        NodeEvent::Following { took, .. } => counters.established(false, *took),
-        NodeEvent::Lost { cause, .. } => counters.lost(*cause),
-        _ => {}
-    }
 }
 
 /// Owns what is told of one node.
@@ -185,7 +173,7 @@ impl Herald {
         let is_known = self.status.leader().is_some();
         let counters = Arc::make_mut(&mut self.status.counters);
         for (_, event) in &events {
-            count(counters, event);
+            event.count_in(counters);
         }
         counters.note_leader(is_known, clock::now());
         self.status.leader_sequence += changes_of_leader(&before, &events, &self.status);

@@ -8,7 +8,7 @@ use ballotbox_core::{
     leadership::{GiveUp, LostBecause, Refusal, WordError},
 };
 
-use super::{MemberListProblem, Status, StoreRemark, leader::Leader};
+use super::{Counters, MemberListProblem, Status, StoreRemark, leader::Leader};
 use crate::{Decision, Epoch, Round, Vote};
 
 /// Something that happened to a node.
@@ -153,6 +153,36 @@ impl NodeEvent {
             | Self::Malformed { .. }
             | Self::MembersDiffer { .. }
             | Self::Network(_) => None,
+        }
+    }
+
+    /// Counts it, if it is counted.
+    pub(super) fn count_in(&self, counters: &mut Counters) {
+        match self {
+            Self::Elected { .. } => counters.elected(),
+            Self::Leading { took, .. } => counters.established(true, *took),
+            Self::Following { took, .. } => counters.established(false, *took),
+            Self::Lost { cause, .. } => counters.lost(*cause),
+            Self::Looking { .. }
+            | Self::Voted { .. }
+            | Self::Retiring { .. }
+            | Self::WaitingFor { .. }
+            | Self::GaveUp { .. }
+            | Self::NotEstablished { .. }
+            | Self::LeaderUnreached { .. }
+            | Self::BesideRealServer { .. }
+            | Self::BegunByAll { .. }
+            | Self::WithoutLease { .. }
+            | Self::Bound { .. }
+            | Self::CannotPromise { .. }
+            | Self::Recorded
+            | Self::Directory { .. }
+            | Self::CannotStore { .. }
+            | Self::LearnerTurnedAway { .. }
+            | Self::MalformedPacket { .. }
+            | Self::Malformed { .. }
+            | Self::MembersDiffer { .. }
+            | Self::Network(_) => {}
         }
     }
 
