@@ -47,8 +47,6 @@ pub enum What {
     Decided {
         member: ServerId,
         decision: Decision,
-        /// How long it took, from looking to decided.
-        took: Duration,
         /// If it was elected: by whom, and why.
         won: Option<Won>,
     },
@@ -192,7 +190,7 @@ impl fmt::Display for What {
                 }
                 write!(f, " ({})", vote.history())
             }
-            Self::Decided { member, decision, won, .. } => {
+            Self::Decided { member, decision, won } => {
                 let (leader, round) = (decision.vote.leader, decision.round);
                 match (decision.standing, won) {
                     (Standing::Leading, Some(won)) => {
@@ -301,8 +299,7 @@ mod tests {
         let won = Won { by: vec![id(1), id(2)], because: Because::Zxid(Zxid(0x1_0000_0005)) };
         let vote = Vote { epoch: Epoch(1), zxid: Zxid(0x1_0000_0005), leader: id(2) };
         let decision = Decision { standing: Standing::Leading, vote, round: Round(1) };
-        let took = Duration::from_millis(2);
-        let elected = What::Decided { member: id(2), decision, took, won: Some(won) };
+        let elected = What::Decided { member: id(2), decision, won: Some(won) };
         assert_eq!(
             elected.to_string(),
             "2 is elected in round 1 by 1, 2: its history is the newest (zxid 0x100000005)"

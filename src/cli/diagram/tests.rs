@@ -29,7 +29,7 @@ fn decided(member: u64) -> What {
     let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(2) };
     let standing = if member == 2 { Standing::Leading } else { Standing::Following };
     let decision = Decision { standing, vote, round: Round(1) };
-    What::Decided { member: id(member), decision, took: Duration::ZERO, won: None }
+    What::Decided { member: id(member), decision, won: None }
 }
 
 fn start(members: &[u64]) -> What {

@@ -371,7 +371,7 @@ impl Runner<'_> {
                         let ballots = &news.status.election.ballots;
                         Won::of(self.file.ensemble(), &self.histories, decision.vote, ballots)
                     });
-                    self.happened(at, What::Decided { member, decision, took, won });
+                    self.happened(at, What::Decided { member, decision, won });
                 }
                 NodeEvent::Leading { epoch, took, .. } => {
                     self.established.insert(member, took);

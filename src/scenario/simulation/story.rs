@@ -18,8 +18,6 @@ pub(super) struct Story {
     lines_max: usize,
     /// What each member has voted for last, in which of its lives.
     voted: BTreeMap<ServerId, (u32, Vote)>,
-    /// Since when those look that look.
-    looking: BTreeMap<ServerId, Moment>,
 }
 
 impl Story {
@@ -51,13 +49,9 @@ impl Story {
         if !self.is_kept() {
             return;
         }
-        if let Some(id) = member {
-            if let TraceEvent::Looks(_) = event {
-                self.looking.insert(id, now);
-            } else if let TraceEvent::Wakes { .. } = event {
-                // Its lease goes on as well.
-                self.take_back_end_of_lease(now, id);
-            }
+        if let (Some(id), TraceEvent::Wakes { .. }) = (member, event) {
+            // Its lease goes on as well.
+            self.take_back_end_of_lease(now, id);
         }
         if let Some(what) = what(member, event) {
             self.tell(now.since_start(), what);
@@ -69,12 +63,6 @@ impl Story {
         if self.voted.insert(member, (life, vote)) != Some((life, vote)) {
             self.tell(now.since_start(), What::Voted { member, vote });
         }
-    }
-
-    /// Who has said last that it looks, and has decided now: how long it took.
-    pub(super) fn decides(&mut self, now: Moment, member: ServerId) -> Duration {
-        let since = self.looking.remove(&member).unwrap_or(now);
-        now.since(since)
     }
 
     /// A leader does nothing more, and its lease goes on for this long, whatever was foretold of it before.

@@ -67,8 +67,7 @@ impl World {
             Won::of(&self.setup.ensemble, &histories, decision.vote, &ballots)
         });
         let member = this.id;
-        let took = self.story.decides(self.now, member);
-        self.story.tell(self.now.since_start(), What::Decided { member, decision, took, won });
+        self.story.tell(self.now.since_start(), What::Decided { member, decision, won });
     }
 
     /// The trace does not say of this what becomes of the member.
