@@ -456,6 +456,8 @@ impl Runner<'_> {
     }
 
     async fn report(&self) -> PlayReport {
+        // What is asked from here on is no part of the play.
+        let elapsed = self.now();
         let why = self.why().await;
         let members = self.file.members().map(|(listed, _)| {
             let id = listed.id;
@@ -479,7 +481,7 @@ impl Runner<'_> {
         });
         let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
         let election = self.last_election.took(next_step);
-        PlayReport::new(election, self.now(), members.collect(), expectations.collect(), why)
+        PlayReport::new(election, elapsed, members.collect(), expectations.collect(), why)
     }
 
     /// Stops what still runs, and waits until nothing is left.
