@@ -40,7 +40,7 @@ use ballotbox_core::{
     leadership::{LostBecause, Report},
 };
 
-pub(crate) use self::note::{BallotLog, BallotsBefore, Note, Progress};
+pub(crate) use self::note::{BallotLog, Note, lead};
 pub use self::{
     change::{
         Absence, By, Cause, Change, End, HeldUp, NotCounted, NotWaitedFor, Proposal, Stage, Step,

@@ -1,14 +1,14 @@
-//! [`Note`]: what a member's cores say for its chronicle; and how that is had of them, which their drivers do, real or simulated.
+//! [`Note`]: what a member's cores say for its chronicle; and how that is had of them, by all that drive them, real or simulated.
 
 use std::collections::BTreeMap;
 
 use ballotbox_core::{
-    ServerId,
+    Core as _, ServerId,
     election::{
         self, Decision, Election, Grounds, NotWaitedFor, PeerState, Round, State, Timer, Vote,
         Weighed,
     },
-    leadership::{self, Leadership, Report, Stage, WordGiven},
+    leadership::{self, Leadership, Report, Stage, Timed, WordGiven},
 };
 
 use super::change::Cause;
@@ -72,15 +72,27 @@ pub(crate) struct BallotLog {
 
 /// What an election was before an event, as far as that matters here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BallotsBefore {
+struct BallotsBefore {
     was_decided: bool,
     cause: Option<Cause>,
     settles: bool,
 }
 
 impl BallotLog {
-    /// Is shown each event before the election is.
-    pub(crate) fn before(
+    /// Lets an election decide on an event, and notes what it says of that.
+    pub(crate) fn elect(
+        &mut self,
+        election: &mut Election,
+        event: election::Event,
+        notes: &mut Vec<Note>,
+    ) -> Vec<election::Action> {
+        let before = self.before(election, &event, notes);
+        let actions = election.actions_on(event);
+        self.after(before, election, &actions, notes);
+        actions
+    }
+
+    fn before(
         &mut self,
         election: &Election,
         event: &election::Event,
@@ -96,8 +108,7 @@ impl BallotLog {
         BallotsBefore { was_decided, cause: cause_of(event), settles }
     }
 
-    /// And what has come of it.
-    pub(crate) fn after(
+    fn after(
         &mut self,
         before: BallotsBefore,
         election: &Election,
@@ -187,21 +198,31 @@ const fn cause_of(event: &election::Event) -> Option<Cause> {
     }
 }
 
+/// Lets a leadership decide on an event, and notes what it says of that.
+pub(crate) fn lead(
+    leadership: &mut Leadership,
+    event: Timed,
+    notes: &mut Vec<Note>,
+) -> Vec<leadership::Action> {
+    let before = Progress::of(leadership);
+    let actions = leadership.actions_on(event);
+    before.notes_until(leadership, &actions, notes);
+    actions
+}
+
 /// How far a leadership was before an event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress {
+struct Progress {
     stage: Stage,
     epoch: Option<Epoch>,
 }
 
 impl Progress {
-    /// Of a leadership that is about to hear of something.
-    pub(crate) fn of(leadership: &Leadership) -> Self {
+    fn of(leadership: &Leadership) -> Self {
         Self { stage: leadership.stage(), epoch: leadership.epochs().epoch() }
     }
 
-    /// What has come of that.
-    pub(crate) fn notes_until(
+    fn notes_until(
         self,
         leadership: &Leadership,
         actions: &[leadership::Action],

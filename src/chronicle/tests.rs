@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ballotbox_core::{
-    Core,
     election::{
         Action, ElectionTiming, Event, Format, History, Notification, PeerState, Timer, Zxid,
     },
@@ -51,9 +50,7 @@ impl Scripted {
     fn on(&mut self, event: Event) -> Vec<Action> {
         self.now += ms(1);
         let mut notes = Vec::new();
-        let before = self.ballots.before(&self.election, &event, &mut notes);
-        let actions = self.election.actions_on(event);
-        self.ballots.after(before, &self.election, &actions, &mut notes);
+        let actions = self.ballots.elect(&mut self.election, event, &mut notes);
         for note in notes {
             self.chronicle.note(self.now, note);
         }

@@ -14,9 +14,7 @@ use ballotbox_actors::{
     Heard, NetworkAddress, NetworkEvent,
     kit::{Actor, Address, Mailbox, Timers, Wake, clock},
 };
-use ballotbox_core::{
-    Core, ServerId, Sparingly, leadership::Nomination, links::LinkId, wire::Frame,
-};
+use ballotbox_core::{ServerId, Sparingly, leadership::Nomination, links::LinkId, wire::Frame};
 
 use super::{
     ElectionStatus, NodeConfig, NodeEvent, NodeState, herald::HeraldMsg, leadership::DriverMsg,
@@ -263,9 +261,7 @@ impl Elector {
 
     fn decide(&mut self, event: Event) {
         let mut notes = Vec::new();
-        let before = self.ballots.before(&self.core, &event, &mut notes);
-        let actions = self.core.actions_on(event);
-        self.ballots.after(before, &self.core, &actions, &mut notes);
+        let actions = self.ballots.elect(&mut self.core, event, &mut notes);
         if !notes.is_empty() {
             let now = clock::now();
             self.notes.extend(notes.into_iter().map(|note| (now, note)));

@@ -18,7 +18,7 @@ use ballotbox_actors::{
     kit::{Actor, Address, Mailbox, Wake, clock},
 };
 use ballotbox_core::{
-    Core, Sparingly, UntrustedText,
+    Sparingly, UntrustedText,
     leadership::{
         Action, CannotResign, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment,
         RefusalKind, Report, SessionId, Stage, Successor, Timed, WordError, lease::Clocks as _,
@@ -39,7 +39,7 @@ use super::{
     leadership::{DriverMsg, LeadMsg, Order, Tenure},
     store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
 };
-use crate::chronicle::{Note, Progress};
+use crate::chronicle::{self, Note};
 
 /// Work that is killed at the last moment has this long to be gone, and to be known to be.
 const DYING: Duration = Duration::from_millis(250);
@@ -340,11 +340,11 @@ impl LeadershipDriver {
     fn decide(&mut self, event: Event) {
         let now = clock::now();
         let at = Moment(now.saturating_duration_since(self.started));
-        let (reading, progress) = (clock::reading(), Progress::of(&self.core));
+        let reading = clock::reading();
         self.measure(&event, at, reading);
-        let actions = self.core.actions_on(Timed { at, reading, event });
         let mut notes = Vec::new();
-        progress.notes_until(&self.core, &actions, &mut notes);
+        let timed = Timed { at, reading, event };
+        let actions = chronicle::lead(&mut self.core, timed, &mut notes);
         self.notes.extend(notes.into_iter().map(|note| (now, note)));
         let mut words = Vec::new();
         for action in actions {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ballotbox_core::{
     ServerId,
-    leadership::{self, Leadership},
+    leadership::{self, Leadership, Timed},
 };
 
 use crate::{
-    chronicle::{BallotLog, BallotsBefore, Chronicle, Note, Progress, WhyReport},
+    chronicle::{self, BallotLog, Chronicle, Note, WhyReport},
     election::{self, Election},
 };
 
@@ -26,31 +26,28 @@ impl Account {
         Self { chronicle, ballots: BallotLog::default(), fresh: Vec::new() }
     }
 
-    /// The election is about to hear of this.
-    pub(super) fn before(&mut self, election: &Election, event: &election::Event) -> BallotsBefore {
-        self.ballots.before(election, event, &mut self.fresh)
+    /// Lets its election decide on an event.
+    pub(super) fn elect(
+        &mut self,
+        election: &mut Election,
+        event: election::Event,
+        now: Duration,
+    ) -> Vec<election::Action> {
+        let actions = self.ballots.elect(election, event, &mut self.fresh);
+        self.note_fresh(now);
+        actions
     }
 
-    pub(super) fn after(
+    /// Lets its leadership decide on an event.
+    pub(super) fn lead(
         &mut self,
-        before: BallotsBefore,
-        election: &Election,
-        actions: &[election::Action],
+        leadership: &mut Leadership,
+        event: Timed,
         now: Duration,
-    ) {
-        self.ballots.after(before, election, actions, &mut self.fresh);
+    ) -> Vec<leadership::Action> {
+        let actions = chronicle::lead(leadership, event, &mut self.fresh);
         self.note_fresh(now);
-    }
-
-    pub(super) fn progress(
-        &mut self,
-        before: Progress,
-        leadership: &Leadership,
-        actions: &[leadership::Action],
-        now: Duration,
-    ) {
-        before.notes_until(leadership, actions, &mut self.fresh);
-        self.note_fresh(now);
+        actions
     }
 
     /// How the last leaders came to lead, as this member has seen it.

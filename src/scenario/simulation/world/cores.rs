@@ -126,12 +126,10 @@ impl World {
         let about = event.about().filter(|_| !running.election_judged.is_whole());
         let (election, told) = (&mut running.election, event.clone());
         let before = about.map_or_else(|| election.clone(), |server| election.excerpt(server));
-        let mut account = running.account.as_mut();
-        let weighed = account.as_mut().map(|account| account.before(election, &event));
-        let actions = election.actions_on(event);
-        if let Some((account, weighed)) = account.zip(weighed) {
-            account.after(weighed, election, &actions, now);
-        }
+        let actions = match &mut running.account {
+            Some(account) => account.elect(election, event, now),
+            None => election.actions_on(event),
+        };
         let step = Step { before: &before, event: &told, actions: &actions, after: election };
         let broken = match about {
             Some(server) => invariants::first_broken_about(step, server),

@@ -11,7 +11,6 @@ use ballotbox_core::{
 use super::{World, rules};
 use crate::{
     ServerId,
-    chronicle::Progress,
     election::Event as ElectionEvent,
     scenario::simulation::{
         Moment, Violation,
@@ -56,11 +55,10 @@ impl World {
         let is_judged = leadership_judged.is_nth_whole(every);
         let before = is_judged.then(|| (core.clone(), timed.clone()));
         let stage = core.stage();
-        let progress = account.as_mut().map(|account| (account, Progress::of(core)));
-        let actions = core.actions_on(timed);
-        if let Some((account, progress)) = progress {
-            account.progress(progress, core, &actions, now.since_start());
-        }
+        let actions = match account {
+            Some(account) => account.lead(core, timed, now.since_start()),
+            None => core.actions_on(timed),
+        };
         let begins = begins_to_discover(stage, core.stage());
         if let Some((before, event)) = &before {
             let step = Step { before, event, actions: &actions, after: core };
