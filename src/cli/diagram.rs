@@ -35,7 +35,6 @@ const TOLD_MAX: usize = 12;
 
 const STYLE: &str = include_str!("diagram/style.css");
 const MARGIN: i32 = 16;
-const TITLE_SIZE: i32 = 17;
 const TITLE_LINE: i32 = 22;
 /// No picture is narrower.
 const WIDTH_MIN: i32 = 480;
@@ -78,9 +77,9 @@ fn draw(file: &VoteFile, story: &[StoryLine]) -> Drawn {
     let title = file.title.as_ref().map_or_else(|| "An election".to_owned(), ToString::to_string);
 
     let width = LEFT + columns * column + 12 + story_width(shown) + MARGIN;
-    let for_title = text::width(&title, TITLE_SIZE, false) + 2 * MARGIN;
+    let for_title = text::width(&title, text::TITLE, false) + 2 * MARGIN;
     let width = width.max(WIDTH_MIN).max(for_title.min(TITLE_MAX));
-    let title_lines = two_lines(&title, width - 2 * MARGIN, TITLE_SIZE);
+    let title_lines = two_lines(&title, width - 2 * MARGIN, text::TITLE);
     let heads_at = 16 + TITLE_LINE * i32::try_from(title_lines.len()).unwrap_or_default() + 8;
     let top = heads_at + head::height(&heads) + 18;
 

@@ -4,7 +4,7 @@ use ballotbox::{ServerId, scenario::vote_file::VoteFile};
 
 use super::{
     shape::{Anchor, Label, Shape},
-    text::{shortened, width},
+    text::{SIZE, SMALL, shortened, width},
 };
 
 /// A line of a head.
@@ -57,9 +57,9 @@ pub(super) fn height(heads: &[Head]) -> i32 {
 
 /// How wide a column is, the same for all.
 pub(super) fn column(heads: &[Head]) -> i32 {
-    let below = |head: &Head| head.below.iter().map(|text| width(text, 11, false)).max();
+    let below = |head: &Head| head.below.iter().map(|text| width(text, SMALL, false)).max();
     let widths = heads.iter().map(|head| {
-        let id = width(&head.member.to_string(), 13, true);
+        let id = width(&head.member.to_string(), SIZE, true);
         id.max(below(head).unwrap_or_default()) + 10
     });
     widths.max().unwrap_or_default().clamp(COLUMN_MIN, COLUMN_MAX)
@@ -67,12 +67,12 @@ pub(super) fn column(heads: &[Head]) -> i32 {
 
 /// Draws a head around this x, from this y on.
 pub(super) fn draw(head: &Head, x: i32, top: i32, column: i32, shapes: &mut Vec<Shape>) {
-    let id = shortened(&head.member.to_string(), column - 6, 13, true);
+    let id = shortened(&head.member.to_string(), column - 6, SIZE, true);
     let (y, hint) = (top + 13, Some(head.hint.clone()));
     let anchor = Anchor::Middle;
     shapes.push(Shape::Label(Label { class: "strong", x, y, anchor, text: id, hint }));
     for (n, text) in (1..).zip(&head.below) {
-        let text = shortened(text, column - 6, 11, false);
+        let text = shortened(text, column - 6, SMALL, false);
         shapes.push(Shape::centred("small faint", x, y + n * LINE, text));
     }
 }

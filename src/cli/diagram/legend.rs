@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     shape::{Ends, Shape},
-    text::{SIZE, width},
+    text::{SIZE, SMALL, width},
 };
 
 /// What a legend can explain, in its order.
@@ -127,7 +127,7 @@ pub(super) fn arrow(from: (i32, i32), to: i32) -> Shape {
 
 /// A little text in a box.
 pub(super) fn badge(class: &'static str, x: i32, y: i32, text: &str) -> Vec<Shape> {
-    let wide = (width(text, 11, true) + 8).max(16);
+    let wide = (width(text, SMALL, true) + 8).max(16);
     let plate = Shape::Rect { class, x: x - wide / 2, y: y - 8, width: wide, height: 16 };
     vec![plate, Shape::centred("in", x, y + 4, text)]
 }
@@ -166,8 +166,7 @@ const LINE: i32 = 24;
 
 /// Draws the legend, and returns where it ends.
 pub(super) fn draw(signs: &BTreeSet<Sign>, top: i32, room: i32, shapes: &mut Vec<Shape>) -> i32 {
-    let meanings = signs.iter().map(|sign| width(sign.meaning(), SIZE, false));
-    let column = SAMPLE + meanings.max().unwrap_or_default() + 16;
+    let column = column(signs);
     let columns = usize::try_from((room - LEFT) / column).unwrap_or_default().max(1);
     let lines = signs.len().div_ceil(columns);
     let (mut x, mut y) = (LEFT, top);
@@ -184,6 +183,11 @@ pub(super) fn draw(signs: &BTreeSet<Sign>, top: i32, room: i32, shapes: &mut Vec
 
 /// The narrowest picture in which the legend is not cut off.
 pub(super) fn narrowest(signs: &BTreeSet<Sign>) -> i32 {
+    LEFT + column(signs)
+}
+
+/// How wide a column is.
+fn column(signs: &BTreeSet<Sign>) -> i32 {
     let meanings = signs.iter().map(|sign| width(sign.meaning(), SIZE, false));
-    LEFT + SAMPLE + meanings.max().unwrap_or_default() + 16
+    SAMPLE + meanings.max().unwrap_or_default() + 16
 }

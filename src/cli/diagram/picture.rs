@@ -17,7 +17,7 @@ use super::{
     lanes::{LeaseSpan, Piece},
     legend::{self, Sign},
     shape::{Anchor, Label, Shape, font},
-    text::{SIZE, shortened, width},
+    text::{SIZE, SMALL, shortened, width},
 };
 
 /// Where the first column begins; before it is the time.
@@ -255,7 +255,7 @@ impl Picture {
         sign: Sign,
         class: &'static str,
     ) {
-        let text = shortened(&epoch.to_string(), self.column - 16, 11, true);
+        let text = shortened(&epoch.to_string(), self.column - 16, SMALL, true);
         self.put(member, sign, |x| legend::badge(class, x, y, &text));
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{SIZE, escaped};
+use super::text::{SIZE, SMALL, TITLE, escaped};
 
 /// One thing that is drawn. Places are in pixels from the upper left corner.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,9 +63,9 @@ pub(super) enum Anchor {
 pub(super) fn font(class: &str) -> (i32, bool) {
     let has = |name| class.split(' ').any(|one| one == name);
     let size = if has("title") {
-        17
+        TITLE
     } else if has("small") || has("in") {
-        11
+        SMALL
     } else {
         SIZE
     };

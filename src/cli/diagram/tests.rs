@@ -255,6 +255,19 @@ fn a_lease_outlives_a_leader_that_is_killed_and_ends_with_one_that_is_stopped() 
 }
 
 #[test]
+fn a_text_is_as_large_as_it_is_measured() {
+    for (class, selector) in
+        [("title", ".title {"), ("small", ".small {"), ("in", ".in {"), ("plain", "text {")]
+    {
+        let rule = STYLE.lines().find(|line| line.starts_with(selector)).unwrap();
+        let (size, bold) = font(class);
+        assert!(rule.contains(&format!(" font-size: {size}px")), "{class}: {rule}");
+        assert_eq!(rule.contains("font-weight: bold"), bold, "{class}: {rule}");
+    }
+    assert_eq!(STYLE.matches("font-size").count(), 4);
+}
+
+#[test]
 fn the_heads_tell_roles_weights_and_groups() {
     let plain = diagram(&three(), &[]);
     assert!(plain.contains(">observer</text>") && !plain.contains(">weight"), "{plain}");

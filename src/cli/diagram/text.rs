@@ -1,7 +1,10 @@
 //! How wide a text is at most, and how it is made to fit. No font is asked: the picture is the same on every machine.
 
-/// Size of the usual text, in pixels.
+/// Size of the usual text, in pixels; the style sheet says the same of each.
 pub(super) const SIZE: i32 = 13;
+/// That of what is below or in something else.
+pub(super) const SMALL: i32 = 11;
+pub(super) const TITLE: i32 = 17;
 
 /// At least as wide as the text is drawn in any of the usual fonts, in pixels.
 pub(super) fn width(text: &str, size: i32, bold: bool) -> i32 {
@@ -83,10 +86,10 @@ mod tests {
 
     #[test]
     fn a_title_is_broken_between_words_and_ends_after_two_lines() {
-        assert_eq!(two_lines("one two", 300, 17), ["one two"]);
-        assert_eq!(two_lines("one two three", 80, 17), ["one two", "three"]);
-        let lines = two_lines(&"選".repeat(200), 200, 17);
+        assert_eq!(two_lines("one two", 300, TITLE), ["one two"]);
+        assert_eq!(two_lines("one two three", 80, TITLE), ["one two", "three"]);
+        let lines = two_lines(&"選".repeat(200), 200, TITLE);
         assert_eq!(lines.len(), 2);
-        assert!(lines.iter().all(|line| width(line, 17, false) <= 200), "{lines:?}");
+        assert!(lines.iter().all(|line| width(line, TITLE, false) <= 200), "{lines:?}");
     }
 }
