@@ -41,6 +41,8 @@ use ballotbox_core::{
 };
 
 pub(crate) use self::note::{BallotLog, Note, lead};
+#[cfg(all(test, feature = "http"))]
+pub(crate) use self::text::INDENT;
 pub use self::{
     change::{
         Absence, By, Cause, Change, End, HeldUp, NotCounted, NotWaitedFor, Proposal, Stage, Step,

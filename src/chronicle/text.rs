@@ -13,7 +13,7 @@ use super::{
 /// No line is longer, unless a word is.
 const WIDTH: usize = 79;
 /// Where a line begins, after what it is about.
-const INDENT: usize = 15;
+pub(crate) const INDENT: usize = 15;
 
 /// A space at which no line ends.
 const UNBROKEN: char = '\u{a0}';

@@ -22,6 +22,7 @@ pub(super) const PAGE: &str = concat!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chronicle::INDENT;
 
     const SCRIPT: &str = concat!(include_str!("page/page.js"), include_str!("page/connection.js"));
 
@@ -51,6 +52,17 @@ mod tests {
         let words = include_str!("page/body.html").split_whitespace();
         let mut with_code = words.filter(|word| word.starts_with("on") && word.contains('='));
         assert_eq!(with_code.next(), None);
+    }
+
+    #[test]
+    fn the_words_of_why_are_taken_apart_where_their_lines_begin() {
+        for part in [
+            format!("line.slice(0, {INDENT})"),
+            format!("line.slice({INDENT})"),
+            format!("\\n {{{INDENT}}}.*"),
+        ] {
+            assert_eq!(SCRIPT.matches(&part).count(), 1, "{part}");
+        }
     }
 
     #[test]
