@@ -59,7 +59,7 @@ pub struct Findings {
     pub errors: Vec<Finding>,
     /// What should be looked at, by file and line.
     pub warnings: Vec<Finding>,
-    /// The findings beyond [`FINDINGS_MAX`] that are not in these lists.
+    /// How many more there are.
     left_out: [usize; 2],
 }
 
@@ -113,7 +113,8 @@ impl Findings {
             Severity::Error => (&mut self.errors, errors_left_out),
             Severity::Warning => (&mut self.warnings, warnings_left_out),
         };
-        if list.len() < FINDINGS_MAX {
+        // One more stands where it would be said that there is one more.
+        if list.len() <= FINDINGS_MAX {
             list.push(finding);
         } else {
             *left_out += 1;
@@ -130,10 +131,9 @@ impl Findings {
         let [errors, warnings] = std::mem::take(&mut self.left_out);
         for (list, left_out) in [(&mut self.errors, errors), (&mut self.warnings, warnings)] {
             list.sort_by(|one, other| one.place.cmp(&other.place));
-            if let Some(last) = list.last().filter(|_| left_out > 0) {
-                let problem = Box::new(Problem::More { count: left_out });
-                let more = Finding { place: Place::file(&last.place.file), problem, ..*last };
-                list.push(more);
+            if let Some(last) = list.last_mut().filter(|_| left_out > 0) {
+                last.place.line = None;
+                *last.problem = Problem::More { count: left_out + 1 };
             }
         }
     }
@@ -199,5 +199,26 @@ impl fmt::Display for Place {
             Some(line) => write!(f, "{file}:{line}"),
             None => file.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_finding_more_than_are_told_is_told_and_of_several_the_number() {
+        let found = |count: usize| {
+            let mut findings = Findings::default();
+            for line in (1..=count).rev() {
+                findings.push(Place::line(Path::new("zoo.cfg"), line).error(Problem::NoFile));
+            }
+            findings.finish();
+            let last = findings.errors.last().unwrap().to_string();
+            (findings.errors.len(), last)
+        };
+        assert_eq!(found(100), (100, "zoo.cfg:100: there is no such file".to_owned()));
+        assert_eq!(found(101), (101, "zoo.cfg:101: there is no such file".to_owned()));
+        assert_eq!(found(103), (101, "zoo.cfg: and 3 more".to_owned()));
     }
 }

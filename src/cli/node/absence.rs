@@ -11,7 +11,7 @@ use ballotbox::{
     network::NetworkEvent,
     node::{NodeEvent, NodeState, Occurrence, Status},
 };
-use ballotbox_core::RateLimit;
+use ballotbox_core::{RateLimit, shown_of};
 
 use super::event::{Event, Missing, why_unreachable};
 
@@ -172,9 +172,10 @@ impl Shortage {
                 reason: reason.clone().unwrap_or_else(silent),
             })
             .collect();
-        let named = missing.iter().take(NAMED_MAX).map(|m| format!("{} ({})", m.id, m.reason));
+        let shown = shown_of(missing.len(), NAMED_MAX);
+        let named = missing.iter().take(shown).map(|m| format!("{} ({})", m.id, m.reason));
         let named = named.collect::<Vec<_>>().join(", ");
-        let more = match missing.len().saturating_sub(NAMED_MAX) {
+        let more = match missing.len() - shown {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
@@ -311,10 +312,12 @@ mod tests {
 
     #[test]
     fn of_many_missing_some_are_named() {
-        let mut absence = absence(21);
-        (2..=21).for_each(|peer| absence.hear(&unreachable(peer)));
-        absence.look(&looking(&[]), seconds(0.0));
-        let text = told(&mut absence, 1.0).unwrap();
-        assert!(text.ends_with("9 (unknown) and 12 more"), "{text}");
+        for (voters, end) in [(10, "10 (unknown)"), (21, "9 (unknown) and 12 more")] {
+            let mut absence = absence(voters);
+            (2..=voters).for_each(|peer| absence.hear(&unreachable(peer)));
+            absence.look(&looking(&[]), seconds(0.0));
+            let text = told(&mut absence, 1.0).unwrap();
+            assert!(text.ends_with(end), "{text}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use ballotbox::{
     probe::{NoAnswer, ProbeReport, Reading},
 };
 use ballotbox_actors::kit::{Rounded, tenths_of_ms};
+use ballotbox_core::shown_of;
 use serde::Serialize;
 
 use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
@@ -173,8 +174,10 @@ fn dissenters(report: &ProbeReport) -> String {
         };
         format!("{} {word}", address(reading))
     };
-    let named: Vec<_> = report.dissenters().take(DISSENTERS_SHOWN_MAX).map(said).collect();
-    match report.dissenters().count() - named.len() {
+    let count = report.dissenters().count();
+    let shown = shown_of(count, DISSENTERS_SHOWN_MAX);
+    let named: Vec<_> = report.dissenters().take(shown).map(said).collect();
+    match count - shown {
         0 => named.join(", "),
         more => format!("{}, and {more} more do not agree", named.join(", ")),
     }

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ballotbox_core::UntrustedText;
+use ballotbox_core::{UntrustedText, shown_of};
 
 /// At most this many holders are told; they may be all the processes of some work.
 const HOLDERS_MAX: usize = 64;
@@ -165,7 +165,7 @@ impl fmt::Display for WorkHolder {
     }
 }
 
-/// At most this many are told by their names.
+/// At most this many are told by their names, and how many more there are.
 const NAMED_MAX: usize = 8;
 
 impl fmt::Display for HeldBy {
@@ -176,10 +176,11 @@ impl fmt::Display for HeldBy {
             ),
             Self::Processes(holders) => {
                 f.write_str("process ")?;
-                for (at, holder) in holders.iter().take(NAMED_MAX).enumerate() {
+                let shown = shown_of(holders.len(), NAMED_MAX);
+                for (at, holder) in holders.iter().take(shown).enumerate() {
                     write!(f, "{}{holder}", if at == 0 { "" } else { ", " })?;
                 }
-                match holders.len().saturating_sub(NAMED_MAX) {
+                match holders.len() - shown {
                     0 => Ok(()),
                     more => write!(f, " and {more} more"),
                 }

@@ -71,6 +71,7 @@ fn who_holds_a_lock_is_told_in_one_line() {
     assert_eq!(processes(1), "process 1 (sleep)");
     assert_eq!(processes(2), "process 1 (sleep), 2 (sleep)");
     assert!(processes(8).ends_with(", 8 (sleep)"));
+    assert!(processes(9).ends_with(", 9 (sleep)"));
     assert!(processes(10).ends_with(", 8 (sleep) and 2 more"));
     let unseen = HeldBy::Unseen { pid: None }.to_string();
     assert!(unseen.ends_with("of another container or of another user"), "{unseen}");
