@@ -19,6 +19,8 @@ use ballotbox::scenario::{
     vote_file::{Operation, VoteFile},
 };
 
+use ballotbox_core::shown_of;
+
 use self::{
     axis::{Axis, ROW},
     cuts::Cuts,
@@ -28,9 +30,11 @@ use self::{
     text::{escaped, two_lines},
 };
 
-/// At most this many rows; later ones are dropped, with a note.
-pub(super) const DIAGRAM_ROWS_MAX: usize = 1000;
-/// At most this many things are told in the description.
+/// At most this many rows, and a note that there is more; a single line more has its row in the place of the note.
+const ROWS_MAX: usize = 1000;
+/// A story needs no more lines than this: of the last one only that it is there can be seen.
+pub(super) const DIAGRAM_LINES_MAX: usize = ROWS_MAX + 2;
+/// At most this many things are told in the description, and how many more there are.
 const TOLD_MAX: usize = 12;
 
 const STYLE: &str = include_str!("diagram/style.css");
@@ -41,7 +45,7 @@ const WIDTH_MIN: i32 = 480;
 /// A picture is made wider for its title, up to here.
 const TITLE_MAX: i32 = 960;
 
-/// The story as an SVG document. What is beyond [`DIAGRAM_ROWS_MAX`] lines only counts.
+/// The story as an SVG document. What is beyond [`DIAGRAM_LINES_MAX`] lines changes nothing.
 pub(super) fn diagram(file: &VoteFile, story: &[StoryLine]) -> String {
     let drawn = draw(file, story);
     let Drawn { width, height, title, description, shapes } = &drawn;
@@ -70,7 +74,7 @@ struct Drawn {
 }
 
 fn draw(file: &VoteFile, story: &[StoryLine]) -> Drawn {
-    let shown = &story[..story.len().min(DIAGRAM_ROWS_MAX)];
+    let shown = &story[..shown_of(story.len(), ROWS_MAX)];
     let heads = head::heads(file);
     let column = head::column(&heads);
     let columns = i32::try_from(heads.len()).unwrap_or_default();
@@ -112,7 +116,7 @@ fn draw(file: &VoteFile, story: &[StoryLine]) -> Drawn {
     }
     let Picture { mut shapes, signs, .. } = picture;
     if story.len() > shown.len() {
-        let rest = format!("… and {} more", story.len() - shown.len());
+        let rest = format!("… and more: only the first {ROWS_MAX} lines are drawn");
         shapes.push(Shape::text("strong", MARGIN, y, rest));
         y += ROW;
     }
@@ -144,14 +148,15 @@ fn describe(members: usize, story: &[StoryLine]) -> String {
         | What::Judged { .. } => false,
     };
     let all = story.iter().filter(matters).count();
-    let told = story.iter().filter(matters).take(TOLD_MAX);
+    let shown = shown_of(all, TOLD_MAX);
+    let told = story.iter().filter(matters).take(shown);
     let told: Vec<_> = told
         .map(|line| {
             let what = text::shortened(&line.what.to_string(), 640, text::SIZE, false);
             format!("at {:.1} ms: {what}.", line.at.as_secs_f64() * 1e3)
         })
         .collect();
-    let rest = match all.saturating_sub(TOLD_MAX) {
+    let rest = match all - shown {
         0 => String::new(),
         more => format!(" And {more} more."),
     };

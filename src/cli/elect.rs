@@ -18,7 +18,7 @@ use structopt::StructOpt;
 
 use super::{
     ExitCode, Failure, descriptors,
-    diagram::{self, DIAGRAM_ROWS_MAX},
+    diagram::{self, DIAGRAM_LINES_MAX},
     duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
@@ -76,8 +76,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             // A story is followed while it happens, also through a pipe.
             told = line(event, out).and_then(|()| out.flush());
         }
-        // One more than is drawn, so that what is left out shows.
-        if diagram.is_some() && story.len() <= DIAGRAM_ROWS_MAX {
+        if diagram.is_some() && story.len() < DIAGRAM_LINES_MAX {
             story.push(event.clone());
         }
     };

@@ -26,7 +26,7 @@ use structopt::StructOpt;
 
 use super::{
     ExitCode, Failure,
-    diagram::{self, DIAGRAM_ROWS_MAX},
+    diagram::{self, DIAGRAM_LINES_MAX},
     input,
     output_file::OutputFile,
     screen,
@@ -114,8 +114,7 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<ExitCode, 
     let diagram = args.diagram.as_ref();
     let diagram =
         diagram.map(|path| OutputFile::open("--diagram", path, &args.file)).transpose()?;
-    // One line more than is drawn, so that what is left out shows.
-    let story = diagram.as_ref().map_or(0, |_| DIAGRAM_ROWS_MAX + 1);
+    let story = diagram.as_ref().map_or(0, |_| DIAGRAM_LINES_MAX);
     let recording = Recording { trace: !args.json, why: args.why, story };
     if !args.json {
         title(&file, out)?;

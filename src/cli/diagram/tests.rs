@@ -305,18 +305,28 @@ fn the_picture_is_told_in_words() {
     assert!(document.contains(&format!("<desc id=\"desc\">{told}</desc>")), "{document}");
     assert!(document.contains("<title id=\"title\">An election</title>"));
     assert!(document.contains("prefers-color-scheme: dark"));
+    for (steps, rest) in
+        [(TOLD_MAX + 1, "start 1.</desc>"), (TOLD_MAX + 2, "start 1. And 2 more.</desc>")]
+    {
+        let document = diagram(&three(), &story((0..steps).map(|_| start(&[1]))));
+        assert!(document.contains(rest), "{document}");
+    }
 }
 
 #[test]
 fn the_picture_is_well_formed_whatever_the_title_and_stops_at_its_limit() {
     let file = file(r#"{"title":"</svg> & \"1 < 2\"","members":[{"id":1},{"id":2}]}"#);
     let vote = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(2) };
-    let many = (0..DIAGRAM_ROWS_MAX + 3).map(|_| What::Voted { member: id(1), vote });
-    let document = diagram(&file, &story(many));
+    let votes = |count| story((0..count).map(|_| What::Voted { member: id(1), vote }));
+    let document = diagram(&file, &votes(ROWS_MAX + 3));
     assert!(document.contains("&lt;/svg&gt; &amp; &quot;1 &lt; 2&quot;"));
     assert_eq!(document.matches("</svg>").count(), 1);
-    assert_eq!(document.matches("1 votes for 2").count(), DIAGRAM_ROWS_MAX);
-    assert!(document.contains("… and 3 more"));
+    let is_cut = |document: &str| {
+        (document.matches("1 votes for 2").count(), document.contains("… and more: only"))
+    };
+    assert_eq!(is_cut(&document), (ROWS_MAX, true));
+    assert_eq!(is_cut(&diagram(&file, &votes(DIAGRAM_LINES_MAX))), (ROWS_MAX, true));
+    assert_eq!(is_cut(&diagram(&file, &votes(ROWS_MAX + 1))), (ROWS_MAX + 1, false));
     // The arrow of a vote points from the voter's lane to the candidate's.
     assert!(document.contains("<path class=\"arrow\" d=\"M156 "), "{}", &document[..2000]);
 }
