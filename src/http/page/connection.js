@@ -45,7 +45,9 @@ async function fail(wasAnswered, at) {
   wait = Math.min(wait * 2, ASK_AGAIN.last);
   try {
     if (!wasAnswered) throw new Error('nobody answers');
-    const report = await (await fetch('status', { signal: AbortSignal.timeout(ASK_AGAIN.last) })).json();
+    const answer = await fetch('status', { signal: AbortSignal.timeout(ASK_AGAIN.last) });
+    if (!answer.ok) throw new Error(`code ${answer.status}`);
+    const report = await answer.json();
     if (isNewest(request)) take(report, null);
   } catch {
     if (isNewest(request)) lose(at);
