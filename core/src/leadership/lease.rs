@@ -58,6 +58,7 @@
 
 mod promise;
 mod reading;
+mod restart;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,7 @@ use std::{collections::BTreeMap, time::Duration};
 pub use self::{
     promise::{HasEnded, Holder, Promise},
     reading::{Clocks, Reading},
+    restart::{Bound, Restart},
     terms::LeaseTerms,
 };
 use crate::election::Epoch;

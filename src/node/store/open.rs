@@ -6,7 +6,10 @@ use ballotbox_actors::kit::{clock, off_thread};
 use ballotbox_core::{
     ServerId, UntrustedText,
     election::Epoch,
-    leadership::{DirectoryId, Holder, Incarnation, Promise, Reading, Record, lease::Clocks as _},
+    leadership::{
+        DirectoryId, Incarnation, Promise, Reading, Record,
+        lease::{self, Clocks as _, Restart},
+    },
 };
 
 use super::{
@@ -51,32 +54,21 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// What is so of a member with these on disk, now.
-    ///
-    /// A promise of this boot binds as it says. If it is not known any more, the member is bound for as long as the longest it may
-    /// have made. Its own epochs have ended if nothing is left that they could go on in: no process of this boot holds a lock here,
-    /// and the last promise was made on this boot. A directory that was moved to another machine proves nothing about the process
-    /// left there, as locks do not reach it.
+    /// What is so of a member with these on disk, now. No process of this boot holds a lock here if there is a hold of its work; locks do
+    /// not reach a process that is left on another machine.
     pub(crate) fn of(
         me: ServerId,
         directory: DirectoryId,
         record: Record,
-        found: Option<Promise<Reading>>,
+        promise: Option<Promise<Reading>>,
         work: Option<WorkHold>,
         now: Reading,
     ) -> Self {
-        let Some(promise) = found else {
-            let longest = record.longest_promise;
-            let unknown = Promise { to: None, epoch: record.current, until: now.plus(longest) };
-            let promise = (!longest.is_zero()).then_some(unknown);
-            return Self { promise, ended: Epoch(0), work };
-        };
-        if work.is_none() {
-            return Self { promise: Some(promise), ended: Epoch(0), work };
-        }
-        let is_own = |to: &Holder| to.leader == me && to.directory == directory;
-        let of_another = promise.to.is_none_or(|to| !is_own(&to));
-        Self { promise: of_another.then_some(promise), ended: record.current, work }
+        let Record { current, longest_promise, .. } = record;
+        let work_goes_on = work.is_none();
+        let restart = Restart { me, directory, current, longest_promise, promise, work_goes_on };
+        let lease::Bound { promise, ended } = restart.bound(now);
+        Self { promise, ended, work }
     }
 
     /// For how long it is not known to whom it is bound.

@@ -4,7 +4,7 @@ use ballotbox_core::{
     ServerId,
     leadership::{
         DirectoryId, EnsembleId, Holder, Identity, Incarnation, Promise, Reading, Record, Ticket,
-        lease::Clocks as _,
+        lease::{Bound, Restart},
     },
 };
 
@@ -127,22 +127,23 @@ impl Disk {
     /// life may go on.
     pub(super) fn bound(
         &mut self,
+        me: ServerId,
         boot: u64,
         work_goes_on: bool,
         now: Reading,
     ) -> Option<Promise<Reading>> {
-        let found =
-            self.promise.filter(|(kept_on, _)| *kept_on == boot).map(|(_, promise)| promise);
-        // Its former process is dead, and with it all work that does not hang on; but only the boot on which it was knows that.
-        let has_ended = found.is_some() && !work_goes_on;
-        self.ended = if has_ended { self.record.current } else { Epoch(0) };
-        let Some(promise) = found else {
-            let longest = self.record.longest_promise;
-            let (epoch, until) = (self.record.current, now.plus(longest));
-            return (!longest.is_zero()).then_some(Promise { to: None, epoch, until });
+        let kept = self.promise.filter(|(kept_on, _)| *kept_on == boot);
+        let restart = Restart {
+            me,
+            directory: self.directory(),
+            current: self.record.current,
+            longest_promise: self.record.longest_promise,
+            promise: kept.map(|(_, promise)| promise),
+            work_goes_on,
         };
-        let own = |to: Holder| to.directory == self.directory();
-        (work_goes_on || !promise.to.is_some_and(own)).then_some(promise)
+        let Bound { promise, ended } = restart.bound(now);
+        self.ended = ended;
+        promise
     }
 
     /// Whom voters are bound to that promise something to its member, in its present life.

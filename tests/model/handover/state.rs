@@ -18,6 +18,7 @@ use ballotbox_core::{
         Action, DirectoryId, EnsembleId, Event, Identity, Incarnation, Leadership,
         LeadershipTiming, LeaseTerms, Moment, Promise, Reading, Record, Report, SessionId, Stage,
         Successor, Timed,
+        lease::{Bound, Restart},
     },
 };
 
@@ -174,14 +175,32 @@ fn timing() -> LeadershipTiming {
     }
 }
 
+/// All clocks show true time.
+fn reading(now: Moment) -> Reading {
+    Reading { boot: now.0, raw: now.0 }
+}
+
 impl Voter {
-    fn new(voter: usize, incarnation: u64, disk: Record, kept: Option<Promise<Reading>>) -> Self {
-        // Whoever is killed takes its work along: its own epochs have ended.
-        let is_own =
-            |promise: &Promise<Reading>| promise.to.is_some_and(|to| to.leader == id(voter));
-        let ended = if incarnation > 1 { disk.current } else { Epoch(0) };
+    fn new(
+        voter: usize,
+        incarnation: u64,
+        disk: Record,
+        kept: Option<Promise<Reading>>,
+        now: Moment,
+    ) -> Self {
+        let directory = DirectoryId(voter as u64 + 1);
+        let restart = Restart {
+            me: id(voter),
+            directory,
+            current: disk.current,
+            longest_promise: disk.longest_promise,
+            promise: kept,
+            // Who is killed takes its work along.
+            work_goes_on: false,
+        };
+        let Bound { promise, ended } = restart.bound(reading(now));
         let identity = Identity {
-            directory: DirectoryId(voter as u64 + 1),
+            directory,
             incarnation: Incarnation(incarnation),
             new_ensemble: false,
             epoch_floor: Epoch(0),
@@ -192,7 +211,6 @@ impl Voter {
             lease: timing().lease,
             drift_ppm: LEASE.drift_ppm,
         };
-        let kept = kept.filter(|promise| !is_own(promise));
         let core = Leadership::new(
             id(voter),
             Arc::clone(ensemble()),
@@ -200,7 +218,7 @@ impl Voter {
             timing(),
             Zxid(0),
             disk,
-            kept,
+            promise,
         );
         let (round, is_settled, work, has_stopped) = (0, false, None, false);
         Self { core, incarnation, disk, kept, round, is_settled, work, has_stopped }
@@ -216,7 +234,9 @@ impl State {
         let record = Record { recorded, confirmed, ensemble, ..Record::default() };
         let mut state = Self {
             now: Moment::default(),
-            voters: std::array::from_fn(|voter| Arc::new(Voter::new(voter, 1, record, None))),
+            voters: std::array::from_fn(|voter| {
+                Arc::new(Voter::new(voter, 1, record, None, Moment::default()))
+            }),
             sessions: BTreeMap::new(),
             book: Book::default(),
             left: Left { elections: 3, resigns: 2, seconds: 9, moments: 9, ..Left::default() },
@@ -362,7 +382,7 @@ impl State {
     fn crash(&mut self, voter: usize) {
         let Voter { incarnation, disk, kept, .. } = *self.voters[voter];
         self.book.forget(voter);
-        *self.voter(voter) = Voter::new(voter, incarnation + 1, disk, kept);
+        *self.voter(voter) = Voter::new(voter, incarnation + 1, disk, kept, self.now);
         self.leave_all(voter);
     }
 
@@ -373,7 +393,7 @@ impl State {
             if self.voters[voter].has_stopped {
                 return;
             }
-            let (at, reading) = (self.now, Reading { boot: self.now.0, raw: self.now.0 });
+            let (at, reading) = (self.now, reading(self.now));
             let core = &mut self.voter(voter).core;
             let timed = Timed { at, reading, event };
             // Debug builds judge every step of a core, and panic.

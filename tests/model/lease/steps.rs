@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballotbox_core::leadership::{
-    Promise,
-    lease::{Clocks as _, Lease},
+    Holder,
+    lease::{Bound, Lease, Restart},
 };
 
 use super::{
-    clock::ticks,
+    clock::{Tick, ticks},
     state::{Candidacy, Numbered, Role, State},
     weak::{Weakness, epoch},
 };
@@ -345,21 +345,11 @@ impl State {
             self.voters[voter].left_behind = led.zip(runs);
         }
         let works = self.has_left_behind(voter) && !self.rules.is(Weakness::EndedThoughWorkGoesOn);
-        let (me, word) = (self.holder(voter), self.voters[voter].word);
         self.begin_again(voter);
-        let longest = self.voters[voter].longest;
-        let unknown = Promise { to: None, epoch: epoch(word), until: now.plus(ticks(longest)) };
-        let (promise, ended) = match self.voters[voter].kept {
-            None => (Some(unknown).filter(|_| longest > 0), false),
-            Some(kept) if works => (Some(kept), false),
-            Some(kept) => {
-                let is_own = kept.to.is_some_and(|to| to.leader == me.leader);
-                (Some(kept).filter(|_| !is_own), true)
-            }
-        };
+        let Bound { promise, ended } = self.restart(voter, works).bound(now);
         let this = &mut self.voters[voter];
-        if ended && word > 0 {
-            this.ended = Some((this.incarnation, word));
+        if ended > epoch(0) {
+            this.ended = Some((this.incarnation, this.word));
         }
         let is_forgotten = self.rules.is(Weakness::ForgottenByACrash);
         this.lease = Lease::new(promise.filter(|_| !is_forgotten));
@@ -372,9 +362,22 @@ impl State {
         let is_forgotten = self.rules.is(Weakness::ForgottenByAReboot);
         let this = &mut self.voters[voter];
         (this.kept, this.left_behind) = (None, None);
-        let word = epoch(this.word);
-        let unknown = Promise { to: None, epoch: word, until: now.plus(ticks(this.longest)) };
-        this.lease = Lease::new(Some(unknown).filter(|_| this.longest > 0 && !is_forgotten));
+        let Bound { promise, .. } = self.restart(voter, false).bound(now);
+        self.voters[voter].lease = Lease::new(promise.filter(|_| !is_forgotten));
+    }
+
+    /// What the next life of this voter finds.
+    fn restart(&self, voter: usize, work_goes_on: bool) -> Restart<Tick> {
+        let (this, Holder { leader: me, directory, .. }) =
+            (&self.voters[voter], self.holder(voter));
+        Restart {
+            me,
+            directory,
+            current: epoch(this.word),
+            longest_promise: ticks(this.longest),
+            promise: this.kept,
+            work_goes_on,
+        }
     }
 
     /// All that is not on a disk is forgotten.

@@ -196,3 +196,54 @@ proptest! {
         prop_assert!(shown <= terms.promise().as_nanos(), "{shown} of {:?}", terms.promise());
     }
 }
+
+/// Member 3 starts again, after it has promised this.
+fn restart(promise: Option<Promise<Reading>>, work_goes_on: bool) -> Bound<Reading> {
+    let restart = Restart {
+        me: id(3),
+        directory: DirectoryId(3),
+        current: Epoch(5),
+        longest_promise: ms(700),
+        promise,
+        work_goes_on,
+    };
+    restart.bound(at(100))
+}
+
+#[test]
+fn who_starts_again_is_bound_by_what_it_has_promised_another_one() {
+    let promise = Promise { to: Some(holder(2, 1)), epoch: Epoch(5), until: at(400) };
+    let ended = Epoch(5);
+    assert_eq!(restart(Some(promise), false), Bound { promise: Some(promise), ended });
+    let ended = Epoch(0);
+    assert_eq!(restart(Some(promise), true), Bound { promise: Some(promise), ended });
+}
+
+#[test]
+fn who_starts_again_is_bound_by_what_it_has_promised_itself_while_its_work_goes_on() {
+    let own = Promise { to: Some(holder(3, 1)), epoch: Epoch(5), until: at(400) };
+    assert_eq!(restart(Some(own), false), Bound { promise: None, ended: Epoch(5) });
+    assert_eq!(restart(Some(own), true), Bound { promise: Some(own), ended: Epoch(0) });
+    // It was wiped since, or its directory is another one's.
+    let elsewhere = Holder { directory: DirectoryId(4), ..holder(3, 1) };
+    let promise = Promise { to: Some(elsewhere), ..own };
+    assert_eq!(restart(Some(promise), false), Bound { promise: Some(promise), ended: Epoch(5) });
+}
+
+#[test]
+fn who_starts_again_and_does_not_know_its_last_promise_is_bound_for_the_longest_one() {
+    let unknown = Promise { to: None, epoch: Epoch(5), until: at(800) };
+    for work_goes_on in [false, true] {
+        let bound = restart(None, work_goes_on);
+        assert_eq!(bound, Bound { promise: Some(unknown), ended: Epoch(0) });
+    }
+    let none = Restart {
+        me: id(3),
+        directory: DirectoryId(3),
+        current: Epoch(5),
+        longest_promise: Duration::ZERO,
+        promise: None,
+        work_goes_on: false,
+    };
+    assert_eq!(none.bound(at(100)), Bound { promise: None, ended: Epoch(0) });
+}

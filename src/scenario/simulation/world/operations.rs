@@ -313,7 +313,7 @@ impl World {
         let works = self.leases.left_behind(member).is_some();
         if setup.leadership {
             this.disk.begin_life();
-            let promise = this.disk.bound(this.clocks.boots, works, this.clocks.read(now));
+            let promise = this.disk.bound(this.id, this.clocks.boots, works, this.clocks.read(now));
             let (disk, drift_ppm) = (&this.disk, this.drift_ppm);
             running.seat = Some(Seat::new(this.id, &setup, disk, promise, now, drift_ppm));
         }
