@@ -8,6 +8,8 @@ use ballotbox::{
     NodeConfig, UntrustedText,
     chronicle::report_read,
     election::Notification,
+    fence::token_read,
+    http::client::answer_read as answer_read_at,
     membership::config_text::ConfigText,
     node::{
         control::{ControlError, StatusReport, answer_read, requests_read},
@@ -192,6 +194,28 @@ pub fn data_directory(bytes: &[u8]) {
 
 fn names_of(files: &[(String, Vec<u8>)]) -> Vec<&str> {
     files.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The file in which a fence keeps its largest token.
+pub fn fence(bytes: &[u8]) {
+    match token_read(bytes) {
+        Ok((token, written)) => {
+            assert_eq!(token_read(&written).expect("what we write we can read").0, token);
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+}
+
+/// What answers at a status port, which may be anything.
+pub fn status_answer(bytes: &[u8]) {
+    let url = "http://127.0.0.1:8080".parse().expect("it is a URL");
+    match answer_read_at(&url, bytes) {
+        Ok((code, _)) => assert!(code < 1000),
+        Err(error) => {
+            let told = error.to_string();
+            assert!(!told.chars().any(UntrustedText::is_escaped), "{told:?}");
+        }
+    }
 }
 
 /// What is said at a control socket, as each end reads it: a node, to which it comes in pieces (the first byte says how long they

@@ -31,6 +31,8 @@ mod file_fence;
 mod kept;
 mod token;
 
+#[doc(hidden)]
+pub use self::kept::token_read;
 pub use self::{
     error::FenceError,
     file_fence::{FenceGuard, FileFence},

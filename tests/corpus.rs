@@ -71,3 +71,13 @@ fn sessions_survive_their_corpus() {
 fn what_is_said_at_control_sockets_survives_its_corpus() {
     replay("control", targets::control);
 }
+
+#[test]
+fn fences_survive_their_corpus() {
+    replay("fence", targets::fence);
+}
+
+#[test]
+fn answers_of_status_ports_survive_their_corpus() {
+    replay("status_answer", targets::status_answer);
+}

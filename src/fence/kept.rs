@@ -10,7 +10,7 @@
 //! `token` is `no` until one was admitted, and `owner` if it names none. The file is made anew under another name, synced, and renamed; so it is
 //! whole at any time, and one that is not was damaged by something else.
 
-use ballotbox_core::{ServerId, whole_number};
+use ballotbox_core::{ServerId, UntrustedText, whole_number};
 
 use super::{Admitted, Fence, FenceError, Token};
 use crate::files::{
@@ -108,6 +108,18 @@ fn parse(bytes: &[u8]) -> Result<Option<Token>, TextError> {
     let owner = lines.value_or_no("owner", |text| text.parse::<ServerId>().ok())?;
     lines.checksum()?;
     Ok(number.map(|number| Token::from_parts(number, owner)))
+}
+
+/// The token in a file of these bytes, and the bytes in which a fence keeps it. The fuzzer calls this.
+///
+/// # Errors
+///
+/// [`FenceError`], when no fence has written that.
+#[doc(hidden)]
+pub fn token_read(bytes: &[u8]) -> Result<(Option<Token>, Vec<u8>), FenceError> {
+    let path = UntrustedText::default();
+    let token = parse(bytes).map_err(|error| FenceError::Text { path, error })?;
+    Ok((token, text(token)))
 }
 
 #[cfg(test)]

@@ -172,6 +172,20 @@ impl Request<'_> {
     }
 }
 
+/// The code of an answer of these bytes, and how a node is that says so, if it does. The fuzzer calls this.
+///
+/// # Errors
+///
+/// [`AskError`], when it is no answer.
+#[doc(hidden)]
+pub fn answer_read(
+    url: &StatusUrl,
+    answer: &[u8],
+) -> Result<(u16, Option<StatusReport>), AskError> {
+    let (code, body) = parsed(url, answer)?;
+    Ok((code, understood(url, &body).ok()))
+}
+
 /// Says this, and reads until the other end has closed the connection, or has said too much.
 async fn talk(mut connection: Connection, request: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
@@ -223,7 +237,9 @@ impl Head {
         let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
         let mut status = lines.next()?.splitn(3, ' ');
         status.next().filter(|version| version.starts_with("HTTP/1."))?;
-        let code = status.next().filter(|code| code.len() == 3)?.parse().ok()?;
+        let is_code =
+            |code: &&str| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
+        let code = status.next().filter(is_code)?.parse().ok()?;
         let length = lines.find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse())
@@ -308,6 +324,7 @@ mod tests {
             "HTTP/2 200\r\n\r\n",
             "HTTP/1.1 2000\r\n\r\n",
             "HTTP/1.1 abc\r\n\r\n",
+            "HTTP/1.1 +12 OK\r\n\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n{}",
             "\u{1b}[2J",
         ] {
