@@ -34,6 +34,8 @@ mod lost_disks;
 mod output;
 #[path = "cli/outside_text.rs"]
 mod outside_text;
+#[path = "cli/patience.rs"]
+mod patience;
 #[path = "cli/resign.rs"]
 mod resign;
 #[path = "cli/simulate.rs"]
@@ -62,6 +64,7 @@ use std::{
     time::Duration,
 };
 
+use patience::{code_of, output};
 use serde_json::{Value, json};
 
 fn ballotbox(args: &[&str]) -> Command {
@@ -71,7 +74,7 @@ fn ballotbox(args: &[&str]) -> Command {
 }
 
 fn run(args: &[&str]) -> Output {
-    ballotbox(args).output().unwrap()
+    output(ballotbox(args).stdin(Stdio::null()))
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -409,7 +412,7 @@ impl Node {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         self.until(|event| event["event"] == "stopped");
         assert_eq!(self.lines.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
-        self.child.wait().unwrap().code()
+        code_of(&mut self.child, "the node")
     }
 }
 

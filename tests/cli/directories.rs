@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Node, PATIENCE, ballotbox, file,
     leaders::{ensemble, following, leading, start},
+    patience::code_of,
     run, text,
 };
 
@@ -165,7 +166,7 @@ fn ended(mut node: Node) -> (Option<i32>, Vec<Value>) {
             Err(RecvTimeoutError::Timeout) => panic!("the node goes on"),
         }
     }
-    (node.child.wait().unwrap().code(), told)
+    (code_of(&mut node.child, "the node"), told)
 }
 
 #[test]

@@ -13,7 +13,11 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio},
 };
 
-use super::{ballotbox, file, text};
+use super::{
+    ballotbox, file,
+    patience::{code_of, ended},
+    text,
+};
 
 /// A place for a fence and what it guards, without anything in it.
 fn place(name: &str) -> PathBuf {
@@ -207,7 +211,10 @@ fn whoever_comes_while_a_program_runs_waits_for_it_and_says_whom_when_that_takes
     first.end();
     assert_eq!(next.line(), "done");
     assert_eq!(fs::read_to_string(&log).unwrap(), "4\n5\n", "one after the other");
-    assert!(first.child.wait().unwrap().success() && next.child.wait().unwrap().success());
+    assert!(
+        ended(&mut first.child, "the first").success()
+            && ended(&mut next.child, "the next").success()
+    );
     let patient = run(&file, &["--token", "5", "--owner", "5", "--within", "1m", "--", "true"]);
     assert_eq!(patient.status.code(), Some(0), "{}", text(&patient.stderr));
 }
@@ -225,7 +232,7 @@ fn signals_are_for_the_program_and_whatever_is_killed_it_keeps_the_lock_while_it
     refused(&impatient, 3, &["is in use by process"]);
     inside.end();
     assert_eq!(inside.line(), "asked");
-    assert_eq!(inside.child.wait().unwrap().code(), Some(5));
+    assert_eq!(code_of(&mut inside.child, "who is inside"), Some(5));
     assert_eq!(run(&file, &["--token", "5", "--", "true"]).status.code(), Some(0));
 }
 
@@ -237,7 +244,7 @@ fn what_a_program_leaves_behind_holds_the_lock_until_it_has_ended_too() {
     let script = format!("cat {} >/dev/null & echo left", pipe.display());
     let mut inside = Inside::start(&file, "4", &script);
     assert_eq!(inside.line(), "left");
-    assert!(inside.child.wait().unwrap().success());
+    assert!(ended(&mut inside.child, "who is inside").success());
     let impatient = run(&file, &["--token", "5", "--within", "1ms", "--", "echo", "acts"]);
     refused(&impatient, 3, &["is in use by process"]);
     let mut next = Inside::start(&file, "5", "echo acts");

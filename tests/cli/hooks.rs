@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Node, PATIENCE, ballotbox, file,
     leaders::{ensemble, leading},
+    patience::{code_of, ended},
     run, text, votes,
 };
 
@@ -156,7 +157,7 @@ fn a_run_waits_for_the_one_before_and_is_about_what_is_true_by_then_and_the_node
     assert!(told.contains(&format!(" stopped/{state} // ")), "{told}");
     meeting.let_go();
     first.until(|event| event["event"] == "stopped");
-    assert_eq!(first.child.wait().unwrap().code(), Some(0));
+    assert_eq!(code_of(&mut first.child, "the node"), Some(0));
     assert!(meeting.rest().is_empty());
 }
 
@@ -232,7 +233,7 @@ fn of_many_changes_the_last_run_is_about_the_last_and_the_skipped_ones_sum_up() 
         meeting.let_go();
     }
     first.until(|event| event["event"] == "stopped");
-    assert_eq!(first.child.wait().unwrap().code(), Some(0));
+    assert_eq!(code_of(&mut first.child, "the node"), Some(0));
     runs.extend(meeting.rest());
     assert!(epoch >= TIMES.cast_signed(), "{epoch}");
     let last = runs.last().unwrap();
@@ -319,7 +320,7 @@ fn what_a_hook_prints_goes_to_stderr_and_what_it_does_wrong_is_a_warning_in_json
     let rest: Vec<_> = events.collect();
     assert_eq!(rest.iter().filter(|event| event["text"] == told).count(), 1, "{rest:?}");
     assert_eq!(rest.last().unwrap()["event"], "stopped");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(code_of(&mut child, "the node"), Some(0));
     let printed = fs::read_to_string(stderr).unwrap();
     let expected = "printed by leading\nand on stderr\nprinted by stopped\nand on stderr\n";
     assert_eq!(printed, expected);
@@ -343,7 +344,7 @@ fn a_hook_that_floods_a_stderr_that_nobody_reads_is_killed_and_holds_up_neither_
     let rest: Vec<_> = events.collect();
     assert!(rest.iter().any(|event| warns(event, "(stopped), and was killed")), "{rest:?}");
     assert_eq!(rest.last().unwrap()["event"], "stopped");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(code_of(&mut child, "the node"), Some(0));
 }
 
 #[test]
@@ -372,7 +373,7 @@ fn a_second_signal_ends_a_node_that_waits_for_its_hook_and_a_kill_leaves_the_hoo
     signal(&node, "-TERM");
     node.until(|event| event["event"] == "lost");
     signal(&node, "-TERM");
-    assert_eq!(node.child.wait().unwrap().signal(), Some(15));
+    assert_eq!(ended(&mut node.child, "the node").signal(), Some(15));
     assert_eq!(node.lines.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
     meeting.let_go();
     assert_eq!(meeting.next(), "goes on");

@@ -3,10 +3,9 @@
 use std::{fs, net::TcpListener, path::PathBuf, process::Command, time::Duration};
 
 use ballotbox::NodeConfig;
-use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
-use super::{Node, PATIENCE, file, run, text};
+use super::{Node, file, patience::until, run, text};
 
 /// A vote file of voters 1 to `count`, and an empty place for their data, both of this name.
 pub(super) fn ensemble(name: &str, count: u64) -> (PathBuf, PathBuf) {
@@ -295,14 +294,7 @@ fn nodes_that_have_nothing_to_do_have_two_threads() {
         node.until(|event| event["event"] == "leading" || event["event"] == "following");
         // What has written a line or an epoch ends with it, a moment later.
         let tasks = format!("/proc/{}/task", node.child.id());
-        let until = clock::now() + PATIENCE;
-        loop {
-            let threads = fs::read_dir(&tasks).unwrap().count();
-            if threads == 2 {
-                break;
-            }
-            assert!(clock::now() < until, "{threads} threads");
-            std::thread::yield_now();
-        }
+        let threads = || fs::read_dir(&tasks).unwrap().count();
+        until(|| threads() == 2, || format!("{} threads", threads()));
     }
 }

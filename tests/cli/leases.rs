@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Node,
     leaders::{ensemble, following, leading, start_with},
+    patience::code_of,
     run, text,
 };
 
@@ -120,7 +121,7 @@ fn a_lock_of_work_that_is_removed_ends_the_node_before_anything_more_is_promised
     let lost = node.until(|event| event["event"] == "lost");
     assert_eq!(lost["epoch"], 1);
     node.until(|event| event["text"].as_str().is_some_and(|text| text.contains("work.lock")));
-    assert_eq!(node.child.wait().unwrap().code(), Some(3));
+    assert_eq!(code_of(&mut node.child, "the node"), Some(3));
 }
 
 #[test]

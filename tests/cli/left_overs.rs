@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::leaders::{ensemble, leading, start};
+use super::{
+    leaders::{ensemble, leading, start},
+    patience::{ended, until},
+};
 
 #[test]
 fn a_node_names_the_processes_that_go_on_after_an_earlier_one_and_leads_when_they_have_ended() {
@@ -21,9 +24,8 @@ fn a_node_names_the_processes_that_go_on_after_an_earlier_one_and_leads_when_the
     let mut work = piped.spawn().unwrap();
     BufReader::new(work.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
     let pid = work.id();
-    while fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() != "cat\n" {
-        std::thread::yield_now();
-    }
+    let comm = format!("/proc/{pid}/comm");
+    until(|| fs::read_to_string(&comm).unwrap() == "cat\n", || "it is no cat".to_owned());
 
     let mut node = start(1, &place);
     let told = node.until(|event| {
@@ -34,6 +36,6 @@ fn a_node_names_the_processes_that_go_on_after_an_earlier_one_and_leads_when_the
     assert!(text.contains(&format!("work.lock is held by process {pid} (cat): ")), "{text}");
     assert_eq!(work.try_wait().unwrap(), None, "it is told, and not ended");
     drop(work.stdin.take());
-    work.wait().unwrap();
+    ended(&mut work, "the work");
     leading(&mut node);
 }

@@ -7,12 +7,15 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
 };
 
 use serde_json::Value;
 
-use super::{Node, PATIENCE, ballotbox, file, text, votes};
+use super::{
+    Node, PATIENCE, ballotbox, file,
+    patience::{ended, soon},
+    text, votes,
+};
 
 /// Runs a program that heeds hang-ups, though these tests may have been started by one that ignores them, as `nohup` does.
 const HEED_HANG_UPS: &str = "exec env --default-signal=HUP";
@@ -38,17 +41,8 @@ impl Running {
 
     /// Waits until it has ended, of itself.
     fn end(mut self) -> ExitStatus {
-        let (ended, end) = mpsc::channel();
-        let pid = self.0.id().to_string();
-        let watch = std::thread::spawn(move || {
-            if end.recv_timeout(PATIENCE).is_err() {
-                let _ = Command::new("kill").args(["-KILL", &pid]).status();
-            }
-        });
-        let status = self.0.wait().unwrap();
-        let _ = ended.send(());
-        watch.join().unwrap();
-        assert_ne!(status.signal(), Some(9), "it did not end");
+        let status = ended(&mut self.0, "what was asked to end");
+        assert_ne!(status.signal(), Some(9), "it was killed");
         status
     }
 
@@ -99,16 +93,7 @@ fn address(votes: &Path, id: u64) -> SocketAddr {
 
 /// Connects as soon as somebody listens there.
 fn connect(address: SocketAddr) -> TcpStream {
-    let give_up = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap() + PATIENCE;
-    loop {
-        match TcpStream::connect(address) {
-            Ok(socket) => return socket,
-            Err(_) if std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap() < give_up => {
-                std::thread::yield_now();
-            }
-            Err(error) => panic!("nobody listens on {address}: {error}"),
-        }
-    }
+    soon(|| TcpStream::connect(address).ok(), || format!("nobody listens on {address}"))
 }
 
 /// Reads lines until one has this in it; the rest can still be read.

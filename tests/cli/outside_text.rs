@@ -19,7 +19,7 @@ use ballotbox::{
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use serde_json::{Value, json};
 
-use super::{ballotbox, file, run};
+use super::{ballotbox, file, patience::ended, run};
 
 /// A text that does all of that: it sets the title of the window, clears the screen, writes a line as if we had, hides
 /// what follows, turns it round, and breaks the line in Unicode's way.
@@ -346,7 +346,7 @@ fn no_peer_decides_what_a_node_prints_or_how_much_it_keeps() {
         );
 
         Command::new("kill").arg(node.id().to_string()).status().unwrap();
-        assert!(node.wait().unwrap().success());
+        assert!(ended(&mut node, "the node").success());
         let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
         let what = if as_json { "node --json" } else { "node" };
         for line in stdout.split(|byte| *byte == b'\n').chain(stderr.split(|byte| *byte == b'\n')) {

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{ballotbox, file, run, text};
+use super::{ballotbox, file, patience::code_of, run, text};
 
 #[test]
 fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
@@ -146,7 +146,7 @@ fn simulate_reports_the_runs_so_far_when_a_signal_comes() {
         assert!(stopped.starts_with("Stopped after "), "{stopped}");
         assert!(stopped.contains(&format!(" of {count} runs with ")), "{stopped}");
         assert!(stopped.ends_with(": 0 failed."), "{stopped}");
-        assert_eq!(child.wait().unwrap().code(), Some(1), "not all were played");
+        assert_eq!(code_of(&mut child, "the simulation"), Some(1), "not all were played");
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     PATIENCE, ballotbox,
     leaders::{ensemble, leading, start},
+    patience::code_of,
     status::alone,
     text,
 };
@@ -74,7 +75,7 @@ fn a_watch_that_is_interrupted_says_whether_somebody_leads() {
     assert!(line.contains("1 leading in epoch 1; 1 accepted, 1 current, recorded;"), "{line}");
     let pid = watch.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    assert_eq!(code_of(&mut watch, "the watch"), Some(0));
     assert_eq!(node.end("-TERM"), Some(0));
 }
 

@@ -6,6 +6,7 @@
 use std::os::unix::{fs::symlink, process::CommandExt};
 
 use ballotbox::run::LeaseFile;
+use ballotbox_actors::kit::clock;
 
 use super::*;
 

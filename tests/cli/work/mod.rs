@@ -17,14 +17,18 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
 };
 
-use ballotbox_actors::kit::clock;
 use serde_json::Value;
 
-use super::{Node, PATIENCE, ballotbox, leaders::ensemble, text};
+use super::{
+    Node, PATIENCE, ballotbox,
+    leaders::ensemble,
+    patience::{code_of, output, soon, until},
+    text,
+};
 use processes::{
     children_of, command_line, guard_if_any, guard_of, left_of, mark, marked, nothing_is_left,
     state_of,
@@ -101,27 +105,6 @@ fn first_to_print(nodes: &[Working], but: Option<usize>) -> (usize, String) {
     soon(printed, || "no program prints anything".to_owned())
 }
 
-/// How a process has ended, which has this name in a message.
-fn code_of(child: &mut Child, name: &str) -> Option<i32> {
-    let pid = child.id();
-    let status =
-        soon(|| child.try_wait().unwrap(), || format!("{name}, process {pid}, does not end"));
-    status.code()
-}
-
-/// What a command prints that ends by itself, and how it ends.
-fn output(command: &mut Command) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let pid = child.id();
-    let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || done.send(child.wait_with_output()));
-    let output = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        kill("-KILL", pid);
-        panic!("{command:?} does not end");
-    });
-    output.unwrap()
-}
-
 /// These lines of a stream, as long as it is open. The program and its shell write to the same stderr as the node.
 fn lines(
     stream: impl std::io::Read + Send + 'static,
@@ -157,23 +140,6 @@ fn kill(signal: &str, pid: u32) {
 /// A place for an ensemble of one, and a mark that no other test has.
 fn alone(name: &str) -> ((PathBuf, PathBuf), String) {
     (ensemble(&format!("work-{name}"), 1), mark(name))
-}
-
-/// Waits until something that no event tells has happened.
-fn until(mut has_happened: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
-    soon(|| has_happened().then_some(()), otherwise);
-}
-
-/// Looks until there is something.
-fn soon<T>(mut look: impl FnMut() -> Option<T>, otherwise: impl Fn() -> String) -> T {
-    let give_up = clock::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(clock::now() < give_up, "{}", otherwise());
-        std::thread::yield_now();
-    }
 }
 
 /// The process that an event names.
