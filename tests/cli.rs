@@ -20,6 +20,8 @@ mod frozen;
 mod holds;
 #[path = "cli/hooks.rs"]
 mod hooks;
+#[path = "cli/kubernetes.rs"]
+mod kubernetes;
 #[path = "cli/late_leaders.rs"]
 mod late_leaders;
 #[path = "cli/leaders.rs"]
