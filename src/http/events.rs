@@ -1,20 +1,21 @@
 //! A stream of events: how things stand, at every change. It is a value and no queue, so a reader misses states, but never the last one.
 
 use std::{
+    pin::pin,
     sync::LazyLock,
     time::{Duration, Instant, SystemTime},
 };
 
 use ballotbox_actors::kit::clock;
 use bytes::Bytes;
-use futures::{Stream, stream};
+use futures::{Stream, future::select, stream};
 use hyper::HeaderMap;
 
 use crate::node::{Desk, Ended, control::StatusReport};
 
 /// Between two events there is at least this time.
 const PAUSE: Duration = Duration::from_millis(50);
-/// What changes without news is seen after this time.
+/// What changes without news is seen after this time. All streams of a process look at the same moments, so that it is woken once for all of them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// If nothing changes, how things stand is told again after this time: so each end learns that the other has gone.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -24,6 +25,17 @@ static LIFE: LazyLock<u64> = LazyLock::new(|| {
     let since = clock::time_of_day().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 });
+
+/// The first moment at which a stream might have looked.
+static FIRST_LOOK: LazyLock<Instant> = LazyLock::new(clock::now);
+
+/// The next one.
+fn next_look() -> Instant {
+    let first = *FIRST_LOOK;
+    let passed = clock::now().saturating_duration_since(first);
+    let looks = passed.as_secs() / LOOK_EVERY.as_secs() + 1;
+    first + LOOK_EVERY * u32::try_from(looks).unwrap_or(u32::MAX)
+}
 
 /// How far a stream has been read.
 struct Reader {
@@ -68,7 +80,8 @@ impl Reader {
                     format!("event: status\nid: {}.{}\ndata: {report}\n\n", *LIFE, status.sequence);
                 return Ok(Bytes::from(event));
             }
-            let _ = clock::within(LOOK_EVERY, self.desk.change()).await;
+            let news = pin!(self.desk.change());
+            let _ = select(news, pin!(clock::sleep_until(next_look()))).await;
         }
     }
 }
