@@ -47,7 +47,7 @@ impl Leader {
         }
     }
 
-    /// The token of whoever leads: larger than that of every leader before.
+    /// The token of the leader: larger than that of every leader before.
     pub const fn token(self) -> Option<u64> {
         match self {
             Self::Nobody => None,

@@ -264,7 +264,7 @@ pub(super) enum DriverMsg {
     },
     /// By programs that want to lead, or do.
     Lead(LeadMsg),
-    /// By whoever may say so: give the leadership up.
+    /// By those who may say so: give the leadership up.
     Resign(Order),
     /// By the desk: say that it runs.
     Answer {

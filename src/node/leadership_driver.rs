@@ -3,6 +3,7 @@
 //! It turns what the star, the store and the elector report into events of the core, and the core's actions into packets,
 //! stores, orders for the elector and news for the herald. Programs that wait to lead wait here.
 
+mod disk;
 mod measures;
 mod words;
 
@@ -18,7 +19,7 @@ use ballotbox_actors::{
     kit::{Actor, Address, Mailbox, Wake, clock},
 };
 use ballotbox_core::{
-    Sparingly, UntrustedText,
+    Sparingly,
     leadership::{
         Action, CannotResign, Event, LeaderWord, Leadership, LeadershipTiming, LearnerWord, Moment,
         RefusalKind, Report, SessionId, Stage, Successor, Timed, WordError, lease::Clocks as _,
@@ -27,6 +28,7 @@ use ballotbox_core::{
 };
 
 use self::{
+    disk::Ordered,
     measures::Measures,
     words::{Words, add},
 };
@@ -37,7 +39,7 @@ use super::{
     elector::{BURST_MAX, ElectorMsg},
     herald::HeraldMsg,
     leadership::{DriverMsg, LeadMsg, Order, Tenure},
-    store::{PromiseMsg, PromiseReport, StoreMsg, StoreReport, WorkHold},
+    store::{PromiseMsg, StoreMsg, WorkHold},
 };
 use crate::chronicle::{self, Note};
 
@@ -72,6 +74,7 @@ pub(super) struct LeadershipDriver {
     /// Until when the leader that we follow is not given up.
     followed: Deadline,
     measures: Measures,
+    ordered: Ordered,
 }
 
 /// The others that a driver talks to.
@@ -123,6 +126,7 @@ impl LeadershipDriver {
             looking_since: None,
             followed: Deadline::default(),
             measures,
+            ordered: Ordered::default(),
         }
     }
 }
@@ -160,18 +164,7 @@ impl LeadershipDriver {
         match message {
             DriverMsg::Heard(StarHeard { session, packet }) => self.hear_packet(session, &packet),
             DriverMsg::Star(event) => self.hear_star(event),
-            DriverMsg::Store(StoreReport::Stored { ticket, took }) => {
-                (self.status.disk, self.status.last_write) = (None, Some(took));
-                self.decide(Event::Stored { ticket });
-            }
-            DriverMsg::Store(StoreReport::Failed { ticket, error }) => {
-                let error = UntrustedText::new(error);
-                if self.status.disk.as_ref() != Some(&error) {
-                    self.note(NodeEvent::CannotStore { error: error.clone() });
-                }
-                self.status.disk = Some(error);
-                self.decide(Event::StoreFailed { ticket });
-            }
+            DriverMsg::Store(report) => self.hear_of_record(report),
             DriverMsg::Promises(report) => self.hear_of_promise(report),
             DriverMsg::Looking => {
                 self.looking_since.get_or_insert_with(clock::now);
@@ -183,29 +176,6 @@ impl LeadershipDriver {
             DriverMsg::Answer { reply } => drop(reply.tell(())),
             DriverMsg::Stop => {
                 self.decide(Event::Stop { within: self.end_within() });
-            }
-        }
-    }
-
-    fn hear_of_promise(&mut self, report: PromiseReport) {
-        match report {
-            PromiseReport::Kept { ticket } => {
-                self.status.cannot_promise = None;
-                self.decide(Event::Promised { ticket });
-            }
-            PromiseReport::Failed { ticket, error } => {
-                let error = UntrustedText::new(error);
-                if self.status.cannot_promise.as_ref() != Some(&error) {
-                    self.note(NodeEvent::CannotPromise { error: error.clone() });
-                }
-                self.status.cannot_promise = Some(error);
-                self.decide(Event::PromiseFailed { ticket });
-            }
-            PromiseReport::WorkHasEnded(hold) => {
-                self.tenure.has_the_work(hold);
-                if !self.tenure.work_goes_on() {
-                    self.decide(Event::WorkGoesOn(false));
-                }
             }
         }
     }
@@ -337,11 +307,16 @@ impl LeadershipDriver {
         }
     }
 
+    fn moment(&self) -> Moment {
+        Moment(clock::now().saturating_duration_since(self.started))
+    }
+
     fn decide(&mut self, event: Event) {
         let now = clock::now();
         let at = Moment(now.saturating_duration_since(self.started));
         let reading = clock::reading();
         self.measure(&event, at, reading);
+        self.look_at_disk(at);
         let mut notes = Vec::new();
         let timed = Timed { at, reading, event };
         let actions = chronicle::lead(&mut self.core, timed, &mut notes);
@@ -378,9 +353,11 @@ impl LeadershipDriver {
                 self.star.close(session);
             }
             Action::Store { ticket, record } => {
+                self.ordered.record.order(ticket, self.moment());
                 let _ = self.store.tell(StoreMsg::Store { ticket, record });
             }
             Action::Promise { ticket, promise } => {
+                self.ordered.promise.order(ticket, self.moment());
                 let _ = self.promises.tell(PromiseMsg::Keep { ticket, promise });
             }
             Action::Established { leader, round, epoch } => {

@@ -88,7 +88,7 @@ struct Disk {
     incarnation: Incarnation,
     record: Record,
     promise: Option<Promise<Reading>>,
-    /// Whoever has a clone of it may still work.
+    /// Who has a clone of it may still work.
     work: Arc<()>,
     is_full: bool,
     /// This many more records are stored before a sync fails, if one is to.

@@ -303,11 +303,12 @@ impl WorkReport {
 
 impl Disk {
     fn new(leadership: &LeadershipStatus) -> Self {
-        let state = if leadership.disk.is_some() { "failing" } else { "ok" };
+        let error = leadership.disk.as_ref().or(leadership.cannot_promise.as_ref());
+        let state = if error.is_some() { "failing" } else { "ok" };
         Self {
             state: state.to_owned(),
             last_write_ms: leadership.last_write.map(whole_ms),
-            error: leadership.disk.as_ref().map(UntrustedText::to_string),
+            error: error.map(UntrustedText::to_string),
             directory: leadership.directory.as_ref().map(UntrustedText::to_string),
         }
     }

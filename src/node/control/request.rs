@@ -22,7 +22,7 @@ pub(super) enum Request {
     Why {},
     /// Give the leadership up.
     Resign {
-        /// In favour of this member; of whoever can, if it is not said.
+        /// In favour of this member; of any that can, if it is not said.
         #[serde(
             default,
             skip_serializing_if = "is_any",

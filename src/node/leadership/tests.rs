@@ -30,7 +30,7 @@ fn a_handle_carries_its_end_from_before_anybody_has_it() {
         let (mut tenure, _orders) = tenure();
         let mut handle = waits(&mut tenure);
         assert!(tenure.hand_out(Epoch(5)));
-        // Whoever waits has not taken it yet, and asks for no end.
+        // Who waits has not taken it yet, and asks for no end.
         tenure.lose(LostBecause::QuorumLost);
         let mut leadership = handle.next().await.unwrap();
         assert!(!leadership.is_valid());

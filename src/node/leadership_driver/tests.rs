@@ -2,10 +2,16 @@
 
 use async_std::task::block_on;
 use ballotbox_actors::kit::{Exit, mailbox, mailbox_with_inlet, spawn};
-use ballotbox_core::leadership::{DirectoryId, Record, Ticket};
+use ballotbox_core::{
+    UntrustedText,
+    leadership::{DirectoryId, Record, Ticket},
+};
 
 use super::*;
-use crate::node::{FileCall, FileCause, FileError, Keep, LeadershipConfig, MemoryDisk, NodeConfig};
+use crate::node::{
+    FileCall, FileCause, FileError, Keep, LeadershipConfig, MemoryDisk, NodeConfig,
+    store::{PromiseReport, StoreReport},
+};
 
 /// The same record cannot be written, for another reason each time: each of these is an event.
 fn store_failed(number: usize) -> DriverMsg {
@@ -111,5 +117,37 @@ fn packets_on_sessions_that_are_over_are_counted_and_how_long_the_disk_took_is_k
         let (_, last) = heard.last().unwrap();
         assert_eq!((last.stale_packets, last.last_write), (3, Some(took)));
         assert_eq!((last.drift_ppm, last.clock_gaps), (10_000, 0));
+    });
+}
+
+#[test]
+fn a_disk_that_hangs_is_told_of_once_by_its_name_and_no_more_when_it_answers() {
+    block_on(async {
+        let Fixture { mut actor, .. } = Fixture::new().await;
+        let at = |secs| Moment(Duration::from_secs(secs));
+        actor.status.directory = Some(UntrustedText::new("/srv/1"));
+        for ordered in [&mut actor.ordered.record, &mut actor.ordered.promise] {
+            ordered.order(Ticket(7), at(10));
+        }
+        actor.events.clear();
+        for secs in [10, 11, 12] {
+            actor.look_at_disk(at(secs));
+        }
+        let hangs = |error: &Option<UntrustedText>| {
+            error
+                .as_ref()
+                .is_some_and(|error| error.to_string().starts_with("/srv/1: the disk hangs"))
+        };
+        assert!(hangs(&actor.status.disk) && hangs(&actor.status.cannot_promise));
+        let told: Vec<_> = actor.events.drain(..).map(|(_, event)| event).collect();
+        assert!(
+            matches!(told[..], [NodeEvent::CannotStore { .. }, NodeEvent::CannotPromise { .. }]),
+            "{told:?}"
+        );
+        let took = Duration::from_secs(3);
+        actor.hear_of_record(StoreReport::Stored { ticket: Ticket(7), took });
+        actor.hear_of_promise(PromiseReport::Kept { ticket: Ticket(7) });
+        actor.look_at_disk(at(60));
+        assert_eq!((&actor.status.disk, &actor.status.cannot_promise), (&None, &None));
     });
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::files::{FileCall, FileError, Lock, LockError, confirm_in_place, file_error, plain};
 
-/// That work of this directory may go on: it is held by the node, and by each leadership that is out. Whoever starts another node here sees that it is.
+/// That work of this directory may go on: it is held by the node, and by each leadership that is out. Who starts another node here sees that it is.
 #[derive(Clone, Debug)]
 pub(crate) enum WorkHold {
     /// The file `work.lock`.
