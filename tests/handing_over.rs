@@ -26,9 +26,9 @@ async fn led(count: u64, lease: bool) -> BTreeMap<u64, Node> {
     let record = Record { recorded: true, ..Record::default() };
     let mut lab = Lab::voters(count);
     let mut nodes = BTreeMap::new();
-    // Whoever is there first is heard by all others, however busy the machine is.
+    // Who is there first is heard by all others, however busy the machine is.
     for number in (1..=count).rev() {
-        let config = lab.config_in_memory(number, record);
+        let config = lab.config_of_a_steady_one(number, record);
         let config = if lease { config.lease(LEASE) } else { config };
         nodes.insert(number, Node::start(config).await.unwrap());
     }
@@ -110,7 +110,7 @@ fn the_handle_is_told_at_once_and_only_when_it_is_dropped_another_one_leads() {
         let to = Successor::To(id(3));
         let itself = CannotResign::Itself { id: id(3) };
         assert_eq!(patiently(leadership.resign(to, LONG)).await, Err(itself));
-        // Whoever can would be the one that has answered first.
+        // Any that can would be the one that has answered first.
         hand_over(&mut leadership, Successor::To(id(2))).await;
         assert_eq!(patiently(leadership.lost()).await, LostBecause::Resigned);
         assert!(leadership.is_valid(), "the lease goes on while the work ends");

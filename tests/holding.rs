@@ -22,14 +22,14 @@ const LEASE: Duration = Duration::from_secs(4);
 /// A member that leads with such a lease, and keeps its epochs in memory.
 fn leased(lab: &mut Lab, number: u64) -> NodeConfig {
     let record = Record { recorded: true, ..Record::default() };
-    lab.config_in_memory(number, record).lease(LEASE)
+    lab.config_of_a_steady_one(number, record).lease(LEASE)
 }
 
 /// Three members, of which 3 leads, and what it holds.
 async fn held() -> (BTreeMap<u64, Node>, Leadership) {
     let mut lab = Lab::voters(3);
     let mut nodes = BTreeMap::new();
-    // Whoever is there first is heard by all others, however busy the machine is.
+    // Who is there first is heard by all others, however busy the machine is.
     for number in (1..=3).rev() {
         nodes.insert(number, Node::start(leased(&mut lab, number)).await.unwrap());
     }

@@ -84,6 +84,15 @@ impl Lab {
         config
     }
 
+    /// The same for tests in which nobody is silent: one that is held up for a second, as on a busy machine, is not given up.
+    pub fn config_of_a_steady_one(&mut self, number: u64, record: Record) -> NodeConfig {
+        let mut config = self.config_in_memory(number, record);
+        if let Some(leadership) = &mut config.leadership {
+            leadership.timing.silence = PATIENCE;
+        }
+        config
+    }
+
     /// Starts a member.
     pub async fn start(&mut self, number: u64) -> Node {
         Node::start(self.config(number)).await.unwrap()
