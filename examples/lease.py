@@ -6,7 +6,7 @@
 A program imports it, and looks before each thing that only one may do:
 
     epoch, left = lease.held()
-    if left > 0.5: ...    # and gives `epoch` to whoever can refuse a smaller one
+    if left > 0.5: ...    # and gives `epoch` to what can refuse a smaller one
 """
 
 import os

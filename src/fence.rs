@@ -95,7 +95,7 @@ pub enum Refused {
 }
 
 impl Fence {
-    /// One that has admitted this token before, or none: for whoever keeps it elsewhere.
+    /// One that has admitted this token before, or none: for programs that keep it elsewhere.
     pub const fn new(highest: Option<Token>) -> Self {
         Self { highest }
     }
@@ -131,7 +131,7 @@ impl Fence {
 }
 
 impl Refused {
-    /// The largest token that was admitted, if any was: whoever is refused need not ask what it would have to beat.
+    /// The largest token that was admitted, if any was: who is refused need not ask what it would have to beat.
     pub const fn highest(self) -> Option<Token> {
         match self {
             Self::Stale { highest, .. } => Some(highest),

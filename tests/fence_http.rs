@@ -180,7 +180,7 @@ fn a_conditional_put_on_the_version_read_with_the_token_lets_no_late_write_land(
     let late = prepared(server, old, "old").unwrap();
     assert_eq!(send(server, &prepared(server, new, "new").unwrap()).status(), 200);
     assert_eq!(send(server, &late).status(), 412);
-    // Then it reads again, as whoever is refused does, and learns why.
+    // Then it reads again, as one that is refused does, and learns why.
     let refused = prepared(server, old, "old").unwrap_err();
     assert_eq!(refused, Refused::Stale { token: old, highest: new });
     let now = get(server);

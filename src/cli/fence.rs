@@ -17,7 +17,7 @@ use structopt::StructOpt;
 
 use super::{ExitCode, Failure, duration};
 
-/// Before it is tried again, while a limit says how long to wait for whoever is inside.
+/// Before it is tried again, while a limit says how long to wait for the one that is inside.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a program, unless a later leader has run one by the same file
@@ -50,7 +50,7 @@ pub(super) struct FenceArgs {
         empty_values = false
     )]
     owner: Option<ServerId>,
-    /// Waits at most so long for whoever is inside, as in 5s; left out: as long as that takes
+    /// Waits at most so long for the one that is inside, as in 5s; left out: as long as that takes
     #[structopt(
         long,
         value_name = "TIME",

@@ -25,7 +25,7 @@ use super::{
 pub(super) struct ResignArgs {
     #[structopt(flatten)]
     node: NodePlace,
-    /// Who is to lead next; whoever can, if it is not given
+    /// Who is to lead next; any member that can, if it is not given
     #[structopt(long, value_name = "ID", empty_values = false)]
     to: Option<ServerId>,
     /// So long the work may take to end, and so long the command waits at most

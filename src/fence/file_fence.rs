@@ -17,7 +17,7 @@ use crate::files::{FileCall, Lock, LockError, RealFiles, file_error};
 /// A fence that outlives its process, and that several processes share: a file with the largest token, and beside it a lock, `FILE.lock`.
 ///
 /// Keep it where what it guards is kept, on the same file system: then nobody has one without the other. Every call reads the file, as
-/// other processes write it, and every call waits for the disk and for whoever holds the lock: in a program with futures, call it on a thread of its own.
+/// other processes write it, and every call waits for the disk and for the one that holds the lock: in a program with futures, call it on a thread of its own.
 ///
 /// What is damaged, missing or replaced is an error, and admits nobody. A symbolic link in the place of the file is refused.
 ///
@@ -106,7 +106,7 @@ impl FileFence {
         Ok(self.guard(token)?.admitted)
     }
 
-    /// The same, and nobody else is admitted before the guard is dropped. Whoever holds one is waited for, for as long as that takes.
+    /// The same, and nobody else is admitted before the guard is dropped. Who holds one is waited for, for as long as that takes.
     ///
     /// # Errors
     ///

@@ -85,7 +85,7 @@ fn a_number_that_no_epoch_can_have_locks_nobody_out() {
 }
 
 proptest! {
-    /// F4: whoever comes, in whatever order, the one with the largest number is never locked out, and the number never falls.
+    /// F4: no matter who comes, and in which order, the one with the largest number is never locked out, and the number never falls.
     #[test]
     fn the_order_of_arrival_locks_nobody_out(arrivals in prop::collection::vec((0_u64..6, 0_u64..3), 0..20)) {
         let mut fence = Fence::default();

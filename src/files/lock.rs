@@ -48,7 +48,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// The same, but whoever has it is waited for, for as long as that takes.
+    /// The same, but who has it is waited for, for as long as that takes.
     pub(crate) fn unsigned_waiting(path: &Path) -> Result<Self, LockError> {
         Self::unsigned(path, FlockOperation::LockExclusive)
     }

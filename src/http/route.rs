@@ -78,7 +78,7 @@ pub(super) fn allowed(path: &str) -> &'static str {
 }
 
 impl Route {
-    /// What is asked, if whoever asks from there may ask that.
+    /// What is asked, if that may be asked from there.
     pub(super) fn of<B>(
         request: &Request<B>,
         from: SocketAddr,

@@ -4,10 +4,10 @@ use std::{fmt, fs, io::Read as _, os::unix::fs::PermissionsExt as _, path::Path}
 
 use ballotbox_core::UntrustedText;
 
-/// At most this many bytes; at least this many, as it can be guessed by whoever reaches the port.
+/// At most this many bytes; at least this many, as it can be guessed by everybody who reaches the port.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// A secret. Whoever brings it may give orders. It is never shown.
+/// A secret. Who brings it may give orders. It is never shown.
 #[derive(Clone)]
 pub struct AdminToken(Vec<u8>);
 

@@ -1,7 +1,7 @@
 //! [`Hook`]: a command that is run whenever its node comes to lead, follows another one, or does no more.
 //!
 //! ```text
-//!   Node ── Watch ──► Hook (HookQueue) ── warnings ──► whoever started it
+//!   Node ── Watch ──► Hook (HookQueue) ── warnings ──► its owner
 //!                       │        ▲
 //!                       ▼        │ how it ended
 //!                      Runner ── /bin/sh -c COMMAND, one at a time
@@ -51,7 +51,7 @@ pub struct Hook {
     changes: Changes,
 }
 
-/// What a hook has to say to whoever started it.
+/// What a hook has to say to its owner.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HookReport {
     /// A run has failed, or had to be killed.

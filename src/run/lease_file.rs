@@ -120,7 +120,7 @@ pub enum Damage {
 }
 
 impl LeaseFile {
-    /// Opens this file, or makes it, and empties it: no lease of an earlier node counts any more. Whoever calls this holds the lock of
+    /// Opens this file, or makes it, and empties it: no lease of an earlier node counts any more. Who calls this holds the lock of
     /// the directory.
     ///
     /// # Errors

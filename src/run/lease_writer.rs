@@ -1,6 +1,6 @@
 //! [`LeaseWriter`]: the thread of a guard that writes its lease file.
 //!
-//! Whoever writes to a disk that hangs, hangs as well, and nothing wakes it: not even SIGKILL. A guard must not, as it has deadlines to keep. So
+//! Who writes to a disk that hangs, hangs as well, and nothing wakes it: not even SIGKILL. A guard must not, as it has deadlines to keep. So
 //! it gives what is to be shown to a thread, and goes on. The thread has one thing to write at a time; of what comes meanwhile the
 //! newest is kept. It starts no processes: those are the children of the guard's first thread, and are killed when that one ends.
 

@@ -6,7 +6,7 @@ use ballotbox_actors::kit::{Actor, Mailbox, Wake, clock};
 
 use super::tree;
 
-/// From one look to the next. Whoever has started a process waits for its end much sooner.
+/// From one look to the next. Who has started a process waits for its end much sooner.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Looks for them until its mailbox is closed.

@@ -1,6 +1,6 @@
 //! [`Tree`]: all processes of the work, as far as the kernel knows them.
 //!
-//! The guard is the reaper of its descendants: whoever of them loses its parent becomes its child. So what the work has started is found
+//! The guard is the reaper of its descendants: a process of them that loses its parent becomes its child. So what the work has started is found
 //! among its children and theirs, however often it has forked, and whatever group or session it has moved to.
 //!
 //! No process is signalled that may be another one by now. A child keeps its number until we have waited for it; the

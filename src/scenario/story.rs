@@ -143,7 +143,7 @@ impl Won {
             .map(|(voter, _)| *voter)
             .collect();
         by.insert(winner.leader);
-        // Whoever elects has a vote of its own.
+        // Who elects has a vote of its own.
         let because = if ballots.is_empty() {
             Because::Named
         } else {

@@ -181,7 +181,7 @@ pub enum Operation {
     Resign {
         /// Which one.
         member: ServerId,
-        /// Who is to lead next; `None` for whoever can.
+        /// Who is to lead next; `None` for any member that can.
         to: Option<ServerId>,
     },
 }

@@ -19,7 +19,7 @@ use super::{
     run, text,
 };
 
-/// All that lies in a directory, but for the lock: whoever looks at a directory takes it first.
+/// All that lies in a directory, but for the lock: who looks at a directory takes it first.
 fn content(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {

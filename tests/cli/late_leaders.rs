@@ -117,7 +117,7 @@ impl Leaders {
         }
     }
 
-    /// Whoever is stopped goes on.
+    /// Who is stopped goes on.
     fn go_on(&mut self, which: usize) {
         kill_process(self.pid(which), Signal::CONT).unwrap();
         self.children[which].stdin.as_mut().unwrap().write_all(b"\n").unwrap();

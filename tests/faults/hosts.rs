@@ -111,7 +111,7 @@ impl Hosts {
         self.drop_when(member, "output", "oif eth0");
     }
 
-    /// Whoever sends something to the port of this member is told that nothing is there. What it has dialled itself stays.
+    /// Who sends something to the port of this member is told that nothing is there. What it has dialled itself stays.
     pub(crate) fn close_port(&self, member: usize) {
         let condition = format!("iif eth0 tcp dport {PORT} reject with tcp reset");
         self.nft(member, &format!("add rule inet faults input {condition}")).unwrap();

@@ -45,7 +45,7 @@ pub(crate) struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// Puts it into the environment of whoever will run the work.
+    /// Puts it into the environment of what will run the work.
     pub(crate) fn give_to(&self, command: &mut Command) {
         command.env(FOLDER, self.folder).env(MEMBER, self.member.to_string());
         if self.is_stubborn {

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | are two | the one that was there first |
 //! | are one, and one was started later | the later one: its directory was moved, or copied, while the other one lived |
-//! | are one, and were started as often: two copies | whoever comes, as it may be one process whose connection broke; from the fourth that takes the place of one that answered a moment ago, the one that is there |
+//! | are one, and were started as often: two copies | the one that comes, as it may be one process whose connection broke; from the fourth that takes the place of one that answered a moment ago, the one that is there |
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 

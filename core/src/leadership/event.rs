@@ -67,7 +67,7 @@ pub enum Event {
     /// We are to give our epoch up, as soon as the work has ended, and within this time in any case. Ignored if
     /// [that cannot be](super::Leadership::cannot_resign).
     Resign { to: Successor, within: Duration },
-    /// What we do while we lead is not well, or the disk under it: we are to give our epoch up, as by a [`Resign`](Self::Resign) in favour of whoever can.
+    /// What we do while we lead is not well, or the disk under it: we are to give our epoch up, as by a [`Resign`](Self::Resign) in favour of any member that can.
     Unhealthy { within: Duration },
     /// Whether the application would lead from now on; at first it would. As long as it would not, we vote, follow and promise like any other, and do not
     /// lead: we begin no epoch, and give ours up as soon as no work of it goes on.

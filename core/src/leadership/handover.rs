@@ -27,7 +27,7 @@ pub const HANDOVER: Duration = Duration::from_secs(1);
 /// Who is to lead next, when a leader gives its epoch up.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Successor {
-    /// Whoever can; and if nobody can at once, whoever is elected.
+    /// Any member that can; and if none can at once, the one that is elected.
     #[default]
     Any,
     /// This member.

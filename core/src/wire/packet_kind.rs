@@ -53,7 +53,7 @@ impl PacketKind {
     pub const REFUSED: Self = Self(103);
     /// Ours only: the leader gives its epoch up.
     pub const RELEASED: Self = Self(104);
-    /// Ours only: the epochs of a member have ended, and whoever is bound to it for one of them is free.
+    /// Ours only: the epochs of a member have ended, and who is bound to it for one of them is free.
     pub const ENDED: Self = Self(105);
 
     /// Whether a learner opens a connection with it.

@@ -213,7 +213,7 @@ impl Runner<'_> {
     async fn perform(&mut self, operation: &Operation) -> Result<(), PlayError> {
         self.cabling.apply(operation);
         match operation {
-            Operation::Start(members) => self.start(members).await,
+            Operation::Start(members) => self.start(members).await?,
             Operation::Stop(members) | Operation::Kill(members) => {
                 // An election has no farewell: from outside, a stop and a kill are sockets that close. Of a lease the end is said,
                 // but not by one that is killed.
@@ -229,40 +229,28 @@ impl Runner<'_> {
                 let seats = members.iter().filter_map(|member| self.seats.remove_entry(member));
                 let stopped = join_all(seats.map(|(member, seat)| seat.stop(member))).await;
                 self.wiring.set(&self.cabling).await;
-                stopped.into_iter().collect()
+                stopped.into_iter().collect::<Result<(), _>>()?;
             }
             Operation::Pause(_)
             | Operation::Resume(_)
             | Operation::Cut(_)
             | Operation::Isolate(_)
             | Operation::Block(_)
-            | Operation::Heal => {
-                self.wiring.set(&self.cabling).await;
-                Ok(())
-            }
+            | Operation::Heal => self.wiring.set(&self.cabling).await,
             // Such a file was refused.
-            Operation::Hang(_) | Operation::Wake(_) => Ok(()),
-            Operation::Wipe(members) => {
-                self.disks.wipe(members);
-                Ok(())
-            }
-            Operation::Fill(members) => {
-                self.disks.fill(members, true);
-                Ok(())
-            }
-            Operation::Free(members) => {
-                self.disks.fill(members, false);
-                Ok(())
-            }
+            Operation::Hang(_) | Operation::Wake(_) => {}
+            Operation::Wipe(members) => self.disks.wipe(members),
+            Operation::Fill(members) => self.disks.fill(members, true),
+            Operation::Free(members) => self.disks.fill(members, false),
             Operation::Resign { member, to } => {
                 if let Some(seat) = self.seats.get(member) {
                     let to = to.map_or(Successor::Any, Successor::To);
                     // Who does not lead, or cannot hand over to that one, stays as it is: what is expected shows that.
                     let _ = seat.node.hand_over(to, RESIGNS_WITHIN).await;
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// A lease goes on without the member that holds it: tells when it will be over.

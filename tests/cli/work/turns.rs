@@ -1,6 +1,6 @@
 //! One program after the other, with the next leadership of the same node or of another one: never two at one time.
 //!
-//! Each program takes a lock that no two can have (`flock`), and that each of its processes has as long as it is there. Whoever does not get it
+//! Each program takes a lock that no two can have (`flock`), and that each of its processes has as long as it is there. Who does not get it
 //! says `overlap`.
 
 use super::*;

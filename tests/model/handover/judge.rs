@@ -56,7 +56,7 @@ impl Book {
         named.is_some_and(|one| self.led.len() > 1 && newest == Some(&place(one.vote.leader)))
     }
 
-    /// How many epochs were led in, how many of them ended with a nomination, and how many began with whoever was named.
+    /// How many epochs were led in, how many of them ended with a nomination, and how many began with the one that was named.
     pub(super) fn counts(&self) -> (usize, usize, usize) {
         let named = self.ends.iter().filter_map(|(epoch, named)| Some((*epoch, (*named)?)));
         let begun = |(epoch, named): &(Epoch, Nomination)| {

@@ -2,7 +2,7 @@
 //!
 //! Disks answer at once, and all clocks show true time: slow disks are looked at with epochs, and clocks of several
 //! paces with leases. What is said on a session arrives in its order, whenever it likes, or not, as the session is over. The elections
-//! are played: who looks is told of any leader, and who is nominated is elected by whoever hears of that.
+//! are played: who looks is told of any leader, and who is nominated is elected by those who hear of that.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -127,7 +127,7 @@ pub(super) enum Step {
     LearnerLoses {
         session: (usize, u64),
     },
-    /// A leader is to give its epoch up, in favour of this one or of whoever can.
+    /// A leader is to give its epoch up, in favour of this one or of any that can.
     Resign {
         leader: usize,
         to: Option<usize>,

@@ -17,7 +17,7 @@ pub(super) struct Seen {
     pub(super) led: usize,
     /// Those that ended with a nomination.
     pub(super) named: usize,
-    /// Those that began in the round after, by whoever was named.
+    /// Those that began in the round after, by the one that was named.
     pub(super) handed_over: usize,
     /// Work that was killed when its lease was over.
     pub(super) killed: usize,

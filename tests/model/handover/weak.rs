@@ -15,7 +15,7 @@ pub(super) enum Weakness {
     ReleasedWhenTold,
     /// Who has introduced itself to an elected voter is taken to have given it every word and promise.
     SuccessorNeedsNobody,
-    /// How an epoch has ended is said without its number: whoever hears it takes it for the end of the one in which it follows.
+    /// How an epoch has ended is said without its number: who hears it takes it for the end of the one in which it follows.
     NominationOfAnyEpoch,
 }
 

@@ -55,7 +55,7 @@ pub(super) enum Step {
     WorkEnds {
         leader: usize,
     },
-    /// A voter hears what another one says of the end of its epochs, whoever passes that on.
+    /// A voter hears what another one says of the end of its epochs, no matter who passes that on.
     HearEnd {
         voter: usize,
         of: usize,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Epochs {
-    /// The vote for whoever is to come after us, if there is such a one. Who leaves does not count among those who settle on it.
+    /// The vote for the member that is to come after us, if there is such a one. Who leaves does not count among those who settle on it.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ pub struct LeaseTerms {
 }
 
 impl LeaseTerms {
-    /// No voter promises more, whoever asks for it.
+    /// No voter promises more, no matter who asks for it.
     pub const LENGTH_MAX: Duration = Duration::from_secs(60);
     /// What is left to those who act, between looking at the clock and having acted.
     pub const SLACK: Duration = Duration::from_millis(50);
