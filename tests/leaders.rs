@@ -18,7 +18,7 @@ use crate::common::{Lab, agreed_on, id, patiently};
 
 /// A member that keeps its epochs in memory, and is known to the ensemble.
 fn known(lab: &mut Lab, number: u64) -> NodeConfig {
-    lab.config_of_a_steady_one(number, Record { recorded: true, ..Record::default() })
+    lab.config_in_memory(number, Record { recorded: true, ..Record::default() })
 }
 
 async fn start_all(lab: &mut Lab, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, Node> {
