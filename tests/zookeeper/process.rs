@@ -77,12 +77,15 @@ impl Server {
         let (leader, zxid, state) = self.until("the end of an election", log::left);
         let (me, lines) = (self.number, &self.lines[..self.mark]);
         let start = lines.iter().rposition(|line| line.contains("New election")).unwrap_or(0);
-        let heard = lines[start..].iter().filter_map(|line| Heard::parse(line));
-        let heard: Vec<_> = heard.filter(|heard| heard.leader == leader).collect();
-        // A server that joins takes the round over from the leader; else it is that of the own vote.
-        let by_leader = heard.iter().rev().find(|h| h.from == leader && h.state == "LEADING");
-        let own = || heard.iter().rev().find(|heard| heard.from == me);
-        let vote = by_leader.or_else(own).unwrap_or_else(|| {
+        let heard_since = |from: usize| {
+            let heard = lines[from..].iter().filter_map(|line| Heard::parse(line));
+            heard.filter(|heard| heard.leader == leader).rev()
+        };
+        // A server that joins takes the round over from the leader; else it is that of the own vote. What came before the server has begun to
+        // look waits for it, and was logged before that.
+        let by_leader = |from| heard_since(from).find(|h| h.from == leader && h.state == "LEADING");
+        let own = || heard_since(start).find(|heard| heard.from == me);
+        let vote = by_leader(start).or_else(own).or_else(|| by_leader(0)).unwrap_or_else(|| {
             panic!("server {me} settled on {leader}, but heard nobody vote for it")
         });
         Outcome { leader, zxid, state, round: vote.round, epoch: vote.epoch }
