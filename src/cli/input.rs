@@ -4,8 +4,11 @@ use std::{io, path::Path};
 
 use ballotbox::{
     UntrustedText,
+    http::AdminToken,
     scenario::vote_file::{VoteFile, VoteFileError},
 };
+
+use super::Failure;
 
 /// What stands for stdin where a file is named.
 const STDIN: &str = "-";
@@ -21,6 +24,12 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 /// What messages call it.
 pub(super) fn name(path: &Path) -> UntrustedText {
     if is_stdin(path) { NAME_OF_STDIN.into() } else { UntrustedText::path(path) }
+}
+
+/// Reads the token that allows orders from other machines, and says whether others than its owner can read that file.
+pub(super) fn admin_token(path: &Path) -> Result<(AdminToken, bool), Failure> {
+    AdminToken::read(path)
+        .map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))
 }
 
 /// Reads a vote file, from stdin if that is named.

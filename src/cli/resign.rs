@@ -12,7 +12,7 @@ use ballotbox::{
 use structopt::StructOpt;
 
 use super::{
-    ExitCode, Failure, duration,
+    ExitCode, Failure, duration, input,
     place::{NodePlace, Place},
 };
 
@@ -48,8 +48,7 @@ pub(super) struct ResignArgs {
 impl ResignArgs {
     fn token(&self) -> Result<Option<AdminToken>, Failure> {
         let Some(path) = &self.admin_token_file else { return Ok(None) };
-        let read = AdminToken::read(path).map(|(token, _)| Some(token));
-        read.map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))
+        input::admin_token(path).map(|(token, _)| Some(token))
     }
 }
 

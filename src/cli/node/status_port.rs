@@ -11,7 +11,7 @@ use ballotbox::{
 };
 use structopt::StructOpt;
 
-use crate::cli::Failure;
+use crate::cli::{Failure, input};
 
 // What the command line says about the status port. The help would show more than this as that of the node.
 #[derive(Debug, StructOpt)]
@@ -82,8 +82,7 @@ impl StatusArgs {
 
     fn token(&self) -> Result<(Option<AdminToken>, Option<String>), Failure> {
         let Some(path) = &self.admin_token_file else { return Ok((None, None)) };
-        let (token, others_can_read) = AdminToken::read(path)
-            .map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))?;
+        let (token, others_can_read) = input::admin_token(path)?;
         let path = UntrustedText::path(path);
         let warning = format!(
             "others than its owner can read {path}, and so give orders to this node: `chmod 600` ends that"
