@@ -1,24 +1,18 @@
 //! `ballotbox status URL` and `ballotbox resign URL`: the same by the status port of a node as in its directory.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    path::PathBuf,
-    process::Stdio,
-};
+use std::{net::TcpListener, path::PathBuf};
 
 use serde_json::Value;
 
 use super::{
-    Node, ballotbox, file,
+    Node, file,
     leaders::{ensemble, following, leading, start_with},
     run, text,
 };
 
 /// A node, and where it tells how it is.
-fn told(id: u64, place: &(PathBuf, PathBuf), more: &[&str]) -> (Node, String) {
-    let more = [&["--status", "127.0.0.1:0"], more].concat();
-    let mut node = start_with(id, (&place.0, &place.1), &more);
+pub(super) fn told(id: u64, place: &(PathBuf, PathBuf)) -> (Node, String) {
+    let mut node = start_with(id, (&place.0, &place.1), &["--status", "127.0.0.1:0"]);
     let listening = node.until(|event| event["event"] == "listening");
     let url = format!("http://{}", listening["status"].as_str().unwrap());
     (node, url)
@@ -33,7 +27,7 @@ fn report(args: &[&str]) -> Value {
 #[test]
 fn a_status_port_tells_the_same_status_as_the_control_socket() {
     let place = ensemble("status-url", 1);
-    let (mut node, url) = told(1, &place, &[]);
+    let (mut node, url) = told(1, &place);
     leading(&mut node);
     let data = place.1.join("1");
     let mut here = report(&["status", "--data-dir", data.to_str().unwrap(), "--json"]);
@@ -53,36 +47,10 @@ fn a_status_port_tells_the_same_status_as_the_control_socket() {
 }
 
 #[test]
-fn a_watch_by_url_tells_each_change_and_ends_with_the_node() {
-    let place = ensemble("watched-url", 2);
-    let (first, url) = told(1, &place, &[]);
-    let mut watch = ballotbox(&["status", "--watch", "--json", &url])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let mut reports = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert_eq!(reports.next().unwrap()["leader"], Value::Null);
-    let (mut second, _) = told(2, &place, &[]);
-    let epoch = leading(&mut second);
-    let led = reports.find(|report| report["state"] == "following").unwrap();
-    assert_eq!(led["leader"]["epoch"], epoch);
-    assert_eq!(second.end("-TERM"), Some(0));
-    assert!(reports.any(|report| report["state"] == "looking"));
-    assert_eq!(first.end("-TERM"), Some(0));
-    assert_eq!(reports.next(), None);
-    let output = watch.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    let said = text(&output.stderr);
-    assert!(said.contains("no node answers at http://127.0.0.1:"), "{said}");
-}
-
-#[test]
 fn a_leader_hands_over_by_url_and_who_does_not_lead_says_so() {
     let place = ensemble("resign-url", 2);
-    let (mut first, follower) = told(1, &place, &[]);
-    let (mut second, leader) = told(2, &place, &[]);
+    let (mut first, follower) = told(1, &place);
+    let (mut second, leader) = told(2, &place);
     let epoch = leading(&mut second);
     following(&mut first, 2);
     let output = run(&["resign", &follower]);
@@ -106,7 +74,7 @@ fn a_leader_hands_over_by_url_and_who_does_not_lead_says_so() {
 #[test]
 fn where_the_same_one_leads_again_it_is_no_hand_over() {
     let place = ensemble("alone-url", 1);
-    let (mut node, url) = told(1, &place, &[]);
+    let (mut node, url) = told(1, &place);
     let epoch = leading(&mut node);
     let output = run(&["resign", &url, "--within", "30s", "--json"]);
     assert_eq!(output.status.code(), Some(1));

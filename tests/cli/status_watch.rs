@@ -1,8 +1,10 @@
 //! `ballotbox status --watch`, at a pipe and at a terminal.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
+    path::Path,
     process::Stdio,
     sync::mpsc,
 };
@@ -13,6 +15,7 @@ use serde_json::Value;
 
 use super::{
     PATIENCE, ballotbox,
+    by_url::told,
     leaders::{ensemble, leading, start},
     patience::code_of,
     status::alone,
@@ -32,14 +35,16 @@ fn terminal() -> (fs::File, fs::File) {
     (terminal.into(), end)
 }
 
-#[test]
-fn a_watch_tells_each_change_and_ends_with_the_node() {
-    let place = ensemble("watched", 2);
-    let mut first = start(1, &place);
-    first.until(|event| event["event"] == "listening");
-    let data = place.1.join("1");
-    let mut watch = ballotbox(&["status", "--watch", "--json", "--data-dir"])
-        .arg(&data)
+/// Watches the first of two nodes with these arguments, of its directory and its URL, until it ends; then the watch says this.
+fn tells_each_change_and_ends_with_the_node(
+    name: &str,
+    args: impl Fn(&Path, &str) -> Vec<OsString>,
+    last_words: &str,
+) {
+    let place = ensemble(name, 2);
+    let (first, url) = told(1, &place);
+    let mut watch = ballotbox(&["status", "--watch", "--json"])
+        .args(args(&place.1.join("1"), &url))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -59,7 +64,20 @@ fn a_watch_tells_each_change_and_ends_with_the_node() {
     assert_eq!(reports.next(), None);
     let output = watch.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("any more"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(last_words), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_watch_tells_each_change_and_ends_with_the_node() {
+    let args = |data: &Path, _: &str| vec!["--data-dir".into(), data.into()];
+    tells_each_change_and_ends_with_the_node("watched", args, "any more");
+}
+
+#[test]
+fn a_watch_by_url_tells_each_change_and_ends_with_the_node() {
+    let args = |_: &Path, url: &str| vec![url.into()];
+    let last_words = "no node answers at http://127.0.0.1:";
+    tells_each_change_and_ends_with_the_node("watched-url", args, last_words);
 }
 
 #[test]
