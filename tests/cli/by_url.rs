@@ -1,11 +1,16 @@
 //! `ballotbox status URL` and `ballotbox resign URL`: the same by the status port of a node as in its directory.
 
-use std::{net::TcpListener, path::PathBuf};
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+};
 
+use ballotbox::http::STREAMS_MAX;
 use serde_json::Value;
 
 use super::{
-    Node, file,
+    Node, PATIENCE, file,
     leaders::{ensemble, following, leading, start_with},
     run, text,
 };
@@ -69,6 +74,29 @@ fn a_leader_hands_over_by_url_and_who_does_not_lead_says_so() {
     assert_eq!((&answer["resigned"], &answer["epoch"]), (&Value::from(true), &Value::from(epoch)));
     assert_eq!(answer["leader"]["id"], 1);
     assert_eq!(leading(&mut first), epoch + 1);
+}
+
+#[test]
+fn what_becomes_of_an_order_is_known_also_where_others_have_all_streams_of_events() {
+    let place = ensemble("resign-url-full", 1);
+    let (mut node, url) = told(1, &place);
+    leading(&mut node);
+    let port = url.strip_prefix("http://").unwrap();
+    let readers = (0..STREAMS_MAX + 4).map(|_| {
+        let mut reader = TcpStream::connect(port).unwrap();
+        reader.set_read_timeout(Some(PATIENCE)).unwrap();
+        reader.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        // It has been answered, with a stream or without.
+        reader.read_exact(&mut [0]).unwrap();
+        reader
+    });
+    let _readers: Vec<_> = readers.collect();
+    let output = run(&["status", "--watch", &url]);
+    assert!(text(&output.stderr).contains("503"), "{}", text(&output.stderr));
+    let output = run(&["resign", &url, "--within", "30s"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(said.contains("1 leads again"), "{said}");
 }
 
 #[test]

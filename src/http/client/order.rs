@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ballotbox_actors::kit::clock;
 use ballotbox_core::leadership::Successor;
 
-use super::{AskError, Events, Request, StatusUrl, ask, refused, understood};
+use super::{AskError, Request, StatusUrl, ask, ask_status, refused, understood};
 use crate::{
     Epoch,
     http::{
@@ -14,6 +14,9 @@ use crate::{
     },
     node::control::Resignation,
 };
+
+/// How often it is looked what has become of an order. A stream of events would tell it sooner, but others may have all of those.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Asks this node to give its leadership up, in favour of this successor. Its work may take so long to end, and so long the answer.
 /// From another machine it takes the token of the node.
@@ -52,9 +55,8 @@ async fn becomes(
     began: Instant,
     until: Instant,
 ) -> Result<Resignation, AskError> {
-    let mut events = Events::open(url).await?;
-    let mut report = events.next().await?;
     loop {
+        let report = ask_status(url).await?;
         let now = clock::now();
         let took = now - began;
         if let Some(done) = Resignation::followed_by(report.id, epoch, report.leader, took) {
@@ -63,8 +65,6 @@ async fn becomes(
         if now >= until {
             return Ok(Resignation::not_yet(epoch, report.leading, took));
         }
-        if let Ok(next) = clock::within(until - now, events.next()).await {
-            report = next?;
-        }
+        clock::sleep_until(until.min(now + LOOK_EVERY)).await;
     }
 }
