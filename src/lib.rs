@@ -99,6 +99,7 @@
 //! | `http` | with the feature `http`: status, metrics and a page, for load balancers, monitoring and people |
 //! | [`probe`] | asks the servers of a running ensemble whom they have elected |
 //! | `run` | what a node runs as it comes to lead or does no more: commands at every change (feature `run`) |
+//! | [`tls`] | what operators ask for so that members let in only members; with the feature `tls`: reads its files |
 //! | [`scenario`] | vote files, which are situations to play, and the two worlds that play them: real sockets and virtual time |
 //!
 //! Two packages lie below. [`ballotbox_core`] decides: `election` and `membership` are its modules. [`ballotbox_actors`] is
@@ -132,6 +133,7 @@ pub mod run;
 pub mod scenario;
 #[cfg(test)]
 mod scratch;
+pub mod tls;
 pub mod zoo_cfg;
 
 pub use ballotbox_core::{

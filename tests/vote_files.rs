@@ -1,6 +1,7 @@
 //! Vote files: what is read, what is refused, and in which words.
 
 mod stories;
+mod tls;
 
 use std::{io::ErrorKind, time::Duration};
 

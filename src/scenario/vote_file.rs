@@ -14,6 +14,8 @@
 //! | `members[].vote` | `zxid` (number or hex string) and `epoch` the member votes with; 0 and 0 if left out |
 //! | `members[].election`, `.quorum` | `host:port`; a free loopback port if left out |
 //! | `members[].new` | `true`: the disk of this voter is new, and nobody knows it; otherwise its ensemble knows it |
+//! | `tls` | for all members: `cert`, `key`, `ca` (PEM files, beside the vote file), `stage` (`taken`, `spoken` or `required`), `strict` |
+//! | `members[].tls` | the same for one member, and `name`, which its certificate bears |
 //! | `timing` | `settle_ms`, `resend_min_ms`, `resend_max_ms`, `grace_ms`, `connect_ms`, `ping_ms`, `silence_ms`, `establish_ms`; all optional |
 //! | `steps[]` | `at_ms` and one of `start`, `stop`, `kill`, `pause`, `resume`, `hang`, `wake` (these two for simulations only), `cut`, `isolate`, `block`, `heal`, `wipe`, `fill`, `free`, `resign` |
 //! | `expect[]` | by `by_ms` and until the next step: `leader`, `epoch`, `following`, `observing`, `looking` |
@@ -28,6 +30,7 @@ mod faults;
 mod layout;
 mod outcome;
 mod raw;
+mod tls;
 
 use std::{
     collections::BTreeSet,
@@ -50,6 +53,7 @@ pub(crate) use expectation::Found;
 pub use expectation::{Expectation, ExpectedLeader, MemberState};
 pub use faults::Faults;
 pub use outcome::Outcome;
+pub use tls::{FileTls, MemberTls, NoTlsFiles, TlsFields, TlsFiles};
 
 use crate::{ElectionTiming, Ensemble, History, Member, Membership};
 
@@ -65,6 +69,8 @@ pub const TIME_MAX: Duration = Duration::from_secs(3600);
 pub const TITLE_CHARS_MAX: usize = 200;
 /// The name of an ensemble has at most this many characters.
 pub const ENSEMBLE_CHARS_MAX: usize = 100;
+/// A path in `tls` has at most this many bytes: no system takes more.
+pub const TLS_PATH_BYTES_MAX: usize = 4096;
 
 /// How a text in UTF-16 begins, in both orders of its bytes.
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
@@ -84,6 +90,8 @@ pub struct VoteFile {
     pub ensemble_name: Arc<str>,
     /// The voters whose disks are new.
     pub new_disks: BTreeSet<ServerId>,
+    /// What it says of TLS; `None` for plain text.
+    pub tls: Option<FileTls>,
     /// The waits.
     pub timing: FileTiming,
     /// What happens, in order.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod steps;
+mod tls;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +40,7 @@ pub(super) fn check(mut raw: RawVoteFile) -> Result<VoteFile, At> {
     distinct_addresses(&members)?;
     let ids: Vec<_> = members.iter().map(|member| member.id).collect();
     let new_disks = new_disks(&raw, leadership)?;
+    let tls = tls::check(&raw)?;
     let ensemble = membership.ensemble();
     let timing = raw.timing.as_ref().map(timing).transpose()?.unwrap_or_default();
     let steps = match &raw.steps {
@@ -67,6 +69,7 @@ pub(super) fn check(mut raw: RawVoteFile) -> Result<VoteFile, At> {
         leadership,
         ensemble_name,
         new_disks,
+        tls,
         timing,
         steps,
         expectations,

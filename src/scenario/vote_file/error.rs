@@ -4,8 +4,10 @@ use std::{io, time::Duration};
 
 use ballotbox_core::{EndpointError, ServerId, UntrustedText, leadership::LeaseProblem};
 
-use super::{ENSEMBLE_CHARS_MAX, FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, in_millis};
-use crate::EnsembleError;
+use super::{
+    ENSEMBLE_CHARS_MAX, FILE_BYTES_MAX, STEPS_MAX, TITLE_CHARS_MAX, TLS_PATH_BYTES_MAX, in_millis,
+};
+use crate::{EnsembleError, tls::CertificateNameError};
 
 /// Why a vote file was refused. The text is one line.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,32 @@ pub enum FieldError {
     /// An observer has a new disk.
     #[error("{id} is an observer and keeps no epochs: expected no \"new\" here")]
     NewObserver { id: ServerId },
+    /// A path in `tls` is none.
+    #[error("expected the path of a PEM file, of 1 to {TLS_PATH_BYTES_MAX} bytes")]
+    TlsPath,
+    /// Of the three files for TLS a member has some and not all.
+    #[error(
+        "member {id} has {given} and no {missing}: expected cert, key and ca, each here or in the tls of all members"
+    )]
+    TlsIncomplete {
+        id: ServerId,
+        /// One that is not there.
+        missing: &'static str,
+        /// One that is there.
+        given: &'static str,
+    },
+    /// The name in a certificate is none.
+    #[error(transparent)]
+    CertificateName(CertificateNameError),
+    /// Two members have one name in their certificates.
+    #[error(
+        "{name} is also the name of {other}, so each could pass for the other: expected a name of its own"
+    )]
+    SharedCertificateName {
+        name: UntrustedText,
+        /// The other member.
+        other: ServerId,
+    },
     /// Silence is noticed sooner than a sign of life is due.
     #[error("{silence_ms} is less than twice ping_ms, {ping_ms}: expected at least as much")]
     SilenceTooShort {

@@ -3,6 +3,7 @@
 mod faults;
 mod numbers;
 mod pairs;
+mod tls;
 
 use std::{fmt, marker::PhantomData};
 
@@ -15,6 +16,8 @@ use numbers::{Bounded, whole_millis};
 pub(super) use numbers::{Id, Millis, PositiveMillis, RawEpoch, RawZxid, StepTime, Whole};
 pub(super) use pairs::RawPair;
 use pairs::TwoOf;
+use tls::RawMemberTls;
+pub(super) use tls::RawTls;
 
 use super::{Expectation, ExpectedLeader, FileTiming, Operation, Step, VoteFile, VoteFileError};
 use crate::{History, Member, Role};
@@ -29,6 +32,8 @@ pub(super) struct RawVoteFile {
     pub(super) leadership: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ensemble: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<Object<RawTls>>,
     pub(super) members: Vec<Object<RawMember>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timing: Option<Object<RawTiming>>,
@@ -58,6 +63,8 @@ pub(super) struct RawMember {
     pub(super) quorum: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) new: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<Object<RawMemberTls>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -250,6 +257,7 @@ impl From<&VoteFile> for RawVoteFile {
             title: file.title.as_ref().map(|title| title.as_written().to_owned()),
             leadership: (!file.leadership).then_some(false),
             ensemble: Some(file.ensemble_name.to_string()).filter(|name| !name.is_empty()),
+            tls: tls::of_all(file.tls.as_ref()).map(Object),
             members: file.members().map(|member| Object(raw_member(file, member))).collect(),
             timing: (file.timing != FileTiming::default()).then(|| Object((&file.timing).into())),
             steps: Some(file.steps.iter().map(|step| Object(step.into())).collect()),
@@ -272,6 +280,7 @@ fn raw_member(file: &VoteFile, (member, history): (&Member, History)) -> RawMemb
         election: member.election.first().map(ToString::to_string),
         quorum: member.quorum.first().map(ToString::to_string),
         new: file.new_disks.contains(&member.id),
+        tls: tls::of_member(file.tls.as_ref(), member.id).map(Object),
     }
 }
 
