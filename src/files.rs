@@ -3,9 +3,11 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `memory` | [`MemoryFiles`]: a file system in memory that loses what was not synced, and fails when told to |
+//! | `exposure` | whether others than its owner can read a file |
 //! | `real`, `lock` | [`RealFiles`]: a directory on disk, of which this process holds the [`Lock`] |
 //! | `text` | how a text file of ours is read: version, lines, checksum |
 
+mod exposure;
 mod lock;
 #[cfg_attr(not(test), allow(dead_code, reason = "only tests make it fail"))]
 mod memory;
@@ -17,7 +19,11 @@ use std::{fmt, io, path::Path};
 use ballotbox_core::UntrustedText;
 use rustix::io::Errno;
 
-pub use self::text::TextError;
+pub(crate) use self::exposure::others_can_read;
+pub use self::{
+    exposure::{FileMode, readable_by_others},
+    text::TextError,
+};
 pub(crate) use self::{
     lock::{Lock, LockError, confirm_in_place},
     memory::MemoryFiles,

@@ -8,12 +8,38 @@
 //! | [`TlsSettings`] | what a vote file, a zoo.cfg or the command line asks for |
 //! | [`CertificateName`] | the name by which a certificate means a member |
 //! | [`Password`] | never shown, and wiped from memory after use |
+//! | `Material`, `read_material` | the keys and certificates themselves, with the feature `tls` |
+//! | `KeyKeeper` with its core `FileWatch` | reads them again when they change, with the feature `tls` |
 
 mod name;
 mod password;
 mod settings;
 mod suite;
 
+#[cfg(feature = "tls")]
+mod error;
+#[cfg(feature = "tls")]
+mod file;
+#[cfg(feature = "tls")]
+mod file_watch;
+#[cfg(feature = "tls")]
+mod key_keeper;
+#[cfg(feature = "tls")]
+mod key_pair;
+#[cfg(feature = "tls")]
+mod material;
+#[cfg(feature = "tls")]
+mod pem;
+#[cfg(feature = "tls")]
+mod pkcs12;
+
+#[cfg(feature = "tls")]
+pub use self::{
+    error::{FILE_BYTES_MAX, TlsFileError, TlsFileProblem, Wanted},
+    file_watch::{FileStamp, FileStamps, FileWatch},
+    key_keeper::{KeyKeeper, KeyReport, LOOK_EVERY},
+    material::{Material, TlsRemark, read_material},
+};
 pub use self::{
     name::{CertificateName, CertificateNameError},
     password::Password,
@@ -23,3 +49,4 @@ pub use self::{
     },
     suite::CipherSuite,
 };
+pub use crate::files::{FileMode, readable_by_others};

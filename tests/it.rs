@@ -23,6 +23,7 @@ mod scenarios;
 mod simulation;
 mod strangers;
 mod structure;
+mod tls;
 mod vote_files;
 mod wire;
 mod zoo_cfg;

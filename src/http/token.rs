@@ -1,8 +1,10 @@
 //! [`AdminToken`]: what allows orders from other machines.
 
-use std::{fmt, fs, io::Read as _, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fmt, fs, io::Read as _, path::Path};
 
 use ballotbox_core::UntrustedText;
+
+use crate::files::others_can_read;
 
 /// At most this many bytes; at least this many, as it can be guessed by everybody who reaches the port.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=1024;
@@ -40,12 +42,12 @@ impl AdminToken {
             error: UntrustedText::new(error),
         };
         let file = fs::File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+        let is_exposed = others_can_read(&file.metadata().map_err(unreadable)?).is_some();
         let mut bytes = Vec::new();
         let longest = u64::try_from(*LENGTH.end()).unwrap_or(u64::MAX).saturating_add(2);
         file.take(longest).read_to_end(&mut bytes).map_err(unreadable)?;
         let token = Self::parse(&bytes).ok_or(TokenError::NoToken { path: shown })?;
-        Ok((token, mode & 0o077 != 0))
+        Ok((token, is_exposed))
     }
 
     /// The token in these bytes, which may end with the end of a line.
