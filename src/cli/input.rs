@@ -26,10 +26,15 @@ pub(super) fn name(path: &Path) -> UntrustedText {
     if is_stdin(path) { NAME_OF_STDIN.into() } else { UntrustedText::path(path) }
 }
 
-/// Reads the token that allows orders from other machines, and says whether others than its owner can read that file.
-pub(super) fn admin_token(path: &Path) -> Result<(AdminToken, bool), Failure> {
-    AdminToken::read(path)
-        .map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))
+/// Reads the token that allows orders from other machines. Returns also what seems wrong with that file.
+pub(super) fn admin_token(path: &Path) -> Result<(AdminToken, Option<String>), Failure> {
+    let (token, others_can_read) = AdminToken::read(path)
+        .map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))?;
+    let path = UntrustedText::path(path);
+    let warning = format!(
+        "others than its owner can read {path}, and so give orders to this node: `chmod 600` ends that"
+    );
+    Ok((token, others_can_read.then_some(warning)))
 }
 
 /// Reads a vote file, from stdin if that is named.

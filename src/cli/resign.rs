@@ -14,6 +14,7 @@ use structopt::StructOpt;
 use super::{
     ExitCode, Failure, duration, input,
     place::{NodePlace, Place},
+    screen,
 };
 
 /// Asks a node to hand its leadership over
@@ -48,7 +49,11 @@ pub(super) struct ResignArgs {
 impl ResignArgs {
     fn token(&self) -> Result<Option<AdminToken>, Failure> {
         let Some(path) = &self.admin_token_file else { return Ok(None) };
-        input::admin_token(path).map(|(token, _)| Some(token))
+        let (token, warning) = input::admin_token(path)?;
+        if let Some(warning) = warning {
+            screen::warn(&warning, self.json);
+        }
+        Ok(Some(token))
     }
 }
 

@@ -1,8 +1,10 @@
 //! `ballotbox status URL` and `ballotbox resign URL`: the same by the status port of a node as in its directory.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
 };
 
@@ -109,6 +111,20 @@ fn where_the_same_one_leads_again_it_is_no_hand_over() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(answer["reason"].as_str().unwrap().contains("1 leads again"), "{answer}");
     assert_eq!(answer["leader"]["epoch"], epoch + 1);
+}
+
+#[test]
+fn a_token_that_others_can_read_is_told_before_it_is_used() {
+    let token = file("exposed-at-resign.token", "correct-horse-battery\n");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("http://{free}");
+    for (mode, is_told) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+        let output = run(&["resign", &nobody, "--admin-token-file", token.to_str().unwrap()]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert_eq!(said.contains("exposed-at-resign.token, and so give orders"), is_told, "{said}");
+    }
 }
 
 #[test]

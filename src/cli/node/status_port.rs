@@ -82,12 +82,8 @@ impl StatusArgs {
 
     fn token(&self) -> Result<(Option<AdminToken>, Option<String>), Failure> {
         let Some(path) = &self.admin_token_file else { return Ok((None, None)) };
-        let (token, others_can_read) = input::admin_token(path)?;
-        let path = UntrustedText::path(path);
-        let warning = format!(
-            "others than its owner can read {path}, and so give orders to this node: `chmod 600` ends that"
-        );
-        Ok((Some(token), others_can_read.then_some(warning)))
+        let (token, warning) = input::admin_token(path)?;
+        Ok((Some(token), warning))
     }
 }
 
