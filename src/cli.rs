@@ -28,6 +28,7 @@ mod resign;
 mod screen;
 mod simulate;
 mod status;
+mod tls_files;
 mod watching;
 mod why;
 

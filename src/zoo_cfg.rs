@@ -22,8 +22,14 @@
 //! | `multiAddress.enabled` | servers may have several addresses | false |
 //! | `standaloneEnabled` | a single voter serves alone | true |
 //! | `reconfigEnabled` | members may change at run time | false |
-//! | `sslQuorum`, `quorum.auth.…RequireSasl` | refused if true | false |
-//! | `portUnification`, `quorum.auth.enableSasl` | a warning if true: what they allow is not required | false |
+//! | `sslQuorum`, `portUnification` | speak TLS, take both TLS and plain text | false |
+//! | `sslQuorumReloadCertFiles` | read keys and certificates again when they change | true |
+//! | `ssl.quorum.keyStore.…`, `ssl.quorum.trustStore.…` | `location`, `type`, `password`, `passwordPath` of a file in PEM or PKCS#12 | refused with TLS |
+//! | `ssl.quorum.hostnameVerification`, `….clientAuth` | what certificates have to say, and who has to show one | true, need |
+//! | `ssl.quorum.enabledProtocols`, `….protocol`, `….ciphersuites` | what is spoken | TLS 1.2 and 1.3, all |
+//! | `ssl.quorum.crl`, `….ocsp`, `….context.supplier.class` | refused with TLS | none |
+//! | `quorum.auth.…RequireSasl` | refused if true | false |
+//! | `quorum.auth.enableSasl` | a warning if true: what it allows is not required | false |
 //! | `electionAlg`, `oraclePath` | refused unless 3; refused | 3; none |
 //!
 //! Relative paths start at the working directory, as they do there. Names are not looked up.
@@ -39,6 +45,7 @@ mod problem;
 mod rest;
 mod settings;
 mod text;
+mod tls;
 mod unsupported;
 
 use std::{
@@ -57,10 +64,16 @@ pub use self::{
     problem::Problem,
 };
 use self::{members::Members, settings::Settings, text::Text};
-use crate::{ElectionTiming, Membership, Role, membership::config_text::ConfigText};
+use crate::{
+    ElectionTiming, Membership, Role, membership::config_text::ConfigText, tls::TlsSettings,
+};
 
 /// How long a file may be, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;
+
+/// At most this many bytes of what is wrong with a file of keys are told: paths, and the command that mends it.
+#[cfg(feature = "tls")]
+const TLS_FINDING_MAX: usize = 4096;
 
 /// Gives the bytes of a file, or `None` where there is none.
 type Files<'a> = &'a dyn Fn(&Path) -> io::Result<Option<Vec<u8>>>;
@@ -110,6 +123,8 @@ pub struct ZooCfg {
     pub standalone_enabled: bool,
     /// Whether the members may change at run time.
     pub reconfig_enabled: bool,
+    /// TLS among the servers; `None` for plain text alone.
+    pub tls: Option<TlsSettings>,
     /// Keys without effect here, by line.
     pub ignored: Vec<Ignored>,
     /// What should be looked at, though it is no error, by file and line.
@@ -197,6 +212,20 @@ impl ZooCfg {
         })
     }
 
+    /// Reads the files with keys and certificates that it names, and adds what is wrong with them to the warnings. They may well be
+    /// good where the server is, and not here.
+    #[cfg(feature = "tls")]
+    pub fn look_at_tls_files(&mut self) {
+        let Some(settings) = &self.tls else { return };
+        let found: Vec<UntrustedText> = match crate::tls::read_material(settings) {
+            Ok(material) => material.remarks.iter().map(UntrustedText::new).collect(),
+            Err(error) => vec![UntrustedText::shortened(error, TLS_FINDING_MAX)],
+        };
+        for what in found {
+            self.warnings.push(Place::file(&self.file).warning(Problem::TlsFiles { what }));
+        }
+    }
+
     /// The waits of an election, as far as the file gives them.
     pub fn timing(&self) -> ElectionTiming {
         ElectionTiming {
@@ -212,6 +241,7 @@ fn parse(path: &Path, files: Files<'_>, findings: &mut Findings) -> Option<ZooCf
     let text = Text::open(path, files, findings)?;
     let mut settings = Settings::new(text, findings);
     rest::check_waits(&settings, findings);
+    let tls = tls::read(&mut settings, findings);
     unsupported::check(&mut settings, findings);
     let multi_address_enabled = settings.switch("multiAddress.enabled", false, findings);
     let standalone_enabled = settings.switch("standaloneEnabled", true, findings);
@@ -278,6 +308,7 @@ fn parse(path: &Path, files: Files<'_>, findings: &mut Findings) -> Option<ZooCf
         multi_address_enabled,
         standalone_enabled,
         reconfig_enabled,
+        tls,
         ignored,
         warnings: Vec::new(),
         peer_type_place,

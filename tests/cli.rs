@@ -50,6 +50,8 @@ mod status_port;
 mod status_watch;
 #[path = "cli/systemd.rs"]
 mod systemd;
+#[path = "cli/tls.rs"]
+mod tls;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/why.rs"]

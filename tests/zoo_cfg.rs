@@ -8,6 +8,7 @@ mod generated;
 mod members;
 mod settings;
 mod slips;
+mod tls;
 
 use std::{collections::BTreeMap, path::Path};
 

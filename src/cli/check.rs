@@ -2,6 +2,7 @@
 
 mod json;
 mod kind;
+mod tls;
 mod zoo_cfg;
 
 use std::{
@@ -82,7 +83,10 @@ impl Checked {
             return Self::Votes(input::vote_file(path).map(Box::new));
         }
         match Kind::of(path) {
-            Kind::ZooCfg => Self::ZooCfg(ZooCfg::read(path).map(Box::new)),
+            Kind::ZooCfg => Self::ZooCfg(ZooCfg::read(path).map(|mut cfg| {
+                cfg.look_at_tls_files();
+                Box::new(cfg)
+            })),
             Kind::VoteFile => Self::Votes(VoteFile::read(path).map(Box::new)),
             Kind::Neither(found) => Self::Neither(kind::neither(path, found)),
         }
@@ -141,6 +145,9 @@ fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
     screen::table(out, &columns, &rows)?;
     let grouped = file.membership.iter().any(|member| member.group.is_some());
     writeln!(out, "\n{}", quorum(file.ensemble(), grouped))?;
+    if let Some(tls) = &file.tls {
+        tls::of_votes(file, tls, out)?;
+    }
     writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
     for step in &file.steps {
         writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.operation)?;

@@ -22,7 +22,7 @@ use super::{
     duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
-    why,
+    tls_files, why,
 };
 
 /// Without `--deadline`, this much more than the file itself takes.
@@ -61,6 +61,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         let path = input::name(&args.file);
         Failure::Argument(UntrustedText::shortened(format_args!("{path}, {error}"), usize::MAX))
     })?;
+    prepare_tls(&file, args)?;
     descriptors::require(live::descriptors_needed(&file))?;
     let diagram = args.diagram.as_ref();
     let diagram =
@@ -99,6 +100,25 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         diagram.write(&diagram::diagram(&file, &story))?;
     }
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
+}
+
+/// Looks at the files with keys and certificates of every member.
+fn prepare_tls(file: &VoteFile, args: &ElectArgs) -> Result<(), Failure> {
+    let mut warnings = Vec::new();
+    for (member, _) in file.members() {
+        let settings = file.tls_settings(member.id, &args.file, None).map_err(|error| {
+            Failure::Argument(format!("{}: {error}", input::name(&args.file)).into())
+        })?;
+        if let Some(settings) = settings {
+            tls_files::material(&settings, &mut warnings)?;
+        }
+    }
+    warnings.sort_unstable();
+    warnings.dedup();
+    for warning in warnings {
+        screen::warn(&warning, args.json);
+    }
+    Ok(())
 }
 
 fn last_time(file: &VoteFile) -> Duration {

@@ -9,6 +9,7 @@ use ballotbox::{
     node::{ConfigError, control::ControlError},
     run::GuardError,
     scenario::{live::PlayError, vote_file::VoteFileError},
+    tls::TlsFileError,
     zoo_cfg::ZooCfgError,
 };
 use structopt::clap;
@@ -63,6 +64,9 @@ pub(crate) enum Failure {
     /// The zoo.cfg cannot be used.
     #[error(transparent)]
     ZooCfg(#[from] ZooCfgError),
+    /// A file of keys or certificates cannot be used.
+    #[error(transparent)]
+    TlsFile(#[from] TlsFileError),
     /// The vote file could not be played.
     #[error(transparent)]
     Elect(#[from] PlayError),
@@ -144,6 +148,7 @@ impl Failure {
             Self::Usage(_)
             | Self::Argument(_)
             | Self::VoteFile(_)
+            | Self::TlsFile(_)
             | Self::Elect(_)
             | Self::NodeConfig { .. }
             | Self::Node(_)
@@ -167,6 +172,7 @@ impl Failure {
             | Self::Argument(_)
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
+            | Self::TlsFile(_)
             | Self::NodeConfig { .. }
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
             Self::Node(NodeError::Open(error)) if error.is_bad_input() => ExitCode::Usage,

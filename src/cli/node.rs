@@ -15,6 +15,7 @@ mod signals;
 mod status_port;
 mod stream;
 mod systemd;
+mod tls;
 mod work;
 
 use std::{ffi::OsString, io, path::PathBuf, time::Duration};
@@ -29,7 +30,8 @@ use ballotbox_core::whole_number;
 use structopt::StructOpt;
 
 use self::{
-    output::Output, serve::serve, signals::Signals, status_port::StatusArgs, work::WorkArgs,
+    output::Output, serve::serve, signals::Signals, status_port::StatusArgs, tls::TlsArgs,
+    work::WorkArgs,
 };
 use super::{ExitCode, Failure, descriptors, duration, input};
 
@@ -111,6 +113,8 @@ pub(super) struct NodeArgs {
         parse(try_from_str = lease)
     )]
     lease: Option<Lease>,
+    #[structopt(flatten)]
+    tls: TlsArgs,
     #[structopt(flatten)]
     status: StatusArgs,
     /// Runs this with `/bin/sh -c` at every change: when the node leads, follows, is without a leader, has stopped

@@ -232,12 +232,77 @@ pub enum Problem {
     /// Another election algorithm.
     #[error("electionAlg is {found}: expected 3, FastLeaderElection, or no such line")]
     ElectionAlg { found: i64 },
-    /// The servers speak plain text, and take TLS as well.
+    /// The servers speak plain text, and take TLS as well, which we cannot.
     #[error(
-        "with portUnification=true and without sslQuorum the servers speak plain text and take TLS as well; ballotbox \
-         takes plain text only, so switch sslQuorum on only when it is gone"
+        "with portUnification=true and without sslQuorum the servers speak plain text and take TLS as well; ballotbox takes plain \
+         text only, for the reasons told here, so mend them before any server has sslQuorum=true"
     )]
-    PortUnification,
+    PlainTextOnly,
+    /// Files for TLS are missing.
+    #[error(
+        "TLS among the servers needs {keys}: the files with the key and the certificate of this server, and with the authority of all \
+         servers; among the Java options of a real server ballotbox cannot see them, so write them here"
+    )]
+    NoStore {
+        /// The keys that are not set.
+        keys: &'static str,
+    },
+    /// A word is none of those that are known.
+    #[error("{key} is `{found}`: expected {expected}")]
+    Word {
+        key: UntrustedText,
+        found: UntrustedText,
+        /// The words that are known.
+        expected: &'static str,
+    },
+    /// The kind of a store is not told.
+    #[error(
+        "the end of this name does not tell what the file is: it is read as what is in it, and real servers want {key} then"
+    )]
+    KindUntold { key: UntrustedText },
+    /// Certificates need not name their members.
+    #[error(
+        "ssl.quorum.hostnameVerification=false: with any certificate of the authority one server can pass for every other one; \
+         expected true, and certificates that name the hosts in the server lines"
+    )]
+    NamesUnchecked,
+    /// Certificates of members that dial need not name them.
+    #[error(
+        "ssl.quorum.clientHostnameVerification=false: ballotbox checks the name of a server that dials all the same, by the hosts in \
+         its server line and without any look-up"
+    )]
+    ClientNamesUnchecked,
+    /// Members that dial need not show a certificate.
+    #[error(
+        "ssl.quorum.clientAuth is {found}: any client that reaches the port can then vote under the id of a server; expected need"
+    )]
+    ClientAuth { found: UntrustedText },
+    /// Names are to be looked up by addresses.
+    #[error(
+        "ssl.quorum.allowReverseDnsLookup=true: ballotbox never does this, as the DNS would say then who is let in"
+    )]
+    ReverseLookup,
+    /// Versions of TLS that we do not have.
+    #[error("{key} lists {left_out}, which ballotbox does not speak; the rest remains")]
+    VersionsLeftOut { key: UntrustedText, left_out: UntrustedText },
+    /// Cipher suites that we do not have.
+    #[error(
+        "ssl.quorum.ciphersuites lists {left_out}, which ballotbox does not have; the rest remains, so make sure that the \
+         other servers have some of them"
+    )]
+    SuitesLeftOut { left_out: UntrustedText },
+    /// No cipher suite that we have.
+    #[error(
+        "ssl.quorum.ciphersuites is `{found}`, of which ballotbox has none for the versions of TLS in use: expected at least one of {expected}"
+    )]
+    NoSuite {
+        found: UntrustedText,
+        /// The ones there are.
+        expected: UntrustedText,
+    },
+    /// The files with keys and certificates cannot be used as they are here and now, or should be looked at.
+    #[error("{what}")]
+    TlsFiles { what: UntrustedText },
     /// The servers would authenticate each other, but need not.
     #[error(
         "quorum.auth.enableSasl=true: the servers take those who do not authenticate themselves as long as neither \

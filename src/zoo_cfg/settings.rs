@@ -66,6 +66,13 @@ impl Settings {
         })
     }
 
+    /// A switch that is off if it is not there, and its place.
+    pub(super) fn switch_at(&mut self, key: &str, findings: &mut Findings) -> (bool, Place) {
+        let line = self.left.get(key).map(|entry| entry.line);
+        let place = Place { file: self.file.clone(), line };
+        (self.switch(key, false, findings), place)
+    }
+
     /// A switch that a real server reads as a property of Java: off unless it is on.
     pub(super) fn flag(&mut self, key: &str, findings: &mut Findings) -> bool {
         let Some(entry) = self.take(key) else {

@@ -1,8 +1,7 @@
-//! What a real server can do and we cannot: TLS and authentication among servers, oracles, other algorithms.
+//! What a real server can do and we cannot: SASL among servers, oracles, other algorithms.
 
 use super::{Findings, Place, Problem, Settings, settings::int};
 
-const NO_TLS: &str = "the servers would use TLS among themselves, and ballotbox has none";
 const NO_SASL: &str = "the servers would authenticate each other, and ballotbox cannot";
 const NO_ORACLE: &str = "an oracle could make a leader without a quorum";
 
@@ -12,7 +11,6 @@ const BY_SERVERS: &str = "quorum.auth.serverRequireSasl";
 
 /// Refuses what changes who is believed or who can be talked to, and warns of what only prepares it.
 pub(super) fn check(settings: &mut Settings, findings: &mut Findings) {
-    check_tls(settings, findings);
     check_sasl(settings, findings);
     if let Some(entry) = settings.take("oraclePath") {
         let place = settings.at(&entry);
@@ -21,20 +19,10 @@ pub(super) fn check(settings: &mut Settings, findings: &mut Findings) {
     check_algorithm(settings, findings);
 }
 
-fn check_tls(settings: &mut Settings, findings: &mut Findings) {
-    let (tls, tls_at) = switch(settings, "sslQuorum", findings);
-    let (both, both_at) = switch(settings, "portUnification", findings);
-    if tls {
-        refuse(tls_at, "sslQuorum", "true", NO_TLS, "false, or no such line", findings);
-    } else if both {
-        findings.push(both_at.warning(Problem::PortUnification));
-    }
-}
-
 fn check_sasl(settings: &mut Settings, findings: &mut Findings) {
-    let (enabled, enabled_at) = switch(settings, ENABLED, findings);
-    let (learners, learners_at) = switch(settings, BY_LEARNERS, findings);
-    let (servers, servers_at) = switch(settings, BY_SERVERS, findings);
+    let (enabled, enabled_at) = settings.switch_at(ENABLED, findings);
+    let (learners, learners_at) = settings.switch_at(BY_LEARNERS, findings);
+    let (servers, servers_at) = settings.switch_at(BY_SERVERS, findings);
     for (required, key, place) in
         [(learners, BY_LEARNERS, &learners_at), (servers, BY_SERVERS, &servers_at)]
     {
@@ -66,13 +54,6 @@ fn check_algorithm(settings: &mut Settings, findings: &mut Findings) {
         Some(found) => findings.push(place.error(Problem::ElectionAlg { found })),
         None => findings.push(place.error(super::settings::not_a_number(&entry, 3))),
     }
-}
-
-/// A switch that is off if it is not there, and its place.
-fn switch(settings: &mut Settings, key: &str, findings: &mut Findings) -> (bool, Place) {
-    let line = settings.left.get(key).map(|entry| entry.line);
-    let place = Place { file: settings.file.clone(), line };
-    (settings.switch(key, false, findings), place)
 }
 
 fn refuse(

@@ -151,7 +151,7 @@ fn the_command_checks_a_zoo_cfg_by_name_or_by_content() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(
-            text.contains(&format!("{name}:10: error: sslQuorum=true is not supported")),
+            text.contains(&format!("{name}:10: error: TLS among the servers needs ")),
             "{text}"
         );
     }

@@ -87,7 +87,7 @@ fn bytes_are_utf8_or_else_latin_1() {
 #[test]
 fn what_changes_safety_or_identity_is_refused_never_ignored() {
     for (line, expected) in [
-        ("sslQuorum=true", "sslQuorum=true is not supported: the servers would use TLS"),
+        ("sslQuorum=true", "TLS among the servers needs ssl.quorum.keyStore.location and ssl."),
         ("quorum.auth.serverRequireSasl=true", "expected false, or no such line"),
         ("quorum.auth.learnerRequireSasl=TRUE", "learnerRequireSasl=true is not supported"),
         ("oraclePath=/oracle", "without a quorum"),

@@ -13,7 +13,7 @@ use super::{
         Failure,
         screen::{self, BOLD, Column, FAINT, PLAIN},
     },
-    quorum,
+    quorum, tls,
 };
 
 pub(super) fn print(cfg: &ZooCfg, out: &mut dyn Write) -> Result<(), Failure> {
@@ -72,12 +72,12 @@ fn row(cfg: &ZooCfg, id: ServerId, line: &ServerLine) -> Vec<String> {
 }
 
 /// Whatever concerns elections, set or not.
-pub(super) fn settings(cfg: &ZooCfg) -> [(&'static str, String); 14] {
+pub(super) fn settings(cfg: &ZooCfg) -> Vec<(&'static str, String)> {
     let ms = |time: Duration| format!("{} ms", time.as_millis());
     let ticks = |ticks: u32| format!("{ticks} ticks, {}", ms(cfg.tick_time.saturating_mul(ticks)));
     let bind = cfg.election_port_bind_retry;
     let bind = bind.map_or_else(|| "for ever".to_owned(), |times| format!("{times} times"));
-    [
+    let mut settings = vec![
         ("config version", format!("{:#x}", cfg.config.version.0)),
         ("tickTime", ms(cfg.tick_time)),
         ("initLimit", ticks(cfg.init_limit)),
@@ -92,5 +92,8 @@ pub(super) fn settings(cfg: &ZooCfg) -> [(&'static str, String); 14] {
         ("multiAddress.enabled", cfg.multi_address_enabled.to_string()),
         ("standaloneEnabled", cfg.standalone_enabled.to_string()),
         ("reconfigEnabled", cfg.reconfig_enabled.to_string()),
-    ]
+        ("TLS", cfg.tls.as_ref().map_or("none", |tls| tls::stage(tls.stage)).to_owned()),
+    ];
+    settings.extend(cfg.tls.iter().flat_map(tls::rows));
+    settings
 }

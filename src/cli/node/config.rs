@@ -12,11 +12,11 @@ use ballotbox::{
 };
 
 use super::{Lease, NodeArgs};
-use crate::cli::{Failure, input};
+use crate::cli::{Failure, input, tls_files};
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    let (mut config, mut warnings, leads) = match (&args.config, &args.votes, args.id) {
+    let (mut config, mut warnings, leads, tls) = match (&args.config, &args.votes, args.id) {
         (Some(path), _, id) => {
             let mut cfg = ZooCfg::read(path)?;
             if let Some(id) = id {
@@ -27,7 +27,8 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                 return Err(Failure::Argument(text.into()));
             }
             let warnings: Vec<_> = cfg.warnings.iter().map(ToString::to_string).collect();
-            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true)
+            let tls = args.tls.beside_zoo_cfg(cfg.tls.clone())?;
+            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true, tls)
         }
         (None, Some(path), Some(id)) => {
             let file = input::vote_file(path)?;
@@ -41,11 +42,20 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                     leadership.drift_ppm = file.timing.drift_ppm;
                 }
             }
-            (config, two_voters(file.ensemble()).into_iter().collect(), file.leadership)
+            let warnings = two_voters(file.ensemble()).into_iter().collect();
+            (config, warnings, file.leadership, args.tls.beside_votes(&file, id, path)?)
         }
         (None, None, _) | (None, _, None) => {
             return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
         }
+    };
+    // What is read here is for `config`, as soon as the network speaks TLS.
+    let _material = match &tls {
+        Some(settings) if args.config.is_some() => {
+            tls_files::material_of_zoo_cfg(settings, &mut warnings)?
+        }
+        Some(settings) => Some(tls_files::material(settings, &mut warnings)?),
+        None => None,
     };
     warnings.extend(keep(args, &mut config, leads)?);
     lease(args, &mut config, leads)?;

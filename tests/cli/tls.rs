@@ -1,0 +1,133 @@
+//! TLS as it is asked for: by vote files, by a zoo.cfg, by options and the environment.
+
+use std::{path::PathBuf, process::Output};
+
+use serde_json::Value;
+
+use super::{ballotbox, file, output, run, text};
+
+/// A file that `tests/vectors/tls/make.sh` made.
+fn vector(name: &str) -> String {
+    format!("{}/tests/vectors/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A vote file of one voter with this text for `tls`, if any.
+fn votes(name: &str, tls: &str) -> String {
+    let path = file(name, &format!(r#"{{{tls}"members":[{{"id":1,"election":"127.0.0.1:1"}}]}}"#));
+    path.to_str().unwrap().to_owned()
+}
+
+fn node(votes: &str, options: &[&str]) -> Output {
+    run(&[&["node", "--id", "1", "--no-data-dir", "--votes", votes], options].concat())
+}
+
+/// The whole of stderr of a node that does not even start.
+fn refused(output: &Output) -> &str {
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(output.stdout.is_empty() && told.lines().count() == 1, "{told}");
+    told
+}
+
+#[test]
+fn three_files_are_named_or_none() {
+    let votes = votes("tls-options.json", "");
+    let told = node(&votes, &["--tls-cert", "c.pem"]);
+    let told = refused(&told);
+    assert!(told.contains("--tls-key and --tls-ca missing: expected --tls-cert, --tls-key and"));
+    let mut command = ballotbox(&["node", "--id", "1", "--no-data-dir", "--votes", &votes]);
+    command.env("BALLOTBOX_NODE_TLS_KEY", "k.pem").env("BALLOTBOX_NODE_TLS_CA", "a.pem");
+    assert!(refused(&output(&mut command)).contains("--tls-cert missing: "));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_before_the_node_starts() {
+    let plain = votes("tls-plain.json", "");
+    let with = |certificate: &str, key: &str| {
+        let files = [vector(certificate), vector(key), vector("root.pem")];
+        let [certificate, key, ca] = &files;
+        let told = node(&plain, &["--tls-cert", certificate, "--tls-key", key, "--tls-ca", ca]);
+        refused(&told).to_owned()
+    };
+    assert!(with("member.pem", "aes.key").contains("aes.key: the key in it is encrypted, and"));
+    assert!(
+        with("root.pem", "open.key").contains("root.pem: the first certificate in it has another")
+    );
+    let tls = r#""tls":{"cert":"no/cert.pem","key":"no/key.pem","ca":"no/ca.pem"},"#;
+    let told = node(&votes("tls-missing.json", tls), &[]);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no/cert.pem");
+    assert!(refused(&told).contains(&format!("{}: there is no such file", path.display())));
+}
+
+#[test]
+fn a_vote_file_that_asks_for_tls_without_files_is_never_played_in_plain_text() {
+    let told = node(&votes("tls-no-files.json", r#""tls":{},"#), &[]);
+    assert!(refused(&told).contains("it asks for TLS, and names no files for member 1: expected"));
+}
+
+/// A zoo.cfg of three servers, of which this is the first, with these lines more.
+fn zoo_cfg(name: &str, lines: &str) -> String {
+    let servers = "server.1=zk1:2888:3888\nserver.2=zk2:2888:3888\nserver.3=zk3:2888:3888\n";
+    let head = "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/nowhere\n";
+    let path = file(name, &format!("{head}{servers}{lines}"));
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn check_tells_what_a_zoo_cfg_asks_for_and_what_is_wrong_with_its_files() {
+    let stores = |store: &str, password: &str| {
+        format!(
+            "sslQuorum=true\nportUnification=true\nssl.quorum.keyStore.location={}\nssl.quorum.keyStore.password={password}\n\
+             ssl.quorum.trustStore.location={}\n",
+            vector(store),
+            vector("root.pem")
+        )
+    };
+    let good = zoo_cfg("tls-good.cfg", &stores("member.p12", "changeit"));
+    let told = run(&["check", &good]);
+    let out = text(&told.stdout);
+    assert_eq!(told.status.code(), Some(0), "{out}");
+    for expected in ["spoken; plain text is taken as well", "member.p12", "1.2, 1.3"] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    let told = run(&["check", "--json", &good]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let settings = &told["files"][0]["settings"];
+    assert_eq!(settings["TLS client certificate"], "required");
+    assert!(!told.to_string().contains("changeit"));
+
+    let wrong = zoo_cfg("tls-wrong.cfg", &stores("member.p12", "open sesame"));
+    let told = run(&["check", "--strict", &wrong]);
+    assert_eq!(told.status.code(), Some(1));
+    let out = text(&told.stdout);
+    assert!(out.contains("member.p12: the password does not open it"), "{out}");
+    assert!(!out.contains("sesame"), "{out}");
+    let java = zoo_cfg("tls-java.cfg", &stores("member.jks", "changeit"));
+    let told = run(&["check", &java]);
+    assert!(text(&told.stdout).contains("`keytool -importkeystore -srckeystore "), "{told:?}");
+    let told = run(&["node", "--config", &java, "--id", "1"]);
+    assert!(refused(&told).contains("`keytool -importkeystore -srckeystore "));
+}
+
+#[test]
+fn options_are_no_tls_where_the_zoo_cfg_has_none() {
+    let plain = zoo_cfg("tls-plain.cfg", "");
+    let options = ["--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"];
+    let told = run(&[&["node", "--config", &plain, "--id", "1"], &options[..]].concat());
+    assert!(refused(&told).contains("by the zoo.cfg the servers speak plain text"));
+}
+
+#[test]
+fn check_tells_what_a_vote_file_asks_of_each_member() {
+    let path = file(
+        "tls-check.json",
+        r#"{"tls":{"ca":"ca.pem","cert":"cert.pem","key":"key.pem","stage":"taken"},
+            "members":[{"id":1,"tls":{"name":"zk1.example.com","strict":true}},{"id":2}]}"#,
+    );
+    let told = run(&["check", path.to_str().unwrap()]);
+    let out = text(&told.stdout);
+    assert_eq!(told.status.code(), Some(0), "{out}");
+    for expected in ["taken", "cert.pem", "zk1.example.com, no other", "of its address"] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+}
