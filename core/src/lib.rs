@@ -8,6 +8,7 @@
 //! | [`election`] | whom to vote for, when that is decided, when to look again |
 //! | [`leadership`] | when an elected voter leads, in which epoch, and when that is over |
 //! | [`membership`] | who is a member, what makes a quorum, and the text that says so |
+//! | [`identity`] | whose certificate a certificate is: who may speak as whom |
 //! | [`wire`] | the bytes of both ports: greetings and frames, packets and snapshots |
 //!
 //! Everything that decides is a [`Core`]. The rest are small values that all of them share: ids, addresses, text from outside, waits.
@@ -15,6 +16,7 @@
 mod backoff;
 pub mod election;
 mod endpoint;
+pub mod identity;
 pub mod leadership;
 pub mod links;
 mod machine;
