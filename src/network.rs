@@ -5,7 +5,7 @@
 
 pub use ballotbox_actors::{
     DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, Ports,
-    RefusedBecause,
+    RefusedBecause, Tls, TlsError,
     socket::{ConnectError, LookupError},
 };
 pub use ballotbox_core::{

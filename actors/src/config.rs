@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::socket::{Listen, Liveness};
+use crate::socket::{Listen, Liveness, Tls};
 use ballotbox_core::{
     Backoff, Endpoint, ServerId,
     links::LinkTiming,
@@ -25,6 +25,9 @@ pub struct NetworkConfig {
     /// Whether the body of a frame is something that a peer may say. A connection that brings anything else never takes the
     /// place of another.
     pub understands: fn(&[u8]) -> bool,
+    /// Who we are to the others over TLS, and whom we believe to be one; `None` for plain text, in which anybody who reaches a port
+    /// is believed.
+    pub tls: Option<Tls>,
     /// Deadlines.
     pub timing: NetworkTiming,
     /// When links are tried again.
@@ -44,6 +47,7 @@ impl NetworkConfig {
             peers: BTreeMap::new(),
             quorum_peers: BTreeMap::new(),
             understands: |_| true,
+            tls: None,
             timing: NetworkTiming::default(),
             links: LinkTiming::default(),
             liveness: Liveness::default(),

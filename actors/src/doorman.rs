@@ -20,19 +20,22 @@
 //! or of 16·2^32 to 17·2^32: servers with such ids have to greet in a newer form. At an address that is only one
 //! port, what belongs to the other one is turned away as what it is. A node that leads nobody has no star.
 //!
+//! A connection that begins with `16` speaks TLS, and everything above is said within. Where TLS is taken, no greeting in the form
+//! of ZooKeeper 3.4 may begin so, and `1603` never is one.
+//!
 //! Nothing is accepted before the server listens at all its addresses, and the receivers of the connections know them
 //! by then. A connection goes with a [`Ticket`], by which the doorman learns that the connection was dealt with.
 
 mod arrival;
 mod credit;
 mod greeter;
+mod handshakes;
 mod reception;
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ballotbox_core::{Backoff, UntrustedText, links::Refusal};
@@ -41,14 +44,16 @@ pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, Place, Ticket
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
-    greeter::{FirstWord, Greeted, Greeter, GreeterError, LongPacket},
+    greeter::{FirstWord, Greeted, Greeter, GreeterError, GreeterMsg, GreeterReport},
+    handshakes::{Handshakes, Turn},
     reception::{GreeterId, Reception},
 };
 use crate::{
     event::{NetworkEvent, Refusals, RefusedBecause},
-    kit::{Actor, Address, Exit, Mailbox, mailbox, spawn},
+    kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
         Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport, Ports,
+        Tls,
     },
 };
 
@@ -59,6 +64,8 @@ pub(crate) struct Door {
     pub(crate) rebind: Backoff,
     /// For a first word to be complete.
     pub(crate) greeting: Duration,
+    /// How those who come in are to show who they are.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// Owns the door of one server.
@@ -71,6 +78,7 @@ pub(crate) struct Doorman<U, H, L> {
     /// How many long packets were handed on and are held.
     long_untaken: usize,
     credit: AcceptCredit,
+    handshakes: Handshakes,
     refusals: Refusals,
     user: Address<U>,
     /// Where connections are handed on to that have greeted.
@@ -79,7 +87,7 @@ pub(crate) struct Doorman<U, H, L> {
     star: Option<Address<L>>,
     myself: Address<DoormanMsg>,
     listener: Option<Address<ListenerMsg>>,
-    greeters: BTreeMap<GreeterId, Address<Infallible>>,
+    greeters: BTreeMap<GreeterId, Address<GreeterMsg>>,
     last_id: u64,
     /// How many children have not ended.
     running: usize,
@@ -96,7 +104,7 @@ pub(crate) enum DoormanMsg {
     PlaceFree,
     // By its children.
     Listener(ListenerReport),
-    LongPacket(LongPacket),
+    Greeter(GreeterReport),
     ListenerEnded { exit: Exit<(), ListenError> },
     GreeterEnded { greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError> },
 }
@@ -107,9 +115,9 @@ impl From<ListenerReport> for DoormanMsg {
     }
 }
 
-impl From<LongPacket> for DoormanMsg {
-    fn from(report: LongPacket) -> Self {
-        Self::LongPacket(report)
+impl From<GreeterReport> for DoormanMsg {
+    fn from(report: GreeterReport) -> Self {
+        Self::Greeter(report)
     }
 }
 
@@ -160,6 +168,7 @@ where
         long: Reception::for_long_packets(),
         long_untaken: 0,
         credit: AcceptCredit::default(),
+        handshakes: Handshakes::new(clock::now()),
         refusals: Refusals::default(),
         user,
         mesh,
@@ -187,13 +196,15 @@ where
     async fn run(mut self, mut mailbox: Mailbox<DoormanMsg>) -> Result<(), NetworkError> {
         self.start_listener();
         let outcome = loop {
-            match mailbox.next().await {
-                Some(DoormanMsg::Stop) | None => break Ok(()),
-                Some(message) => {
+            let next_handshake = self.begin_handshakes();
+            match mailbox.next_until(next_handshake).await {
+                Wake::Told(DoormanMsg::Stop) | Wake::Closed => break Ok(()),
+                Wake::Told(message) => {
                     if let Err(error) = self.hear(message) {
                         break Err(error);
                     }
                 }
+                Wake::Due => {}
             }
         };
         self.listener = None;
@@ -228,7 +239,7 @@ where
             }
             DoormanMsg::PlaceFree => self.long_untaken = self.long_untaken.saturating_sub(1),
             DoormanMsg::Listener(report) => self.hear_listener(report),
-            DoormanMsg::LongPacket(LongPacket(greeter)) => self.long_packet(greeter),
+            DoormanMsg::Greeter(report) => self.hear_greeter(report),
             DoormanMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
             DoormanMsg::GreeterEnded { greeter, exit } => self.greeter_ended(greeter, exit),
         }
@@ -246,6 +257,37 @@ where
             }
             ListenerReport::NoDescriptors { cause } => {
                 self.tell_mesh(DoorReport::NoDescriptors { cause });
+            }
+        }
+    }
+
+    fn hear_greeter(&mut self, report: GreeterReport) {
+        match report {
+            GreeterReport::LongPacket(greeter) => self.long_packet(greeter),
+            GreeterReport::WantsHandshake(greeter) => {
+                if let Some(from) = self.reception.address_of(greeter) {
+                    self.handshakes.ask(greeter, from.ip());
+                }
+            }
+            GreeterReport::Handshake(greeter, cost) => {
+                self.handshakes.spent(cost, clock::now());
+                self.handshakes.end(greeter);
+            }
+        }
+    }
+
+    /// Lets those begin whose turn it is, and says when the next one's is.
+    fn begin_handshakes(&mut self) -> Option<Instant> {
+        loop {
+            match self.handshakes.next(clock::now()) {
+                Turn::Begin(greeter) => {
+                    if let Some(address) = self.greeters.get(&greeter) {
+                        // One that has just ended says so.
+                        let _ = address.tell(GreeterMsg::Begin);
+                    }
+                }
+                Turn::NotBefore(then) => return Some(then),
+                Turn::Nobody => return None,
             }
         }
     }
@@ -287,12 +329,14 @@ where
     /// One that took too long makes room, or one for which there is none.
     fn turn_out(&mut self, leaving: GreeterId) {
         self.long.leave(leaving);
+        self.handshakes.end(leaving);
         self.greeters.remove(&leaving);
         self.refuse(RefusedBecause::Silence, None);
     }
 
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
         let is_long = self.long.leave(greeter).is_some();
+        self.handshakes.end(greeter);
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {
@@ -376,9 +420,9 @@ where
 
     fn start_greeter(&mut self, id: GreeterId, connection: Connection, ports: Ports) {
         let (address, mailbox) = mailbox();
-        let limit = self.door.greeting;
+        let (tls, limit) = (self.door.tls.clone(), self.door.greeting);
         let parent = self.myself.clone();
-        let greeter = Greeter { id, connection, ports, limit, parent };
+        let greeter = Greeter { id, connection, ports, tls, limit, parent };
         spawn(greeter, mailbox, self.myself.clone(), move |exit| DoormanMsg::GreeterEnded {
             greeter: id,
             exit,
@@ -399,7 +443,7 @@ where
             | DoormanMsg::Refused { .. }
             | DoormanMsg::PlaceFree
             | DoormanMsg::Listener(_)
-            | DoormanMsg::LongPacket(_) => return,
+            | DoormanMsg::Greeter(_) => return,
         }
         self.running -= 1;
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::socket::{DialError, Ports};
+use crate::socket::{DialError, Ports, TlsError};
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
@@ -113,6 +113,12 @@ pub enum RefusedBecause {
     },
     /// It ended within its first word; in words for people.
     Broken(UntrustedText),
+    /// It came in plain text, and only TLS is taken.
+    PlainText,
+    /// It wants to speak TLS, and only plain text is taken.
+    SpeaksTls,
+    /// It has not shown that it is who it says it is.
+    Tls(TlsError),
     /// It said nothing in time, or had to make room for others.
     Silence,
     /// The actor that read its first word has a bug; this is what the panic said.
@@ -127,6 +133,9 @@ enum RefusalKind {
     NoPacket,
     OtherPort,
     Broken,
+    PlainText,
+    SpeaksTls,
+    Tls,
     Silence,
     Panicked,
 }
@@ -139,6 +148,9 @@ impl RefusedBecause {
             Self::NoPacket(_) => RefusalKind::NoPacket,
             Self::OtherPort { .. } => RefusalKind::OtherPort,
             Self::Broken(_) => RefusalKind::Broken,
+            Self::PlainText => RefusalKind::PlainText,
+            Self::SpeaksTls => RefusalKind::SpeaksTls,
+            Self::Tls(_) => RefusalKind::Tls,
             Self::Silence => RefusalKind::Silence,
             Self::Panicked(_) => RefusalKind::Panicked,
         }

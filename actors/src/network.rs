@@ -36,7 +36,7 @@ where
         listen.retain_mut(has_election);
     }
     let (rebind, greeting) = (config.timing.rebind, config.timing.greeting);
-    let door = Door { listen, rebind, greeting };
+    let door = Door { listen, rebind, greeting, tls: config.tls.clone() };
     let network = mesh::start(config, user.clone(), inlet, parent.clone(), mesh_ended);
     let star = star.map(StarAddress::inside);
     let doorman = doorman::start(door, network.inside(), star, user, parent, doorman_ended);
@@ -59,7 +59,8 @@ where
     P: Send + 'static,
 {
     let peers = config.quorum_peers.clone();
-    let config = StarConfig { peers, timing: config.timing, liveness: config.liveness };
+    let (tls, timing, liveness) = (config.tls.clone(), config.timing, config.liveness);
+    let config = StarConfig { peers, tls, timing, liveness };
     star::start(config, user, inlet, parent, star_ended)
 }
 

@@ -3,7 +3,8 @@
 //! | piece | what it is |
 //! | --- | --- |
 //! | [`resolve`], [`connect()`] | from what an operator wrote to addresses, and to a connection |
-//! | [`Connection`] | a connection, whole or in its two halves |
+//! | [`Connection`] | a connection, whole or in its two halves, in plain text or secured |
+//! | [`Tls`] | who we are to other members, and whom we believe to be one |
 //! | `Dialer` | one attempt to reach a server, and to say who we are |
 //! | `Listener` | accepts connections at all addresses of a server |
 //! | `Sender`, `Receiver` | write and read the frames of one connection |
@@ -15,6 +16,11 @@ mod listener;
 mod lookup;
 mod receiver;
 mod sender;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "socket/without_tls.rs"]
+mod tls;
 
 use std::time::Duration;
 
@@ -24,6 +30,7 @@ pub use self::{
     dialer::DialError,
     listener::{Listen, ListenError, Ports},
     receiver::Heard,
+    tls::{Tls, TlsError},
 };
 pub(crate) use self::{
     connection::{ReadHalf, WriteHalf},

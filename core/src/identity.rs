@@ -145,37 +145,37 @@ impl Identities {
     pub fn prove(
         &self,
         claimed: Option<ServerId>,
-        names: &CertificateNames,
-    ) -> Result<Proof, NotProven> {
+        presented: &CertificateNames,
+    ) -> Result<Proof, Box<NotProven>> {
         let known = claimed.and_then(|claimed| Some((claimed, self.members.get(&claimed)?)));
         let Some((claimed, expected)) = known else { return Ok(Proof::LetIn) };
         if self.naming == Naming::Unchecked {
             return Ok(Proof::LetIn);
         }
-        let mut named = self.named_by(names);
+        let mut named = self.named_by(presented);
         if !named.remove(&claimed) {
-            let (expected, presented) = (expected.clone(), names.clone());
-            return Err(NotProven::Another { claimed, expected, presented, named });
+            let (expected, presented) = (expected.clone(), presented.clone());
+            return Err(Box::new(NotProven::Another { claimed, expected, presented, named }));
         }
         if named.is_empty() {
             return Ok(Proof::Sole);
         }
         match self.naming {
             Naming::Strict => {
-                let presented = names.clone();
-                Err(NotProven::Ambiguous { claimed, presented, others: named })
+                let presented = presented.clone();
+                Err(Box::new(NotProven::Ambiguous { claimed, presented, others: named }))
             }
             Naming::Named | Naming::Unchecked => Ok(Proof::Shared(named)),
         }
     }
 
     /// The members that these names name.
-    pub fn named_by(&self, names: &CertificateNames) -> BTreeSet<ServerId> {
-        let by_id: BTreeSet<_> = names.ids().collect();
+    pub fn named_by(&self, presented: &CertificateNames) -> BTreeSet<ServerId> {
+        let by_id: BTreeSet<_> = presented.ids().collect();
         if !by_id.is_empty() {
             return by_id;
         }
-        let named = self.members.iter().filter(|(_, member)| member.is_named_by(names));
+        let named = self.members.iter().filter(|(_, member)| member.is_named_by(presented));
         named.map(|(id, _)| *id).collect()
     }
 }

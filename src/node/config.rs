@@ -14,6 +14,7 @@ use std::{
 
 use ballotbox_actors::{
     GREETINGS_OPEN_MAX, LEARNERS_SPARE_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports,
+    Tls,
 };
 use ballotbox_core::{
     Endpoint, ServerId,
@@ -58,6 +59,9 @@ pub struct NodeConfig {
     pub listen_on_all_interfaces: bool,
     /// A socket that already listens at the first of its election addresses.
     pub listener: Option<std::net::TcpListener>,
+    /// Who it is to the others over TLS, and whom it believes to be one; `None` for plain text, in which anybody who reaches a port is
+    /// believed.
+    pub tls: Option<Tls>,
     /// How it leads and follows; `None` to hold elections alone, whose results nothing may rely on.
     pub leadership: Option<LeadershipConfig>,
 }
@@ -133,6 +137,7 @@ impl NodeConfig {
             greet_with_all_addresses: false,
             listen_on_all_interfaces: false,
             listener: None,
+            tls: None,
             leadership: None,
         }
     }
@@ -255,6 +260,7 @@ impl NodeConfig {
             peers: self.peers(),
             quorum_peers: self.quorum_peers(),
             understands: |body| Notification::decode(body).is_ok(),
+            tls: self.tls.clone(),
             timing: self.network,
             links: self.links,
             liveness: self.liveness,

@@ -1,15 +1,21 @@
-//! [`Greeter`]: reads the first word of one incoming connection: a greeting, or the first packet of a learner.
+//! [`Greeter`]: reads the first word of one incoming connection: a greeting, or the first packet of a learner. Over TLS it first
+//! has the other end show who it is, and then looks whether that is who it says it is.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use super::reception::GreeterId;
 use crate::{
     event::RefusedBecause,
-    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
-    socket::{Connection, Ports},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
+    socket::{Connection, Ports, Tls, TlsError},
 };
 use ballotbox_core::{
-    UntrustedText,
+    ServerId, UntrustedText,
+    leadership::LearnerWord,
     wire::{Greeting, GreetingError, Opening, PacketError, QuorumPacket},
 };
 
@@ -20,6 +26,9 @@ const SHORT_PACKET_MAX: usize = 64 * 1024;
 /// No first word is shorter.
 const SHORTEST: usize = 8;
 
+/// A TLS connection begins so: a record with a handshake, of a version 3.x.
+const TLS_RECORD: [u8; 2] = [0x16, 3];
+
 /// Reads just the first word, in however many pieces it comes.
 #[derive(Debug)]
 pub(crate) struct Greeter<P> {
@@ -27,13 +36,28 @@ pub(crate) struct Greeter<P> {
     pub(crate) connection: Connection,
     /// What is spoken where it came in.
     pub(crate) ports: Ports,
+    pub(crate) tls: Option<Tls>,
     pub(crate) limit: Duration,
     pub(crate) parent: Address<P>,
 }
 
-/// A first packet is so long that only a few may be held at a time.
+/// What a [`Greeter`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LongPacket(pub(crate) GreeterId);
+pub(crate) enum GreeterMsg {
+    /// It may begin its handshake.
+    Begin,
+}
+
+/// What a [`Greeter`] has to say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum GreeterReport {
+    /// The first packet is so long that only a few may be held at a time.
+    LongPacket(GreeterId),
+    /// The connection wants a handshake.
+    WantsHandshake(GreeterId),
+    /// The handshake is over, one way or the other, and has taken so much of the thread's time.
+    Handshake(GreeterId, Duration),
+}
 
 /// A connection that has said what it comes for, and from which nothing behind that was read.
 #[derive(Debug)]
@@ -60,6 +84,15 @@ pub(crate) enum GreeterError {
     /// It said something else than a learner's first packet.
     #[error(transparent)]
     Packet(#[from] PacketError),
+    /// It came in plain text.
+    #[error("it speaks plain text, and only TLS is taken")]
+    PlainText,
+    /// It wants to speak TLS.
+    #[error("it speaks TLS, and only plain text is taken")]
+    SpeaksTls,
+    /// It is not secured.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// It spoke as at the other port.
     #[error("the first word is not one of this port")]
     OtherPort {
@@ -92,36 +125,107 @@ impl From<GreeterError> for RefusedBecause {
             GreeterError::OtherPort { here } => Self::OtherPort { here },
             GreeterError::Broken { .. } => Self::Broken(UntrustedText::new(error)),
             GreeterError::Silent { .. } => Self::Silence,
+            GreeterError::PlainText => Self::PlainText,
+            GreeterError::SpeaksTls => Self::SpeaksTls,
+            GreeterError::Tls(error) => Self::Tls(error),
         }
     }
 }
 
-impl<P: From<LongPacket> + Send + 'static> Actor for Greeter<P> {
-    type Msg = std::convert::Infallible;
+impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
+    type Msg = GreeterMsg;
     /// `None` when somebody hung up without a word, as health checks do, or when it was asked to end.
     type Output = Option<Greeted>;
     type Error = GreeterError;
 
     async fn run(
         mut self,
-        mut mailbox: Mailbox<Self::Msg>,
+        mut mailbox: Mailbox<GreeterMsg>,
     ) -> Result<Option<Greeted>, GreeterError> {
-        let first = match mailbox.race(clock::within(self.limit, self.read())).await {
-            Raced::Done(Ok(read)) => read?,
-            Raced::Done(Err(clock::Late(limit))) => return Err(GreeterError::Silent { limit }),
+        let deadline = clock::now() + self.limit;
+        let limit = self.limit;
+        let left = || deadline.saturating_duration_since(clock::now());
+        let silent = |_| GreeterError::Silent { limit };
+        let first = match mailbox.race(clock::within(limit, self.connection.first_byte())).await {
+            Raced::Done(first) => first.map_err(silent)?,
+            Raced::Woken(_) => return Ok(None),
+        };
+        let Ok(Some(first)) = first else { return Ok(None) };
+        if let Some(tls) = self.tls_for(first)? {
+            match self.turn(deadline, &mut mailbox).await? {
+                Some(GreeterMsg::Begin) => {}
+                None => return Ok(None),
+            }
+            let secured = clock::within(left(), self.connection.secure(&tls));
+            let (ended, cost) = timed(mailbox.race(secured)).await;
+            let _ = self.parent.tell(GreeterReport::Handshake(self.id, cost).into());
+            self.connection = match ended {
+                Raced::Done(secured) => secured.map_err(silent)??,
+                Raced::Woken(_) => return Ok(None),
+            };
+        }
+        let first = match mailbox.race(clock::within(left(), self.read())).await {
+            Raced::Done(read) => read.map_err(silent)??,
             Raced::Woken(_) => None,
         };
-        Ok(first.map(|first| Greeted { connection: self.connection, first }))
+        first.map(|first| self.greeted(first)).transpose()
     }
 }
 
-impl<P: From<LongPacket>> Greeter<P> {
+/// Does this, and counts the time that it has taken of the thread: waiting takes none.
+async fn timed<F: Future>(work: F) -> (F::Output, Duration) {
+    let (mut work, mut taken) = (pin!(work), Duration::ZERO);
+    let output = poll_fn(|cx| {
+        let began = clock::now();
+        let polled = work.as_mut().poll(cx);
+        taken += clock::now() - began;
+        polled
+    })
+    .await;
+    (output, taken)
+}
+
+impl<P: From<GreeterReport>> Greeter<P> {
+    /// What a connection that begins with this byte is secured with, if it is.
+    fn tls_for(&self, first: u8) -> Result<Option<Tls>, GreeterError> {
+        match &self.tls {
+            Some(tls) if first == TLS_RECORD[0] => Ok(Some(tls.clone())),
+            Some(tls) if !tls.takes_plain() => Err(GreeterError::PlainText),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Waits until it may begin the handshake; `None` when it was asked to end.
+    async fn turn(
+        &self,
+        deadline: Instant,
+        mailbox: &mut Mailbox<GreeterMsg>,
+    ) -> Result<Option<GreeterMsg>, GreeterError> {
+        let _ = self.parent.tell(GreeterReport::WantsHandshake(self.id).into());
+        match mailbox.next_until(Some(deadline)).await {
+            Wake::Told(begin) => Ok(Some(begin)),
+            Wake::Due => Err(GreeterError::Silent { limit: self.limit }),
+            Wake::Closed => Ok(None),
+        }
+    }
+
+    /// One that has said who it is, if it may say so.
+    fn greeted(self, first: FirstWord) -> Result<Greeted, GreeterError> {
+        if let Some(tls) = &self.tls {
+            self.connection.prove(tls, first.claims())?;
+        }
+        Ok(Greeted { connection: self.connection, first })
+    }
+
     /// The first word, or `None` from someone who hangs up without one.
     async fn read(&mut self) -> Result<Option<FirstWord>, GreeterError> {
         let mut bytes = Vec::new();
         let mut is_long = false;
         loop {
             let held = bytes.len();
+            if !self.connection.is_secured() && bytes.starts_with(&TLS_RECORD) {
+                return Err(GreeterError::SpeaksTls);
+            }
             // This grows with what has come, and not with what was announced.
             match missing(&bytes, self.ports)? {
                 0 => return Ok(Some(first_word(&bytes)?)),
@@ -129,7 +233,7 @@ impl<P: From<LongPacket>> Greeter<P> {
             }
             if bytes.len() > SHORT_PACKET_MAX && !is_long {
                 is_long = true;
-                let _ = self.parent.tell(LongPacket(self.id).into());
+                let _ = self.parent.tell(GreeterReport::LongPacket(self.id).into());
             }
             let text = match self.connection.read(&mut bytes[held..]).await {
                 Ok(0) => UntrustedText::from("closed by the other end"),
@@ -148,6 +252,20 @@ impl<P: From<LongPacket>> Greeter<P> {
                 Some(Opening::Greeting) | None => "a greeting",
             };
             return Err(GreeterError::Broken { read: held, what, text });
+        }
+    }
+}
+
+impl FirstWord {
+    /// Who it says that it comes from.
+    fn claims(&self) -> Option<ServerId> {
+        match self {
+            Self::Greeting(greeting) => greeting.from,
+            // One that makes no sense is turned away by those to whom it is handed on.
+            Self::Packet(packet) => match LearnerWord::from_packet(packet) {
+                Ok(LearnerWord::Info(info)) => info.id,
+                Ok(_) | Err(_) => None,
+            },
         }
     }
 }

@@ -23,7 +23,7 @@ impl Entrance {
         let listen = "127.0.0.1:0".parse::<Endpoint>().unwrap().into();
         let hour = Duration::from_secs(3600);
         let rebind = Backoff { min: hour, max: hour, attempts_max: Some(1) };
-        let door = Door { listen: vec![listen], rebind, greeting: hour };
+        let door = Door { listen: vec![listen], rebind, greeting: hour, tls: None };
         let (reports, mut inside) = mailbox();
         let (user, events) = mailbox();
         let (parent, _) = mailbox();

@@ -2,8 +2,7 @@
 //!
 //! A whole one is for one actor at a time, which reads and writes as it likes; dropping it closes it. Once it is split, one
 //! actor reads and another writes, and either half can [shut](WriteHalf::shut) both. Nothing outside this folder has the
-//! socket itself, and nothing clones a connection: this is the one place that changes when a connection is more than a
-//! socket, as with TLS, where the halves share a session.
+//! socket itself, and nothing clones a connection. Whether it is secured makes no difference to those who read and write.
 
 use std::{
     future::poll_fn,
@@ -14,21 +13,29 @@ use std::{
 };
 
 use async_io::Async;
+use ballotbox_core::{ServerId, identity::Proof};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::Liveness;
+use super::{
+    Liveness,
+    tls::{Raw, Secured, Tls, TlsError},
+};
 
 /// How often a connection that does not answer is probed before it is given up.
 const PROBES: u32 = 3;
 
 /// A connection, made by [`connect`](super::connect()) or accepted by a listener.
 #[derive(Debug)]
-pub struct Connection(Async<TcpStream>);
+pub struct Connection {
+    socket: Arc<Async<TcpStream>>,
+    /// What is read and written instead, once the other end has shown who it is.
+    secured: Option<Box<Secured>>,
+}
 
 impl Connection {
-    pub(super) const fn new(socket: Async<TcpStream>) -> Self {
-        Self(socket)
+    pub(super) fn new(socket: Async<TcpStream>) -> Self {
+        Self { socket: Arc::new(socket), secured: None }
     }
 
     /// Waits for bytes, and says how many have come: none, when the other end has closed.
@@ -37,7 +44,10 @@ impl Connection {
     ///
     /// The connection is broken.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).await
+        match &mut self.secured {
+            Some(secured) => secured.read(buffer).await,
+            None => (&*self.socket).read(buffer).await,
+        }
     }
 
     /// Writes all of this.
@@ -46,7 +56,60 @@ impl Connection {
     ///
     /// The connection is broken.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes).await
+        match &mut self.secured {
+            Some(secured) => {
+                secured.write_all(bytes).await?;
+                secured.flush().await
+            }
+            None => (&*self.socket).write_all(bytes).await,
+        }
+    }
+
+    /// Waits for the first byte, which stays where it is; `None` when the other end has closed without one.
+    pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut first = [0];
+        let count = self.socket.peek(&mut first).await?;
+        Ok((count > 0).then_some(first[0]))
+    }
+
+    /// Has this member at the other end of a connection that we have made, or nobody, if TLS is what we speak.
+    pub(crate) async fn dial(self, tls: Option<&Tls>, peer: ServerId) -> Result<Self, TlsError> {
+        match tls.filter(|tls| tls.is_spoken()) {
+            None => Ok(self),
+            Some(tls) => {
+                // A handshake is large, and most connections are not in one.
+                let secured = Box::pin(tls.dial(Raw(Arc::clone(&self.socket)), peer)).await?;
+                Ok(Self { secured: Some(Box::new(secured)), ..self })
+            }
+        }
+    }
+
+    /// Has somebody at the other end who has shown a certificate, if one is demanded.
+    pub(crate) async fn secure(self, tls: &Tls) -> Result<Self, TlsError> {
+        let secured = Box::pin(tls.take(Raw(Arc::clone(&self.socket)))).await?;
+        Ok(Self { secured: Some(Box::new(secured)), ..self })
+    }
+
+    /// Whether it is more than plain text.
+    pub(crate) const fn is_secured(&self) -> bool {
+        self.secured.is_some()
+    }
+
+    /// Waits until the other end has let us in, as far as it lets us know.
+    pub(crate) async fn admitted(&mut self) -> Result<(), TlsError> {
+        match &mut self.secured {
+            Some(secured) => secured.admitted().await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the other end has proven of being `claimed`: nothing, over plain text.
+    pub(crate) fn prove(
+        &self,
+        tls: &Tls,
+        claimed: Option<ServerId>,
+    ) -> Result<Option<Proof>, TlsError> {
+        self.secured.as_ref().map(|secured| tls.prove(secured, claimed)).transpose()
     }
 
     /// Lets small writes leave at once, instead of waiting for an acknowledgement of what left before.
@@ -55,14 +118,21 @@ impl Connection {
     ///
     /// The connection is broken.
     pub fn set_nodelay(&self) -> io::Result<()> {
-        self.0.get_ref().set_nodelay(true)
+        self.socket.get_ref().set_nodelay(true)
     }
 
     /// One half for an actor that reads, and one for an actor that writes.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
-        // The system lets one task read and another write the same socket: nothing has to be locked for a frame.
-        let socket = Arc::new(self.0);
-        (ReadHalf { socket: Arc::clone(&socket), is_drained: false }, WriteHalf(socket))
+        let Self { socket, secured } = self;
+        let (reading, writing) = match secured {
+            // The system lets one task read and another write the same socket: nothing has to be locked for a frame.
+            None => (Reading::Plain { is_drained: false }, None),
+            Some(secured) => {
+                let (reading, writing) = secured.split();
+                (Reading::Secured(reading), Some(writing))
+            }
+        };
+        (ReadHalf { socket: Arc::clone(&socket), reading }, WriteHalf { socket, secured: writing })
     }
 
     /// Whether this leads to a socket of this machine that listens at `listening`.
@@ -81,7 +151,7 @@ impl Connection {
     }
 
     fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        let socket = self.0.get_ref();
+        let socket = self.socket.get_ref();
         Ok((socket.local_addr()?, socket.peer_addr()?))
     }
 }
@@ -90,18 +160,30 @@ impl Connection {
 #[derive(Debug)]
 pub(crate) struct ReadHalf {
     socket: Arc<Async<TcpStream>>,
-    /// The last read found less than it had room for: the next one would find nothing, unless more has come meanwhile.
-    is_drained: bool,
+    reading: Reading,
+}
+
+#[derive(Debug)]
+enum Reading {
+    Plain {
+        /// The last read found less than it had room for: the next one would find nothing, unless more has come meanwhile.
+        is_drained: bool,
+    },
+    Secured(futures::io::ReadHalf<Box<Secured>>),
 }
 
 impl ReadHalf {
     /// Waits for bytes, and says how many have come: none, when the other end has closed.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_drained {
+        let is_drained = match &mut self.reading {
+            Reading::Plain { is_drained } => *is_drained,
+            Reading::Secured(secured) => return secured.read(buffer).await,
+        };
+        if is_drained {
             self.something_may_have_come().await?;
         }
         let count = (&*self.socket).read(buffer).await?;
-        self.is_drained = count < buffer.len();
+        self.reading = Reading::Plain { is_drained: count < buffer.len() };
         Ok(count)
     }
 
@@ -132,18 +214,27 @@ impl ReadHalf {
 
 /// The half that is written.
 #[derive(Debug)]
-pub(crate) struct WriteHalf(Arc<Async<TcpStream>>);
+pub(crate) struct WriteHalf {
+    socket: Arc<Async<TcpStream>>,
+    secured: Option<futures::io::WriteHalf<Box<Secured>>>,
+}
 
 impl WriteHalf {
     /// Writes all of this.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        (&*self.0).write_all(bytes).await
+        match &mut self.secured {
+            Some(secured) => {
+                secured.write_all(bytes).await?;
+                secured.flush().await
+            }
+            None => (&*self.socket).write_all(bytes).await,
+        }
     }
 
     /// Lets small frames leave at once, and a peer that has vanished be noticed.
     pub(crate) fn tune(&self, liveness: Liveness) -> io::Result<()> {
-        self.0.get_ref().set_nodelay(true)?;
-        let options = SockRef::from(self.0.get_ref());
+        self.socket.get_ref().set_nodelay(true)?;
+        let options = SockRef::from(self.socket.get_ref());
         let keepalive = TcpKeepalive::new().with_time(liveness.idle).with_interval(liveness.probe);
         options.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
         #[cfg(target_os = "linux")]
@@ -153,7 +244,7 @@ impl WriteHalf {
 
     /// Ends the connection, for the half that is read as well.
     pub(crate) fn shut(&self) {
-        shut(&self.0);
+        shut(&self.socket);
     }
 }
 
@@ -178,7 +269,7 @@ mod tests {
         let address = listener.get_ref().local_addr().unwrap();
         let near = Async::<TcpStream>::connect(address).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
-        (Connection(near), Connection(far))
+        (Connection::new(near), Connection::new(far))
     }
 
     #[test]

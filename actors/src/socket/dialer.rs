@@ -2,18 +2,25 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use super::{ConnectError, Connection, connect};
-use crate::kit::{Actor, Mailbox, Raced, clock};
-use ballotbox_core::{Endpoint, UntrustedText};
+use super::{ConnectError, Connection, Tls, TlsError, connect};
+use crate::kit::{Actor, Mailbox, Raced, Rounded, clock};
+use ballotbox_core::{Endpoint, ServerId, UntrustedText};
+
+/// Over TLS, a peer that has let us in says so at once. One that says nothing is taken at its silence after this time.
+const ADMISSION: Duration = Duration::from_millis(200);
 
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.
 #[derive(Debug)]
 pub(crate) struct Dialer {
+    /// Who has to be there, which only TLS can tell.
+    pub(crate) peer: ServerId,
+    pub(crate) tls: Option<Tls>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) greeting: Vec<u8>,
     /// Where we listen ourselves.
     pub(crate) listening: Vec<SocketAddr>,
-    /// Time to look up names and connect; and again to write the greeting, which a live system takes at once.
+    /// Time to look up names and connect; again for the handshake of TLS; and again to write the greeting, which a live system
+    /// takes at once.
     pub(crate) limit: Duration,
 }
 
@@ -40,6 +47,20 @@ pub enum DialError {
         /// Where we were found.
         address: SocketAddr,
     },
+    /// The connection was made, but is not secured.
+    #[error("connected to {address}, but {error}")]
+    Tls {
+        address: SocketAddr,
+        /// What is wrong with the other end, or with us.
+        error: TlsError,
+    },
+    /// The connection was made, and nothing came of the handshake.
+    #[error("connected to {address}, but the TLS handshake was not over in {}: it may speak plain text only", Rounded(*limit))]
+    NoHandshake {
+        address: SocketAddr,
+        /// How long it was given.
+        limit: Duration,
+    },
     /// The connection was made, but did not take our greeting.
     #[error("connected to {address}, but cannot say who we are: {text}")]
     NotGreeted {
@@ -59,7 +80,11 @@ impl DialError {
     pub fn is_refused(&self) -> bool {
         match self {
             Self::Connect(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-            Self::Ourselves { .. } | Self::NotGreeted { .. } | Self::Panicked { .. } => false,
+            Self::Ourselves { .. }
+            | Self::Tls { .. }
+            | Self::NoHandshake { .. }
+            | Self::NotGreeted { .. }
+            | Self::Panicked { .. } => false,
         }
     }
 
@@ -67,7 +92,10 @@ impl DialError {
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Connect(error) => error.address(),
-            Self::Ourselves { address } | Self::NotGreeted { address, .. } => Some(*address),
+            Self::Ourselves { address }
+            | Self::Tls { address, .. }
+            | Self::NoHandshake { address, .. }
+            | Self::NotGreeted { address, .. } => Some(*address),
             Self::Panicked { .. } => None,
         }
     }
@@ -89,9 +117,19 @@ impl Actor for Dialer {
 
 impl Dialer {
     async fn dial(&self) -> Result<Dialed, DialError> {
-        let (mut connection, address) = connect(&self.endpoints, self.limit).await?;
+        let (connection, address) = connect(&self.endpoints, self.limit).await?;
         if self.listening.iter().any(|own| connection.leads_to(*own)) {
             return Err(DialError::Ourselves { address });
+        }
+        let not_secured = |error| DialError::Tls { address, error };
+        let dialled = clock::within(self.limit, connection.dial(self.tls.as_ref(), self.peer));
+        let mut connection = dialled
+            .await
+            .map_err(|clock::Late(limit)| DialError::NoHandshake { address, limit })?
+            .map_err(not_secured)?;
+        // Nothing is said before: a peer that closes with words unread would take back what it has said of our certificate.
+        if let Ok(Err(error)) = clock::within(ADMISSION, connection.admitted()).await {
+            return Err(not_secured(error));
         }
         let not_greeted = |error: io::Error| {
             let (kind, text) = (error.kind(), UntrustedText::from(error));

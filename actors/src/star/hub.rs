@@ -23,7 +23,7 @@ use crate::{
     config::NetworkTiming,
     doorman::{Arrival, LearnerReport},
     kit::{Actor, Address, Exit, Inlet, Mailbox, mailbox, spawn},
-    socket::{Connection, DialError, Dialed, Dialer, Liveness, SendError, Sender},
+    socket::{Connection, DialError, Dialed, Dialer, Liveness, SendError, Sender, Tls},
 };
 use ballotbox_core::{
     Endpoint, ServerId, UntrustedText, leadership::SessionId, wire::QuorumPacket,
@@ -34,6 +34,7 @@ use ballotbox_core::{
 pub(crate) struct StarConfig {
     /// Where the quorum ports of the other members are.
     pub(crate) peers: BTreeMap<ServerId, Vec<Endpoint>>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) timing: NetworkTiming,
     pub(crate) liveness: Liveness,
 }
@@ -142,6 +143,8 @@ impl<U: From<StarHeard> + From<StarEvent> + Send + 'static> Hub<U> {
         }
         let (address, mailbox) = mailbox();
         let dialer = Dialer {
+            peer,
+            tls: self.config.tls.clone(),
             endpoints: self.config.peers.get(&peer).cloned().unwrap_or_default(),
             greeting: first.encode(),
             listening: self.listening.clone(),

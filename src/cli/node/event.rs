@@ -405,6 +405,8 @@ pub(super) fn why_unreachable(error: &DialError) -> String {
     let words = match error {
         DialError::Connect(error) => return why_not_connected(error),
         DialError::Ourselves { .. } => "its address leads back to us",
+        DialError::Tls { error, .. } => return error.to_string(),
+        DialError::NoHandshake { .. } => "no TLS handshake",
         DialError::NotGreeted { .. } => "it broke the connection off",
         DialError::Panicked { .. } => "unknown",
     };
@@ -445,6 +447,13 @@ fn why_refused(reason: &RefusedBecause) -> String {
             and this is a quorum port: look at its list of members, where the two ports may be swapped"
             .to_owned(),
         RefusedBecause::Broken(text) => text.to_string(),
+        RefusedBecause::PlainText => "it speaks plain text, and this node takes only TLS: give it a certificate, or have this node \
+            take both for a while"
+            .to_owned(),
+        RefusedBecause::SpeaksTls => "it speaks TLS, and this node has no certificate: give it one (`tls` in a vote file, \
+            `--tls-cert`, or sslQuorum and a key store in zoo.cfg)"
+            .to_owned(),
+        RefusedBecause::Tls(error) => error.to_string(),
         RefusedBecause::Silence => "it said nothing".to_owned(),
         RefusedBecause::Panicked(message) => {
             format!("we have a bug, please report it: the greeter panicked: {message}")

@@ -82,6 +82,8 @@ impl<U: From<Heard> + Send + 'static> Children<U> {
     pub(super) fn start_dialer(&mut self, link: LinkId, approach: Approach) {
         let (address, mailbox) = mailbox();
         let dialer = Dialer {
+            peer: link.peer,
+            tls: self.config.tls.clone(),
             endpoints: self.config.peers.get(&link.peer).cloned().unwrap_or_default(),
             greeting: self.greeting.clone(),
             listening: self.listening.clone(),

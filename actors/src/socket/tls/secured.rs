@@ -1,0 +1,190 @@
+//! [`Secured`]: a connection whose other end has shown who it is.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    net::TcpStream,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use async_io::Async;
+use ballotbox_core::ServerId;
+use futures::{AsyncRead, AsyncWrite};
+use futures_rustls::{
+    TlsAcceptor, TlsConnector, TlsStream,
+    rustls::{ProtocolVersion, pki_types::ServerName},
+};
+
+use super::{certificate::Certificate, credentials::Credentials, error::TlsError};
+use crate::kit::clock;
+
+/// A socket that somebody else keeps as well, to close it.
+#[derive(Debug)]
+pub(in crate::socket) struct Raw(pub(in crate::socket) Arc<Async<TcpStream>>);
+
+/// A connection whose other end has shown who it is.
+#[derive(Debug)]
+pub(in crate::socket) struct Secured {
+    stream: TlsStream<Raw>,
+    /// What the other end has shown, if anything was demanded.
+    theirs: Option<Certificate>,
+    ours: Certificate,
+    /// The first byte that it has said, if that was read to see whether it says anything.
+    first: Option<u8>,
+}
+
+/// The handshake of one who has dialled a member.
+pub(super) async fn dialled(
+    credentials: &Credentials,
+    socket: Raw,
+    peer: ServerId,
+) -> Result<Secured, TlsError> {
+    // By this name alone a session is found again; it is never sent.
+    let name = ServerName::try_from(format!("member-{peer}.invalid"));
+    let name = name.map_err(|error| TlsError::Handshake { text: error.to_string().into() })?;
+    let connector = TlsConnector::from(Arc::clone(&credentials.client));
+    let stream = connector.connect(name, socket).await;
+    Secured::new(stream.map(TlsStream::from), credentials.certificate())
+}
+
+/// The handshake of one who was dialled.
+pub(super) async fn taken(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
+    let stream = TlsAcceptor::from(Arc::clone(&credentials.server)).accept(socket).await;
+    Secured::new(stream.map(TlsStream::from), credentials.certificate())
+}
+
+impl Secured {
+    fn new(stream: io::Result<TlsStream<Raw>>, ours: &Certificate) -> Result<Self, TlsError> {
+        let stream = stream.map_err(|error| TlsError::of(&error, ours))?;
+        let (_, state) = stream.get_ref();
+        let shown = state.peer_certificates().and_then(|chain| chain.first());
+        let theirs = shown.map(|der| Certificate::read(der)).transpose();
+        let theirs = theirs.map_err(TlsError::Unreadable)?;
+        if let Some(certificate) = &theirs {
+            // A session that is resumed may be older than the end of the certificate.
+            let validity = certificate.check_validity(clock::time_of_day());
+            let certificate = || Box::new(certificate.clone());
+            validity.map_err(|fault| TlsError::Unbelieved { fault, certificate: certificate() })?;
+        }
+        Ok(Self { stream, theirs, ours: ours.clone(), first: None })
+    }
+
+    /// What the other end has shown.
+    pub(super) const fn certificate(&self) -> Option<&Certificate> {
+        self.theirs.as_ref()
+    }
+
+    /// Waits until the other end has looked at our certificate, as far as it lets us know; it may have closed the connection after
+    /// that for another reason.
+    pub(in crate::socket) async fn admitted(&mut self) -> Result<(), TlsError> {
+        let mut first = [0];
+        let read = poll_fn(|cx| {
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut first);
+            // What was read may have been more than one thing.
+            if self.has_word() { Poll::Ready(None) } else { read.map(Some) }
+        })
+        .await;
+        match read {
+            None => Ok(()),
+            Some(Ok(0)) => Err(TlsError::CutOff),
+            Some(Ok(_)) => {
+                self.first = Some(first[0]);
+                Ok(())
+            }
+            Some(Err(error)) => Err(TlsError::of(&error, &self.ours)),
+        }
+    }
+
+    /// Whether the handshake itself shows that the other end has let us in.
+    fn has_word(&self) -> bool {
+        match &self.stream {
+            TlsStream::Client(stream) => {
+                let (_, state) = stream.get_ref();
+                // Before 1.3 the handshake ends with the word of the one that was dialled.
+                state.protocol_version() != Some(ProtocolVersion::TLSv1_3)
+                    || state.tls13_tickets_received() > 0
+            }
+            TlsStream::Server(_) => true,
+        }
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if let (Some(first), Some(place)) = (self.first, buffer.first_mut()) {
+            *place = first;
+            self.first = None;
+            return Poll::Ready(Ok(1));
+        }
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        Poll::Ready(match read {
+            // Everything that is read has a length of its own: an end without a word is no more than an end.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            Err(error) if error.get_ref().is_some() => {
+                Err(io::Error::new(error.kind(), TlsError::of(&error, &self.ours)))
+            }
+            read => read,
+        })
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+impl AsyncRead for Raw {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_write(cx, bytes)
+    }
+
+    /// What is written at once has to leave at once: of an alert behind another record there is only one attempt.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_write_vectored(cx, pieces)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self.0).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self.0).poll_close(cx)
+    }
+}
