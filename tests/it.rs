@@ -20,6 +20,7 @@ mod quorum_port;
 mod quorum_strangers;
 mod recorded_sessions;
 mod scenarios;
+mod secured;
 mod simulation;
 mod strangers;
 mod structure;

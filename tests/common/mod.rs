@@ -1,5 +1,6 @@
 //! Ensembles of nodes in this process, on free loopback ports.
 
+pub mod certificates;
 pub mod peer;
 pub mod talk;
 
@@ -61,6 +62,12 @@ impl Lab {
     /// Frees the port of a member that is not to be up from the beginning.
     pub fn absent(&mut self, number: u64) {
         self.listeners.remove(&id(number));
+    }
+
+    /// Listens again at the port of a member that was started, and has stopped.
+    pub fn free_again(&mut self, number: u64) {
+        let listener = TcpListener::bind(self.address(number)).unwrap();
+        self.listeners.insert(id(number), listener);
     }
 
     /// The listening socket of a member that the test plays itself.
