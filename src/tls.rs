@@ -9,9 +9,12 @@
 //! | [`CertificateName`] | the name by which a certificate means a member |
 //! | [`Password`] | never shown, and wiped from memory after use |
 //! | `Material`, `read_material` | the keys and certificates themselves, with the feature `tls` |
-//! | `KeyKeeper` with its core `FileWatch` | reads them again when they change, with the feature `tls` |
+//! | [`NodeTls`] | what a node speaks TLS with, with the feature `tls` |
+//! | `KeyKeeper` with its core `FileWatch` | reads the files again when they change, with the feature `tls` |
+//! | [`CertificateNews`] | what it tells |
 
 mod name;
+mod news;
 mod password;
 mod settings;
 mod suite;
@@ -29,24 +32,33 @@ mod key_pair;
 #[cfg(feature = "tls")]
 mod material;
 #[cfg(feature = "tls")]
+mod node_tls;
+#[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
 mod pkcs12;
 
 #[cfg(feature = "tls")]
+pub(crate) use self::key_keeper::KeyKeeper;
+#[cfg(feature = "tls")]
 pub use self::{
     error::{FILE_BYTES_MAX, TlsFileError, TlsFileProblem, Wanted},
     file_watch::{FileStamp, FileStamps, FileWatch},
-    key_keeper::{KeyKeeper, KeyReport, LOOK_EVERY},
+    key_keeper::LOOK_EVERY,
     material::{Material, TlsRemark, read_material},
+    node_tls::{NodeTls, OwnName},
 };
 pub use self::{
     name::{CertificateName, CertificateNameError},
+    news::CertificateNews,
     password::Password,
     settings::{
-        ClientCertificate, KeyFiles, Naming, PasswordFrom, StoreKind, TlsSettings, TlsStage,
-        TlsVersions, TrustFiles,
+        ClientCertificate, KeyFiles, PasswordFrom, StoreKind, TlsSettings, TlsStage, TlsVersions,
+        TrustFiles,
     },
     suite::CipherSuite,
 };
 pub use crate::files::{FileMode, readable_by_others};
+#[cfg(feature = "tls")]
+pub use ballotbox_actors::socket::tls::{Certificate, CertificateFault, CredentialsError};
+pub use ballotbox_core::identity::Naming;

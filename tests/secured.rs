@@ -11,10 +11,10 @@ use async_std::{net::TcpStream, task::block_on};
 use ballotbox::{
     Epoch, Node, NodeConfig, Role, ServerId,
     leadership::{Info, LearnerWord, Record},
-    network::{NetworkEvent, RefusedBecause},
+    network::{NetworkEvent, RefusedBecause, TlsError},
     node::{NodeEvent, Occurrence, Status},
+    tls::TlsStage,
 };
-use ballotbox_actors::socket::tls::{Stage, TlsError};
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use futures_rustls::{
@@ -26,7 +26,7 @@ use futures_rustls::{
 use crate::common::{Lab, agreed_on, certificates::Authority, id, patiently, peer::vote_for};
 
 /// What a member is started with, at this stage of the change to TLS.
-fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: Stage) -> NodeConfig {
+fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: TlsStage) -> NodeConfig {
     let record = Record { recorded: true, ..Record::default() };
     let mut config = lab.config_of_a_steady_one(number, record);
     // The address of all members is in it as well: an id counts for more.
@@ -38,7 +38,7 @@ fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: Stage) -> No
 async fn start_all(
     lab: &mut Lab,
     authority: &Authority,
-    stages: impl IntoIterator<Item = (u64, Stage)>,
+    stages: impl IntoIterator<Item = (u64, TlsStage)>,
 ) -> BTreeMap<u64, Node> {
     let mut nodes = BTreeMap::new();
     for (number, stage) in stages {
@@ -86,7 +86,7 @@ async fn refusal(node: &Node) -> RefusedBecause {
 fn three_members_have_one_leader_over_tls_and_the_next_one_when_it_goes() {
     block_on(async {
         let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
-        let all = (1..=3).map(|number| (number, Stage::Required));
+        let all = (1..=3).map(|number| (number, TlsStage::Required));
         let mut nodes = start_all(&mut lab, &authority, all).await;
         let (leader, epoch) = agreed(&nodes).await;
         assert_eq!((leader, epoch), (id(3), Epoch(1)));
@@ -103,7 +103,7 @@ fn turned_away(say: impl AsyncFnOnce(&Lab, &Authority)) -> RefusedBecause {
         let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
         lab.absent(2);
         lab.absent(3);
-        let nodes = start_all(&mut lab, &authority, [(1, Stage::Required)]).await;
+        let nodes = start_all(&mut lab, &authority, [(1, TlsStage::Required)]).await;
         say(&lab, &authority).await;
         let reason = refusal(&nodes[&1]).await;
         let status = nodes[&1].watch().status().await.unwrap();
@@ -180,7 +180,7 @@ fn a_member_without_tls_names_one_that_has_it() {
         let (mut lab, authority) = (Lab::voters(2), Authority::new("test"));
         let plain = lab.config_in_memory(1, Record { recorded: true, ..Record::default() });
         let plain = Node::start(plain).await.unwrap();
-        let nodes = start_all(&mut lab, &authority, [(2, Stage::Required)]).await;
+        let nodes = start_all(&mut lab, &authority, [(2, TlsStage::Required)]).await;
         assert_eq!(refusal(&plain).await, RefusedBecause::SpeaksTls);
         assert_eq!(refusal(&nodes[&2]).await, RefusedBecause::PlainText);
     });
@@ -198,8 +198,8 @@ fn an_ensemble_changes_to_tls_and_back_with_one_restart_of_a_member_at_a_time() 
             nodes.insert(number, Node::start(plain(&mut lab, number)).await.unwrap());
         }
         let (_, mut epoch) = agreed(&nodes).await;
-        let there = [Some(Stage::Taken), Some(Stage::Spoken), Some(Stage::Required)];
-        let back = [Some(Stage::Spoken), Some(Stage::Taken), None];
+        let there = [Some(TlsStage::Taken), Some(TlsStage::Spoken), Some(TlsStage::Required)];
+        let back = [Some(TlsStage::Spoken), Some(TlsStage::Taken), None];
         for stage in there.into_iter().chain(back) {
             for number in 1..=3 {
                 nodes.remove(&number).unwrap().stop().await.unwrap();
@@ -226,7 +226,8 @@ fn the_first_bytes_may_come_in_any_pieces() {
         let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
         lab.absent(2);
         lab.absent(3);
-        let node = start_all(&mut lab, &authority, [(1, Stage::Spoken)]).await.remove(&1).unwrap();
+        let node =
+            start_all(&mut lab, &authority, [(1, TlsStage::Spoken)]).await.remove(&1).unwrap();
         for is_secured in [true, false] {
             let socket = TcpStream::connect(lab.address(1)).await.unwrap();
             socket.set_nodelay(true).unwrap();

@@ -2,16 +2,17 @@
 
 mod json;
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
 
 use anstyle::Style;
 use async_std::task::block_on;
 use ballotbox::{
-    UntrustedText,
+    ServerId, UntrustedText,
     scenario::{
         live::{self, MemberReport, PlayReport, StoryLine, What},
         vote_file::{Faults, MemberState, Outcome, VoteFile},
     },
+    tls::NodeTls,
 };
 use ballotbox_actors::kit::Rounded;
 use structopt::StructOpt;
@@ -22,7 +23,8 @@ use super::{
     duration, input,
     output_file::OutputFile,
     screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN},
-    tls_files, why,
+    tls_files::{self, Speaker},
+    why,
 };
 
 /// Without `--deadline`, this much more than the file itself takes.
@@ -61,7 +63,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
         let path = input::name(&args.file);
         Failure::Argument(UntrustedText::shortened(format_args!("{path}, {error}"), usize::MAX))
     })?;
-    prepare_tls(&file, args)?;
+    let keys = read_keys(&file, args)?;
     descriptors::require(live::descriptors_needed(&file))?;
     let diagram = args.diagram.as_ref();
     let diagram =
@@ -81,7 +83,7 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
             story.push(event.clone());
         }
     };
-    let report = block_on(live::play(&file, deadline, &mut tell))?;
+    let report = block_on(live::play_over_tls(&file, keys, deadline, &mut tell))?;
     told?;
     if args.json {
         writeln!(out, "{}", json::to_json(&report, args.why))?;
@@ -102,15 +104,17 @@ pub(super) fn run(args: &ElectArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
     Ok(if report.is_good() { ExitCode::Done } else { ExitCode::No })
 }
 
-/// Looks at the files with keys and certificates of every member.
-fn prepare_tls(file: &VoteFile, args: &ElectArgs) -> Result<(), Failure> {
-    let mut warnings = Vec::new();
+/// Reads the files with keys and certificates of every member.
+fn read_keys(file: &VoteFile, args: &ElectArgs) -> Result<BTreeMap<ServerId, NodeTls>, Failure> {
+    let (mut keys, mut warnings) = (BTreeMap::new(), Vec::new());
     for (member, _) in file.members() {
         let settings = file.tls_settings(member.id, &args.file, None).map_err(|error| {
             Failure::Argument(format!("{}: {error}", input::name(&args.file)).into())
         })?;
         if let Some(settings) = settings {
-            tls_files::material(&settings, &mut warnings)?;
+            let names = file.tls_names().collect();
+            let speaker = Speaker { me: member.id, members: &file.membership, names };
+            keys.insert(member.id, tls_files::read(settings, &speaker, &mut warnings)?);
         }
     }
     warnings.sort_unstable();
@@ -118,7 +122,7 @@ fn prepare_tls(file: &VoteFile, args: &ElectArgs) -> Result<(), Failure> {
     for warning in warnings {
         screen::warn(&warning, args.json);
     }
-    Ok(())
+    Ok(keys)
 }
 
 fn last_time(file: &VoteFile) -> Duration {

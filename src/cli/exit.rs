@@ -9,7 +9,7 @@ use ballotbox::{
     node::{ConfigError, control::ControlError},
     run::GuardError,
     scenario::{live::PlayError, vote_file::VoteFileError},
-    tls::TlsFileError,
+    tls::{CredentialsError, TlsFileError},
     zoo_cfg::ZooCfgError,
 };
 use structopt::clap;
@@ -67,6 +67,9 @@ pub(crate) enum Failure {
     /// A file of keys or certificates cannot be used.
     #[error(transparent)]
     TlsFile(#[from] TlsFileError),
+    /// The files with keys and certificates are good, and cannot be used together.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The vote file could not be played.
     #[error(transparent)]
     Elect(#[from] PlayError),
@@ -149,6 +152,7 @@ impl Failure {
             | Self::Argument(_)
             | Self::VoteFile(_)
             | Self::TlsFile(_)
+            | Self::Credentials(_)
             | Self::Elect(_)
             | Self::NodeConfig { .. }
             | Self::Node(_)
@@ -173,6 +177,7 @@ impl Failure {
             | Self::VoteFile(_)
             | Self::ZooCfg(_)
             | Self::TlsFile(_)
+            | Self::Credentials(_)
             | Self::NodeConfig { .. }
             | Self::Node(NodeError::Config(_)) => ExitCode::Usage,
             Self::Node(NodeError::Open(error)) if error.is_bad_input() => ExitCode::Usage,

@@ -29,6 +29,8 @@ pub use self::{
     members::MembersError,
 };
 use super::store::Layout;
+#[cfg(feature = "tls")]
+use crate::tls::NodeTls;
 use crate::{ElectionTiming, Ensemble, History, Membership, election::Notification};
 
 /// At most this many callers at the control socket are answered at a time. The one that has been connected longest makes room.
@@ -61,7 +63,8 @@ pub struct NodeConfig {
     pub listener: Option<std::net::TcpListener>,
     /// Who it is to the others over TLS, and whom it believes to be one; `None` for plain text, in which anybody who reaches a port is
     /// believed.
-    pub tls: Option<Tls>,
+    #[cfg(feature = "tls")]
+    pub tls: Option<NodeTls>,
     /// How it leads and follows; `None` to hold elections alone, whose results nothing may rely on.
     pub leadership: Option<LeadershipConfig>,
 }
@@ -137,6 +140,7 @@ impl NodeConfig {
             greet_with_all_addresses: false,
             listen_on_all_interfaces: false,
             listener: None,
+            #[cfg(feature = "tls")]
             tls: None,
             leadership: None,
         }
@@ -260,11 +264,22 @@ impl NodeConfig {
             peers: self.peers(),
             quorum_peers: self.quorum_peers(),
             understands: |body| Notification::decode(body).is_ok(),
-            tls: self.tls.clone(),
+            tls: self.tls(),
             timing: self.network,
             links: self.links,
             liveness: self.liveness,
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls(&self) -> Option<Tls> {
+        self.tls.as_ref().map(|tls| tls.tls.clone())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "as with TLS")]
+    const fn tls(&self) -> Option<Tls> {
+        None
     }
 
     fn quorum_peers(&self) -> BTreeMap<ServerId, Vec<Endpoint>> {

@@ -26,6 +26,7 @@ use crate::{
     election::{
         Action, Election, Event, Notification, Outgoing, PresentLinks, SignOfLife, State, Timer,
     },
+    tls::CertificateNews,
 };
 
 /// After at most this many messages in one go an elector, or a driver of leadership, tells what came of them, though more of
@@ -51,10 +52,18 @@ pub(super) enum ElectorMsg {
     Stand(bool),
     /// By a bench, through the supervisor: hold another election, though nothing is wrong with the last one.
     BeginAgain,
+    /// By the keeper of our certificate.
+    Certificate(CertificateNews),
     /// By the desk: say that it runs.
     Answer { reply: Address<()> },
     /// By the supervisor.
     Stop,
+}
+
+impl From<CertificateNews> for ElectorMsg {
+    fn from(news: CertificateNews) -> Self {
+        Self::Certificate(news)
+    }
 }
 
 /// Runs the election of one node.
@@ -158,6 +167,9 @@ impl Actor for Elector {
                 }
                 Wake::Told(ElectorMsg::Stand(true)) => self.decide(Event::Stand),
                 Wake::Told(ElectorMsg::Stand(false)) => self.decide(Event::Withdraw),
+                Wake::Told(ElectorMsg::Certificate(news)) => {
+                    self.note(NodeEvent::Certificate(news));
+                }
                 Wake::Told(ElectorMsg::BeginAgain) => self.decide(self.beginning()),
                 Wake::Told(ElectorMsg::Stop) | Wake::Closed => return Ok(()),
                 Wake::Due => {

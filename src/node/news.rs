@@ -9,7 +9,7 @@ use ballotbox_core::{
 };
 
 use super::{Counters, MemberListProblem, Status, StoreRemark, leader::Leader};
-use crate::{Decision, Epoch, Round, Vote};
+use crate::{Decision, Epoch, Round, Vote, tls::CertificateNews};
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -115,6 +115,8 @@ pub enum NodeEvent {
         /// What is different.
         problem: MemberListProblem,
     },
+    /// This has become of its certificate.
+    Certificate(CertificateNews),
     /// This has happened to its network.
     Network(NetworkEvent),
 }
@@ -152,6 +154,7 @@ impl NodeEvent {
             | Self::MalformedPacket { .. }
             | Self::Malformed { .. }
             | Self::MembersDiffer { .. }
+            | Self::Certificate(_)
             | Self::Network(_) => None,
         }
     }
@@ -182,6 +185,7 @@ impl NodeEvent {
             | Self::MalformedPacket { .. }
             | Self::Malformed { .. }
             | Self::MembersDiffer { .. }
+            | Self::Certificate(_)
             | Self::Network(_) => {}
         }
     }
@@ -206,6 +210,7 @@ impl NodeEvent {
             | Self::Directory { .. }
             | Self::WithoutLease { .. }
             | Self::CannotPromise { .. }
+            | Self::Certificate(_)
             | Self::CannotStore { .. } => false,
             Self::Bound { .. }
             | Self::Malformed { .. }

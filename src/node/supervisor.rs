@@ -22,6 +22,9 @@ use super::{
     store::{PromiseMsg, StoreError, StoreMsg},
 };
 
+#[cfg(feature = "tls")]
+use crate::tls::KeyKeeper;
+
 /// At most this many frames wait for the elector; then receivers wait.
 const FRAMES_WAITING_MAX: usize = 64;
 
@@ -48,6 +51,7 @@ pub(super) enum SupervisorMsg {
     StoreEnded(Exit<(), StoreError>),
     PromisesEnded(Exit<(), StoreError>),
     ControlEnded(Exit<(), ConversationPanicked>),
+    KeysEnded(Exit<(), Infallible>),
 }
 
 /// Owns the addresses of the parts that it ends.
@@ -58,6 +62,8 @@ pub(super) struct Supervisor {
     elector: Address<ElectorMsg>,
     leadership: Option<LeadershipParts>,
     control: Option<Address<ControlMsg>>,
+    /// Of the keeper of our certificate, which is told nothing.
+    keys: Option<Address<Infallible>>,
     running: BTreeSet<Part>,
 }
 
@@ -82,6 +88,7 @@ enum Part {
     Promises,
     Driver,
     Control,
+    Keys,
 }
 
 /// What the handle of a node gets.
@@ -120,6 +127,7 @@ impl Supervisor {
             SupervisorMsg::DoormanEnded,
             SupervisorMsg::MeshEnded,
         );
+        let keys = start_keys(&mut config, &elector, &me);
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
         let constants = Constants { membership: Arc::clone(&config.membership) };
         let desk = Desk { watch, elector: elector.clone(), driver, constants };
@@ -133,7 +141,10 @@ impl Supervisor {
         if control.is_some() {
             running.insert(Part::Control);
         }
-        let supervisor = Self { doorman, network, elector, leadership, control, running };
+        if keys.is_some() {
+            running.insert(Part::Keys);
+        }
+        let supervisor = Self { doorman, network, elector, leadership, control, keys, running };
         Started { supervisor, desk }
     }
 
@@ -156,6 +167,9 @@ impl Supervisor {
                 (Part::Promises, store_outcome("the keeper of promises", exit))
             }
             SupervisorMsg::ControlEnded(exit) => (Part::Control, control_outcome(exit)),
+            SupervisorMsg::KeysEnded(exit) => {
+                (Part::Keys, panic_of("the keeper of the certificate", exit))
+            }
         };
         self.running.remove(&part);
         outcome
@@ -163,7 +177,8 @@ impl Supervisor {
 
     /// Ends what still runs: first the driver, which tells the others that it is over, then the control socket, whose file lies in the
     /// locked directory, then everything else.
-    fn end_all(&self) {
+    fn end_all(&mut self) {
+        self.keys = None;
         if let Some(parts) = &self.leadership {
             let _ = parts.driver.tell(DriverMsg::Stop);
             if self.running.contains(&Part::Driver) {
@@ -197,6 +212,28 @@ fn start_control(
     let control = Control::new(socket, desk, address.clone());
     spawn(control, orders, me.clone(), SupervisorMsg::ControlEnded);
     address
+}
+
+/// Starts what looks after our certificate, if we have one.
+#[cfg(feature = "tls")]
+fn start_keys(
+    config: &mut NodeConfig,
+    elector: &Address<ElectorMsg>,
+    me: &Address<SupervisorMsg>,
+) -> Option<Address<Infallible>> {
+    let keeper = KeyKeeper::new(config.tls.take()?, elector.clone());
+    let (address, mailbox) = mailbox();
+    spawn(keeper, mailbox, me.clone(), SupervisorMsg::KeysEnded);
+    Some(address)
+}
+
+#[cfg(not(feature = "tls"))]
+fn start_keys(
+    _: &mut NodeConfig,
+    _: &Address<ElectorMsg>,
+    _: &Address<SupervisorMsg>,
+) -> Option<Address<Infallible>> {
+    None
 }
 
 /// Starts the parts that make a leadership of the results of elections.

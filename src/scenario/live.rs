@@ -25,6 +25,8 @@ mod runner;
 mod seat;
 mod wiring;
 
+#[cfg(feature = "tls")]
+pub use self::runner::play_over_tls;
 pub use self::{
     descriptors::descriptors_needed,
     error::PlayError,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ballotbox_core::identity::Naming;
+
 use super::{CipherSuite, Password};
 
 /// TLS as an operator asks for it.
@@ -95,18 +97,6 @@ pub enum StoreKind {
     Jceks,
     /// The format of Bouncy Castle for machines under FIPS.
     Bcfks,
-}
-
-/// What a certificate has to say of the member that shows it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Naming {
-    /// It names this member and no other.
-    Strict,
-    /// It names this member. Others, too, is a warning: who has the key of one can then be all of them.
-    #[default]
-    Named,
-    /// Any certificate of the authority will do: `ssl.quorum.hostnameVerification=false`.
-    Unchecked,
 }
 
 /// Whether a member that dials has to show a certificate.

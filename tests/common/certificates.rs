@@ -1,9 +1,10 @@
 //! Certificates for tests: an authority, and what it issues.
 
-use ballotbox_actors::socket::tls::{Credentials, Material, Stage, Terms, Tls};
-use ballotbox_core::{
-    identity::{Identities, Naming},
-    membership::Membership,
+use std::sync::Arc;
+
+use ballotbox::{
+    Membership,
+    tls::{Material, NodeTls, TlsSettings, TlsStage},
 };
 use futures_rustls::rustls::{
     ClientConfig, RootCertStore,
@@ -11,7 +12,6 @@ use futures_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
-use std::sync::Arc;
 
 /// An authority that lets members in.
 #[derive(Debug)]
@@ -55,18 +55,21 @@ impl Authority {
 }
 
 impl Issued {
-    pub fn material(&self) -> Material {
-        Material {
+    /// What a member with it is started with. Nothing is read from files.
+    pub fn tls(&self, members: &Membership, stage: TlsStage) -> NodeTls {
+        let settings = TlsSettings { stage, reload: false, ..TlsSettings::from_pem("", "", "") };
+        let material = Material {
             chain: vec![self.certificate.der().clone()],
             key: self.private_key(),
             roots: vec![self.root.clone()],
-        }
+            remarks: Vec::new(),
+        };
+        NodeTls::new(settings, material, members, []).unwrap()
     }
 
-    /// What a member with it is started with.
-    pub fn tls(&self, members: &Membership, stage: Stage) -> Tls {
-        let credentials = Credentials::new(self.material(), &Terms::default()).unwrap();
-        Tls::new(credentials, stage, Identities::new(members, Naming::Named))
+    /// Its certificate and its key, as PEM.
+    pub fn pem(&self) -> (String, String) {
+        (self.certificate.pem(), self.key.serialize_pem())
     }
 
     /// What a program that has it, and is no member, dials with.

@@ -106,6 +106,7 @@ impl Absence {
             | NodeEvent::LearnerTurnedAway { .. }
             | NodeEvent::MalformedPacket { .. }
             | NodeEvent::Malformed { .. }
+            | NodeEvent::Certificate(_)
             | NodeEvent::MembersDiffer { .. } => {}
         }
     }

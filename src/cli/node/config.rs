@@ -12,11 +12,15 @@ use ballotbox::{
 };
 
 use super::{Lease, NodeArgs};
-use crate::cli::{Failure, input, tls_files};
+use crate::cli::{
+    Failure, input,
+    tls_files::{self, Speaker},
+};
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    let (mut config, mut warnings, leads, tls) = match (&args.config, &args.votes, args.id) {
+    let file;
+    let (mut config, mut warnings, leads, tls, names) = match (&args.config, &args.votes, args.id) {
         (Some(path), _, id) => {
             let mut cfg = ZooCfg::read(path)?;
             if let Some(id) = id {
@@ -28,10 +32,10 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
             }
             let warnings: Vec<_> = cfg.warnings.iter().map(ToString::to_string).collect();
             let tls = args.tls.beside_zoo_cfg(cfg.tls.clone())?;
-            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true, tls)
+            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true, tls, Vec::new())
         }
         (None, Some(path), Some(id)) => {
-            let file = input::vote_file(path)?;
+            file = input::vote_file(path)?;
             let mut config = from_votes(&file, id);
             if file.leadership {
                 let directory = args.data_dir.clone().unwrap_or_else(|| default_directory(id));
@@ -43,20 +47,22 @@ pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure
                 }
             }
             let warnings = two_voters(file.ensemble()).into_iter().collect();
-            (config, warnings, file.leadership, args.tls.beside_votes(&file, id, path)?)
+            let tls = args.tls.beside_votes(&file, id, path)?;
+            (config, warnings, file.leadership, tls, file.tls_names().collect())
         }
         (None, None, _) | (None, _, None) => {
             return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
         }
     };
-    // What is read here is for `config`, as soon as the network speaks TLS.
-    let _material = match &tls {
-        Some(settings) if args.config.is_some() => {
-            tls_files::material_of_zoo_cfg(settings, &mut warnings)?
-        }
-        Some(settings) => Some(tls_files::material(settings, &mut warnings)?),
-        None => None,
-    };
+    if let Some(settings) = tls {
+        let members = std::sync::Arc::clone(&config.membership);
+        let speaker = Speaker { me: config.me, members: &members, names };
+        config.tls = if args.config.is_some() {
+            tls_files::read_of_zoo_cfg(settings, &speaker, &mut warnings)?
+        } else {
+            Some(tls_files::read(settings, &speaker, &mut warnings)?)
+        };
+    }
     warnings.extend(keep(args, &mut config, leads)?);
     lease(args, &mut config, leads)?;
     Ok((config, warnings))

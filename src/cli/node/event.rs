@@ -317,6 +317,7 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
             let text = format!("{from} has another idea of the members: {problem}");
             Said::Limited(Kind::Remark("members differ"), Some(*from), Event::warning(text))
         }
+        NodeEvent::Certificate(news) => Said::Always(Event::warning(news.to_string())),
         NodeEvent::Network(event) => said_of(event),
     }
 }

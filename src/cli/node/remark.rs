@@ -68,6 +68,7 @@ pub(super) fn remark(event: &NodeEvent) -> String {
         | NodeEvent::Lost { .. }
         | NodeEvent::Malformed { .. }
         | NodeEvent::MembersDiffer { .. }
+        | NodeEvent::Certificate(_)
         | NodeEvent::Network(_) => String::new(),
     }
 }

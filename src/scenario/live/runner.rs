@@ -28,6 +28,8 @@ use super::{
     seat::Seat,
     wiring::Wiring,
 };
+#[cfg(feature = "tls")]
+use crate::tls::NodeTls;
 use crate::{
     Node, NodeConfig, Role, Standing,
     chronicle::WhyReport,
@@ -61,11 +63,42 @@ pub async fn play(
     deadline: Duration,
     tell: &mut dyn FnMut(&StoryLine),
 ) -> Result<PlayReport, PlayError> {
+    play_with(file, Keys::new(), deadline, tell).await
+}
+
+/// The same, where these members meet over TLS.
+///
+/// # Errors
+///
+/// [`PlayError`], when the members cannot be started or fail.
+#[cfg(feature = "tls")]
+pub async fn play_over_tls(
+    file: &VoteFile,
+    keys: BTreeMap<ServerId, NodeTls>,
+    deadline: Duration,
+    tell: &mut dyn FnMut(&StoryLine),
+) -> Result<PlayReport, PlayError> {
+    play_with(file, keys, deadline, tell).await
+}
+
+/// What each member speaks TLS with.
+#[cfg(feature = "tls")]
+type Keys = BTreeMap<ServerId, NodeTls>;
+#[cfg(not(feature = "tls"))]
+type Keys = BTreeMap<ServerId, Infallible>;
+
+async fn play_with(
+    file: &VoteFile,
+    keys: Keys,
+    deadline: Duration,
+    tell: &mut dyn FnMut(&StoryLine),
+) -> Result<PlayReport, PlayError> {
     PlayError::of_steps(file)?;
     let (address, inlet, mut mailbox) = mailbox_with_inlet(NEWS_WAITING_MAX);
     let wiring = Wiring::new(file, &address, RunnerMsg::CableEnded).await?;
     let mut runner = Runner {
         file,
+        keys,
         reorderer: Reorderer::new(tell),
         wiring,
         cabling: Cabling::default(),
@@ -108,6 +141,8 @@ impl From<MemberNews> for RunnerMsg {
 /// The state of a play.
 struct Runner<'a> {
     file: &'a VoteFile,
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are none"))]
+    keys: Keys,
     reorderer: Reorderer<'a>,
     wiring: Wiring,
     cabling: Cabling,
@@ -303,6 +338,10 @@ impl Runner<'_> {
         config.network.connect = self.file.timing.connect;
         config.links.redial.max = REDIAL_MAX;
         config.listener = self.wiring.listen(member)?;
+        #[cfg(feature = "tls")]
+        {
+            config.tls = self.keys.get(&member).cloned();
+        }
         if self.file.leadership
             && let Some(disk) = self.disks.get(member)
         {
@@ -394,6 +433,7 @@ impl Runner<'_> {
                 | NodeEvent::MalformedPacket { .. }
                 | NodeEvent::Malformed { .. }
                 | NodeEvent::MembersDiffer { .. }
+                | NodeEvent::Certificate(_)
                 | NodeEvent::Network(_) => {}
             }
         }

@@ -2,27 +2,28 @@ use std::{fs, os::unix::fs::symlink};
 
 use async_std::task::block_on;
 use ballotbox_actors::kit::{Exit, mailbox, spawn};
+use ballotbox_core::membership::Membership;
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
-use crate::{scratch::Scratch, tls::TlsFileProblem};
+use crate::scratch::Scratch;
 
 #[derive(Debug)]
 enum Told {
-    Keys(KeyReport),
+    News(CertificateNews),
     Ended(Exit<(), Infallible>),
 }
 
-impl From<KeyReport> for Told {
-    fn from(report: KeyReport) -> Self {
-        Self::Keys(report)
+impl From<CertificateNews> for Told {
+    fn from(news: CertificateNews) -> Self {
+        Self::News(news)
     }
 }
 
 /// A certificate that is its own authority, and its key.
-fn pair() -> (String, String) {
+fn pair(name: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["zk1".to_owned()]).unwrap();
+    let params = CertificateParams::new([name.to_owned()]).unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
@@ -41,31 +42,47 @@ fn settings(scratch: &Scratch) -> TlsSettings {
     TlsSettings::from_pem(&certificate, key, &certificate)
 }
 
+fn started(settings: &TlsSettings) -> NodeTls {
+    let material = read_material(settings).unwrap();
+    NodeTls::new(settings.clone(), material, &Membership::new([]).unwrap(), []).unwrap()
+}
+
+/// The first DNS name of the certificate that new connections use.
+fn shown(tls: &Tls) -> String {
+    tls.certificate().names.dns.first().unwrap().clone()
+}
+
 #[test]
-fn a_new_pair_is_told_and_half_of_one_is_not_taken() {
+fn a_new_pair_is_used_and_half_of_one_is_not() {
     let scratch = Scratch::new();
-    let (first, second, third) = (pair(), pair(), pair());
+    let [first, second, third] = ["zk1", "zk2", "zk3"].map(pair);
     swap_in(&scratch, "1", &first);
     let settings = settings(&scratch);
-    let material = read_material(&settings).unwrap();
+    let node_tls = started(&settings);
+    let tls = node_tls.tls.clone();
+    assert_eq!(shown(&tls), "zk1");
     block_on(async {
         let (parent, mut told) = mailbox();
         let (address, orders) = mailbox();
-        let keeper = KeyKeeper::new(settings.clone(), material.clone(), parent.clone());
+        let keeper = KeyKeeper::new(node_tls, parent.clone());
         let keeper = KeyKeeper { every: Duration::from_millis(5), ..keeper };
         spawn(keeper, orders, parent, Told::Ended);
 
         swap_in(&scratch, "2", &second);
-        let Some(Told::Keys(KeyReport::Reloaded(read))) = told.next().await else { panic!() };
-        assert_eq!(*read, read_material(&settings).unwrap());
-        assert_ne!(read.key, material.key);
+        let news = told.next().await;
+        assert!(matches!(news, Some(Told::News(CertificateNews::Renewed { .. }))), "{news:?}");
+        assert_eq!(shown(&tls), "zk2");
 
         fs::write(scratch.join("2/cert.pem"), &third.0).unwrap();
-        let Some(Told::Keys(KeyReport::ReloadFailed(error))) = told.next().await else { panic!() };
-        assert!(matches!(*error.problem, TlsFileProblem::OtherKey { .. }), "{error}");
+        let Some(Told::News(CertificateNews::NotRenewed { cause })) = told.next().await else {
+            panic!()
+        };
+        assert!(cause.to_string().contains("key"), "{cause}");
+        assert_eq!(shown(&tls), "zk2");
         fs::write(scratch.join("2/key.pem"), &third.1).unwrap();
-        let Some(Told::Keys(KeyReport::Reloaded(read))) = told.next().await else { panic!() };
-        assert_eq!(read.key, read_material(&settings).unwrap().key);
+        let news = told.next().await;
+        assert!(matches!(news, Some(Told::News(CertificateNews::Renewed { .. }))), "{news:?}");
+        assert_eq!(shown(&tls), "zk3");
 
         drop(address);
         assert!(matches!(told.next().await, Some(Told::Ended(Exit::Done(())))));
@@ -75,20 +92,20 @@ fn a_new_pair_is_told_and_half_of_one_is_not_taken() {
 #[test]
 fn files_that_are_as_they_were_are_nothing_to_tell_even_when_written_anew() {
     let scratch = Scratch::new();
-    let (first, second) = (pair(), pair());
+    let [first, second] = ["zk1", "zk2"].map(pair);
     swap_in(&scratch, "1", &first);
     let settings = settings(&scratch);
-    let material = read_material(&settings).unwrap();
     block_on(async {
         let (parent, mut told) = mailbox::<Told>();
-        let mut keeper = KeyKeeper::new(settings, material, parent);
+        let mut keeper = KeyKeeper::new(started(&settings), parent);
         keeper.look().await;
         swap_in(&scratch, "2", &first);
         keeper.look().await;
         assert!(told.is_empty());
         swap_in(&scratch, "3", &second);
         keeper.look().await;
-        assert!(matches!(told.next().await, Some(Told::Keys(KeyReport::Reloaded(_)))));
+        let news = told.next().await;
+        assert!(matches!(news, Some(Told::News(CertificateNews::Renewed { .. }))), "{news:?}");
         keeper.look().await;
         assert!(told.is_empty());
     });

@@ -1,0 +1,128 @@
+//! [`CertificateNews`]: what becomes of the certificate of a member that runs.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use ballotbox_actors::kit::{Rounded, clock};
+use ballotbox_core::UntrustedText;
+
+/// What has become of the certificate of a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CertificateNews {
+    /// Its files have changed, and new connections use what is in them now.
+    Renewed {
+        /// What its certificate says.
+        certificate: UntrustedText,
+        /// Until when it is valid.
+        until: SystemTime,
+    },
+    /// Its files have changed, and cannot be used: what was read before still counts.
+    NotRenewed {
+        /// What is wrong with them.
+        cause: UntrustedText,
+    },
+    /// Its certificate ends soon. Told 30 days, 7 days and a day before.
+    EndsSoon {
+        /// When.
+        at: SystemTime,
+        /// How long it is until then.
+        left: Duration,
+    },
+    /// Its certificate has ended, and other members take no new connection with it.
+    Ended {
+        /// When.
+        at: SystemTime,
+    },
+}
+
+impl fmt::Display for CertificateNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renewed { certificate, until } => {
+                let until = clock::rfc3339(*until);
+                write!(f, "new connections use the certificate {certificate}, valid until {until}")
+            }
+            Self::NotRenewed { cause } => {
+                write!(
+                    f,
+                    "the files of the certificate have changed, and what was read before still counts: {cause}"
+                )
+            }
+            Self::EndsSoon { at, left } => write!(
+                f,
+                "the certificate of this member ends in {}, at {}: put a new one into its file, which is read again by itself",
+                Rounded(*left),
+                clock::rfc3339(*at)
+            ),
+            Self::Ended { at } => write!(
+                f,
+                "the certificate of this member has ended at {}, and no member takes a new connection with it: put a new one \
+                 into its file, which is read again by itself",
+                clock::rfc3339(*at)
+            ),
+        }
+    }
+}
+
+/// Tells of the end of a certificate, at each of a few times before it once.
+#[derive(Debug, Default)]
+pub(super) struct EndWatch {
+    /// The last of these times that was told, and for which certificate.
+    told: Option<(SystemTime, usize)>,
+}
+
+/// How long before the end of a certificate that is told.
+const TOLD_BEFORE: [Duration; 3] = [
+    Duration::from_secs(30 * 24 * 3600),
+    Duration::from_secs(7 * 24 * 3600),
+    Duration::from_secs(24 * 3600),
+];
+
+impl EndWatch {
+    /// What there is to tell at this time of day of a certificate that ends then.
+    pub(super) fn look(&mut self, end: SystemTime, now: SystemTime) -> Option<CertificateNews> {
+        let left = end.duration_since(now).unwrap_or_default();
+        let stage = if left.is_zero() {
+            TOLD_BEFORE.len() + 1
+        } else {
+            TOLD_BEFORE.iter().filter(|before| left <= **before).count()
+        };
+        let is_told = self.told.is_some_and(|(told, before)| told == end && before >= stage);
+        if stage == 0 || is_told {
+            return None;
+        }
+        self.told = Some((end, stage));
+        Some(match left.is_zero() {
+            true => CertificateNews::Ended { at: end },
+            false => CertificateNews::EndsSoon { at: end, left },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_a_few_times_before_and_again_for_a_new_one() {
+        let day = Duration::from_secs(24 * 3600);
+        let end = SystemTime::UNIX_EPOCH + day * 1000;
+        let mut watch = EndWatch::default();
+        let mut told = Vec::new();
+        for before in [100, 31, 30, 29, 8, 7, 6, 2, 1] {
+            if let Some(news) = watch.look(end, end - day * before) {
+                let CertificateNews::EndsSoon { at, left } = news else { panic!("{news:?}") };
+                assert_eq!((at, left), (end, day * before));
+                told.push(before);
+            }
+        }
+        assert_eq!(told, [30, 7, 1]);
+        assert_eq!(watch.look(end, end), Some(CertificateNews::Ended { at: end }));
+        assert_eq!(watch.look(end, end + day), None);
+        // One that has ended already, and one that has not.
+        assert!(watch.look(end - day, end).is_some());
+        assert_eq!(watch.look(end + day * 60, end), None);
+    }
+}
