@@ -2,6 +2,7 @@
 
 mod examples;
 mod handover;
+mod impostors;
 mod leases;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};

@@ -196,6 +196,21 @@ fn overlapping(count: u64) -> String {
     format!("{count} overlap{ending} of leases, as clocks were paused")
 }
 
+/// Impostors in words, and what keeps them out; `None` if none spoke.
+fn impostors(believed: u64, unmasked: u64) -> Option<String> {
+    let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    if believed > 0 {
+        return Some(format!(
+            "Impostors were believed {}: in plain text nothing tells them from voters.\n\
+             They can make two lead. With `tls` in the file, members turn them away",
+            times(believed)
+        ));
+    }
+    let unmasked_so =
+        format!("Impostors were turned away {}, as TLS unmasks them", times(unmasked));
+    (unmasked > 0).then_some(unmasked_so)
+}
+
 /// A broken rule in words, where no trace shows it: `broken by 3 at 12.5 ms: …`.
 fn broken(violation: &Violation) -> String {
     let (rule, details) = (violation.rule, &violation.details);

@@ -27,6 +27,7 @@
 mod account;
 mod clocks;
 mod disk;
+mod door;
 mod member;
 mod moment;
 mod network;

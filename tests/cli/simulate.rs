@@ -219,6 +219,29 @@ fn simulate_plays_a_number_of_seeds_from_any_seed_on() {
 }
 
 #[test]
+fn simulate_says_that_impostors_were_turned_away_or_believed_and_what_keeps_them_out() {
+    // Neither reads the files of the certificates: there are none.
+    let locked = "examples/faults/impostors.json";
+    assert_eq!(run(&["check", locked]).status.code(), Some(0));
+    let output = run(&["simulate", locked, "--seeds", "20"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("\nImpostors were turned away "), "{output:?}");
+    let in_plain_text = r#"{ "members": [{ "id": 1 }, { "id": 2 }, { "id": 3 }],
+        "faults": { "until_ms": 4000, "impostors": 6, "cuts": 3 } }"#;
+    let open = file("simulate-impostors.json", in_plain_text);
+    let output = run(&["simulate", open.to_str().unwrap(), "--seeds", "100"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let told = text(&output.stdout);
+    assert!(told.contains("broken: an epoch that has begun is on the disks of a quorum"), "{told}");
+    assert!(told.contains("\nImpostors were believed "), "{told}");
+    assert!(told.contains("With `tls` in the file, members turn them away.\n"), "{told}");
+    let output = run(&["simulate", open.to_str().unwrap(), "--seeds", "100", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["impostors_believed"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["impostors_unmasked"], 0);
+}
+
+#[test]
 fn simulate_refuses_seeds_that_are_none() {
     let chaos = "examples/faults/chaos.json";
     let max = u64::MAX.to_string();

@@ -107,6 +107,7 @@ fn faults_that_cannot_happen_are_refused() {
         "resigns",
         "rests",
         "strangers",
+        "impostors",
         "frozen",
         "disk_errors",
     ] {

@@ -24,7 +24,8 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
-    add_broken, by_and_at, jobs::Jobs, millis, overlapping, progress, progress::Progress, word,
+    add_broken, by_and_at, impostors, jobs::Jobs, millis, overlapping, progress,
+    progress::Progress, word,
 };
 use crate::cli::{
     Failure,
@@ -53,6 +54,8 @@ pub(super) struct Tally {
     messages: Vec<u64>,
     healed: Vec<Duration>,
     overlaps: u64,
+    impostors_believed: u64,
+    impostors_unmasked: u64,
 }
 
 /// What failed.
@@ -121,6 +124,8 @@ impl Tally {
             messages: Vec::new(),
             healed: Vec::new(),
             overlaps: 0,
+            impostors_believed: 0,
+            impostors_unmasked: 0,
         }
     }
 
@@ -129,6 +134,8 @@ impl Tally {
         self.messages.extend(run.elections.iter().map(|election| election.messages));
         self.healed.extend(run.healed_after);
         self.overlaps += run.overlapping_leases;
+        self.impostors_believed += run.impostors_believed;
+        self.impostors_unmasked += run.impostors_unmasked;
         self.elected += u64::from(run.leader.is_some());
         let Some(what) = What::failed(&run) else {
             self.well += 1;
@@ -173,6 +180,9 @@ impl Tally {
         self.list_failures(file, expectations, out)?;
         if self.overlaps > 0 {
             writeln!(out, "{}.", overlapping(self.overlaps))?;
+        }
+        if let Some(impostors) = impostors(self.impostors_believed, self.impostors_unmasked) {
+            writeln!(out, "{impostors}.")?;
         }
         let (runs, failed) = (self.runs(), self.failed);
         let which = match (self.seeds.start(), self.seeds.end()) {
@@ -262,6 +272,8 @@ impl Tally {
             "messages": counts.map(|[p50, p99, max]| json!({ "p50": p50, "p99": p99, "max": max })),
             "healed_ms": times(&self.healed),
             "overlapping_leases": self.overlaps,
+            "impostors_believed": self.impostors_believed,
+            "impostors_unmasked": self.impostors_unmasked,
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "failures_listed": self.listed(),
         })
@@ -340,6 +352,8 @@ mod tests {
             healed_after: None,
             expectations: Vec::new(),
             overlapping_leases: 0,
+            impostors_believed: 0,
+            impostors_unmasked: 0,
             members: BTreeMap::new(),
             why: None,
             story: Vec::new(),
@@ -430,6 +444,23 @@ mod tests {
             "{told}"
         );
         assert_eq!(tally.to_json(Path::new("votes.json"))["overlapping_leases"], 3);
+    }
+
+    #[test]
+    fn who_believed_impostors_is_told_that_tls_keeps_them_out() {
+        let mut tally = Tally::new(0..=1);
+        tally.add(run(0, Ending::Elected, None));
+        assert!(!told(&tally).contains("mpostor"));
+        tally.add(Run { impostors_unmasked: 3, ..run(1, Ending::Elected, None) });
+        let unmasked = "Impostors were turned away 3 times, as TLS unmasks them.\nAll 2 runs";
+        assert!(told(&tally).contains(unmasked), "{}", told(&tally));
+        tally.add(Run { impostors_believed: 1, ..run(2, Ending::Broken, Some("all is well")) });
+        let told = told(&tally);
+        let believed = "Impostors were believed once: in plain text nothing tells them";
+        assert!(told.contains(believed) && told.contains("With `tls` in the file"), "{told}");
+        let object = tally.to_json(Path::new("votes.json"));
+        let counts = (&object["impostors_believed"], &object["impostors_unmasked"]);
+        assert_eq!(counts, (&json!(1), &json!(3)));
     }
 
     #[test]

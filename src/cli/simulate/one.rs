@@ -9,7 +9,9 @@ use ballotbox::scenario::simulation::{
 use ballotbox_actors::kit::Rounded;
 use serde_json::{Value, json};
 
-use super::{add_broken, broken, millis, overlapping, progress, progress::Progress, word};
+use super::{
+    add_broken, broken, impostors, millis, overlapping, progress, progress::Progress, word,
+};
 use crate::cli::{
     screen::{self, BAD, Column, GOOD, PLAIN},
     why,
@@ -21,6 +23,9 @@ pub(super) fn tell(trace: &str, run: &Run, out: &mut dyn Write) -> std::io::Resu
     writeln!(out)?;
     members(run, out)?;
     writeln!(out, "\n{}", summary(run))?;
+    if let Some(impostors) = impostors(run.impostors_believed, run.impostors_unmasked) {
+        writeln!(out, "{impostors}.")?;
+    }
     if let Some(report) = &run.why {
         writeln!(out)?;
         why::tell(report, out)?;
@@ -145,6 +150,8 @@ pub(super) fn to_json(run: &Run) -> Value {
         "messages": run.messages,
         "healed_ms": run.healed_after.map(millis),
         "overlapping_leases": run.overlapping_leases,
+        "impostors_believed": run.impostors_believed,
+        "impostors_unmasked": run.impostors_unmasked,
         "elections": elections.collect::<Vec<_>>(),
         "members": run.members.iter().map(member).collect::<Vec<_>>(),
         "expectations": expectations.collect::<Vec<_>>(),
@@ -176,6 +183,8 @@ mod tests {
             healed_after: None,
             expectations: Vec::new(),
             overlapping_leases: 0,
+            impostors_believed: 0,
+            impostors_unmasked: 0,
             members: std::collections::BTreeMap::new(),
             why: None,
             story: Vec::new(),

@@ -49,6 +49,13 @@ pub(super) enum Purpose {
     Session { session: SessionId, info: Box<Info> },
 }
 
+/// Where a member listens. Both may be one address: what is said first tells them apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Port {
+    Election,
+    Quorum,
+}
+
 /// What an attempt to connect has come to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer {

@@ -4,6 +4,7 @@
 //! is still under way. Otherwise hardly any fault would hit an election, as elections are short.
 
 mod faults;
+mod impostors;
 mod outsiders;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -12,6 +13,7 @@ use ballotbox_core::ServerId;
 
 pub(super) use self::{
     faults::Fault,
+    impostors::{Impostor, Part},
     outsiders::{Freezing, NAMES_LAG, Stranger, StrangerKind},
 };
 use super::{Moment, Setup, random::Random};
@@ -29,6 +31,7 @@ pub(super) struct Plan {
     pub(super) faults: Vec<(Moment, Fault)>,
     pub(super) strangers: Vec<Stranger>,
     pub(super) freezings: Vec<Freezing>,
+    pub(super) impostors: Vec<Impostor>,
 }
 
 impl Plan {
@@ -42,7 +45,8 @@ impl Plan {
         let mut faults = faults::draw(setup, &steps, seed);
         let mut outsiders = outsiders::Drawing::new(setup, &steps, seed, &mut faults);
         let (strangers, freezings) = (outsiders.strangers(), outsiders.freezings());
-        Self { steps, faults, strangers, freezings }
+        let impostors = impostors::draw(setup, &steps, seed, &mut faults);
+        Self { steps, faults, strangers, freezings, impostors }
     }
 }
 

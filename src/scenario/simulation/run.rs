@@ -87,6 +87,10 @@ pub struct Run {
     pub expectations: Vec<(Duration, bool)>,
     /// How often two leases ran at one time, for which the clocks of paused machines are to blame.
     pub overlapping_leases: u64,
+    /// How often an impostor was taken for the voter that it said it is.
+    pub impostors_believed: u64,
+    /// How often one was turned away.
+    pub impostors_unmasked: u64,
     /// What the members were in the end.
     pub members: BTreeMap<ServerId, MemberAtEnd>,
     /// How the last leaders came to lead, as the one that leads in the end has seen it, or else the first member that runs; `None` if that was
@@ -389,6 +393,8 @@ fn report(world: &mut World, seed: u64, healed_after: Option<Duration>) -> Run {
         healed_after,
         expectations,
         overlapping_leases: world.overlapping_leases(),
+        impostors_believed: world.impostors_believed(),
+        impostors_unmasked: world.impostors_unmasked(),
         members: world.members.iter().map(at_end).collect(),
         why: world.why(leader),
         story,

@@ -3,7 +3,7 @@
 use ballotbox_core::links::{LinkId, Timer as LinkTimer};
 
 use super::{
-    network::{Answer, End, Segment},
+    network::{Answer, End, Port, Segment},
     plan::Fault,
 };
 use crate::election::{Epoch, Timer as ElectionTimer};
@@ -80,6 +80,15 @@ pub(super) enum Scheduled {
     },
     /// A stranger does what it came for.
     StrangerActs {
+        end: End,
+    },
+    /// An impostor tries this port of its target once more.
+    ImpostorReturns {
+        impostor: usize,
+        port: Port,
+    },
+    /// An impostor says something on this connection.
+    ImpostorSpeaks {
         end: End,
     },
     /// The system gives up a connection on which nothing was acknowledged for too long.

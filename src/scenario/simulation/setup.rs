@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ballotbox_core::{ServerId, links::LinkTiming};
 
+use super::door::Door;
 use crate::{
     Ensemble,
     election::History,
@@ -22,6 +23,7 @@ pub struct Setup {
     pub(super) ensemble_name: Arc<str>,
     pub(super) timing: FileTiming,
     pub(super) links: LinkTiming,
+    pub(super) door: Door,
     pub(super) faults: Faults,
     pub(super) steps: Vec<Step>,
     pub(super) expectations: Vec<Expectation>,
@@ -52,6 +54,7 @@ impl Setup {
             ensemble_name: Arc::clone(&file.ensemble_name),
             timing: file.timing,
             links: LinkTiming::default(),
+            door: Door::of(file),
             faults: file.faults.clone().unwrap_or_default(),
             steps: file.steps.clone(),
             expectations: file.expectations.clone(),

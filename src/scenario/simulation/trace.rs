@@ -24,7 +24,10 @@ use ballotbox_core::{
 
 pub use self::verb::Verb;
 use self::words::{Answered, Kept, Reported, Told};
-use super::{Moment, Violation, plan::StrangerKind};
+use super::{
+    Moment, Violation,
+    plan::{Part, StrangerKind},
+};
 use crate::{
     election::{Decision, Epoch, Notification, PeerState, Round, Timer},
     scenario::vote_file::Operation,
@@ -58,6 +61,9 @@ pub(super) enum TraceEvent<'a> {
     Ends,
     Stranger { at: ServerId, claims: ServerId, kind: StrangerKind, several: bool },
     Leaves { at: ServerId, claims: ServerId },
+    Impostor { comes: bool, at: ServerId, claims: ServerId, really: Option<ServerId>, part: Part },
+    Believes { claims: ServerId, really: Option<ServerId> },
+    Unmasks { claims: ServerId, really: Option<ServerId> },
     Starts,
     Moves { names: Duration },
     Vanishes,
@@ -155,7 +161,10 @@ impl TraceEvent<'_> {
             Self::Replaced { .. } => Verb::Replaced,
             Self::Ends => Verb::Ends,
             Self::Stranger { .. } => Verb::Stranger,
-            Self::Leaves { .. } => Verb::Leaves,
+            Self::Leaves { .. } | Self::Impostor { comes: false, .. } => Verb::Leaves,
+            Self::Impostor { comes: true, .. } => Verb::Impostor,
+            Self::Believes { .. } => Verb::Believes,
+            Self::Unmasks { .. } => Verb::Unmasks,
             Self::Starts => Verb::Starts,
             Self::Moves { .. } => Verb::Moves,
             Self::Vanishes => Verb::Vanishes,
@@ -240,6 +249,19 @@ impl fmt::Display for TraceEvent<'_> {
             Self::Leaves { at, claims } => {
                 write!(f, "the stranger at {at} that claims to be {claims}")
             }
+            Self::Impostor { comes: true, at, claims, really, part } => {
+                write!(f, "{} speaks to {at} as {claims}, and {}", Who(really), part.in_words())
+            }
+            Self::Impostor { comes: false, at, claims, really, .. } => {
+                write!(f, "{}, which speaks to {at} as {claims}", Who(really))
+            }
+            Self::Believes { claims, really } => {
+                write!(f, "{}, which speaks as {claims}", Who(really))
+            }
+            Self::Unmasks { claims, really } => {
+                let proof = if really.is_some() { "only its own" } else { "no" };
+                write!(f, "{}, which speaks as {claims} and has {proof} certificate", Who(really))
+            }
             Self::Starts => f.write_str("without its history"),
             Self::Looks(round) => write!(f, "round {round}"),
             Self::Decides(Decision { standing, vote, round }) => {
@@ -266,6 +288,18 @@ impl fmt::Display for TraceEvent<'_> {
                 f.write_str(rule)
             }
             Self::Broken(Violation { rule, details, .. }) => write!(f, "{rule}: {details}"),
+        }
+    }
+}
+
+/// An impostor: a member, or somebody else.
+struct Who(Option<ServerId>);
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(id) => id.fmt(f),
+            None => f.write_str("a stranger"),
         }
     }
 }

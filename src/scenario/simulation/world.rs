@@ -3,6 +3,7 @@
 mod accounts;
 mod connections;
 mod cores;
+mod impostors;
 mod leaderships;
 mod leases;
 mod operations;
@@ -20,7 +21,7 @@ use std::{
 
 use ballotbox_core::ServerId;
 
-use self::{leases::Leases, outsiders::Outsiders, reigns::Reigns};
+use self::{impostors::Impostors, leases::Leases, outsiders::Outsiders, reigns::Reigns};
 use super::{
     Moment, Setup, Violation,
     clocks::Clocks,
@@ -65,6 +66,7 @@ pub struct World {
     histories: Vec<History>,
     pub(super) steps: Vec<Step>,
     outsiders: Outsiders,
+    impostors: Impostors,
     /// No message is ever late, and messages are lost only with a member that dies.
     pub(super) timely: bool,
     /// When members were last started, and when a step was last played.
@@ -99,7 +101,7 @@ impl World {
             member.drift_ppm = drawn.cast_signed() - drift.cast_signed();
             member.clocks = Clocks::new(Moment::default(), member.drift_ppm);
         }
-        let Plan { steps, faults, strangers, freezings } = Plan::new(setup, seed);
+        let Plan { steps, faults, strangers, freezings, impostors } = Plan::new(setup, seed);
         let mut queue = Queue::new();
         for (n, step) in steps.iter().enumerate() {
             queue.push(step.at.into(), Scheduled::Step(n));
@@ -121,6 +123,7 @@ impl World {
             setup: Arc::clone(setup),
             members,
             outsiders: Outsiders::new(strangers, freezings),
+            impostors: Impostors::new(impostors, seed),
             timely: rules::is_timely(setup, &steps),
             last_start: Moment::default(),
             last_step: Moment::default(),
@@ -291,6 +294,8 @@ impl World {
             Scheduled::PromiseKept { member, life } => self.promise_kept(member, life),
             Scheduled::StrangerConnects { stranger } => self.stranger_connects(stranger),
             Scheduled::StrangerActs { end } => self.stranger_acts(end),
+            Scheduled::ImpostorReturns { impostor, port } => self.impostor_returns(impostor, port),
+            Scheduled::ImpostorSpeaks { end } => self.impostor_speaks(end),
             Scheduled::GiveUp { end } => self.give_up(end, number),
             Scheduled::KeepAlive { end } => self.probe(end),
         }
@@ -346,6 +351,8 @@ impl World {
             | Scheduled::SegmentArrived { .. }
             | Scheduled::StrangerConnects { .. }
             | Scheduled::StrangerActs { .. }
+            | Scheduled::ImpostorReturns { .. }
+            | Scheduled::ImpostorSpeaks { .. }
             | Scheduled::GiveUp { .. }
             | Scheduled::KeepAlive { .. } => None,
         }

@@ -54,6 +54,9 @@ pub struct Faults {
     /// How many strangers connect to a member, greet as another one, and are silent, speak rubbish, or hang up and come again.
     /// Some of them stay beyond [`until`](Self::until), for ever.
     pub strangers: u16,
+    /// How many impostors speak valid words in the name of a voter that they are not: strangers, and members that lie. All are gone by
+    /// [`until`](Self::until).
+    pub impostors: u16,
     /// How many members freeze for good: their system takes what is sent to them, and nobody reads it. They are replaced at
     /// another address. Some of them are killed later.
     pub frozen: u16,
@@ -110,6 +113,7 @@ impl Default for Faults {
             stuck_work: 0,
             unwell_work: 0,
             strangers: 0,
+            impostors: 0,
             frozen: 0,
             wipes: 0,
             disk_full: 0,
@@ -164,7 +168,7 @@ impl Faults {
     }
 
     /// How often each fault happens, with the name of its field.
-    pub(super) const fn counts(&self) -> [(&'static str, u16); 24] {
+    pub(super) const fn counts(&self) -> [(&'static str, u16); 25] {
         [
             ("kills", self.kills),
             ("stops", self.stops),
@@ -185,6 +189,7 @@ impl Faults {
             ("stuck_work", self.stuck_work),
             ("unwell_work", self.unwell_work),
             ("strangers", self.strangers),
+            ("impostors", self.impostors),
             ("frozen", self.frozen),
             ("wipes", self.wipes),
             ("disk_full", self.disk_full),

@@ -58,6 +58,9 @@ pub(in crate::scenario::simulation) enum Fault {
     /// A stranger, by its number, comes, and leaves.
     StrangerArrives(usize),
     StrangerLeaves(usize),
+    /// An impostor, by its number, comes, and leaves.
+    ImpostorComes(usize),
+    ImpostorLeaves(usize),
     /// A member freezes for good; another instance replaces it; the frozen one is killed. By the number of the [`Freezing`].
     Freeze(usize),
     ReplaceFrozen(usize),
@@ -202,7 +205,7 @@ impl Drawing<'_> {
     }
 }
 
-fn span(random: &mut Random, until: u64, company: &[u64]) -> (u64, u64) {
+pub(super) fn span(random: &mut Random, until: u64, company: &[u64]) -> (u64, u64) {
     let at = moment(random, 0, until, company);
     (at, at + duration(random, until - at))
 }

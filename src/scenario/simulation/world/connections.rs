@@ -40,7 +40,7 @@ impl World {
         let target = (target, address);
         let attempt = Connection::new(dialer, target, purpose, give_up_at);
         let connection = self.network.add(attempt)?;
-        let at = self.now.plus(self.delay());
+        let at = self.now.plus(self.delay(dialer.0, target.0));
         self.queue.push(at, Scheduled::ConnectArrived { connection });
         Some(connection)
     }
@@ -51,7 +51,8 @@ impl World {
         let (give_up_at, tries, address) =
             (connection.give_up_at, connection.tries, connection.address);
         let frozen = self.frozen_at(to, address);
-        let there = frozen.map_or(to, |(place, _)| place);
+        let impostor = if frozen.is_none() { self.impostor_at(to) } else { None };
+        let there = frozen.map_or(impostor.unwrap_or(to), |(place, _)| place);
         let (reset, refuses) = (connection.reset, self.network.refuses(from, there));
         let is_session = matches!(connection.purpose, Purpose::Session { .. });
         if reset || (refuses && !is_session) {
@@ -73,8 +74,13 @@ impl World {
             }
             return;
         }
-        let is_served =
-            frozen.map_or_else(|| self.members[to].running.is_some(), |(_, killed)| !killed);
+        if let Some(place) = impostor
+            && !self.is_believed((from, Side::Dialer), place)
+        {
+            return self.answer(number, Answer::None);
+        }
+        let runs = || impostor.is_some() || self.members[to].running.is_some();
+        let is_served = frozen.map_or_else(runs, |(_, killed)| !killed);
         if !is_served {
             return self.answer(number, Answer::Refused);
         }
@@ -96,7 +102,11 @@ impl World {
     }
 
     fn answer(&mut self, connection: u32, answer: Answer) {
-        let at = self.now.plus(self.delay());
+        let Some(Connection { dialer, acceptor, .. }) = self.network.connection(connection) else {
+            return;
+        };
+        let (from, to) = (dialer.member, acceptor.member);
+        let at = self.now.plus(self.delay(from, to));
         if let Some(connection) = self.network.connection_mut(connection) {
             // Whatever the acceptor sends comes after its answer.
             connection.acceptor.last_arrival = at;
@@ -167,8 +177,9 @@ impl World {
 
     /// Lets something arrive at the other end, after all that was sent before.
     fn schedule(&mut self, end: End, segment: Segment) {
-        let delay = self.delay();
-        let slowness = self.slowness();
+        let Some((here, there)) = self.network.halves(end) else { return };
+        let (a, b) = (here.member, there.member);
+        let (delay, slowness) = (self.delay(a, b), self.slowness(a, b));
         let now = self.now;
         let Some((from, _)) = self.network.halves(end) else { return };
         let at = now.plus(delay).plus(slowness).max(from.last_arrival);
@@ -228,6 +239,19 @@ impl World {
         }
         let Some((here, _)) = self.network.halves(end) else { return };
         let Some(segment) = here.unread.pop_front().filter(|_| here.open) else { return };
+        let introduces_itself = match &segment {
+            Segment::Greeting => true,
+            Segment::Learner(_) => session.is_none(),
+            Segment::Leader(_)
+            | Segment::Frame(_)
+            | Segment::Garbage
+            | Segment::Closed
+            | Segment::KeepAlive => false,
+        };
+        if introduces_itself && !self.is_believed((member, Side::Acceptor), from) {
+            return self.close(end);
+        }
+        let Some((here, _)) = self.network.halves(end) else { return };
         match (segment, link) {
             (Segment::Learner(word), _) => self.hear_learner(member, end, *word),
             (Segment::Leader(word), _) => self.hear_leader(member, end, *word),
@@ -348,7 +372,7 @@ impl World {
                 here.give_up_timer = None;
                 if here.open && !there.open {
                     let idle = nanos(self.network.keep_alive_after());
-                    let at = self.now.plus(self.random.between(0, idle));
+                    let at = self.now.plus(self.chance_between(a, b).between(0, idle));
                     self.queue.push(at, Scheduled::KeepAlive { end });
                 }
             }
@@ -376,7 +400,7 @@ impl World {
             if let Some((here, _)) = self.network.halves(end) {
                 here.unsent.clear();
                 let open = here.open;
-                let at = self.now.plus(self.delay());
+                let at = self.now.plus(self.delay(a, b));
                 if open {
                     self.queue
                         .push(at, Scheduled::SegmentArrived { end, segment: Segment::Closed });
@@ -385,16 +409,17 @@ impl World {
         }
     }
 
-    /// How long something is on its way, in nanoseconds.
-    pub(super) fn delay(&mut self) -> u64 {
+    /// How long something is on its way between these two, in nanoseconds.
+    fn delay(&mut self, a: usize, b: usize) -> u64 {
         let (min, max) = self.faults().delay;
-        self.random.between(nanos(min), nanos(max))
+        self.chance_between(a, b).between(nanos(min), nanos(max))
     }
 
     /// How much longer, if it is unlucky.
-    pub(super) fn slowness(&mut self) -> u64 {
+    pub(super) fn slowness(&mut self, a: usize, b: usize) -> u64 {
         let faults = self.faults();
         let (per_mille, slow) = (faults.slow_percent * 10, nanos(faults.slow));
-        if self.random.chance(per_mille) { self.random.between(0, slow) } else { 0 }
+        let random = self.chance_between(a, b);
+        if random.chance(per_mille) { random.between(0, slow) } else { 0 }
     }
 }

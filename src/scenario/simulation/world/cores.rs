@@ -306,7 +306,8 @@ impl World {
         self.note(member, TraceEvent::SaysTo(link.peer, &frame));
         self.send(end, Segment::Frame(frame));
         let life = self.members[member].life;
-        let after = self.slowness();
+        let there = self.network.half(end.other()).map_or(member, |half| half.member);
+        let after = self.slowness(member, there);
         self.queue.push(self.now.plus(after), Scheduled::FrameWritten { member, life, link });
     }
 

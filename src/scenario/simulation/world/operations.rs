@@ -146,6 +146,8 @@ impl World {
             }
             Fault::StrangerArrives(stranger) => self.stranger_comes(stranger),
             Fault::StrangerLeaves(stranger) => self.stranger_leaves(stranger),
+            Fault::ImpostorComes(impostor) => self.impostor_comes(impostor),
+            Fault::ImpostorLeaves(impostor) => self.impostor_leaves(impostor),
             Fault::Freeze(number) => self.freeze(number),
             Fault::ReplaceFrozen(number) => self.replace(number),
             Fault::KillFrozen(number) => self.kill_frozen(number),

@@ -1,6 +1,7 @@
 //! The part of a [`World`] that parties outside of the ensemble play: strangers, and instances of members that are frozen.
 //!
-//! They have places behind those of the members, first the strangers. No fault of a path concerns them.
+//! They have places behind those of the members: first the strangers, then the frozen instances, then the
+//! [impostors](super::impostors). No fault of a path concerns them.
 
 use std::time::Duration;
 
@@ -50,10 +51,11 @@ struct Frozen {
 
 /// Who is at a place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Party {
+pub(super) enum Party {
     Member,
     Stranger(usize),
     Frozen(usize),
+    Impostor(usize),
 }
 
 impl Outsiders {
@@ -70,15 +72,18 @@ impl Outsiders {
 impl World {
     /// How many places there are, inside and outside.
     pub(super) fn places(&self) -> usize {
-        self.members.len() + self.outsiders.strangers.len() + self.outsiders.frozen.len()
+        self.place_of_impostor(self.impostors.count())
     }
 
-    fn party(&self, place: usize) -> Party {
+    pub(super) fn party(&self, place: usize) -> Party {
         match place.checked_sub(self.members.len()) {
             None => Party::Member,
             Some(outside) => match outside.checked_sub(self.outsiders.strangers.len()) {
                 None => Party::Stranger(outside),
-                Some(frozen) => Party::Frozen(frozen),
+                Some(frozen) => match frozen.checked_sub(self.outsiders.frozen.len()) {
+                    None => Party::Frozen(frozen),
+                    Some(impostor) => Party::Impostor(impostor),
+                },
             },
         }
     }
@@ -91,12 +96,17 @@ impl World {
         self.members.len() + self.outsiders.strangers.len() + number
     }
 
+    pub(super) fn place_of_impostor(&self, number: usize) -> usize {
+        self.place_of_frozen(self.outsiders.frozen.len()) + number
+    }
+
     /// Who the party at this place says it is.
     pub(in crate::scenario::simulation) fn name_of(&self, place: usize) -> ServerId {
         let member = match self.party(place) {
             Party::Member => place,
             Party::Stranger(number) => self.outsiders.strangers[number].is.claims,
             Party::Frozen(number) => self.outsiders.frozen[number].plan.member,
+            Party::Impostor(number) => self.impostors.is(number).claims,
         };
         self.members[member].id
     }
@@ -166,11 +176,12 @@ impl World {
                     self.stranger_reconnects(number);
                 }
             }
+            Party::Impostor(number) => self.impostor_is_answered(number, end, accepted),
         }
         true
     }
 
-    fn hold(&mut self, end: End, open: bool, accepted: bool) {
+    pub(super) fn hold(&mut self, end: End, open: bool, accepted: bool) {
         if let Some((here, _)) = self.network.halves(end) {
             here.open = open;
         }
@@ -224,6 +235,12 @@ impl World {
                 if here.open && matches!(segment, Some(Segment::Closed)) {
                     here.open = false;
                     self.stranger_reconnects(number);
+                }
+            }
+            Party::Impostor(number) => {
+                let segment = here.unread.pop_front().filter(|_| here.open);
+                if let Some(segment) = segment {
+                    self.impostor_hears(number, end, segment);
                 }
             }
         }

@@ -21,7 +21,8 @@
 //! | [work ends first](WORK_ENDS_FIRST) | whenever a member says that epochs of its own have ended |
 //!
 //! The rules about epochs assume that the voters that have lost their disks, and were not recorded again yet, are never a quorum:
-//! no fault wipes more. If the steps of a file do, epochs begin anew.
+//! no fault wipes more. If the steps of a file do, epochs begin anew. They also assume that nobody is believed who is not the voter that
+//! he says he is: where members take plain text, `impostors` break them.
 //!
 //! In an ensemble of more than sixteen, most events are judged only by what they are about: they change nothing else (a
 //! rule of its own). With N members, every N-th event is judged by all that the core holds.

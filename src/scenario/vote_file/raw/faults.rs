@@ -51,6 +51,8 @@ pub(in crate::scenario::vote_file) struct RawFaults {
     #[serde(skip_serializing_if = "Count::is_none")]
     strangers: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
+    impostors: Count,
+    #[serde(skip_serializing_if = "Count::is_none")]
     frozen: Count,
     #[serde(skip_serializing_if = "Count::is_none")]
     wipes: Count,
@@ -165,6 +167,7 @@ impl From<&RawFaults> for Faults {
             stuck_work: raw.stuck_work.0,
             unwell_work: raw.unwell_work.0,
             strangers: raw.strangers.0,
+            impostors: raw.impostors.0,
             frozen: raw.frozen.0,
             wipes: raw.wipes.0,
             disk_full: raw.disk_full.0,
@@ -210,6 +213,7 @@ impl From<&Faults> for RawFaults {
             stuck_work: Count(faults.stuck_work),
             unwell_work: Count(faults.unwell_work),
             strangers: Count(faults.strangers),
+            impostors: Count(faults.impostors),
             frozen: Count(faults.frozen),
             wipes: Count(faults.wipes),
             disk_full: Count(faults.disk_full),
