@@ -29,10 +29,13 @@ use std::ops::Range;
 use self::{
     bounds::{Left, Start},
     explore::Bounds,
-    state::State,
+    state::{State, Step},
     weak::Weakness,
 };
-use crate::random_walks::{self, Walks};
+use crate::{
+    door::Door,
+    random_walks::{self, Walks},
+};
 
 /// No faults, and epochs up to the second.
 const CALM: Left = Left { elections: 4, pings: 0, epochs: 2, ..Left::CALM };
@@ -52,12 +55,12 @@ fn check(bounds: &Bounds, floor: usize) {
 
 /// Voters that begin an ensemble's first epoch, or the next one.
 fn unled(start: Start, left: Left) -> Bounds {
-    Bounds { start, led: false, left, in_full: false }
+    Bounds { start, led: false, left, weakness: Weakness::None, in_full: false }
 }
 
 /// Voters of which the first leads the others in the first epoch.
 fn led(start: Start, left: Left) -> Bounds {
-    Bounds { start, led: true, left, in_full: false }
+    Bounds { start, led: true, left, weakness: Weakness::None, in_full: false }
 }
 
 #[test]
@@ -107,6 +110,27 @@ fn who_hears_what_first_makes_no_difference_where_it_is_left_out() {
 #[test]
 fn a_session_that_breaks_begins_no_epoch_twice() {
     check(&unled(Start::recorded(0), Left { elections: 3, breaks: 1, ..CALM }), 20_000);
+}
+
+/// Voters, and what somebody can do to them who speaks as one of them.
+fn with_an_impostor(door: Door) -> Bounds {
+    let is_believed = (0..3).any(|voter| door.lets_impostors_in(voter));
+    let weakness = if is_believed { Weakness::Impostor } else { Weakness::None };
+    Bounds { weakness, ..unled(Start::recorded(0), Left { elections: 3, ..CALM }) }
+}
+
+#[test]
+fn where_the_door_is_locked_no_epoch_begins_twice_for_an_impostors_sake() {
+    check(&with_an_impostor(Door::Locked), 1_000);
+}
+
+#[test]
+fn where_the_door_is_open_an_epoch_that_begins_twice_for_an_impostors_sake_is_found() {
+    let explored = with_an_impostor(Door::Open).explore();
+    let (rule, way) = explored.found.expect("an impostor is believed");
+    println!("{rule}: {} steps, {} states", way.len(), explored.states);
+    assert!(judge::ORDER.contains(&rule), "{rule}: {way:#?}");
+    assert!(way.iter().any(|step| matches!(step, Step::Forge { .. })), "{way:#?}");
 }
 
 const CRASH: Left = Left { crashes: 1, ..CALM };

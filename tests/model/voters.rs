@@ -9,7 +9,7 @@
 //! there is no new link before it has heard the end of the old one.
 //!
 //! A stranger may connect to a voter that has no link to a peer, and claim to be that peer. It is silent, and takes in
-//! whatever it is told. It stays until it leaves, or until the peer itself is there: a voter has one link to each peer.
+//! whatever it is told; in some models it is an impostor, and says what that peer might say. It stays until it leaves, or until the peer itself is there: a voter has one link to each peer.
 //!
 //! Left out: a voter that hears several things at once and says only the last of what it would have said.
 
@@ -23,8 +23,8 @@ use std::{
 };
 
 use ballotbox::{
-    Decision, Election, ElectionTiming, Epoch, History, Standing, Zxid,
-    election::{Action, Event, Notification, Outgoing, Timer, invariants},
+    Decision, Election, ElectionTiming, Epoch, History, Standing, Vote, Zxid,
+    election::{Action, Event, Format, Notification, Outgoing, PeerState, Timer, invariants},
 };
 
 use ballotbox_core::{Core, Step as CoreStep};
@@ -67,6 +67,8 @@ pub(super) struct Left {
     pub(super) doubts: u8,
     /// A silent stranger claims to be a peer.
     pub(super) strangers: u8,
+    /// A stranger that has done so says something: it is an impostor.
+    pub(super) lies: u8,
     /// An elected leader of a quorum becomes the leader of an epoch.
     pub(super) leads: u8,
     /// One that leads or follows in an epoch gives up.
@@ -94,6 +96,15 @@ enum Bit {
     LinkDown,
 }
 
+/// What an impostor says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lie {
+    /// That it votes as the one that it speaks to.
+    Agrees,
+    /// That it was elected.
+    Leads,
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Step {
     Hear { voter: usize, peer: usize },
@@ -107,6 +118,7 @@ pub(super) enum Step {
     Doubt { voter: usize, peer: usize },
     Claim { voter: usize, peer: usize },
     Leave { voter: usize, peer: usize },
+    Lie { voter: usize, peer: usize, lie: Lie },
     Lead { voter: usize },
     Follow { voter: usize },
     GiveUp { voter: usize },
@@ -285,6 +297,20 @@ impl State {
         }
     }
 
+    /// The impostor that is linked to this voter as that peer says something in the round that the voter is in.
+    pub(super) fn lie_to(&mut self, voter: usize, peer: usize, lie: Lie) {
+        let Some(running) = &self.voters[voter] else { return };
+        let (vote, round) = (running.election.vote(), running.election.round());
+        let peers = Vote { epoch: Epoch(0), zxid: Zxid(0), leader: id(peer) };
+        let (state, vote) = match lie {
+            Lie::Agrees => (PeerState::Looking, vote),
+            Lie::Leads => (PeerState::Leading, Some(peers)),
+        };
+        let format = Format::Current { version: Notification::VERSION, config: Arc::from("") };
+        let lie = Bit::Frame(Notification { state, vote, round, format });
+        self.inboxes[voter][peer].push_back(lie);
+    }
+
     pub(super) fn crash(&mut self, voter: usize) {
         self.voters[voter] = None;
         for other in (0..VOTERS).filter(|other| *other != voter) {
@@ -350,6 +376,11 @@ impl State {
     /// Whether this voter runs, and a stranger would find the place of that peer free.
     pub(super) fn may_claim(&self, voter: usize, peer: usize) -> bool {
         self.runs(voter) && !self.is_linked(voter, peer) && !self.is_claimed(voter, peer)
+    }
+
+    /// Whether an impostor is linked to this voter as that peer, and nothing of what it has said is under way.
+    pub(super) fn may_lie_to(&self, voter: usize, peer: usize) -> bool {
+        self.is_claimed(voter, peer) && self.inboxes[voter][peer].is_empty()
     }
 
     pub(super) fn may_hear(&self, voter: usize, peer: usize) -> bool {

@@ -29,6 +29,7 @@ pub(super) struct Bounds {
     /// The first voter leads the two others already.
     pub(super) led: bool,
     pub(super) left: Left,
+    pub(super) weakness: Weakness,
     /// Every step is looked at in every state.
     pub(super) in_full: bool,
 }
@@ -49,7 +50,7 @@ pub(super) struct Explored {
 
 impl Bounds {
     fn begin(&self) -> State {
-        let mut state = State::new(&[self.start; 3], Left::CALM, Weakness::None);
+        let mut state = State::new(&[self.start; 3], Left::CALM, self.weakness);
         if self.led {
             state.take(Step::Stand { voter: 0 });
             (1..3).for_each(|voter| state.take(Step::Join { voter, leader: 0 }));
@@ -88,7 +89,11 @@ impl Bounds {
                     let has_begun = after.history.begun.len() > state.history.begun.len();
                     explored.begun += usize::from(has_begun);
                     explored.outcomes.extend(after.outcome(&names));
-                    if let Some(rule) = after.broken.or_else(|| ends.broken(&after)) {
+                    let in_the_end = || {
+                        let is_judged = self.weakness == Weakness::None;
+                        is_judged.then(|| ends.broken(&after)).flatten()
+                    };
+                    if let Some(rule) = after.broken.or_else(in_the_end) {
                         explored.found.get_or_insert_with(|| (rule, way_to(here, &known)));
                     }
                     next.push((here, after));
@@ -179,6 +184,7 @@ impl State {
             }
         }
         self.disk_goes_on(voter, steps);
+        self.forgeries(voter, steps);
         self.redials(voter, steps);
         if self.left.pings > 0 && self.has_amnesiac(voter) {
             steps.push(Step::Ping { voter });

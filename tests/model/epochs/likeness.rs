@@ -86,7 +86,7 @@ impl Session {
             }
             self.info.is_some().hash(hasher);
             (self.recorded, &self.to_leader, &self.to_learner).hash(hasher);
-            (self.learner_left, self.leader_left, self.storing).hash(hasher);
+            (self.learner_left, self.leader_left, self.storing, self.is_impostors).hash(hasher);
         })
     }
 }

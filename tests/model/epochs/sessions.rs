@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) leader_left: bool,
     /// The learner's word waits for its disk.
     pub(super) storing: bool,
+    /// It is somebody else who speaks as the learner.
+    pub(super) is_impostors: bool,
     pub(super) prints: OnceLock<Prints>,
 }
 
@@ -82,6 +84,7 @@ impl State {
             learner_left: false,
             leader_left: false,
             storing: false,
+            is_impostors: false,
             prints: OnceLock::new(),
         };
         self.sessions.insert(number, Arc::new(session));

@@ -21,6 +21,8 @@ pub(super) enum Weakness {
     IntroductionOfAll,
     /// A quorum founds an ensemble: the introductions of the others are forged as well.
     QuorumFounds,
+    /// An impostor speaks as a voter, and is believed.
+    Impostor,
     /// Who has accepted an epoch before counts when it is proposed once more.
     EqualCounts,
 }
@@ -57,42 +59,45 @@ pub(super) fn answers_equal_epoch(state: &mut State, number: u64) {
 pub(super) fn may_arrive(state: &State, leader: usize, peer: usize) -> bool {
     let heard = || state.heard_by(leader);
     let is_enough = heard().filter(|session| !session.learner_left).count() + 1 >= state.quorum();
-    state.weakness == Weakness::QuorumFounds
+    let is_forged = state.weakness == Weakness::QuorumFounds && is_enough;
+    (is_forged || state.weakness == Weakness::Impostor)
         && state.stage(leader) == Stage::Discovering
         && leader != peer
-        && is_enough
         && heard().all(|session| session.learner != peer)
         && state.free_number(peer, leader).is_some()
 }
 
-/// The session of a voter that is not there, and remembers nothing.
+/// The session of a voter that is not there, and remembers nothing; or that of an impostor, which says that it remembers.
 pub(super) fn introduction(state: &State, leader: usize, peer: usize) -> Session {
+    let is_impostors = state.weakness == Weakness::Impostor;
     let mut info = state.voters[peer].core.info();
     info.accepted = Epoch(0);
     if let Some(block) = &mut info.block {
-        block.recorded = false;
+        block.recorded = is_impostors;
     }
     Session {
         learner: peer,
         leader,
         info: Some(info),
-        recorded: false,
+        recorded: is_impostors,
         to_leader: VecDeque::new(),
         to_learner: VecDeque::new(),
         learner_left: true,
         leader_left: false,
         storing: false,
+        is_impostors,
         prints: OnceLock::new(),
     }
 }
 
-/// What a learner that has left is taken to say to this word, if its leader founds and a quorum is there.
+/// What a learner that has left is taken to say to this word, if its leader founds and a quorum is there; or what an impostor says.
 pub(super) fn answer(state: &State, session: &Session, word: &LeaderWord) -> Option<LearnerWord> {
     let founds = match state.weakness {
         Weakness::IntroductionOfAll | Weakness::QuorumFounds => true,
         Weakness::None
         | Weakness::NoAmnesia
         | Weakness::FollowedIsRecorded
+        | Weakness::Impostor
         | Weakness::EqualCounts => false,
     };
     let heard = || state.heard_by(session.leader);
@@ -100,7 +105,8 @@ pub(super) fn answer(state: &State, session: &Session, word: &LeaderWord) -> Opt
     let recorded = heard().filter(|session| session.recorded).count()
         + usize::from(state.voters[session.leader].disk.recorded);
     let is_forged = founds && session.learner_left && present >= state.quorum();
-    if !is_forged || recorded >= state.quorum() {
+    let is_made_up = is_forged && recorded < state.quorum();
+    if !is_made_up && !session.is_impostors {
         return None;
     }
     if let LeaderWord::NewLeader { epoch, .. } = word {
