@@ -53,7 +53,11 @@ impl Story {
             // Its lease goes on as well.
             self.take_back_end_of_lease(now, id);
         }
-        if let Some(what) = what(member, event) {
+        // Impostors come again and again, and are told of once.
+        let is_at_the_door =
+            matches!(event, TraceEvent::Believes { .. } | TraceEvent::Unmasks { .. });
+        let is_known = |what: &What| self.lines.iter().any(|line| line.what == *what);
+        if let Some(what) = what(member, event).filter(|what| !is_at_the_door || !is_known(what)) {
             self.tell(now.since_start(), what);
         }
     }
@@ -136,9 +140,10 @@ fn what(member: Option<ServerId>, event: TraceEvent<'_>) -> Option<What> {
         }
         TraceEvent::Ends => suffers("has its frozen instance killed"),
         TraceEvent::Stranger { .. } => suffers(&format!("a stranger comes: {event}")),
-        TraceEvent::Leaves { .. } => suffers(&format!("gone: {event}")),
         TraceEvent::Impostor { comes: true, .. } => suffers(&format!("an impostor comes: {event}")),
-        TraceEvent::Impostor { comes: false, .. } => suffers(&format!("gone: {event}")),
+        TraceEvent::Leaves { .. } | TraceEvent::Impostor { comes: false, .. } => {
+            suffers(&format!("gone: {event}"))
+        }
         TraceEvent::Believes { .. } => suffers(&format!("believes {event}")),
         TraceEvent::Unmasks { .. } => suffers(&format!("turns away {event}")),
         TraceEvent::Starts => suffers("starts without its history"),
@@ -289,6 +294,19 @@ mod tests {
         let killed = Duration::from_secs(1);
         assert!(over > killed && over <= killed + Duration::from_millis(1500), "{story:#?}");
         assert!(when(&story, "2 leads in epoch 2") > Some(over), "{story:#?}");
+    }
+
+    #[test]
+    fn an_impostor_that_comes_again_and_again_is_told_of_once() {
+        let impostors = r#""faults":{"until_ms":4000,"impostors":1}"#;
+        let tls = r#""tls":{"cert":"no.pem","key":"no.pem","ca":"no.pem"}"#;
+        for (fields, what) in
+            [(impostors.to_owned(), " believes "), (format!("{tls},{impostors}"), " turns away ")]
+        {
+            let story = told(&fields);
+            let lines = story.iter().filter(|(_, text)| text.contains(what));
+            assert_eq!(lines.count(), 1, "{story:#?}");
+        }
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl World {
             (connection.give_up_at, connection.tries, connection.address);
         let frozen = self.frozen_at(to, address);
         let impostor = if frozen.is_none() { self.impostor_at(to) } else { None };
-        let there = frozen.map_or(impostor.unwrap_or(to), |(place, _)| place);
+        let outside = frozen.map(|(place, _)| place).or(impostor);
+        let there = outside.unwrap_or(to);
         let (reset, refuses) = (connection.reset, self.network.refuses(from, there));
         let is_session = matches!(connection.purpose, Purpose::Session { .. });
         if reset || (refuses && !is_session) {

@@ -41,16 +41,16 @@ const PING: Duration = Duration::from_millis(200);
 /// All impostors, present or not.
 #[derive(Debug)]
 pub(super) struct Impostors {
-    all: Vec<Present>,
+    all: Vec<Masked>,
     random: Random,
     believed: u64,
     unmasked: u64,
 }
 
 #[derive(Debug)]
-struct Present {
+struct Masked {
     is: Impostor,
-    present: bool,
+    is_there: bool,
     /// What its target has said last in the election.
     heard: Option<Notification>,
     /// The epochs that it has proposed as a leader, each on a connection of its own.
@@ -67,7 +67,7 @@ struct Proposed {
 
 impl Impostors {
     pub(super) fn new(plan: Vec<Impostor>, seed: u64) -> Self {
-        let all = |is| Present { is, present: false, heard: None, proposed: BTreeMap::new() };
+        let all = |is| Masked { is, is_there: false, heard: None, proposed: BTreeMap::new() };
         Self {
             all: plan.into_iter().map(all).collect(),
             random: Random::new(seed, 8),
@@ -126,21 +126,21 @@ impl World {
     /// The place of the impostor that has the address of a member which does not run.
     pub(super) fn impostor_at(&self, member: usize) -> Option<usize> {
         let has_it =
-            |one: &Present| one.present && one.is.claims == member && one.is.part == Part::Leader;
+            |one: &Masked| one.is_there && one.is.claims == member && one.is.part == Part::Leader;
         let is_free = self.members[member].running.is_none();
         let number = self.impostors.all.iter().position(has_it).filter(|_| is_free)?;
         Some(self.place_of_impostor(number))
     }
 
     pub(super) fn impostor_comes(&mut self, number: usize) {
-        self.impostors.all[number].present = true;
+        self.impostors.all[number].is_there = true;
         self.note_impostor(number, true);
         self.impostor_returns(number, Port::Election);
         self.impostor_returns(number, Port::Quorum);
     }
 
     pub(super) fn impostor_leaves(&mut self, number: usize) {
-        self.impostors.all[number].present = false;
+        self.impostors.all[number].is_there = false;
         self.note_impostor(number, false);
         for end in self.network.held_by(self.place_of_impostor(number)) {
             self.close(end);
@@ -156,7 +156,7 @@ impl World {
 
     /// An impostor connects to its target as the voter would.
     pub(super) fn impostor_returns(&mut self, number: usize, port: Port) {
-        let Present { is: Impostor { target, part, .. }, present, .. } = self.impostors.all[number];
+        let Masked { is: Impostor { target, part, .. }, is_there, .. } = self.impostors.all[number];
         let dialer = (self.place_of_impostor(number), 0);
         let purpose = match (port, part) {
             (Port::Election, _) => {
@@ -170,7 +170,7 @@ impl World {
             }
             (Port::Quorum, Part::Follower | Part::Leader) => return,
         };
-        if present {
+        if is_there {
             self.connect(dialer, target, purpose);
         }
     }
@@ -194,7 +194,7 @@ impl World {
     }
 
     pub(super) fn impostor_is_answered(&mut self, number: usize, end: End, accepted: bool) {
-        let present = self.impostors.all[number].present;
+        let present = self.impostors.all[number].is_there;
         self.hold(end, accepted && present, accepted);
         if !accepted && present {
             return self.impostor_tries_again(number, end);
@@ -266,7 +266,7 @@ impl World {
 
     /// What an impostor says in the election.
     fn false_vote(&mut self, number: usize) -> Notification {
-        let Present { is: Impostor { target, claims, part, lies, .. }, heard, .. } =
+        let Masked { is: Impostor { target, claims, part, lies, .. }, heard, .. } =
             &self.impostors.all[number];
         let (me, target) = (self.members[*claims].id, self.members[*target].id);
         let theirs = heard.as_ref().map_or(Round(1), |heard| heard.round);
