@@ -13,5 +13,6 @@ mod page;
 mod postgres;
 mod probe;
 mod real_sessions;
+mod real_tls;
 mod zoo_cfg_judge;
 mod zookeeper;

@@ -69,19 +69,6 @@ fn greeting(lab: &Lab, number: u64) -> Vec<u8> {
     Greeting { from: Some(id(number)), form }.encode()
 }
 
-/// Waits until this node has turned somebody away, and says why it did.
-async fn refusal(node: &Node) -> RefusedBecause {
-    let mut watch = node.watch();
-    loop {
-        let news = patiently(watch.news()).await.unwrap();
-        for told in &news.events {
-            if let NodeEvent::Network(NetworkEvent::Refused { reason, .. }) = &told.event {
-                return reason.clone();
-            }
-        }
-    }
-}
-
 #[test]
 fn three_members_have_one_leader_over_tls_and_the_next_one_when_it_goes() {
     block_on(async {

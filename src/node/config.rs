@@ -65,6 +65,8 @@ pub struct NodeConfig {
     /// believed.
     #[cfg(feature = "tls")]
     pub tls: Option<NodeTls>,
+    /// Whether it starts only with a `tls`: a zoo.cfg with `sslQuorum=true` is never taken for plain text.
+    pub requires_tls: bool,
     /// How it leads and follows; `None` to hold elections alone, whose results nothing may rely on.
     pub leadership: Option<LeadershipConfig>,
 }
@@ -105,6 +107,12 @@ pub enum ConfigError {
         /// The longest.
         max: Duration,
     },
+    /// It is to speak TLS, and has nothing to do that with.
+    #[error(
+        "TLS is asked for, and there is no certificate: expected one in `tls` of the configuration (NodeTls), and a build with \
+         the feature `tls`"
+    )]
+    NoTls,
     /// It would lead with a lease, and keeps nothing.
     #[error("a lease without a data directory: expected one, as a lease rests on what voters keep")]
     LeaseWithoutDirectory,
@@ -142,6 +150,7 @@ impl NodeConfig {
             listener: None,
             #[cfg(feature = "tls")]
             tls: None,
+            requires_tls: false,
             leadership: None,
         }
     }
@@ -196,6 +205,9 @@ impl NodeConfig {
         if self.membership.get(self.me).is_none() {
             let known = self.membership.iter().map(|member| member.id).collect();
             return Err(ConfigError::NotAMember { me: self.me, known });
+        }
+        if self.requires_tls && self.tls().is_none() {
+            return Err(ConfigError::NoTls);
         }
         let len = self.config_text.len();
         if len > CONFIG_TEXT_LEN_MAX {

@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, ti
 use ballotbox::{
     Member, Membership, Node, NodeConfig, ServerId,
     leadership::{DirectoryId, Record},
-    node::{Ended, Keep, LeadershipConfig, MemoryDisk, Status, Watch},
+    network::{NetworkEvent, RefusedBecause},
+    node::{Ended, Keep, LeadershipConfig, MemoryDisk, NodeEvent, Status, Watch},
 };
 use ballotbox_actors::kit::clock;
 use futures::future::select_all;
@@ -155,4 +156,17 @@ pub async fn agreed_on<B: PartialEq>(
         }
     })
     .await
+}
+
+/// Waits until this node has turned somebody away, and says why it did.
+pub async fn refusal(node: &Node) -> RefusedBecause {
+    let mut watch = node.watch();
+    loop {
+        let news = patiently(watch.news()).await.unwrap();
+        for told in &news.events {
+            if let NodeEvent::Network(NetworkEvent::Refused { reason, .. }) = &told.event {
+                return reason.clone();
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
@@ -26,11 +27,12 @@ use std::{
 use ballotbox::{
     Endpoint, Node, NodeConfig, Role, ServerId,
     membership::config_text::{ConfigText, ServerLine},
+    tls::{NodeTls, read_material},
     zoo_cfg::ZooCfg,
 };
 
 pub use self::{client::Client, ours::Ours, process::Server};
-use crate::common::id;
+use crate::common::{certificates::Authority, id};
 
 /// What a server needs of Debian's jars.
 const DEBIAN_JARS: [&str; 17] = [
@@ -65,6 +67,8 @@ pub struct Zoo {
     clients: BTreeMap<u64, u16>,
     /// Lines for every zoo.cfg.
     pub settings: Vec<String>,
+    /// Lines for the zoo.cfg of single members.
+    own_settings: BTreeMap<u64, Vec<String>>,
     /// Options for every Java machine.
     pub java_options: Vec<String>,
     /// Makes every node of ours greet with all its addresses.
@@ -88,6 +92,7 @@ impl Zoo {
             members: ConfigText::default(),
             clients: BTreeMap::new(),
             settings: vec!["tickTime=500".to_owned(), "initLimit=40".to_owned()],
+            own_settings: BTreeMap::new(),
             java_options: Vec::new(),
             greet_with_all_addresses: false,
             _turn: turn,
@@ -100,6 +105,26 @@ impl Zoo {
             zoo.clients.insert(number, free_port());
         }
         Some(zoo)
+    }
+
+    /// Gives every member a certificate for the host of all of them, as real servers want it, and for its own id.
+    pub fn certify(&mut self, authority: &Authority) {
+        let folder = self.dir.join("tls");
+        fs::create_dir_all(&folder).unwrap();
+        let trusted = folder.join("ca.pem");
+        fs::write(&trusted, authority.pem()).unwrap();
+        for number in self.clients.keys() {
+            let issued = authority.issue(&["127.0.0.1", &format!("ballotbox:{number}")]);
+            let (certificate, key) = issued.pem();
+            let store = folder.join(format!("{number}.pem"));
+            fs::write(&store, key + &certificate).unwrap();
+            fs::set_permissions(&store, fs::Permissions::from_mode(0o600)).unwrap();
+            let lines = [
+                format!("ssl.quorum.keyStore.location={}", store.display()),
+                format!("ssl.quorum.trustStore.location={}", trusted.display()),
+            ];
+            self.own_settings.insert(*number, lines.into());
+        }
     }
 
     /// The member list, for tests that change it before anybody starts.
@@ -148,7 +173,13 @@ impl Zoo {
 
     /// What a node of ours is started with, for tests that change it: its zoo.cfg, with a `dataDir` of its own.
     pub fn config(&self, number: u64) -> NodeConfig {
-        NodeConfig::from_zoo_cfg(&ZooCfg::read(&self.zoo_cfg_file(number)).unwrap()).unwrap()
+        let cfg = ZooCfg::read(&self.zoo_cfg_file(number)).unwrap();
+        let mut config = NodeConfig::from_zoo_cfg(&cfg).unwrap();
+        config.tls = cfg.tls.map(|settings| {
+            let material = read_material(&settings).unwrap();
+            NodeTls::new(settings, material, &config.membership, []).unwrap()
+        });
+        config
     }
 
     /// Starts a node of ours.
@@ -193,6 +224,7 @@ impl Zoo {
             "admin.enableServer=false".to_owned(),
         ];
         lines.extend(self.settings.iter().cloned());
+        lines.extend(self.own_settings.get(&number).into_iter().flatten().cloned());
         if self.members.servers[&id(number)].role == Role::Observer {
             lines.push("peerType=observer".to_owned());
         }

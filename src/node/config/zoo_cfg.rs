@@ -10,7 +10,10 @@ use ballotbox_core::{
 
 use super::{Keep, LeadershipConfig, NodeConfig};
 use crate::node::memory_disk::MemoryDisk;
-use crate::zoo_cfg::{ZooCfg, ZooCfgError};
+use crate::{
+    tls::TlsStage,
+    zoo_cfg::{ZooCfg, ZooCfgError},
+};
 
 /// Between two attempts to bind the election port, at first (ZooKeeper's pause) and at most.
 const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -18,7 +21,8 @@ const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 impl NodeConfig {
     /// The node that takes the place of a real server in the elections of its ensemble, with an empty history.
     ///
-    /// Dead peers are always noticed, whatever `tcpKeepAlive` says.
+    /// Dead peers are always noticed, whatever `tcpKeepAlive` says. Where [`ZooCfg::tls`] asks for TLS, the files with keys are not read
+    /// here: the node starts when a `NodeTls` of these settings is given to it.
     ///
     /// # Errors
     ///
@@ -40,6 +44,7 @@ impl NodeConfig {
             },
             greet_with_all_addresses: cfg.multi_address_enabled,
             listen_on_all_interfaces: cfg.listen_on_all_ips,
+            requires_tls: cfg.tls.as_ref().is_some_and(|tls| tls.stage != TlsStage::Taken),
             leadership: Some(leadership(cfg)),
             ..Self::new(cfg.identified()?, cfg.membership.clone())
         })

@@ -1,0 +1,113 @@
+//! TLS beside real servers: who takes whom, and a rolling change.
+
+use std::collections::BTreeMap;
+
+use async_std::task::block_on;
+use ballotbox::{Node, Role, network::RefusedBecause, node::Status};
+
+use crate::{
+    common::{certificates::Authority, elects, id, patiently, refusal},
+    zookeeper::{Server, Zoo},
+};
+
+const PLAIN: [&str; 0] = [];
+const TAKEN: [&str; 2] = ["sslQuorum=false", "portUnification=true"];
+const SPOKEN: [&str; 2] = ["sslQuorum=true", "portUnification=true"];
+const REQUIRED: [&str; 1] = ["sslQuorum=true"];
+
+fn set(zoo: &mut Zoo, stage: &[&str]) {
+    zoo.settings.retain(|line| !line.starts_with("sslQuorum") && !line.starts_with("portUnif"));
+    zoo.settings.extend(stage.iter().map(|line| (*line).to_owned()));
+}
+
+#[test]
+fn ours_elects_with_real_voters_over_tls() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    zoo.certify(&Authority::new("test"));
+    for versions in [None, Some("TLSv1.2"), Some("TLSv1.3")] {
+        set(&mut zoo, &REQUIRED);
+        zoo.settings.retain(|line| !line.starts_with("ssl.quorum.enabledProtocols"));
+        zoo.settings
+            .extend(versions.map(|versions| format!("ssl.quorum.enabledProtocols={versions}")));
+        for ours in [1, 3] {
+            let real: Vec<_> = [1, 2, 3].into_iter().filter(|number| *number != ours).collect();
+            block_on(async {
+                let mut servers: Vec<_> = real.iter().map(|number| zoo.serve(*number)).collect();
+                let node = zoo.node(ours).await;
+                let leaders: Vec<_> = servers.iter_mut().map(Server::until_in_service).collect();
+                println!("{versions:?}, ours is {ours}: {leaders:?} lead");
+                elects(&mut node.watch(), leaders[0]).await;
+                let linked = |status: &Status| {
+                    real.iter().all(|number| status.election.links.contains(&id(*number)))
+                };
+                patiently(node.watch().until(linked)).await.unwrap();
+            });
+        }
+    }
+}
+
+#[test]
+fn an_observer_of_ours_follows_a_real_leader_over_tls() {
+    let members = [(1, Role::Voter), (2, Role::Voter), (9, Role::Observer)];
+    let Some(mut zoo) = Zoo::new(members) else { return };
+    zoo.certify(&Authority::new("test"));
+    set(&mut zoo, &REQUIRED);
+    block_on(async {
+        let mut servers = [zoo.serve(1), zoo.serve(2)];
+        let leaders = servers.each_mut().map(Server::until_in_service);
+        let node = zoo.node(9).await;
+        let follows =
+            |status: &Status| status.leader().is_some_and(|(leader, _)| leader == id(leaders[0]));
+        patiently(node.watch().until(follows)).await.unwrap();
+    });
+}
+
+#[test]
+fn real_servers_and_ours_change_to_tls_and_back_one_restart_at_a_time_and_keep_a_leader() {
+    let Some(mut zoo) = Zoo::voters([1, 2, 3]) else { return };
+    zoo.certify(&Authority::new("test"));
+    block_on(async {
+        let (mut servers, mut ours): (BTreeMap<u64, Server>, Option<Node>) = Default::default();
+        let stages = [&PLAIN[..], &TAKEN, &SPOKEN, &REQUIRED, &SPOKEN, &TAKEN, &PLAIN];
+        for (round, stage) in stages.into_iter().enumerate() {
+            set(&mut zoo, stage);
+            for number in [1, 2] {
+                servers.remove(&number);
+                let mut server = zoo.serve(number);
+                if round > 0 {
+                    let leader = server.until_in_service();
+                    println!("{stage:?}: server {number} is in service with {leader}");
+                }
+                servers.insert(number, server);
+                if round == 0 && number == 2 {
+                    for server in servers.values_mut() {
+                        server.until_in_service();
+                    }
+                }
+            }
+            if let Some(node) = ours.take() {
+                node.stop().await.unwrap();
+            }
+            let node = zoo.node(3).await;
+            let linked = |status: &Status| {
+                status.elected().is_some()
+                    && [1, 2].iter().all(|number| status.election.links.contains(&id(*number)))
+            };
+            patiently(node.watch().until(linked)).await.unwrap();
+            ours = Some(node);
+        }
+    });
+}
+
+#[test]
+fn a_real_server_that_speaks_plain_text_is_named() {
+    let Some(mut zoo) = Zoo::voters([1, 2]) else { return };
+    zoo.certify(&Authority::new("test"));
+    let mut server = zoo.serve(1);
+    set(&mut zoo, &REQUIRED);
+    block_on(async {
+        let node = zoo.node(2).await;
+        assert_eq!(refusal(&node).await, RefusedBecause::PlainText);
+        server.until_looking();
+    });
+}
