@@ -19,6 +19,7 @@ use std::{fmt, io, path::Path};
 use ballotbox_core::UntrustedText;
 use rustix::io::Errno;
 
+#[cfg(feature = "http")]
 pub(crate) use self::exposure::others_can_read;
 pub use self::{
     exposure::{FileMode, readable_by_others},

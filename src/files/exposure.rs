@@ -22,6 +22,7 @@ pub fn readable_by_others(path: &Path) -> Option<FileMode> {
 }
 
 /// The same of a file that is open.
+#[cfg(feature = "http")]
 pub(crate) fn others_can_read(metadata: &Metadata) -> Option<FileMode> {
     exposed(metadata, rustix::process::geteuid().as_raw())
 }
