@@ -23,7 +23,9 @@ use futures_rustls::{
     rustls::{ClientConfig, pki_types::ServerName},
 };
 
-use crate::common::{Lab, agreed_on, certificates::Authority, id, patiently, peer::vote_for};
+use crate::common::{
+    Lab, agreed_on, certificates::Authority, id, patiently, peer::vote_for, refusal,
+};
 
 /// What a member is started with, at this stage of the change to TLS.
 fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: TlsStage) -> NodeConfig {
