@@ -90,7 +90,7 @@ pub enum Proof {
 pub enum NotProven {
     /// It names others, or nobody.
     #[error(
-        "its certificate is for {presented}{}, and not for member {claimed}: expected one for {expected}",
+        "its certificate is for {presented}{}, and not for member {claimed}: expected one for {expected} or {SCHEME}{claimed}",
         of(named)
     )]
     Another {

@@ -131,12 +131,13 @@ fn a_refusal_says_what_was_presented_and_what_was_expected_with_nothing_that_cou
     };
     assert_eq!(
         refused(names("two.example.org")),
-        "its certificate is for two.example.org (that is member 2), and not for member 1: expected one for one.example.org"
+        "its certificate is for two.example.org (that is member 2), and not for member 1: expected one for one.example.org or \
+         ballotbox:1"
     );
     assert_eq!(
         refused(names("")),
         "its certificate is for no name at all (it has no subject alternative name), and not for member 1: expected one for \
-         one.example.org"
+         one.example.org or ballotbox:1"
     );
     let many = refused(names("a.test b.test c.test d.test e.test f.test"));
     assert!(many.contains("a.test, b.test, c.test, d.test and 2 more"), "{many}");

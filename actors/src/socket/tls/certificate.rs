@@ -49,6 +49,11 @@ pub enum CertificateFault {
         "none of our authorities has issued it: both ends need certificates of one authority, and its certificate as `ca`"
     )]
     UnknownIssuer,
+    /// An authority of ours seems to have issued it, and has not.
+    #[error(
+        "an authority of the name of ours has issued it, with another key: both ends need the same `ca`"
+    )]
+    OtherKey,
     /// It may not be used so.
     #[error(
         "it may not be used for this (extendedKeyUsage): one of a member needs both serverAuth and clientAuth, or no such \

@@ -109,6 +109,7 @@ fn fault_of(error: &Error) -> CertificateFault {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in rustls' own words")]
     match error {
         CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+        CertificateError::BadSignature => CertificateFault::OtherKey,
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             CertificateFault::Purpose
         }
