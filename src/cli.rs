@@ -53,8 +53,10 @@ const HELP_COLUMNS: usize = 80;
         AppSettings::VersionlessSubcommands,
         AppSettings::UnifiedHelpMessage,
         AppSettings::DeriveDisplayOrder,
+        // So that what is wrong with a number is said of it, and it is taken for no option.
+        AppSettings::AllowNegativeNumbers,
     ],
-    settings = &[AppSettings::SubcommandRequired, AppSettings::DisableHelpSubcommand],
+    settings = &[AppSettings::SubcommandRequired],
     set_term_width = HELP_COLUMNS,
 )]
 struct Args {

@@ -77,6 +77,7 @@ impl FileError {
             | FileCause::NoDescriptors
             | FileCause::ReadOnly
             | FileCause::NotFound
+            | FileCause::NoFolder
             | FileCause::PermissionDenied
             | FileCause::NotSynced(_)
             | FileCause::NotOwned(_)
@@ -94,6 +95,7 @@ impl FileError {
             | FileCause::ReadOnly
             | FileCause::PermissionDenied => true,
             FileCause::NotFound
+            | FileCause::NoFolder
             | FileCause::Symlink
             | FileCause::TooLarge
             | FileCause::NotSynced(_)
@@ -105,14 +107,17 @@ impl FileError {
 
 /// A call that failed so.
 pub(crate) fn file_error(call: FileCall, path: &Path, error: &io::Error) -> FileError {
-    FileError { call, path: UntrustedText::path(path), cause: cause_of(error) }
+    FileError { call, path: UntrustedText::path(path), cause: cause_of(call, error) }
 }
 
-fn cause_of(error: &io::Error) -> FileCause {
+fn cause_of(call: FileCall, error: &io::Error) -> FileCause {
     match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => FileCause::NoSpace,
         Some(Errno::MFILE | Errno::NFILE) => FileCause::NoDescriptors,
         Some(Errno::ROFS) => FileCause::ReadOnly,
+        // A lock file is made if it is not there.
+        Some(Errno::NOENT) if call == FileCall::Lock => FileCause::NoFolder,
+        Some(Errno::NOTDIR) => FileCause::NoFolder,
         Some(Errno::NOENT) => FileCause::NotFound,
         Some(Errno::ACCESS | Errno::PERM) => FileCause::PermissionDenied,
         Some(Errno::LOOP) => FileCause::Symlink,
@@ -164,6 +169,9 @@ pub enum FileCause {
     /// There is no such file.
     #[error("it is not there")]
     NotFound,
+    /// What stands before its name is no directory.
+    #[error("there is no directory to put it in")]
+    NoFolder,
     /// This user may not do that.
     #[error("this user may not: expected a directory that it may read and write")]
     PermissionDenied,

@@ -106,7 +106,7 @@ fn help_and_version_go_to_stdout_and_are_a_success() {
 
 #[test]
 fn wrong_usage_is_told_on_stderr_and_exits_with_2() {
-    let wrong: [(&[&str], &str); 9] = [
+    let wrong: [(&[&str], &str); 12] = [
         (&[], "subcommand"),
         (&["vote"], "'vote'"),
         (&["elect"], "<VOTES.json>"),
@@ -114,7 +114,10 @@ fn wrong_usage_is_told_on_stderr_and_exits_with_2() {
         (&["elect", "--deadline", "30", "x"], "`30` is no time"),
         (&["node", "--votes", "x"], "--id"),
         (&["node", "--id", "1"], "--votes"),
-        (&["node", "--id", "-1", "--votes", "x"], "-1"),
+        (&["node", "--id", "-1", "--votes", "x"], "`-1` is no server id"),
+        (&["simulate", "x", "--seed", "-1"], "`-1`"),
+        (&["status", "ballotbox-data/1"], "a directory goes with --data-dir"),
+        (&["elect", "Cargo.toml"], r#"expected an object, as in {"members": [{"id": 1}]}"#),
         (&["node", "--id", "1", "--votes", "x", "--config", "y"], "--votes"),
     ];
     for (args, named) in wrong {

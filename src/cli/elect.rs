@@ -179,9 +179,9 @@ fn members(report: &PlayReport, out: &mut dyn Write) -> std::io::Result<()> {
         Column::right("leader"),
         Column::right("epoch"),
         Column::right("round"),
-        Column::left("vote"),
-        Column::right("decided in"),
-        Column::right("established in"),
+        Column::left("vote (epoch, zxid)"),
+        Column::right("decided"),
+        Column::right("in epoch"),
     ];
     let rows: Vec<_> =
         report.members.iter().map(|member| (row_style(member), row(member))).collect();
@@ -198,10 +198,20 @@ fn row(member: &MemberReport) -> Vec<String> {
         or_empty(member.state.leader_of(member.id)),
         or_empty(member.state.epoch()),
         or_empty(member.round),
-        or_empty(member.vote),
-        or_empty(member.decided.map(Rounded)),
-        or_empty(member.established.map(Rounded)),
+        or_empty(
+            member.vote.map(|vote| format!("{} ({}, {})", vote.leader, vote.epoch, vote.zxid)),
+        ),
+        or_empty(member.decided.map(in_a_cell)),
+        or_empty(member.established.map(in_a_cell)),
     ]
+}
+
+/// A time that leaves the table within 80 columns: from a second on, in seconds.
+fn in_a_cell(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return Rounded(time).to_string();
+    }
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 fn row_style(member: &MemberReport) -> Style {

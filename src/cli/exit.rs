@@ -224,10 +224,17 @@ impl UsageError {
             // It has no objection to those: then what it said of the others is told in one line.
             None => UntrustedText::new(&error.message).to_string(),
         };
-        let text = text.trim_end();
+        let text = without_wrong_advice(text.trim_end());
         // Ours stands in front instead.
-        Self(text.strip_prefix("error: ").unwrap_or(text).replace('\t', "    "))
+        Self(text.strip_prefix("error: ").unwrap_or(&text).replace('\t', "    "))
     }
+}
+
+/// The text without the paragraph that recommends `ballotbox -- WORD`, where a word is no command: that is none either.
+fn without_wrong_advice(text: &str) -> String {
+    let advice =
+        |part: &&str| !part.starts_with("If you believe you received this message in error");
+    text.split("\n\n").filter(advice).collect::<Vec<_>>().join("\n\n")
 }
 
 /// What these arguments look like.

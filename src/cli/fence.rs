@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// admitted meanwhile, and signals are for CMD. Exits with what CMD exits with, or with 126 if it cannot be executed, 127 if it is
 /// not there, 2 if FILE is damaged, 3 if it cannot be used now.
 #[derive(Debug, StructOpt)]
+#[structopt(usage = "ballotbox fence [OPTIONS] <FILE> --token <N> -- <CMD>...")]
 pub(super) struct FenceArgs {
     /// The file that keeps the largest token: one for what CMD writes to, in the same place
     #[structopt(value_name = "FILE", empty_values = false, parse(from_os_str))]
@@ -50,7 +51,7 @@ pub(super) struct FenceArgs {
         empty_values = false
     )]
     owner: Option<ServerId>,
-    /// Waits at most so long for the one that is inside, as in 5s; left out: as long as that takes
+    /// Waits at most this long for the one that is inside, as in 5s; left out: as long as that takes
     #[structopt(
         long,
         value_name = "TIME",

@@ -21,6 +21,7 @@ use super::{ExitCode, Failure, duration};
 /// with 0 if nobody else can lead now, and with 1 if that is not sure, with the reason on stderr. 50 ms are taken off what is left,
 /// for the time between looking and having acted.
 #[derive(Debug, StructOpt)]
+#[structopt(usage = "ballotbox holds [OPTIONS]")]
 pub(super) struct HoldsArgs {
     /// Asks whether the lease lasts for this much longer
     #[structopt(long = "for", value_name = "TIME", parse(try_from_str = duration::parse))]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ballotbox::http::StatusUrl;
+use ballotbox::http::{StatusUrl, StatusUrlError};
 use structopt::StructOpt;
 
 use super::Failure;
@@ -22,8 +22,13 @@ pub(super) struct NodePlace {
     )]
     data_dir: Option<PathBuf>,
     /// Or where it tells how it is, if it was given --status: http://HOST:PORT
-    #[structopt(name = "URL", conflicts_with = "data-dir")]
+    #[structopt(name = "URL", conflicts_with = "data-dir", parse(try_from_str = url))]
     url: Option<StatusUrl>,
+}
+
+fn url(text: &str) -> Result<StatusUrl, String> {
+    text.parse()
+        .map_err(|error: StatusUrlError| format!("{error}; a directory goes with --data-dir"))
 }
 
 /// The same, as what was said.

@@ -24,6 +24,7 @@ const TARGETS_MAX: usize = 255;
 /// It connects to the election port of each server, under an id that nobody has, asks, and goes. It takes no part in
 /// elections. Exits with 0 if a quorum agrees on a leader that itself says it leads, and with 1 otherwise.
 #[derive(Debug, StructOpt)]
+#[structopt(usage = "ballotbox probe [OPTIONS] (<HOST:PORT,…> | --config <zoo.cfg>)")]
 pub(super) struct ProbeArgs {
     /// The election addresses of the servers, with commas between them
     #[structopt(

@@ -29,7 +29,7 @@ pub(super) struct ResignArgs {
     /// Who is to lead next; any member that can, if it is not given
     #[structopt(long, value_name = "ID", empty_values = false)]
     to: Option<ServerId>,
-    /// So long the work may take to end, and so long the command waits at most
+    /// The work has at most this long to end, and the command waits no longer
     #[structopt(long, value_name = "TIME", default_value = "5s", parse(try_from_str = duration::parse))]
     within: Duration,
     /// With a URL of another machine: what this file holds allows it, as at that node

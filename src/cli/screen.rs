@@ -73,7 +73,7 @@ pub(super) fn table(
     }
     let styles = std::iter::once(BOLD).chain(rows.iter().map(|(style, _)| *style));
     for (line, style) in table.lines().zip(styles) {
-        writeln!(out, " {style}{}{style:#}", line.trim_end())?;
+        writeln!(out, "{style}{}{style:#}", line.trim_end())?;
     }
     Ok(())
 }

@@ -19,7 +19,12 @@ use futures::{
 use structopt::StructOpt;
 
 use self::source::Source;
-use super::{ExitCode, Failure, place::NodePlace, screen, watching};
+use super::{
+    ExitCode, Failure,
+    place::NodePlace,
+    screen::{self, FAINT},
+    watching,
+};
 
 /// What changes without news, as the times of a table do, is seen after this time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -99,13 +104,15 @@ struct Teller<'a> {
     /// The table is shown in its place, and not a line after another.
     is_screen: bool,
     began: Instant,
+    /// The last line for people: another one that says the same would be no news.
+    line: String,
     out: &'a mut dyn Write,
 }
 
 impl<'a> Teller<'a> {
     fn new(args: &StatusArgs, out: &'a mut dyn Write) -> Self {
         let is_screen = !args.json && screen::can_be_redrawn();
-        Self { json: args.json, is_screen, began: clock::now(), out }
+        Self { json: args.json, is_screen, began: clock::now(), line: String::new(), out }
     }
 
     fn tell(&mut self, report: &StatusReport) -> Result<(), Failure> {
@@ -116,7 +123,12 @@ impl<'a> Teller<'a> {
             text.extend(screen::FROM_THE_TOP);
             render::table(report, &mut text)?;
         } else {
-            render::line(report, clock::now() - self.began, &mut text)?;
+            let line = render::line(report);
+            if line == self.line {
+                return Ok(());
+            }
+            writeln!(text, " {FAINT}{}{FAINT:#}  {line}", screen::at(clock::now() - self.began))?;
+            self.line = line;
         }
         self.out.write_all(&text)?;
         // Someone may be waiting for it at the other end of a pipe.

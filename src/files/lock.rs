@@ -121,7 +121,7 @@ pub(crate) fn confirm_in_place(lock: &Lock) -> Result<(), FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             FileCause::NotOwned("it was removed".into())
         }
-        Err(error) => cause_of(&error),
+        Err(error) => cause_of(FileCall::Hold, &error),
     };
     Err(FileError { call: FileCall::Hold, path: UntrustedText::path(&lock.path), cause })
 }

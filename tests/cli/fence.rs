@@ -159,7 +159,11 @@ fn a_file_that_is_damaged_missing_or_elsewhere_lets_nobody_run() {
     fs::write(place.join("elsewhere"), &good).unwrap();
     symlink("elsewhere", &file).unwrap();
     refused(&run(&file, &args), 2, &["symbolic link"]);
-    refused(&run(&place.join("nowhere/fence"), &args), 3, &["nowhere", "it is not there"]);
+    refused(
+        &run(&place.join("nowhere/fence"), &args),
+        3,
+        &["nowhere", "no directory to put it in"],
+    );
 }
 
 /// A program that has run as far as to say so, and does not end before its input does.

@@ -270,7 +270,7 @@ fn the_help_of_simulate_explains_every_word_of_a_trace() {
     let legend = text(&help.stdout).split_once("THE TRACE:").unwrap().1;
     for seed in ["0", "1", "2"] {
         let output = run(&["simulate", "examples/faults/chaos.json", "--seed", seed]);
-        let (trace, _) = text(&output.stdout).split_once("\n\n  member").unwrap();
+        let (trace, _) = text(&output.stdout).split_once("\n\n member").unwrap();
         // Below the title: the time, the member, and then the word.
         for line in trace.lines().skip(2) {
             let word = line.get(17..).unwrap();

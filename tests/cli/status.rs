@@ -122,9 +122,9 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
         &format!("following 2 in epoch {epoch} for "),
         &format!("leader    2, token {epoch}, start 1 of its directory"),
         "restart   not safe: the others are no quorum",
-        "\n  member  role    link\n",
-        "\n       1  voter   itself\n",
-        "\n       2  leader  up\n",
+        "\n member  role    link\n",
+        "\n      1  voter   itself\n",
+        "\n      2  leader  up\n",
     ] {
         assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
     }
@@ -166,8 +166,7 @@ fn a_leader_says_who_has_answered_lately_whose_promises_it_has_and_whose_word_do
     assert_eq!(first, of(1, json!(true)));
     assert_eq!(said["voters"][1], of(2, Value::Null));
     let told = status(&two, &[]);
-    for part in ["  member  role    link    answered", " ago", "  kept", "       2  leader  itself"]
-    {
+    for part in [" member  role    link    answered", " ago", "  kept", "      2  leader  itself"] {
         assert!(text(&told.stdout).contains(part), "{part}: {}", text(&told.stdout));
     }
     fits(&told, &fs::canonicalize(&two).unwrap());

@@ -63,6 +63,51 @@ fn the_help_of_each_command_says_what_it_does_as_the_list_of_all_does() {
     }
 }
 
+#[test]
+fn a_usage_says_what_can_be_typed() {
+    for (command, usage) in [
+        ("holds", "holds [OPTIONS]"),
+        ("fence", "fence [OPTIONS] <FILE> --token <N> -- <CMD>..."),
+        ("probe", "probe [OPTIONS] (<HOST:PORT,…> | --config <zoo.cfg>)"),
+        ("status", "status [OPTIONS] (--data-dir <DIR> | <URL>)"),
+    ] {
+        let usage = format!("\n    ballotbox {usage}\n");
+        assert!(text(&run(&[command, "-h"]).stdout).contains(&usage), "{usage}");
+    }
+    let refused = run(&["probe"]);
+    let usage = "\n    ballotbox probe [OPTIONS] (<HOST:PORT,…> | --config <zoo.cfg>)\n";
+    assert!(text(&refused.stderr).contains(usage), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn help_is_also_a_command() {
+    let all = run(&["help"]);
+    assert_eq!(all.status.code(), Some(0));
+    assert_eq!(text(&all.stdout), text(&run(&["-h"]).stdout));
+    let of_check = run(&["help", "check"]);
+    assert_eq!(of_check.status.code(), Some(0));
+    assert!(text(&of_check.stdout).contains("--strict"), "{}", text(&of_check.stdout));
+}
+
+#[test]
+fn a_table_of_members_fits_80_columns() {
+    for args in [
+        &["elect", "examples/three-voters.json"][..],
+        &["elect", "examples/weights-and-groups.json"],
+        &["simulate", "examples/three-voters.json"],
+        &["check", "examples/weights-and-groups.json"],
+    ] {
+        let output = run(args);
+        let said = text(&output.stdout);
+        let table = said.lines().skip_while(|line| !line.starts_with(" member"));
+        let table: Vec<_> = table.take_while(|line| !line.is_empty()).collect();
+        assert!(table.len() > 3, "{args:?}: {said}");
+        for line in table {
+            assert!(line.chars().count() <= 80, "{args:?}: {line:?}");
+        }
+    }
+}
+
 /// What is piped in.
 fn from_stdin(args: &[&str], given: &str) -> Output {
     let mut child = ballotbox(args)
@@ -131,6 +176,7 @@ fn a_misspelt_word_is_answered_with_the_right_one() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let told = text(&output.stderr);
         assert!(told.contains(&format!("Did you mean {meant}?")), "{args:?}: {told}");
+        assert!(!told.contains("re-running"), "{args:?}: {told}");
     }
 }
 

@@ -128,7 +128,11 @@ pub(super) fn table(report: &ProbeReport, out: &mut dyn Write) -> io::Result<()>
     ];
     let leader = report.leader.map(ServerId::number);
     let lines: Vec<_> = report.servers.iter().map(ServerLine::new).collect();
-    let rows: Vec<_> = lines.iter().map(|line| (line.style(leader), cells(line))).collect();
+    // A list that was never changed has version 0: a column of it would only be wide.
+    let is_changed = |line: &ServerLine| line.config_version.as_ref().is_some_and(|it| it != "0x0");
+    let shows_config = lines.iter().any(is_changed);
+    let row = |line: &ServerLine| (line.style(leader), cells(line, shows_config));
+    let rows: Vec<_> = lines.iter().map(row).collect();
     screen::table(out, &columns, &rows)?;
     writeln!(out)?;
     for line in &lines {
@@ -183,7 +187,7 @@ fn dissenters(report: &ProbeReport) -> String {
     }
 }
 
-fn cells(line: &ServerLine) -> Vec<String> {
+fn cells(line: &ServerLine, shows_config: bool) -> Vec<String> {
     let text = |text: Option<String>| text.unwrap_or_default();
     vec![
         line.address.clone(),
@@ -193,7 +197,7 @@ fn cells(line: &ServerLine) -> Vec<String> {
         text(line.zxid.clone()),
         text(line.epoch.map(|epoch| epoch.to_string())),
         text(line.round.map(|round| round.to_string())),
-        text(line.config_version.clone()),
+        text(line.config_version.clone().filter(|_| shows_config)),
         text(line.answered_ms.map(|ms| Rounded(Duration::from_secs_f64(ms / 1000.0)).to_string())),
     ]
 }

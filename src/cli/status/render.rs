@@ -12,7 +12,7 @@ use ballotbox::node::control::{
 };
 use ballotbox_actors::kit::Rounded;
 
-use crate::cli::screen::{self, BAD, BOLD, Column, FAINT, GOOD, PLAIN};
+use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
 
 /// One line of JSON.
 pub(super) fn json(report: &StatusReport, out: &mut dyn Write) -> io::Result<()> {
@@ -20,8 +20,7 @@ pub(super) fn json(report: &StatusReport, out: &mut dyn Write) -> io::Result<()>
 }
 
 /// One line, of a watch.
-pub(super) fn line(report: &StatusReport, at: Duration, out: &mut dyn Write) -> io::Result<()> {
-    let at = screen::at(at);
+pub(super) fn line(report: &StatusReport) -> String {
     let mut text = format!("{} {}", report.id, state(report));
     if report.leader.is_none() {
         text = format!("{text}, {}", election(report));
@@ -30,11 +29,13 @@ pub(super) fn line(report: &StatusReport, at: Duration, out: &mut dyn Write) -> 
         text = format!("{text}; {part}");
     }
     let style = style(report);
-    writeln!(out, " {FAINT}{at}{FAINT:#}  {style}{text}{style:#}")
+    format!("{style}{text}{style:#}")
 }
 
 /// At most this many columns are written to, but where a word is longer, as the path of a directory may be.
 const COLUMNS: usize = 80;
+/// From this number of milliseconds on a time is shown in seconds.
+const IN_SECONDS_FROM: u64 = 2_000;
 /// The names of what is said of the node take these.
 const NAMES: usize = 11;
 
@@ -60,7 +61,7 @@ pub(super) fn table(report: &StatusReport, out: &mut dyn Write) -> io::Result<()
 
 /// What the node itself is.
 fn rows(report: &StatusReport) -> Vec<(Style, &'static str, String)> {
-    let since = Rounded(Duration::from_millis(report.since_ms));
+    let since = millis(report.since_ms);
     let mut rows = vec![
         (PLAIN, "node", format!("{} ({})", report.id, report.role)),
         (style(report), "state", format!("{} for {since}", state(report))),
@@ -198,8 +199,12 @@ fn bound(promise: PromiseReport) -> String {
     format!("bound to {to} for {}", millis(promise.remaining_ms))
 }
 
-fn millis(millis: u64) -> Rounded {
-    Rounded(Duration::from_millis(millis))
+/// A time that the node tells in whole milliseconds.
+fn millis(millis: u64) -> String {
+    if millis < IN_SECONDS_FROM {
+        return format!("{millis} ms");
+    }
+    Rounded(Duration::from_millis(millis)).to_string()
 }
 
 fn disk(report: &StatusReport) -> String {

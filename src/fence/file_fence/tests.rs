@@ -184,7 +184,7 @@ fn what_is_no_file_in_a_directory_that_is_there_is_refused() {
     let no_name = |path: &str| matches!(FileFence::open(path), Err(FenceError::NoName { .. }));
     assert!(no_name("/") && no_name("..") && no_name(""));
     let nowhere = FileFence::open(folder.path("nowhere/fence")).unwrap_err();
-    assert!(matches!(&nowhere, FenceError::File(e) if e.cause == FileCause::NotFound), "{nowhere}");
+    assert!(matches!(&nowhere, FenceError::File(e) if e.cause == FileCause::NoFolder), "{nowhere}");
     let directory = FileFence::open(&*folder.0).unwrap_err();
     assert!(directory.to_string().contains("no plain file"), "{directory}");
     fs::remove_file(format!("{}.lock", folder.0.display())).unwrap_or_default();

@@ -202,6 +202,7 @@ fn json_error(file: &UntrustedText, path: &str, error: &serde_json::Error) -> Vo
     let place = format!(" at line {line} column {column}");
     let what = text.strip_suffix(&place).unwrap_or(&text);
     let expected = match error.classify() {
+        serde_json::error::Category::Data if what.starts_with("invalid type") => example(path),
         serde_json::error::Category::Data => "",
         serde_json::error::Category::Eof => ": the file ends too early for JSON",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => ": not JSON",
@@ -215,6 +216,17 @@ fn json_error(file: &UntrustedText, path: &str, error: &serde_json::Error) -> Vo
     }
 }
 
+/// What could stand at this place of a file, where it is easy to take it for something else.
+fn example(path: &str) -> &'static str {
+    if path == "." {
+        ", as in {\"members\": [{\"id\": 1}]}"
+    } else if path.starts_with("members[") && path.ends_with(']') {
+        ", as in {\"id\": 1}"
+    } else {
+        ""
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct Fields<T>(PhantomData<T>);
@@ -222,7 +234,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             type Value = T;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object, as in {\"id\": 1}")
+                f.write_str("an object")
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
