@@ -15,7 +15,7 @@ use std::{
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
-use crate::common::PATIENCE;
+use crate::common::{PATIENCE, patience::rest_of};
 
 /// What the nodes run: it answers with its epoch, and has written down by then which request that was.
 const SERVER: &str = "
@@ -200,7 +200,7 @@ fn promtool_has_nothing_to_say_against_the_metrics() {
             .spawn()
             .expect("promtool: expected Debian's package prometheus");
         promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
-        let output = promtool.wait_with_output().unwrap();
+        let output = rest_of(promtool, "promtool");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && said.is_empty(), "{said}\n{metrics}");
     }

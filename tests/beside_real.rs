@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use crate::common::{elects, id, patiently};
+use crate::common::{elects, id, patience::InTime, patiently};
 use crate::zookeeper::{Client, Ours, Server, Zoo};
 use async_std::task::block_on;
 use ballotbox::{
@@ -213,7 +213,7 @@ fn a_directory_of_a_real_server_is_refused_for_a_voter_and_left_alone_by_an_obse
     nine.kill();
     one.kill();
     let file = zoo.data(1).with_file_name("zoo.cfg");
-    let output = Ours::command(&file).output().unwrap();
+    let output = Ours::command(&file).output_in_time();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("version-2/snapshot."), "{told}");

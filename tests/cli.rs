@@ -36,7 +36,7 @@ mod lost_disks;
 mod output;
 #[path = "cli/outside_text.rs"]
 mod outside_text;
-#[path = "cli/patience.rs"]
+#[path = "common/patience.rs"]
 mod patience;
 #[path = "cli/resign.rs"]
 mod resign;
@@ -65,10 +65,9 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
-    time::Duration,
 };
 
-use patience::{code_of, output};
+use patience::{InTime, PATIENCE, code_of, rest_of};
 use serde_json::{Value, json};
 
 fn ballotbox(args: &[&str]) -> Command {
@@ -78,7 +77,7 @@ fn ballotbox(args: &[&str]) -> Command {
 }
 
 fn run(args: &[&str]) -> Output {
-    output(ballotbox(args).stdin(Stdio::null()))
+    ballotbox(args).output_in_time()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -362,13 +361,10 @@ fn a_reader_that_reads_no_further_has_seen_enough() {
         .unwrap();
     // Reads one byte and hangs up, as `head` would.
     child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = rest_of(child, "elect");
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
 }
-
-/// Far beyond what any event takes; only a hang gets there.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A `ballotbox node --json` that runs.
 struct Node {

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 use crate::{
     faults::hosts::{Hosts, PORT, address, leave_out, run},
-    netns::{PATIENCE, Process},
+    netns::Process,
+    patience::{InTime, PATIENCE, ended},
 };
 
 const LEASE: Duration = Duration::from_secs(3);
@@ -135,7 +136,7 @@ impl Ensemble {
     fn kill(&mut self, id: usize) {
         let child = &mut self.processes[id - 1].child;
         child.kill().unwrap();
-        child.wait().unwrap();
+        ended(child, "the node that was killed");
     }
 
     fn start(&mut self, id: usize) {
@@ -162,7 +163,7 @@ impl Ensemble {
         let directory = self.containers[id - 1].data_dir();
         let mut status = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
         status.args(["status", "--json", "--data-dir"]).arg(directory);
-        serde_json::from_slice(&status.output().unwrap().stdout).unwrap()
+        serde_json::from_slice(&status.output_in_time().stdout).unwrap()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Ours has the lowest id here, so that it is never elected: what happens otherwise is in [`beside_real`](crate::beside_real).
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::Write,
     net::{Shutdown, TcpStream},
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{PATIENCE, elects, id, patiently};
+use crate::common::{
+    PATIENCE, elects, id,
+    patience::{Lines, ended},
+    patiently,
+};
 use crate::zookeeper::{Server, Zoo, log::Outcome};
 use async_std::task::block_on;
 use ballotbox::{
@@ -120,11 +124,11 @@ fn ours_is_killed_as_a_process_and_its_next_life_joins_from_the_same_zoo_cfg() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
         command.args(["node", "--json", "--id", "1", "--config"]).arg(&file).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let elected = lines.map_while(Result::ok).find(|line| line.contains("\"elected\""));
+        let mut lines = Lines::of(process.stdout.take().unwrap());
+        let elected = lines.find(|line| line.contains("\"elected\""));
         let elected: Value = serde_json::from_str(&elected.unwrap()).unwrap();
         process.kill().unwrap();
-        process.wait().unwrap();
+        ended(&mut process, "the node that was killed");
         assert_eq!((&elected["leader"], &elected["state"]), (&3.into(), &"following".into()));
     }
     assert_eq!((two.elections(), three.elections()), (1, 1));

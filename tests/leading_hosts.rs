@@ -4,7 +4,6 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -19,6 +18,7 @@ use crate::{
         hosts::{Hosts, PORT, address},
     },
     netns::{NamesOf, Process},
+    patience::{InTime, Lines, ended},
 };
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ fn written(name: &str, places: &[String; MEMBERS]) -> PathBuf {
 }
 
 fn tell(command: &[&str]) {
-    let output = Command::new(command[0]).args(&command[1..]).output().unwrap();
+    let output = Command::new(command[0]).args(&command[1..]).output_in_time();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -250,7 +250,7 @@ fn a_directory_that_is_read_only_or_full_at_the_start_ends_the_node_with_the_rea
         command
     };
     let refused = |directory: &Path, reason: &str| {
-        let output = command(directory).output().unwrap();
+        let output = command(directory).output_in_time();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{told}");
         assert!(told.contains(reason) && told.contains("--data-dir"), "{told}");
@@ -259,10 +259,10 @@ fn a_directory_that_is_read_only_or_full_at_the_start_ends_the_node_with_the_rea
     let (used, new) = (disk.directory(0), disk.directory(1));
     let mut once = command(&used);
     let mut once = once.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(once.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("listening")));
+    let mut lines = Lines::of(once.stdout.take().unwrap());
+    assert!(lines.any(|line| line.contains("listening")));
     once.kill().unwrap();
-    once.wait().unwrap();
+    ended(&mut once, "the node that was killed");
     let content = || {
         ["acceptedEpoch", "currentEpoch", "identity"].map(|name| fs::read(used.join(name)).unwrap())
     };

@@ -7,4 +7,6 @@ mod containers;
 mod faults;
 mod leading_hosts;
 mod netns;
+#[path = "common/patience.rs"]
+mod patience;
 mod works;

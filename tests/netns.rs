@@ -11,15 +11,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
-    time::Duration,
 };
 
-use crate::faults::hosts::{Hosts, address};
+use crate::{
+    faults::hosts::{Hosts, address},
+    patience::{InTime, PATIENCE},
+};
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
-
-/// At most this long is waited for anything: then the test fails, instead of hanging.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn zookeeper_1748_an_idle_link_that_a_firewall_forgot_is_noticed_and_replaced() {
@@ -168,7 +167,7 @@ fn dialled_from(hosts: &Hosts, host: usize) -> u16 {
 fn inside(hosts: &Hosts, host: usize, command: &[&str]) -> Output {
     let mut ip = Command::new("ip");
     ip.args(["netns", "exec", &hosts.namespace(Some(host))]).args(command);
-    let output = ip.output().unwrap();
+    let output = ip.output_in_time();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }

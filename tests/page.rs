@@ -235,7 +235,7 @@ const ANSWERED_BY_HAND: &str = "(() => {
     };
     window.fetch = (path) => new Promise((answer, fail) => {
         if (path !== 'status') return;
-        questions.push({ fail, answer: (report) => answer({ json: async () => report }) });
+        questions.push({ fail, answer: (report) => answer({ ok: true, json: async () => report }) });
         count();
     });
     window.led = (id, seq) => ({ ...report, seq: report.seq + seq, leader: { id, token: id, epoch: id, incarnation: null } });

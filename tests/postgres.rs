@@ -13,7 +13,7 @@ use std::{
 
 use ballotbox_actors::kit::clock;
 
-use crate::common::PATIENCE;
+use crate::common::{PATIENCE, patience::InTime};
 
 /// Where Debian keeps the programs of each version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
@@ -56,8 +56,7 @@ impl Server {
             .args(["--auth=trust", "--username=test", "--no-sync", "-D"])
             .arg(&data)
             .current_dir(&place)
-            .output()
-            .unwrap();
+            .output_in_time();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut child = as_its_user("postgres")
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-D"])

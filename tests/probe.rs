@@ -1,7 +1,7 @@
 //! Asking who leads: nodes of ours, real servers, and programs that are neither.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Lab, PATIENCE, elects, id};
+use crate::common::{
+    Lab, PATIENCE, elects, id,
+    patience::{InTime, Lines, code_of},
+};
 use crate::zookeeper::Zoo;
 use async_std::task::block_on;
 use ballotbox::{
@@ -126,7 +129,7 @@ fn one_liar_decides_nothing_and_is_named_whatever_it_sends() {
     assert_eq!((code, &report["leader"], &report["agreement"]), (0, &3.into(), &false.into()));
     assert!(report["servers"][0]["member_list"].is_null(), "{report}");
     assert!(report["servers"][3]["member_list"].is_string(), "{report}");
-    let told = ballotbox(&["probe", &asked(&[0, 1, 2, 3])]).output().unwrap();
+    let told = ballotbox(&["probe", &asked(&[0, 1, 2, 3])]).output_in_time();
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.contains(&format!("but {} names 1", addresses[3])), "{told}");
 
@@ -275,9 +278,9 @@ fn watching_tells_what_changes_until_it_is_told_to_stop() {
         let addresses = [1, 2].map(|number| lab.address(number).to_string()).join(",");
         let mut command = ballotbox(&["probe", &addresses, "--json", "--watch", "--every", "10ms"]);
         let mut watching = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+        let mut lines = Lines::of(watching.stdout.take().unwrap());
         let mut until = |wanted: &dyn Fn(&Value) -> bool| loop {
-            let line = lines.next().unwrap().unwrap();
+            let line = lines.next().unwrap();
             let line: Value = serde_json::from_str(&line).unwrap();
             if wanted(&line) {
                 return line;
@@ -292,7 +295,7 @@ fn watching_tells_what_changes_until_it_is_told_to_stop() {
         until(&|line| line["event"] == "leader" && line["leader"].is_null());
         let pid = watching.id().to_string();
         assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
-        assert_eq!(watching.wait().unwrap().code(), Some(1));
+        assert_eq!(code_of(&mut watching, "the probe"), Some(1));
         one.stop().await.unwrap();
     });
 }
@@ -367,12 +370,12 @@ fn ballotbox(arguments: &[&str]) -> Command {
 }
 
 fn run(arguments: &[&str]) -> Output {
-    ballotbox(arguments).output().unwrap()
+    ballotbox(arguments).output_in_time()
 }
 
 /// Exit code and object of `ballotbox probe … --json`.
 fn probe(arguments: &[&str]) -> (i32, Value) {
-    let output = ballotbox(&["probe"]).args(arguments).output().unwrap();
+    let output = ballotbox(&["probe"]).args(arguments).output_in_time();
     let report = serde_json::from_slice(&output.stdout).unwrap();
     (output.status.code().unwrap(), report)
 }

@@ -16,7 +16,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::zookeeper;
+use crate::{
+    common::{PATIENCE, patience::InTime},
+    zookeeper,
+};
 use ballotbox::zoo_cfg::{Finding, MemberProblem, Problem, RealServer, ZooCfg, ZooCfgError};
 
 /// What a real server says of a file, word by word; a word may come more than once.
@@ -183,7 +186,12 @@ fn judged() -> Option<BTreeMap<String, Facts>> {
     let copy = dir.join("corpus");
     copy_folder(&corpus(), &copy);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judge/Judge.java");
-    let compiled = javac().args(["-cp", &class_path, "-d"]).arg(&dir).arg(source).output().unwrap();
+    let compiled = javac()
+        .args(["-cp", &class_path, "-d"])
+        .arg(&dir)
+        .arg(source)
+        .run_within(10 * PATIENCE)
+        .unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     // No name is looked up anywhere else.
     let hosts = dir.join("hosts");
@@ -192,7 +200,7 @@ fn judged() -> Option<BTreeMap<String, Facts>> {
     java.args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
     java.arg(format!("-Djdk.net.hosts.file={}", hosts.display()));
     java.args(["-cp", &format!("{}:{class_path}", dir.display()), "Judge"]).current_dir(&copy);
-    let output = java.output().unwrap();
+    let output = java.run_within(10 * PATIENCE).unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::remove_dir_all(&dir).unwrap();

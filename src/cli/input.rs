@@ -32,7 +32,7 @@ pub(super) fn admin_token(path: &Path) -> Result<(AdminToken, Option<String>), F
         .map_err(|error| Failure::Argument(format!("--admin-token-file: {error}").into()))?;
     let path = UntrustedText::path(path);
     let warning = format!(
-        "others than its owner can read {path}, and so give orders to this node: `chmod 600` ends that"
+        "others than its owner can read {path}, and so give orders to the node that takes it: `chmod 600` ends that"
     );
     Ok((token, others_can_read.then_some(warning)))
 }

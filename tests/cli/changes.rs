@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Node, ballotbox,
     leaders::{ensemble, following, leading, start, start_with},
+    patience::Lines,
 };
 
 /// All are stopped in good order, one after the other.
@@ -29,9 +29,9 @@ fn recorded(directory: &Path) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut lines = Lines::of(watch.stdout.take().unwrap());
     let is_recorded = lines.any(|line| {
-        let status: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let status: Value = serde_json::from_str(&line).unwrap();
         status["recorded"] == true
     });
     let _ = watch.kill();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Node, PATIENCE, ballotbox, file,
     leaders::{ensemble, following, leading, start},
-    patience::code_of,
+    patience::{InTime, code_of},
     run, text,
 };
 
@@ -204,7 +204,11 @@ impl Commons {
         let built = env!("CARGO_BIN_EXE_ballotbox");
         let binary = commons.binary();
         fs::hard_link(built, &binary).or_else(|_| fs::copy(built, &binary).map(|_| ())).unwrap();
-        if commons.as_nobody(&["--version"]).output().is_ok_and(|output| output.status.success()) {
+        if commons
+            .as_nobody(&["--version"])
+            .run_within(PATIENCE)
+            .is_ok_and(|output| output.status.success())
+        {
             return Some(commons);
         }
         let required = env::var("BALLOTBOX_NETNS").is_ok_and(|value| value == "required");
@@ -256,7 +260,7 @@ fn a_directory_that_the_user_may_not_open_is_told_in_one_line() {
     allow(&directory, 0);
     let (votes, shown) = (votes.to_str().unwrap(), directory.to_str().unwrap());
     let args = ["node", "--id", "1", "--votes", votes, "--data-dir", shown];
-    let output = commons.as_nobody(&args).output().unwrap();
+    let output = commons.as_nobody(&args).output_in_time();
     refused(&output, 3, "this user may not");
     assert!(text(&output.stderr).contains(shown), "{}", text(&output.stderr));
     assert_eq!(content(&directory), BTreeMap::new());
@@ -281,7 +285,7 @@ fn a_voter_that_may_not_write_any_more_gives_no_word_until_it_may() {
         text.contains("cannot write the epochs") && text.contains("this user may not")
     };
     first.until(cannot);
-    let status = ballotbox(&["status", "--json", "--data-dir", shown]).output().unwrap();
+    let status = ballotbox(&["status", "--json", "--data-dir", shown]).output_in_time();
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!((&status["leader"], &status["disk"]["state"]), (&Value::Null, &json!("failing")));
     allow(&directory, 0o700);

@@ -2,14 +2,14 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Output};
 
-use super::{file, text};
+use super::{file, patience::InTime, text};
 
 /// Runs with at most this many descriptors: the soft limit, and the hard one.
 fn run_with_descriptors(soft: u32, hard: u32, args: &[&str]) -> Output {
     let limits = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\"");
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &limits, "sh", env!("CARGO_BIN_EXE_ballotbox")]).args(args);
-    shell.output().unwrap()
+    shell.output_in_time()
 }
 
 /// A vote file with this many members, of which one is elected.

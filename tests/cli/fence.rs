@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     ballotbox, file,
-    patience::{code_of, ended},
+    patience::{InTime, code_of, ended},
     text,
 };
 
@@ -35,7 +35,7 @@ fn fence(file: &Path, args: &[&str]) -> Command {
 }
 
 fn run(file: &Path, args: &[&str]) -> Output {
-    fence(file, args).output().unwrap()
+    fence(file, args).output_in_time()
 }
 
 /// It was refused with this code, in one line that says all of this, and nothing has run.
@@ -59,7 +59,7 @@ fn an_admitted_program_runs_as_if_it_had_been_started_directly() {
     assert_eq!((killed.code(), killed.signal()), (None, Some(9)), "128 + 9 for a shell");
     // A name that no text can have, behind `--` and with a dash in front.
     let mut odd = fence(&file, &[&admitted[..], &["printf", "%s"]].concat());
-    let output = odd.arg(OsStr::from_bytes(b"-\xff")).output().unwrap();
+    let output = odd.arg(OsStr::from_bytes(b"-\xff")).output_in_time();
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"-\xff"[..]));
 }
 
@@ -89,13 +89,13 @@ fn a_program_that_runs_only_while_its_node_leads_needs_to_say_neither_token_nor_
     let file = place("environment").join("fence");
     let in_environment = |epoch: &str, id: &str| {
         let mut command = fence(&file, &["--", "true"]);
-        command.env("BALLOTBOX_EPOCH", epoch).env("BALLOTBOX_ID", id).output().unwrap()
+        command.env("BALLOTBOX_EPOCH", epoch).env("BALLOTBOX_ID", id).output_in_time()
     };
     assert_eq!(in_environment("41", "3").status.code(), Some(0));
     assert!(fs::read_to_string(&file).unwrap().contains("token 41\nowner 3\n"));
     refused(&in_environment("40", "2"), 1, &["token 40 is stale", "41 of member 3"]);
     let mut line_first = fence(&file, &["--token", "43", "--owner", "2", "--", "true"]);
-    let output = line_first.env("BALLOTBOX_EPOCH", "1").env("BALLOTBOX_ID", "1").output().unwrap();
+    let output = line_first.env("BALLOTBOX_EPOCH", "1").env("BALLOTBOX_ID", "1").output_in_time();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
@@ -262,7 +262,7 @@ fn the_example_shows_a_late_write_without_a_fence_and_none_with_it() {
     let example = |how: &[&str]| {
         let mut command = Command::new("examples/late-write.sh");
         command.args(how).current_dir(env!("CARGO_MANIFEST_DIR"));
-        command.env("BALLOTBOX", env!("CARGO_BIN_EXE_ballotbox")).output().unwrap()
+        command.env("BALLOTBOX", env!("CARGO_BIN_EXE_ballotbox")).output_in_time()
     };
     assert_eq!(text(&example(&[]).stdout), "written in epoch 1\n", "the late one was the last");
     let fenced = example(&["fenced"]);

@@ -14,7 +14,11 @@ use ballotbox::{
 };
 use ballotbox_actors::kit::clock;
 
-use super::{ballotbox, run, text};
+use super::{
+    ballotbox,
+    patience::{InTime, PATIENCE},
+    run, text,
+};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
@@ -59,7 +63,11 @@ fn in_python(path: &Path) -> Command {
 fn askers() -> Vec<(&'static str, Asks, [&'static str; 4])> {
     let ours = ["does not lead", "ended", "another boot", "is damaged"];
     let mut askers: Vec<(_, Asks, _)> = vec![("holds", holds, ours), ("shell", in_one_step, ours)];
-    if Command::new("python3").arg("--version").output().is_ok_and(|found| found.status.success()) {
+    if Command::new("python3")
+        .arg("--version")
+        .run_within(PATIENCE)
+        .is_ok_and(|found| found.status.success())
+    {
         let words = ["does not lead", "is over", "another boot", "torn or damaged"];
         askers.push(("python", in_python, words));
     } else {
@@ -91,7 +99,7 @@ fn every_language_reads_the_same_in_a_lease_file() {
     let now = clock::reading();
     let later = now.plus(LONG);
     for (name, ask, [idle, over, boot, damaged]) in askers() {
-        let asked = || ask(&path).output().unwrap();
+        let asked = || ask(&path).output_in_time();
         let file = LeaseFile::create(&path).unwrap();
         refused(&asked(), idle, name);
         for until in [Reading { raw: now.raw, ..later }, Reading { boot: now.boot, ..later }] {
@@ -123,7 +131,7 @@ fn holds_says_nothing_if_the_lease_lasts_for_as_long_as_is_asked() {
     let path = lease_file("for");
     let file = LeaseFile::create(&path).unwrap();
     file.write(Epoch(7), clock::reading().plus(LONG)).unwrap();
-    let asked = |span| holds(&path).args(["--for", span]).output().unwrap();
+    let asked = |span| holds(&path).args(["--for", span]).output_in_time();
     let output = asked("30s");
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
@@ -141,7 +149,7 @@ fn holds_takes_off_the_time_to_act() {
     for _ in 0..20 {
         file.write(Epoch(7), clock::reading().plus(LeaseTerms::SLACK)).unwrap();
         // Whether it is over by the time this looks or not: there is no time to act.
-        refused(&holds(&path).output().unwrap(), "the lease of epoch 7 ", "slack");
+        refused(&holds(&path).output_in_time(), "the lease of epoch 7 ", "slack");
     }
 }
 
@@ -152,11 +160,11 @@ fn holds_is_for_programs_that_a_node_runs() {
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("BALLOTBOX_LEASE_FILE is not set"), "{told}");
     assert!(told.contains("`ballotbox node --while-leading`"), "{told}");
-    let empty = ballotbox(&["holds"]).env("BALLOTBOX_LEASE_FILE", "").output().unwrap();
+    let empty = ballotbox(&["holds"]).env("BALLOTBOX_LEASE_FILE", "").output_in_time();
     assert_eq!(empty.status.code(), Some(2));
     let path = lease_file("off");
     let _file = LeaseFile::create(&path).unwrap();
-    let output = holds(&path).env("BALLOTBOX_LEASE_MS", "0").output().unwrap();
+    let output = holds(&path).env("BALLOTBOX_LEASE_MS", "0").output_in_time();
     refused(&output, "the lease is off", "off");
 }
 
@@ -166,7 +174,7 @@ fn the_shell_example_takes_no_step_when_the_lease_is_over() {
     let file = LeaseFile::create(&path).unwrap();
     file.write(Epoch(7), clock::reading().plus(LONG)).unwrap();
     let steps = ["echo first", ": > \"$BALLOTBOX_LEASE_FILE\"; echo second", "echo third"];
-    let output = in_steps(&path, &steps).output().unwrap();
+    let output = in_steps(&path, &steps).output_in_time();
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), "first\nsecond\n"));
     let told = text(&output.stderr);
     assert!(told.contains("does not lead") && told.ends_with("left out: echo third\n"), "{told}");
@@ -180,7 +188,7 @@ fn the_python_example_tells_the_epoch_and_how_long_nobody_else_can_lead() {
     let path = lease_file("python");
     let file = LeaseFile::create(&path).unwrap();
     file.write(Epoch(i64::MAX), clock::reading().plus(LONG)).unwrap();
-    let output = in_python(&path).output().unwrap();
+    let output = in_python(&path).output_in_time();
     let told = text(&output.stdout);
     let parts = told.strip_prefix("this node leads in epoch 9223372036854775807, for ");
     let left = parts.and_then(|rest| rest.strip_suffix(" ms at least\n")).unwrap_or(told);

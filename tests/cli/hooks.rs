@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Node, PATIENCE, ballotbox, file,
     leaders::{ensemble, leading},
-    patience::{code_of, ended},
+    patience::{InTime, code_of, ended},
     run, text, votes,
 };
 
@@ -444,7 +444,7 @@ fn the_recipe_writes_who_leads_and_no_smaller_token_after_that() {
     let late = |id: &str, token: &str| {
         let mut late = Command::new(script);
         late.arg(&announced).env("BALLOTBOX_STATE", "leading");
-        late.env("BALLOTBOX_ID", id).env("BALLOTBOX_TOKEN", token).output().unwrap()
+        late.env("BALLOTBOX_ID", id).env("BALLOTBOX_TOKEN", token).output_in_time()
     };
     for token in ["1", "2"] {
         let output = late("3", token);

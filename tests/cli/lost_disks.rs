@@ -9,6 +9,7 @@ use std::{
 use super::{
     Node, ballotbox, file,
     leaders::{ensemble, start_with},
+    patience::InTime,
     text,
 };
 
@@ -17,7 +18,7 @@ fn act(fence: &Path, epoch: i64, owner: &str) -> Output {
     let epoch = epoch.to_string();
     let mut command = ballotbox(&["fence"]);
     command.arg(fence).args(["--token", &epoch, "--owner", owner, "--", "true"]);
-    command.output().unwrap()
+    command.output_in_time()
 }
 
 /// All three, started with these options, and the epoch when each of them leads or follows.

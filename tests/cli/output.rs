@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     Node, PATIENCE, ballotbox, file,
-    patience::{ended, soon},
+    patience::{InTime, ended, soon},
     text, votes,
 };
 
@@ -140,7 +140,7 @@ fn a_reader_that_pauses_learns_how_much_it_missed_and_then_how_things_stand() {
     second.elected(3);
     let asked = listens.to_string();
     let follows = |leader: u64| {
-        let probe = ballotbox(&["probe", "--json", &asked]).output().unwrap();
+        let probe = ballotbox(&["probe", "--json", &asked]).output_in_time();
         let report: Value = serde_json::from_slice(&probe.stdout).unwrap();
         report["servers"][0]["state"] == "following" && report["servers"][0]["leader"] == leader
     };

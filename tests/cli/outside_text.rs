@@ -19,7 +19,11 @@ use ballotbox::{
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
 use serde_json::{Value, json};
 
-use super::{ballotbox, file, patience::ended, run};
+use super::{
+    ballotbox, file,
+    patience::{InTime, ended},
+    run,
+};
 
 /// A text that does all of that: it sets the title of the window, clears the screen, writes a line as if we had, hides
 /// what follows, turns it round, and breaks the line in Unicode's way.
@@ -98,7 +102,7 @@ fn no_variable_of_the_environment_does() {
     for name in ["ID", "VOTES", "CONFIG"] {
         let mut command = ballotbox(&["node"]);
         command.env(format!("BALLOTBOX_NODE_{name}"), HOSTILE);
-        assert_output_harmless(name, &command.output().unwrap());
+        assert_output_harmless(name, &command.output_in_time());
     }
 }
 
@@ -106,7 +110,7 @@ fn no_variable_of_the_environment_does() {
 fn no_bytes_that_are_no_text_do() {
     for bytes in [&b"\xff\xfe\x1b[2J"[..], b"--\xff", b"\x80.json", b"\xc3"] {
         for command in [&["check"][..], &["elect"], &["node", "--id"], &["node", "--config"], &[]] {
-            let output = ballotbox(command).arg(OsStr::from_bytes(bytes)).output().unwrap();
+            let output = ballotbox(command).arg(OsStr::from_bytes(bytes)).output_in_time();
             assert_eq!(output.status.code(), Some(2), "{command:?} {bytes:?}");
             assert_output_harmless(&format!("{command:?} {bytes:?}"), &output);
         }

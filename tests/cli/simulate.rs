@@ -1,13 +1,14 @@
 //! `simulate`: one run, many, and what it saves.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{ballotbox, file, patience::code_of, run, text};
+use super::{
+    ballotbox, file,
+    patience::{Lines, code_of},
+    run, text,
+};
 
 #[test]
 fn simulate_shows_one_run_and_the_same_again_for_the_same_seed() {
@@ -137,12 +138,12 @@ fn simulate_reports_the_runs_so_far_when_a_signal_comes() {
     for signal in ["-INT", "-TERM"] {
         let args = ["simulate", "examples/three-voters.json", "--seeds", &count];
         let mut child = ballotbox(&args).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = Lines::of(child.stdout.take().unwrap());
         // When the title is there, signals are heeded.
-        assert_eq!(lines.next().unwrap().unwrap(), "Three voters: the newest history wins");
+        assert_eq!(lines.next().unwrap(), "Three voters: the newest history wins");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let stopped = lines.last().unwrap().unwrap();
+        let stopped = lines.last().unwrap();
         assert!(stopped.starts_with("Stopped after "), "{stopped}");
         assert!(stopped.contains(&format!(" of {count} runs with ")), "{stopped}");
         assert!(stopped.ends_with(": 0 failed."), "{stopped}");

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Node, PATIENCE, ballotbox, file,
     leaders::{ensemble, following, leading, start, start_with},
+    patience::{Lines, ended},
     run, text,
 };
 
@@ -273,12 +274,12 @@ fn a_zoo_cfg_has_it_beside_the_epochs() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let leads = lines.any(|line| line.unwrap().contains("\"event\":\"leading\""));
+    let mut lines = Lines::of(child.stdout.take().unwrap());
+    let leads = lines.any(|line| line.contains("\"event\":\"leading\""));
     let said = leads.then(|| report(&data));
     let there = data.join("ballotbox/control").exists();
     child.kill().unwrap();
-    child.wait().unwrap();
+    ended(&mut child, "the node that was killed");
     assert!(there);
     assert_eq!(said.unwrap()["state"], "leading");
 }

@@ -1,13 +1,6 @@
 //! `ballotbox status --watch`, at a pipe and at a terminal.
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::{BufRead, BufReader, Read},
-    path::Path,
-    process::Stdio,
-    sync::mpsc,
-};
+use std::{ffi::OsString, fs, io::Read, path::Path, process::Stdio, sync::mpsc};
 
 use ballotbox_actors::kit::clock;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -17,7 +10,7 @@ use super::{
     PATIENCE, ballotbox,
     by_url::told,
     leaders::{ensemble, leading, start},
-    patience::code_of,
+    patience::{Lines, code_of, ended, rest_of},
     status::alone,
     text,
 };
@@ -49,8 +42,8 @@ fn tells_each_change_and_ends_with_the_node(
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let mut reports = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let lines = Lines::of(watch.stdout.take().unwrap());
+    let mut reports = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap());
     assert_eq!(reports.next().unwrap()["leader"], Value::Null);
     let mut second = start(2, &place);
     let epoch = leading(&mut second);
@@ -62,7 +55,7 @@ fn tells_each_change_and_ends_with_the_node(
     );
     assert_eq!(first.end("-TERM"), Some(0));
     assert_eq!(reports.next(), None);
-    let output = watch.wait_with_output().unwrap();
+    let output = rest_of(watch, "the watch");
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains(last_words), "{}", text(&output.stderr));
 }
@@ -88,8 +81,7 @@ fn a_watch_that_is_interrupted_says_whether_somebody_leads() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(watch.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let line = Lines::of(watch.stdout.take().unwrap()).next().unwrap();
     assert!(line.contains("1 leading in epoch 1; 1 accepted, 1 current, recorded;"), "{line}");
     let pid = watch.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -140,5 +132,5 @@ fn a_watch_at_a_terminal_shows_the_table_in_its_place() {
     // Nothing changes, and the time goes on.
     shows("following 2 in epoch 1", &before);
     watch.kill().unwrap();
-    watch.wait().unwrap();
+    ended(&mut watch, "the watch that was killed");
 }

@@ -10,6 +10,7 @@ use std::{
 use super::{
     Node, PATIENCE, ballotbox,
     leaders::{ensemble, leading},
+    patience::InTime,
     text,
 };
 
@@ -86,7 +87,7 @@ fn the_watchdog_is_fed_as_long_as_the_actors_answer_and_no_longer() {
 /// The unit as it is, but for the program and the user, which are not there.
 #[test]
 fn systemd_takes_the_unit_as_it_is() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+    if Command::new("systemd-analyze").arg("--version").run_within(PATIENCE).is_err() {
         assert!(
             std::env::var_os("BALLOTBOX_SYSTEMD").is_none(),
             "systemd-analyze is required, and is not there: expected the package systemd"
@@ -106,7 +107,7 @@ fn systemd_takes_the_unit_as_it_is() {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("ballotbox@1.service");
     fs::write(&file, here).unwrap();
-    let verified = Command::new("systemd-analyze").arg("verify").arg(&file).output().unwrap();
+    let verified = Command::new("systemd-analyze").arg("verify").arg(&file).output_in_time();
     assert!(verified.status.success(), "{}", text(&verified.stderr));
     let objections = text(&verified.stderr).lines().filter(|line| line.contains("ballotbox@"));
     assert_eq!(objections.collect::<Vec<_>>(), [""; 0]);

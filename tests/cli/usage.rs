@@ -5,7 +5,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use super::{ballotbox, file, run, text, votes};
+use super::{
+    ballotbox, file,
+    patience::{InTime, PATIENCE, rest_of},
+    run, text, votes,
+};
 
 const COMMANDS: [&str; 11] = [
     "elect",
@@ -118,7 +122,7 @@ fn from_stdin(args: &[&str], given: &str) -> Output {
         .unwrap();
     // It may have refused to read on.
     let _ = child.stdin.take().unwrap().write_all(given.as_bytes());
-    child.wait_with_output().unwrap()
+    rest_of(child, "what is piped to")
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn bash_completes_commands_and_options() {
             "source {}; COMP_WORDS=({words}); COMP_CWORD={cword}; _ballotbox; echo ${{COMPREPLY[@]}}",
             script.display()
         );
-        Command::new("bash").args(["-c", &line]).output()
+        Command::new("bash").args(["-c", &line]).run_within(PATIENCE)
     };
     let Ok(commands) = complete("ballotbox el", 1) else {
         println!("left out: no bash here");
@@ -218,15 +222,16 @@ fn bash_completes_commands_and_options() {
 fn a_reader_of_completions_that_hangs_up_has_seen_enough() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output =
-        ballotbox(&["completions", "zsh"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let mut completions = ballotbox(&["completions", "zsh"]);
+    let child = completions.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = rest_of(child, "completions");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
 #[test]
 fn options_of_node_can_come_from_the_environment() {
     let told = |command: &mut Command| {
-        let output = command.output().unwrap();
+        let output = command.output_in_time();
         assert_eq!(output.status.code(), Some(2));
         text(&output.stderr).to_owned()
     };

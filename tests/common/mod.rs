@@ -1,10 +1,11 @@
 //! Ensembles of nodes in this process, on free loopback ports.
 
 pub mod certificates;
+pub(crate) mod patience;
 pub mod peer;
 pub mod talk;
 
-use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, net::TcpListener, sync::Arc};
 
 use ballotbox::{
     Member, Membership, Node, NodeConfig, ServerId,
@@ -15,8 +16,7 @@ use ballotbox::{
 use ballotbox_actors::kit::clock;
 use futures::future::select_all;
 
-/// At most this long is waited for anything: then the test fails, instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) use patience::PATIENCE;
 
 /// Counts until it is at most this, as what blocks has a thread that ends a moment after its work; returns the last count.
 pub fn settled<T: PartialOrd>(count: impl Fn() -> T, most: &T) -> T {

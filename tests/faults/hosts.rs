@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use crate::patience::{InTime, PATIENCE};
+
 /// Where every member listens, as far as the others know.
 pub(crate) const PORT: u16 = 3888;
 
@@ -220,7 +222,8 @@ fn sh(command: &str) -> Result<(), String> {
 
 /// Waits for a command. If it fails, its words say why.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command.run_within(PATIENCE);
+    let output = output.map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use crate::patience::ended;
+
 /// One line that one life of one member has printed; `None` when its output has ended.
 #[derive(Debug)]
 pub(crate) struct Said {
@@ -72,11 +74,11 @@ impl Process {
 
     /// Waits until it has ended by itself.
     pub(crate) fn ended(mut self) -> ExitStatus {
-        self.0.wait().unwrap()
+        ended(&mut self.0, "a member")
     }
 
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        ended(&mut self.0, "a member that was killed");
     }
 }

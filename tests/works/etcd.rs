@@ -25,7 +25,10 @@ use super::{
     stamps::{Overlap, Run, Runs},
     work::{self, Order, now},
 };
-use crate::faults::hosts::{Hosts, address};
+use crate::{
+    faults::hosts::{Hosts, address},
+    patience::InTime,
+};
 
 const MEMBERS: usize = 3;
 
@@ -251,7 +254,7 @@ impl<'a> Etcd<'a> {
     fn leader(&self) -> usize {
         let mut status = self.inside(0, "etcdctl");
         status.args([&Self::endpoints(), "endpoint", "status", "--write-out", "json"]);
-        let output = status.stdout(Stdio::piped()).output().unwrap();
+        let output = status.output_in_time();
         let all: Value = serde_json::from_slice(&output.stdout).unwrap();
         let leads =
             |entry: &&Value| entry["Status"]["leader"] == entry["Status"]["header"]["member_id"];

@@ -3,12 +3,13 @@
 use std::{fs, os::unix::ffi::OsStrExt, path::Path, process::Command};
 
 use super::work::FOLDER;
+use crate::patience::{InTime, PATIENCE};
 
 /// Sends a signal to all of these with one call. Those that have ended meanwhile are not missed.
 pub(crate) fn kill(signal: &str, pids: &[u32]) {
     if !pids.is_empty() {
         let pids = pids.iter().map(ToString::to_string);
-        let _ = Command::new("kill").arg(signal).args(pids).output();
+        let _ = Command::new("kill").arg(signal).args(pids).run_within(PATIENCE);
     }
 }
 
@@ -19,7 +20,7 @@ pub(crate) fn limit_memory(pid: u32) {
     let kib: u64 = size.trim().trim_end_matches("kB").trim().parse().unwrap();
     let mut limit = Command::new("prlimit");
     limit.args(["--pid", &pid.to_string(), &format!("--as={}", kib * 1024)]);
-    let _ = limit.output();
+    let _ = limit.run_within(PATIENCE);
 }
 
 /// What this process has started, in the order in which it was.

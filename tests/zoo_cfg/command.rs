@@ -9,6 +9,7 @@ use std::{
 use serde_json::Value;
 
 use super::PLAIN;
+use crate::common::patience::InTime;
 
 fn check(path: &Path) -> Output {
     ballotbox(&["check"], path)
@@ -16,7 +17,7 @@ fn check(path: &Path) -> Output {
 
 fn ballotbox(args: &[&str], path: &Path) -> Output {
     let mut ballotbox = Command::new(env!("CARGO_BIN_EXE_ballotbox"));
-    ballotbox.args(args).arg(path).output().unwrap()
+    ballotbox.args(args).arg(path).output_in_time()
 }
 
 /// A file of this content in a folder that no other test has.

@@ -11,7 +11,7 @@ use std::{
 use ballotbox_actors::kit::clock;
 
 use super::log::{self, Heard, Outcome};
-use crate::common::PATIENCE;
+use crate::common::{PATIENCE, patience::ended};
 
 /// A running server. It is killed when this is dropped.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl Server {
     /// Kills the server.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        ended(&mut self.process, "the server that was killed");
     }
 }
 

@@ -157,7 +157,7 @@ impl Event {
     /// The same, with how often it was noticed, if it is a warning.
     pub(super) fn times(mut self, times: u64) -> Self {
         if let Self::Warning { text, .. } = &mut self {
-            *text = format!("{text} (time {times})");
+            text.push_str(&counted(times));
         }
         self
     }
@@ -298,19 +298,20 @@ pub(super) fn said(event: &NodeEvent, is_observer: bool) -> Said {
             Said::Limited(Kind::Remark("bound"), Some(*peer), Event::warning(remark(event)))
         }
         NodeEvent::LeaderUnreached { leader, times, .. } => {
-            let text = format!("{} (time {times})", remark(event));
+            let text = remark(event) + &counted(*times);
             Said::Limited(Kind::Counted("leader unreached"), Some(*leader), Event::warning(text))
         }
         NodeEvent::LearnerTurnedAway { peer, times, .. } => {
-            let text = format!("{} (time {times})", remark(event));
+            let text = remark(event) + &counted(*times);
             Said::Limited(Kind::Counted("turned away"), *peer, Event::warning(text))
         }
         NodeEvent::MalformedPacket { times, .. } => {
-            let text = format!("{} (time {times})", remark(event));
+            let text = remark(event) + &counted(*times);
             Said::Limited(Kind::Counted("malformed packet"), None, Event::warning(text))
         }
         NodeEvent::Malformed { from, error, times } => {
-            let text = format!("{from} sent what is no notification: {error} (time {times})");
+            let count = counted(*times);
+            let text = format!("{from} sent what is no notification: {error}{count}");
             Said::Limited(Kind::Counted("malformed"), Some(*from), Event::warning(text))
         }
         NodeEvent::MembersDiffer { from, problem } => {
@@ -376,8 +377,9 @@ fn said_of(event: &NetworkEvent) -> Said {
              everywhere (0.0.0.0, or quorumListenOnAllIPs=true)"
         ))),
         NetworkEvent::NoDescriptors { cause, times } => {
+            let count = counted(*times);
             let text = format!(
-                "no more files and sockets can be opened: {cause} (time {times}); raise the limit (ulimit -n)"
+                "no more files and sockets can be opened: {cause}{count}; raise the limit (ulimit -n)"
             );
             Said::Limited(Kind::Counted("descriptors"), None, Event::warning(text))
         }
@@ -392,13 +394,19 @@ fn said_of(event: &NetworkEvent) -> Said {
         NetworkEvent::Refused { from, reason, times } => {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
             let why = why_refused(reason);
-            let text = format!("a connection{from} was turned away: {why} (time {times})");
+            let count = counted(*times);
+            let text = format!("a connection{from} was turned away: {why}{count}");
             Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
         }
         NetworkEvent::Listening { ports: Ports::Quorum, .. }
         | NetworkEvent::Started
         | NetworkEvent::Doubted { .. } => Said::Nothing,
     }
+}
+
+/// How often something was noticed by now, behind what is said of it: nothing at the first time.
+fn counted(times: u64) -> String {
+    if times > 1 { format!(" (time {times})") } else { String::new() }
 }
 
 /// Why a peer could not be reached, in a few words.
@@ -459,5 +467,15 @@ fn why_refused(reason: &RefusedBecause) -> String {
         RefusedBecause::Panicked(message) => {
             format!("we have a bug, please report it: the greeter panicked: {message}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noticed_for_the_first_time_is_not_counted() {
+        assert_eq!([1, 2, 4].map(counted), ["", " (time 2)", " (time 4)"]);
     }
 }

@@ -49,7 +49,7 @@ fn a_program_that_is_not_there_is_refused_before_the_node_competes() {
         (&["/etc/passwd"], "expected an executable file"),
         (&[""], "no program is named"),
     ] {
-        let output = output(&mut Working::command(1, &place, &[], command));
+        let output = Working::command(1, &place, &[], command).output_in_time();
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
         assert!(!place.1.exists(), "it has left something behind");
@@ -320,7 +320,7 @@ fn a_node_ends_with_3_and_says_what_lies_in_the_place_of_its_lease_file() {
         ("mkfifo", "rm", "is a named pipe"),
     ] {
         put(command);
-        let output = output(&mut Working::command(1, &place, &[], &["sleep", &mark]));
+        let output = Working::command(1, &place, &[], &["sleep", &mark]).output_in_time();
         let told = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{told}");
         let expected = ["expected a plain file", "Remove it", file.to_str().unwrap()];
@@ -395,7 +395,7 @@ fn a_node_whose_directory_is_in_use_leaves_the_program_of_the_other_alone_and_en
     assert!(first.prints().starts_with("began"));
     let running = first.work("running");
     let other = mark.clone() + "1";
-    let output = output(&mut Working::command(1, &place, &[], &["sleep", &other]));
+    let output = Working::command(1, &place, &[], &["sleep", &other]).output_in_time();
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     nothing_is_left(&other);
     assert!(state_of(pid_in(&running)).is_some(), "the program was ended");

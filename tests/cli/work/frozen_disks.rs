@@ -67,7 +67,8 @@ impl Drop for Disk {
 
 /// Waits for a command. If it fails, its words say why.
 fn told(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command.run_within(PATIENCE);
+    let output = output.map_err(|error| format!("{command:?}: {error}"))?;
     let said = || format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
     output.status.success().then_some(()).ok_or_else(said)
 }

@@ -26,7 +26,7 @@ use serde_json::Value;
 use super::{
     Node, PATIENCE, ballotbox,
     leaders::ensemble,
-    patience::{code_of, output, soon, until},
+    patience::{InTime, code_of, rest_of, soon, until},
     text,
 };
 use processes::{

@@ -30,7 +30,7 @@ fn at_a_terminal(command: &Command) -> Command {
 fn stdin_that_is_a_terminal_is_not_given_to_a_program() {
     let (place, mark) = alone("terminal-stdin");
     let node = Working::command(1, &place, &["--stdin"], &["sleep", &mark]);
-    let output = output(&mut at_a_terminal(&node));
+    let output = rest_of(at_a_terminal(&node).spawn().unwrap(), "the terminal");
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(2), "{shown}");
     assert!(shown.contains("--stdin, and stdin is a terminal"), "{shown}");
@@ -44,7 +44,7 @@ fn at_a_terminal_a_program_reads_nothing_and_is_not_stopped_for_it() {
     let (place, mark) = alone("terminal-reads");
     let script = "read line && echo read $line || echo read nothing";
     let node = Working::command(1, &place, &[], &["sh", "-c", script, &mark]);
-    let output = output(&mut at_a_terminal(&node));
+    let output = rest_of(at_a_terminal(&node).spawn().unwrap(), "the terminal");
     let shown = text(&output.stdout);
     assert!(shown.contains("read nothing"), "{shown}");
     assert_eq!(output.status.code(), Some(0), "{shown}");

@@ -104,7 +104,7 @@ fn of_nodes_that_have_lost_and_had_the_leadership_twenty_times_none_has_grown() 
     let mut turn = || {
         let directory = place.1.join((worker + 1).to_string());
         let mut resign = ballotbox(&["resign", "--data-dir"]);
-        let output = output(resign.arg(directory));
+        let output = resign.arg(directory).output_in_time();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         worker = 1 - worker;
         assert_eq!(first_to_print(&nodes, None), (worker, format!("began {}", worker + 1)));
