@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Output};
 
 use serde_json::Value;
 
-use super::{ballotbox, file, output, run, text};
+use super::{ballotbox, file, patience::InTime, run, text};
 
 /// A file that `tests/vectors/tls/make.sh` made.
 fn vector(name: &str) -> String {
@@ -37,7 +37,7 @@ fn three_files_are_named_or_none() {
     assert!(told.contains("--tls-key and --tls-ca missing: expected --tls-cert, --tls-key and"));
     let mut command = ballotbox(&["node", "--id", "1", "--no-data-dir", "--votes", &votes]);
     command.env("BALLOTBOX_NODE_TLS_KEY", "k.pem").env("BALLOTBOX_NODE_TLS_CA", "a.pem");
-    assert!(refused(&output(&mut command)).contains("--tls-cert missing: "));
+    assert!(refused(&command.output_in_time()).contains("--tls-cert missing: "));
 }
 
 #[test]
