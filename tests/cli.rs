@@ -46,6 +46,8 @@ mod simulate;
 mod status;
 #[path = "cli/status_port.rs"]
 mod status_port;
+#[path = "cli/status_tls.rs"]
+mod status_tls;
 #[path = "cli/status_watch.rs"]
 mod status_watch;
 #[path = "cli/systemd.rs"]

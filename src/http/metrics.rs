@@ -1,7 +1,11 @@
 //! The text for Prometheus: one series for each fact, all there from the first scrape, none named by what others choose. `_total` is added to
-//! the names of counters.
+//! the names of counters. Only the series of TLS are absent from a node that has none: 0 would be an end that has passed.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use ballotbox_actors::kit::clock;
 use prometheus_client::{
@@ -14,6 +18,7 @@ use prometheus_client::{
 use crate::{
     ServerId,
     node::{Counters, LeadershipStatus, Status, Times, WorkPhase, control::StatusReport},
+    tls::TlsStage,
 };
 
 /// The metrics of a node that is so.
@@ -104,6 +109,7 @@ impl Collector for Metrics {
         self.of_the_leadership(&mut page)?;
         self.of_the_surroundings(&mut page)?;
         self.of_the_work(&mut page)?;
+        self.of_tls(&mut page)?;
         of_the_past(&mut page, &self.status.counters)
     }
 }
@@ -186,6 +192,21 @@ impl Metrics {
         page.gauge("work_running", "Whether the program of this node runs.", is(runs))?;
         page.counter("work_starts", "How often it has begun.", work.starts)?;
         page.counter("work_killed", "How often it had to be killed.", work.kills)
+    }
+
+    /// Absent without TLS.
+    fn of_tls(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(tls) = &self.report.tls else { return Ok(()) };
+        let help = "1 for how this node speaks TLS with other members, 0 for all else.";
+        let stages = TlsStage::ALL.map(TlsStage::word);
+        let stages = stages.map(|stage| (stage, is(stage == tls.stage)));
+        page.gauges("tls_stage", help, "stage", stages)?;
+        let until = tls.certificate_until.duration_since(SystemTime::UNIX_EPOCH);
+        page.gauge(
+            "certificate_expiry_timestamp_seconds",
+            "Until when the certificate of this node is valid, as seconds of Unix time.",
+            until.unwrap_or_default().as_secs_f64(),
+        )
     }
 }
 

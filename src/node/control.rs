@@ -21,6 +21,7 @@
 //! | `request` | what can be asked, and how it is read |
 //! | `report` | [`StatusReport`]: the answer |
 //! | `restart` | [`SafeToRestart`]: whether this node may be restarted now |
+//! | `tls` | [`TlsReport`]: how it speaks TLS with other members |
 //! | `shown` | texts in an answer that may be shown |
 //! | `resignation` | [`Resignation`]: the answer to an order to resign |
 //! | `ask` | [`ask_status()`], [`ask_why()`] and [`ask_to_resign()`]: the other end, for the command line |
@@ -32,6 +33,7 @@ mod request;
 mod resignation;
 mod restart;
 mod shown;
+mod tls;
 
 use std::{
     convert::Infallible,
@@ -55,6 +57,7 @@ pub use self::{
     request::RESIGN_WITHIN_MAX,
     resignation::Resignation,
     restart::SafeToRestart,
+    tls::TlsReport,
 };
 use super::{Desk, config::CONVERSATIONS_MAX, control_socket::ControlSocket};
 use crate::conversations::Conversations;

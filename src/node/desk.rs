@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use ballotbox_actors::kit::{Address, mailbox};
+#[cfg(feature = "tls")]
+use ballotbox_actors::socket::tls::Tls;
 use ballotbox_core::{ServerId, leadership::Successor, membership::Role};
 
 use super::{
@@ -21,10 +23,13 @@ pub(crate) struct Desk {
     pub(super) constants: Constants,
 }
 
-/// What does not change while a node runs.
+/// What is not changed by what is told to a node while it runs.
 #[derive(Clone, Debug)]
 pub(super) struct Constants {
     pub(super) membership: Arc<Membership>,
+    /// Its certificate may be another one at each question.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Tls>,
 }
 
 impl Constants {

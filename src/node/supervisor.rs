@@ -113,6 +113,8 @@ impl Supervisor {
         let control = kept.as_mut().and_then(|kept| kept.control.take());
         let (elector, inlet, elector_mailbox) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let network_config = config.network();
+        #[cfg(feature = "tls")]
+        let tls = network_config.tls.clone();
         let leadership = config.leadership.take().zip(kept).map(|(leadership, kept)| {
             let elector = elector.clone();
             let herald = herald.clone();
@@ -129,7 +131,11 @@ impl Supervisor {
         );
         let keys = start_keys(&mut config, &elector, &me);
         let driver = leadership.as_ref().map(|parts| parts.driver.clone());
-        let constants = Constants { membership: Arc::clone(&config.membership) };
+        let constants = Constants {
+            membership: Arc::clone(&config.membership),
+            #[cfg(feature = "tls")]
+            tls,
+        };
         let desk = Desk { watch, elector: elector.clone(), driver, constants };
         let control = control.map(|socket| start_control(socket, desk.clone(), &me));
         let actor = Elector::new(&config, network.clone(), herald, desk.driver.clone());

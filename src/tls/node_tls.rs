@@ -100,6 +100,16 @@ fn terms(settings: &TlsSettings) -> Terms {
     }
 }
 
+impl From<Stage> for TlsStage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Taken => Self::Taken,
+            Stage::Spoken => Self::Spoken,
+            Stage::Required => Self::Required,
+        }
+    }
+}
+
 const fn stage(stage: TlsStage) -> Stage {
     match stage {
         TlsStage::Taken => Stage::Taken,

@@ -204,6 +204,9 @@ impl PasswordFrom {
 }
 
 impl TlsStage {
+    /// All of them, in the order of a change from plain text to TLS.
+    pub const ALL: [Self; 3] = [Self::Taken, Self::Spoken, Self::Required];
+
     /// The word for it in a vote file.
     pub const fn word(self) -> &'static str {
         match self {

@@ -108,7 +108,7 @@ fn a_leader_and_a_follower_say_who_leads_in_which_epoch() {
         "disk": {
             "state": "ok", "last_write_ms": null, "error": null, "directory": directory,
         },
-        "clock": { "gaps": null, "r": 10_000 },
+        "clock": { "gaps": null, "r": 10_000 }, "tls": null,
         "version": env!("CARGO_PKG_VERSION"),
     });
     assert_eq!(said, expected);

@@ -18,21 +18,21 @@ use super::{
 };
 
 /// A node with a status port.
-struct Told {
-    node: Node,
+pub(super) struct Told {
+    pub(super) node: Node,
     port: SocketAddr,
 }
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
+pub(super) struct Answer {
     code: u16,
     head: String,
-    body: String,
+    pub(super) body: String,
 }
 
 impl Told {
-    fn start(id: u64, (votes, data): &(PathBuf, PathBuf), more: &[&str]) -> Self {
+    pub(super) fn start(id: u64, (votes, data): &(PathBuf, PathBuf), more: &[&str]) -> Self {
         let mut node =
             start_with(id, (votes, data), &[&["--status", "127.0.0.1:0"], more].concat());
         let listening = node.until(|event| event["event"] == "listening");
@@ -51,12 +51,12 @@ impl Told {
         hear(stream)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(super) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "")
     }
 
     /// The value of this series, if it is there.
-    fn metric(&self, series: &str) -> Option<f64> {
+    pub(super) fn metric(&self, series: &str) -> Option<f64> {
         let body = self.get("/metrics").body;
         let shown = body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         shown.map(|value| value.parse().unwrap())

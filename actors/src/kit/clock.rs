@@ -49,10 +49,23 @@ pub fn time_of_day() -> SystemTime {
 
 /// A time of day in UTC, as `2026-11-25T13:55:21.123Z`. A clock that is out of all bounds is shown at their edge.
 pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(within_bounds(time)).to_string()
+}
+
+/// The same without fractions of a second.
+pub fn rfc3339_seconds(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(within_bounds(time)).to_string()
+}
+
+/// The time of day that such a text stands for, if it is one.
+pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text).ok()
+}
+
+fn within_bounds(time: SystemTime) -> SystemTime {
     const YEAR_9999_ENDS: Duration = Duration::from_millis(253_402_300_799_999);
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let shown = SystemTime::UNIX_EPOCH + since.min(YEAR_9999_ENDS);
-    humantime::format_rfc3339_millis(shown).to_string()
+    SystemTime::UNIX_EPOCH + since.min(YEAR_9999_ENDS)
 }
 
 /// Waits until then.
@@ -91,5 +104,9 @@ mod tests {
         assert_eq!(shown(1_000_000_000_000_000), "9999-12-31T23:59:59.999Z");
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(rfc3339(before), "1970-01-01T00:00:00.000Z");
+        let late = SystemTime::UNIX_EPOCH + Duration::from_millis(951_782_400_999);
+        assert_eq!(rfc3339_seconds(late), "2000-02-29T00:00:00Z");
+        assert_eq!(parse_rfc3339("2000-02-29T00:00:00.999Z"), Some(late));
+        assert_eq!(parse_rfc3339("2000-02-30T00:00:00Z"), None);
     }
 }

@@ -8,9 +8,9 @@ use std::{
 
 use anstyle::Style;
 use ballotbox::node::control::{
-    LeaseReport, PromiseReport, SafeToRestart, StatusReport, VoterReport, WorkReport,
+    LeaseReport, PromiseReport, SafeToRestart, StatusReport, TlsReport, VoterReport, WorkReport,
 };
-use ballotbox_actors::kit::Rounded;
+use ballotbox_actors::kit::{Rounded, clock};
 
 use crate::cli::screen::{self, BAD, BOLD, Column, GOOD, PLAIN};
 
@@ -94,6 +94,9 @@ fn rows(report: &StatusReport) -> Vec<(Style, &'static str, String)> {
         let said = format!("{answer}: {why}");
         let names = iter::once("restart").chain(iter::repeat(""));
         rows.extend(names.zip(said.split("; ")).map(|(name, part)| (style, name, part.to_owned())));
+    }
+    if let Some(tls) = &report.tls {
+        rows.push(tls_row(tls));
     }
     rows.push((PLAIN, "version", report.version.clone()));
     if report.beside_real_server {
@@ -185,6 +188,14 @@ fn lease_row(report: &StatusReport, lease: &LeaseReport) -> (Style, &'static str
         }
         None => (BAD, "lease", format!("none held, promised by {voters}{enough}")),
     }
+}
+
+fn tls_row(TlsReport { stage, certificate_until }: &TlsReport) -> (Style, &'static str, String) {
+    let until = clock::rfc3339_seconds(*certificate_until);
+    if *certificate_until < clock::time_of_day() {
+        return (BAD, "tls", format!("{stage}; the certificate expired at {until}: renew it"));
+    }
+    (PLAIN, "tls", format!("{stage}; the certificate is valid until {until}"))
 }
 
 fn program(work: &WorkReport) -> String {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     restart::SafeToRestart,
     shown::{shown, shown_if_any},
+    tls::TlsReport,
 };
 use crate::{
     Standing,
@@ -68,6 +69,9 @@ pub struct StatusReport {
     /// What it knows of its own time; null without leadership.
     #[serde(default)]
     pub clock: Option<ClockReport>,
+    /// How it speaks TLS with other members; null if it speaks and takes plain text alone.
+    #[serde(default)]
+    pub tls: Option<TlsReport>,
     /// The version of ballotbox that it runs.
     #[serde(deserialize_with = "shown")]
     pub version: String,
@@ -238,6 +242,7 @@ impl StatusReport {
             safe_to_restart: Some(SafeToRestart::of(status, constants.membership.ensemble())),
             disk: leadership.map(Disk::new),
             clock: leadership.map(|of| ClockReport { gaps: of.clock_gaps, r: of.drift_ppm }),
+            tls: TlsReport::of(constants),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

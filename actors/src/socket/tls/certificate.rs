@@ -33,13 +33,13 @@ pub struct Certificate {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CertificateFault {
     /// It was valid.
-    #[error("it expired at {}: renew it", shown(*at))]
+    #[error("it expired at {}: renew it", clock::rfc3339_seconds(*at))]
     Expired {
         /// Until when.
         at: SystemTime,
     },
     /// It will be valid.
-    #[error("it is valid only from {} on: look at the clocks of both machines", shown(*from))]
+    #[error("it is valid only from {} on: look at the clocks of both machines", clock::rfc3339_seconds(*from))]
     NotYetValid {
         /// From when on.
         from: SystemTime,
@@ -122,7 +122,7 @@ impl fmt::Display for Certificate {
                 let since = clock::time_of_day().duration_since(at).unwrap_or_default();
                 write!(f, ", expired {} ago", Rounded(since))
             }
-            Err(_) => write!(f, ", valid from {} on", shown(self.not_before)),
+            Err(_) => write!(f, ", valid from {} on", clock::rfc3339_seconds(self.not_before)),
         }
     }
 }
@@ -153,9 +153,4 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from).ok();
     let v6 = || <[u8; 16]>::try_from(bytes).map(IpAddr::from).ok();
     v4().or_else(v6)
-}
-
-/// A time of day without its fractions.
-fn shown(time: SystemTime) -> String {
-    clock::rfc3339(time).replace(".000Z", "Z")
 }
