@@ -286,6 +286,10 @@ where
                         let _ = address.tell(GreeterMsg::Begin);
                     }
                 }
+                Turn::GiveWay(longest) => {
+                    self.reception.leave(longest);
+                    self.turn_out(longest);
+                }
                 Turn::NotBefore(then) => return Some(then),
                 Turn::Nobody => return None,
             }

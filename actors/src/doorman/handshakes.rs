@@ -4,6 +4,9 @@
 //! time of the thread that leads elections, and one in a quiet hour gets it at once: the time that handshakes take is counted,
 //! and paid back by waiting. Those who have to wait go in turns by the address that they come from, so a crowd from one address
 //! holds up itself.
+//!
+//! One who begins a handshake and goes on no more takes a place, and none of the time. So there are places for a fixed number, and
+//! when all are taken, the one that is under way longest gives way to one that waits, once it has had its time.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,6 +25,9 @@ const SAVED_MAX: Duration = Duration::from_millis(100);
 /// At most this many handshakes are under way: most of one is waiting for the other end.
 const RUNNING_MAX: usize = 64;
 
+/// A handshake has this long before it has to give way. It takes two round trips at most.
+const UNDISTURBED: Duration = Duration::from_millis(500);
+
 /// The queue and the account of one door.
 #[derive(Debug)]
 pub(super) struct Handshakes {
@@ -29,7 +35,8 @@ pub(super) struct Handshakes {
     /// When the last one of each address began, by the number of its turn, for those that wait.
     turns: BTreeMap<IpAddr, u64>,
     last_turn: u64,
-    running: BTreeMap<GreeterId, Instant>,
+    /// Those under way, and when they began, the first one in front.
+    running: VecDeque<(GreeterId, Instant)>,
     /// What may be taken, and what was taken above that.
     saved: Duration,
     owed: Duration,
@@ -41,6 +48,8 @@ pub(super) struct Handshakes {
 pub(super) enum Turn {
     /// This one begins.
     Begin(GreeterId),
+    /// This one, which is under way, has to leave; then somebody begins.
+    GiveWay(GreeterId),
     /// Somebody does so then.
     NotBefore(Instant),
     /// Nobody, until something else happens.
@@ -53,7 +62,7 @@ impl Handshakes {
             waiting: VecDeque::new(),
             turns: BTreeMap::new(),
             last_turn: 0,
-            running: BTreeMap::new(),
+            running: VecDeque::new(),
             saved: SAVED_MAX,
             owed: Duration::ZERO,
             as_of: now,
@@ -68,11 +77,17 @@ impl Handshakes {
     /// Whose turn it is. One that begins is counted until it [ends](Self::end).
     pub(super) fn next(&mut self, now: Instant) -> Turn {
         self.earn(now);
-        if self.waiting.is_empty() || self.running.len() >= RUNNING_MAX {
+        if self.waiting.is_empty() {
             return Turn::Nobody;
         }
         if !self.owed.is_zero() {
             return Turn::NotBefore(now + self.owed * SHARE);
+        }
+        if let Some((longest, began)) = self.running.front()
+            && self.running.len() >= RUNNING_MAX
+        {
+            let ends = *began + UNDISTURBED;
+            return if now < ends { Turn::NotBefore(ends) } else { Turn::GiveWay(*longest) };
         }
         let turn_of = |from: &IpAddr| self.turns.get(from).copied().unwrap_or(0);
         let (index, _) = self
@@ -85,7 +100,7 @@ impl Handshakes {
         self.last_turn += 1;
         self.turns.insert(from, self.last_turn);
         self.forget_turns();
-        self.running.insert(greeter, now);
+        self.running.push_back((greeter, now));
         Turn::Begin(greeter)
     }
 
@@ -98,7 +113,7 @@ impl Handshakes {
 
     /// This one waits no more, and is not under way any more.
     pub(super) fn end(&mut self, greeter: GreeterId) {
-        self.running.remove(&greeter);
+        self.running.retain(|(running, _)| *running != greeter);
         self.waiting.retain(|(waiting, _)| *waiting != greeter);
         self.forget_turns();
     }
@@ -158,7 +173,9 @@ mod tests {
                     handshakes.end(greeter);
                 }
                 Turn::NotBefore(then) => now = then,
-                Turn::Nobody => unreachable!("somebody waits"),
+                turn @ (Turn::GiveWay(_) | Turn::Nobody) => {
+                    unreachable!("{turn:?}: somebody waits")
+                }
             }
         }
         assert!(spent >= second * 2 && spent <= second * 2 + SAVED_MAX + COST * 2, "{spent:?}");
@@ -188,6 +205,31 @@ mod tests {
     }
 
     #[test]
+    fn those_that_go_on_no_more_give_way_once_they_have_had_their_time() {
+        let mut now = clock::now();
+        let mut handshakes = Handshakes::new(now);
+        let tick = Duration::from_millis(1);
+        for id in 0..RUNNING_MAX as u64 {
+            handshakes.ask(GreeterId(id), address(1));
+            assert_eq!(handshakes.next(now + tick * id as u32), Turn::Begin(GreeterId(id)));
+        }
+        let ends = now + UNDISTURBED;
+        now += tick * RUNNING_MAX as u32;
+        assert_eq!(handshakes.next(now), Turn::Nobody, "nobody waits");
+        handshakes.ask(GreeterId(100), address(1));
+        handshakes.ask(GreeterId(101), address(2));
+        assert_eq!(handshakes.next(now), Turn::NotBefore(ends));
+        assert_eq!(handshakes.next(ends), Turn::GiveWay(GreeterId(0)));
+        handshakes.end(GreeterId(0));
+        assert_eq!(handshakes.next(ends), Turn::Begin(GreeterId(100)));
+        assert_eq!(handshakes.next(ends), Turn::NotBefore(ends + tick));
+        assert_eq!(handshakes.next(ends + tick), Turn::GiveWay(GreeterId(1)));
+        handshakes.end(GreeterId(1));
+        assert_eq!(handshakes.next(ends + tick), Turn::Begin(GreeterId(101)));
+        assert_eq!(handshakes.next(ends + UNDISTURBED), Turn::Nobody, "nobody waits");
+    }
+
+    #[test]
     fn those_that_are_under_way_are_limited_and_those_that_leave_make_room() {
         let now = clock::now();
         let mut handshakes = Handshakes::new(now);
@@ -197,7 +239,7 @@ mod tests {
         for id in 0..RUNNING_MAX as u64 {
             assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(id)));
         }
-        assert_eq!(handshakes.next(now), Turn::Nobody);
+        assert_eq!(handshakes.next(now), Turn::NotBefore(now + UNDISTURBED));
         handshakes.end(GreeterId(7));
         assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(RUNNING_MAX as u64)));
         handshakes.ask(GreeterId(900), address(1));
