@@ -9,6 +9,7 @@
 //! | [`CertificateName`] | the name by which a certificate means a member |
 //! | [`Password`] | never shown, and wiped from memory after use |
 //! | `Material`, `read_material` | the keys and certificates themselves, with the feature `tls` |
+//! | `CertificateDoubt` | what others may hold against a certificate, with the feature `tls` |
 //! | [`NodeTls`] | what a node speaks TLS with, with the feature `tls` |
 //! | `KeyKeeper` with its core `FileWatch` | reads the files again when they change, with the feature `tls` |
 //! | [`CertificateNews`] | what it tells |
@@ -19,6 +20,8 @@ mod password;
 mod settings;
 mod suite;
 
+#[cfg(feature = "tls")]
+mod doubt;
 #[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
@@ -42,6 +45,7 @@ mod pkcs12;
 pub(crate) use self::key_keeper::KeyKeeper;
 #[cfg(feature = "tls")]
 pub use self::{
+    doubt::CertificateDoubt,
     error::{FILE_BYTES_MAX, TlsFileError, TlsFileProblem, Wanted},
     file_watch::{FileStamp, FileStamps, FileWatch},
     key_keeper::LOOK_EVERY,

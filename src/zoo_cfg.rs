@@ -56,6 +56,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tls")]
+use ballotbox_actors::kit::clock;
 use ballotbox_core::{ServerId, UntrustedText};
 
 pub use self::{
@@ -64,6 +66,8 @@ pub use self::{
     problem::Problem,
 };
 use self::{members::Members, settings::Settings, text::Text};
+#[cfg(feature = "tls")]
+use crate::tls::{NodeTls, read_material};
 use crate::{
     ElectionTiming, Membership, Role, membership::config_text::ConfigText, tls::TlsSettings,
 };
@@ -212,18 +216,34 @@ impl ZooCfg {
         })
     }
 
-    /// Reads the files with keys and certificates that it names, and adds what is wrong with them to the warnings. They may well be
-    /// good where the server is, and not here.
+    /// Reads the files with keys and certificates that it names, and adds what is wrong with them to the warnings: with the files, and with
+    /// the name and the time of the certificate. They may well be good where the server is, and not here.
     #[cfg(feature = "tls")]
     pub fn look_at_tls_files(&mut self) {
         let Some(settings) = &self.tls else { return };
-        let found: Vec<UntrustedText> = match crate::tls::read_material(settings) {
-            Ok(material) => material.remarks.iter().map(UntrustedText::new).collect(),
-            Err(error) => vec![UntrustedText::shortened(error, TLS_FINDING_MAX)],
-        };
-        for what in found {
+        for what in self.doubts_of(settings) {
             self.warnings.push(Place::file(&self.file).warning(Problem::TlsFiles { what }));
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn doubts_of(&self, settings: &TlsSettings) -> Vec<UntrustedText> {
+        let long =
+            |error: &dyn std::error::Error| vec![UntrustedText::shortened(error, TLS_FINDING_MAX)];
+        let material = match read_material(settings) {
+            Ok(material) => material,
+            Err(error) => return long(&error),
+        };
+        let mut found: Vec<_> = material.remarks.iter().map(UntrustedText::new).collect();
+        match NodeTls::new(settings.clone(), material, &self.membership, []) {
+            Ok(tls) => {
+                let of_name = self.me.and_then(|me| tls.doubt_of_name(me));
+                let doubts = of_name.into_iter().chain(tls.doubt_of_time(clock::time_of_day()));
+                found.extend(doubts.map(|doubt| UntrustedText::shortened(doubt, TLS_FINDING_MAX)));
+            }
+            Err(error) => found.extend(long(&error)),
+        }
+        found
     }
 
     /// The waits of an election, as far as the file gives them.

@@ -73,12 +73,12 @@ pub(super) struct EndWatch {
     told: Option<(SystemTime, usize)>,
 }
 
+/// From this long before its end on, a certificate should be renewed.
+pub(super) const ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// How long before the end of a certificate that is told.
-const TOLD_BEFORE: [Duration; 3] = [
-    Duration::from_secs(30 * 24 * 3600),
-    Duration::from_secs(7 * 24 * 3600),
-    Duration::from_secs(24 * 3600),
-];
+const TOLD_BEFORE: [Duration; 3] =
+    [ENDS_SOON, Duration::from_secs(7 * 24 * 3600), Duration::from_secs(24 * 3600)];
 
 impl EndWatch {
     /// What there is to tell at this time of day of a certificate that ends then.
@@ -94,9 +94,10 @@ impl EndWatch {
             return None;
         }
         self.told = Some((end, stage));
-        Some(match left.is_zero() {
-            true => CertificateNews::Ended { at: end },
-            false => CertificateNews::EndsSoon { at: end, left },
+        Some(if left.is_zero() {
+            CertificateNews::Ended { at: end }
+        } else {
+            CertificateNews::EndsSoon { at: end, left }
         })
     }
 }

@@ -1,6 +1,6 @@
 //! [`NodeTls`]: TLS as a node speaks it, from settings and files.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use ballotbox_actors::socket::tls::{
     Certificate, ClientCertificate as Demanded, Credentials, CredentialsError,
@@ -13,7 +13,10 @@ use ballotbox_core::{
 };
 use futures_rustls::rustls;
 
-use super::{CertificateName, ClientCertificate, Material, TlsSettings, TlsStage, TlsVersions};
+use super::{
+    CertificateDoubt, CertificateName, ClientCertificate, Material, TlsSettings, TlsStage,
+    TlsVersions,
+};
 
 /// TLS as a node speaks it, and the files that are looked after while it runs.
 #[derive(Clone, Debug)]
@@ -53,9 +56,34 @@ impl NodeTls {
         };
         let identities =
             names.into_iter().fold(Identities::new(members, settings.naming), known_as);
+        Self::with(settings, material, identities)
+    }
+
+    /// The same for one who knows no member by its id, such as a probe that was given addresses: every certificate of the authority will do.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`], when nobody could be shown this certificate.
+    pub fn without_members(
+        settings: TlsSettings,
+        material: Material,
+    ) -> Result<Self, CredentialsError> {
+        Self::with(settings, material, Identities::default())
+    }
+
+    fn with(
+        settings: TlsSettings,
+        material: Material,
+        identities: Identities,
+    ) -> Result<Self, CredentialsError> {
         let credentials = credentials(&material, &settings)?;
         let tls = Tls::new(credentials, stage(settings.stage), identities.clone());
         Ok(Self { tls, identities, settings, material })
+    }
+
+    /// What secures its connections.
+    pub const fn connections(&self) -> &Tls {
+        &self.tls
     }
 
     /// What it shows.
@@ -70,6 +98,20 @@ impl NodeTls {
             Ok(Proof::Shared(others)) => OwnName::Shared(others),
             Err(error) => OwnName::Unfit(error),
         }
+    }
+
+    /// What others may hold against its certificate as the one of member `me`.
+    pub fn doubt_of_name(&self, me: ServerId) -> Option<CertificateDoubt> {
+        match self.own_name(me) {
+            OwnName::Fits => None,
+            OwnName::Shared(others) => Some(CertificateDoubt::Shared { me, others }),
+            OwnName::Unfit(error) => Some(CertificateDoubt::Unfit { me, error }),
+        }
+    }
+
+    /// What others may hold against the time for which its certificate is valid, at this time of day or soon.
+    pub fn doubt_of_time(&self, now: SystemTime) -> Option<CertificateDoubt> {
+        CertificateDoubt::of_time(&self.certificate(), now)
     }
 }
 
