@@ -17,6 +17,10 @@
 //!
 //! The answer does not name its sender. We know it from the word of a leader for itself, from a member list, or not at
 //! all: ZooKeeper 3.4 sends no list.
+//!
+//! Members that let in only members let in a probe that shows the certificate of one. It speaks as nobody all the same, so its
+//! question counts nowhere. A server whose id is known beforehand has to prove it; of any other server, a certificate of the authority
+//! is enough.
 
 mod ask;
 mod classifier;
@@ -32,7 +36,7 @@ pub use self::{
     ask::{Inquirer, ask, ask_all},
     report::{ProbeReport, Reading},
 };
-use crate::{Endpoint, ServerId, UntrustedText, election::Notification};
+use crate::{Endpoint, ServerId, UntrustedText, election::Notification, network::TlsError};
 
 /// Under this id we ask. It is always the same, as a real server keeps a queue for every id it ever met.
 pub const PROBE_ID: ServerId = ServerId::MAX;
@@ -87,8 +91,22 @@ pub enum NoAnswer {
     )]
     Closed,
     /// The answer is one of TLS.
-    #[error("wants TLS (sslQuorum), which a probe cannot speak")]
+    #[error(
+        "wants TLS (sslQuorum): give --tls-cert, --tls-key and --tls-ca, or the --config of a member that speaks TLS"
+    )]
     WantsTls,
+    /// We speak TLS, and the connection is not secured.
+    #[error("connected, but {0}")]
+    NotSecured(#[from] TlsError),
+    /// We speak TLS, and nothing came of the handshake.
+    #[error(
+        "connected, but the TLS handshake was not over in {}: it may be paused, or speak plain text only",
+        Rounded(*limit)
+    )]
+    NoHandshake {
+        /// How long we waited.
+        limit: Duration,
+    },
     /// The answer is no frame.
     #[error("this is another program: its answer begins with `{found}`")]
     AnotherProgram {
@@ -114,6 +132,8 @@ impl NoAnswer {
             Self::Silent { .. } => "silent",
             Self::Closed => "closed",
             Self::WantsTls => "wants-tls",
+            Self::NotSecured(_) => "not-secured",
+            Self::NoHandshake { .. } => "no-handshake",
             Self::AnotherProgram { .. } => "another-program",
             Self::Malformed(_) => "malformed",
         }

@@ -171,7 +171,8 @@ fn every_future_of_a_node_can_be_awaited_on_tokio() {
                 .iter()
                 .map(|place| Target { id: None, endpoints: vec![place.parse().unwrap()] })
                 .collect();
-            let answers = as_task(async move { probe::ask_all(&targets, PATIENCE).await }).await;
+            let answers =
+                as_task(async move { probe::ask_all(&targets, None, PATIENCE).await }).await;
             assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 
             let lost = tokio::spawn(async move { leadership.lost().await });

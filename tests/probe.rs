@@ -36,7 +36,7 @@ fn nodes_of_ours_are_asked_and_do_not_mind() {
         }
         let targets: Vec<_> = (1..=3).map(|number| target(&lab.address(number).into())).collect();
         for _ in 0..20 {
-            let answers = ask_all(&targets, PATIENCE).await;
+            let answers = ask_all(&targets, None, PATIENCE).await;
             let report = ProbeReport::new(&targets, answers, None);
             assert_eq!((report.leader, report.agreement), (Some(id(3)), true), "{report:?}");
         }
@@ -63,7 +63,7 @@ fn of_a_server_that_was_asked_before_the_fresh_answer_counts() {
         }
         end_of(&mut socket);
     });
-    let answer = block_on(ask(&target(&address), PATIENCE)).unwrap();
+    let answer = block_on(ask(&target(&address), None, PATIENCE)).unwrap();
     assert_eq!(answer.notification.state, PeerState::Leading);
     assert_eq!(answer.notification.vote.unwrap().leader, id(2));
 }
@@ -83,7 +83,7 @@ fn asking_again_uses_the_connection_and_brings_the_servers_own_list_back() {
         assert_eq!(Notification::decode(&frame[4..]).unwrap().format.config(), Some(LIST));
         say(&mut socket, PeerState::Following, 10, LIST);
     });
-    let mut inquirer = Inquirer::new(target(&address));
+    let mut inquirer = Inquirer::new(target(&address), None);
     // It has closed after the second time: the third is over a new connection.
     for leader in [9, 10, 9] {
         let answer = block_on(inquirer.ask(PATIENCE)).unwrap();
@@ -144,7 +144,7 @@ fn a_real_server_that_is_asked_again_and_again_has_nothing_to_log() {
     let Some(zoo) = Zoo::voters([1, 2, 3]) else { return };
     let mut server = zoo.serve(3);
     server.until_looking();
-    let mut inquirer = Inquirer::new(target(&zoo.election(3)));
+    let mut inquirer = Inquirer::new(target(&zoo.election(3)), None);
     for _ in 0..50 {
         let answer = block_on(inquirer.ask(PATIENCE)).unwrap();
         assert_eq!(answer.notification.state, PeerState::Looking);
@@ -157,7 +157,8 @@ fn a_real_server_that_is_asked_again_and_again_has_nothing_to_log() {
 
 #[test]
 fn what_is_no_election_port_gets_a_verdict() {
-    let verdict = |address: &Endpoint, limit| block_on(ask(&target(address), limit)).unwrap_err();
+    let verdict =
+        |address: &Endpoint, limit| block_on(ask(&target(address), None, limit)).unwrap_err();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into();
     assert_eq!(verdict(&free, PATIENCE).kind(), "refused");
     let silent = serve(|mut socket| end_of(&mut socket));

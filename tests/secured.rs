@@ -11,8 +11,9 @@ use async_std::{net::TcpStream, task::block_on};
 use ballotbox::{
     Epoch, Node, NodeConfig, Role, ServerId,
     leadership::{Info, LearnerWord, Record},
-    network::{NetworkEvent, RefusedBecause, TlsError},
+    network::{NetworkEvent, RefusedBecause, Tls, TlsError},
     node::{NodeEvent, Occurrence, Status},
+    probe::{NoAnswer, PROBE_ID, ProbeReport, Target, ask, ask_all},
     tls::TlsStage,
 };
 use ballotbox_core::wire::{Frame, Greeting, GreetingForm};
@@ -24,7 +25,7 @@ use futures_rustls::{
 };
 
 use crate::common::{
-    Lab, agreed_on, certificates::Authority, id, patiently, peer::vote_for, refusal,
+    Lab, PATIENCE, agreed_on, certificates::Authority, id, patiently, peer::vote_for, refusal,
 };
 
 /// What a member is started with, at this stage of the change to TLS.
@@ -284,4 +285,90 @@ impl AsyncWrite for OneByOne {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.0).poll_close(cx)
     }
+}
+
+/// A server of the ensemble, to be asked as the one with this id, if any.
+fn target(lab: &Lab, number: u64, id: Option<ServerId>) -> Target {
+    Target { id, endpoints: vec![lab.address(number).into()] }
+}
+
+#[test]
+fn a_probe_with_a_certificate_is_let_in_over_tls_and_its_question_counts_nowhere() {
+    block_on(async {
+        let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
+        let all = (1..=3).map(|number| (number, TlsStage::Required));
+        let nodes = start_all(&mut lab, &authority, all).await;
+        let (leader, _) = agreed(&nodes).await;
+        let member = authority.member(1);
+        let known: Vec<_> = (1..=3).map(|number| target(&lab, number, Some(id(number)))).collect();
+        let unknown: Vec<_> = (1..=3).map(|number| target(&lab, number, None)).collect();
+        let among = member.tls(lab.membership(), TlsStage::Spoken);
+        let of_anybody = member.tls_without_members();
+        for (targets, tls) in [(known, among), (unknown, of_anybody)] {
+            for _ in 0..10 {
+                let answers = ask_all(&targets, Some(tls.connections()), PATIENCE).await;
+                let report = ProbeReport::new(&targets, answers, None);
+                assert_eq!((report.leader, report.agreement), (Some(leader), true), "{report:?}");
+            }
+        }
+        for node in nodes.values() {
+            let status = node.watch().status().await.unwrap();
+            assert_eq!(status.elected(), Some(leader));
+            assert!(!status.election.ballots.contains_key(&PROBE_ID));
+        }
+    });
+}
+
+#[test]
+fn a_probe_believes_only_the_member_that_it_asks_and_is_told_who_does_not_believe_it() {
+    block_on(async {
+        let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
+        lab.absent(3);
+        let stages = [(1, TlsStage::Required), (2, TlsStage::Spoken)];
+        let _nodes = start_all(&mut lab, &authority, stages).await;
+        let refused = async |number, claimed: Option<u64>, tls: Option<&Tls>| {
+            ask(&target(&lab, number, claimed.map(id)), tls, PATIENCE).await.unwrap_err()
+        };
+        let ours = authority.issue(&["ballotbox:1"]).tls(lab.membership(), TlsStage::Required);
+        // The address of all members is in its certificate as well, but an id counts for more.
+        let text = refused(1, Some(2), Some(ours.connections())).await.to_string();
+        assert!(text.contains("ballotbox:1") && text.contains("not for member 2"), "{text}");
+        let other = Authority::new("other").member(1).tls_without_members();
+        let error = refused(1, None, Some(other.connections())).await;
+        let NoAnswer::NotSecured(TlsError::Unbelieved { .. }) = error else { panic!("{error}") };
+        let (error, kind) = (refused(1, None, None).await, "wants-tls");
+        assert_eq!((error.kind(), error), (kind, NoAnswer::WantsTls));
+        // One that takes both is asked in either.
+        for tls in [None, Some(ours.connections())] {
+            ask(&target(&lab, 2, Some(id(2))), tls, PATIENCE).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_probe_whose_certificate_nobody_believes_is_told_so() {
+    block_on(async {
+        let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
+        lab.absent(2);
+        lab.absent(3);
+        let _nodes = start_all(&mut lab, &authority, [(1, TlsStage::Required)]).await;
+        // It trusts us, and we do not trust it.
+        let other = Authority::new("other").member(1).that_trusts(&authority.member(1));
+        let asked = ask(&target(&lab, 1, None), Some(other.connections()), PATIENCE).await;
+        let NoAnswer::NotSecured(TlsError::Refused { .. }) = asked.clone().unwrap_err() else {
+            panic!("{asked:?}")
+        };
+    });
+}
+
+#[test]
+fn a_member_without_tls_is_named_by_a_probe_that_speaks_it() {
+    block_on(async {
+        let (mut lab, authority) = (Lab::voters(3), Authority::new("test"));
+        let plain = lab.start(1).await;
+        let tls = authority.member(2).tls_without_members();
+        let error = ask(&target(&lab, 1, None), Some(tls.connections()), PATIENCE).await;
+        assert_eq!(error.unwrap_err(), NoAnswer::NotSecured(TlsError::CutOff));
+        plain.stop().await.unwrap();
+    });
 }

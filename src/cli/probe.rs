@@ -1,6 +1,7 @@
 //! `ballotbox probe`: who leads a running ensemble, and what each of its servers believes.
 
 mod render;
+mod tls;
 mod watch;
 
 use std::{io::Write, path::PathBuf, time::Duration};
@@ -9,11 +10,13 @@ use async_std::task::block_on;
 use ballotbox::{
     Endpoint, EndpointError,
     membership::config_text::ConfigText,
+    network::Tls,
     probe::{Answer, NoAnswer, ProbeReport, Target, ask_all},
     zoo_cfg::ZooCfg,
 };
 use structopt::StructOpt;
 
+use self::tls::TlsArgs;
 use super::{ExitCode, Failure, duration, screen};
 
 /// More servers than this are no ensemble.
@@ -37,6 +40,8 @@ pub(super) struct ProbeArgs {
     /// The zoo.cfg of a server of the ensemble
     #[structopt(long, value_name = "zoo.cfg", parse(from_os_str))]
     config: Option<PathBuf>,
+    #[structopt(flatten)]
+    tls: TlsArgs,
     /// Waits for each server no longer than this
     #[structopt(long, value_name = "TIME", default_value = "2s", parse(try_from_str = duration::parse))]
     deadline: Duration,
@@ -91,33 +96,49 @@ pub(super) fn run(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Fai
 struct Ensemble {
     targets: Vec<Target>,
     list: Option<ConfigText>,
+    /// What is spoken; `None` for plain text.
+    tls: Option<Tls>,
 }
 
 impl Ensemble {
     fn read(args: &ProbeArgs) -> Result<Self, Failure> {
         if let Some(path) = &args.config {
-            let ZooCfg { config: list, warnings, .. } = ZooCfg::read(path)?;
-            for warning in warnings {
-                screen::warn(&warning.to_string(), args.json);
-            }
+            let ZooCfg { config: list, membership, tls, warnings, .. } = ZooCfg::read(path)?;
+            let mut warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+            let tls = args.tls.among(&membership, tls, &mut warnings)?;
+            warn(&warnings, args);
             let target = |(id, line): (&_, &ballotbox::membership::config_text::ServerLine)| {
                 Target { id: Some(*id), endpoints: line.election.clone() }
             };
             return Ok(Self {
                 targets: list.servers.iter().map(target).collect(),
                 list: Some(list),
+                tls: tls.map(|tls| tls.connections().clone()),
             });
         }
         let endpoints = args.servers.iter().flat_map(|endpoints| &endpoints.0);
         let target = |endpoint: &Endpoint| Target { id: None, endpoints: vec![endpoint.clone()] };
-        Ok(Self { targets: endpoints.map(target).collect(), list: None })
+        let mut warnings = Vec::new();
+        let tls = args.tls.of_anybody(&mut warnings)?;
+        warn(&warnings, args);
+        Ok(Self {
+            targets: endpoints.map(target).collect(),
+            list: None,
+            tls: tls.map(|tls| tls.connections().clone()),
+        })
     }
 
     async fn ask(&self, limit: Duration) -> ProbeReport {
-        self.judge(ask_all(&self.targets, limit).await)
+        self.judge(ask_all(&self.targets, self.tls.as_ref(), limit).await)
     }
 
     fn judge(&self, answers: Vec<Result<Answer, NoAnswer>>) -> ProbeReport {
         ProbeReport::new(&self.targets, answers, self.list.as_ref())
+    }
+}
+
+fn warn(warnings: &[String], args: &ProbeArgs) {
+    for warning in warnings {
+        screen::warn(warning, args.json);
     }
 }

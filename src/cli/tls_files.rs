@@ -1,11 +1,53 @@
 //! The files that TLS settings name, for every command that speaks as a member.
 
+use std::path::PathBuf;
+
 use ballotbox::{
     Membership, ServerId,
-    tls::{CertificateName, NodeTls, OwnName, TlsSettings, TlsStage, read_material},
+    scenario::vote_file::TlsFiles,
+    tls::{CertificateName, NodeTls, TlsSettings, TlsStage, read_material},
 };
 
 use super::Failure;
+
+/// The files that the command line names: all three, or none.
+pub(super) fn all_or_none(
+    cert: Option<&PathBuf>,
+    key: Option<&PathBuf>,
+    ca: Option<&PathBuf>,
+) -> Result<Option<TlsFiles>, Failure> {
+    match (cert, key, ca) {
+        (None, None, None) => Ok(None),
+        (Some(cert), Some(key), Some(ca)) => {
+            Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), ca: ca.clone() }))
+        }
+        (cert, key, ca) => {
+            let options = [("--tls-cert", cert), ("--tls-key", key), ("--tls-ca", ca)];
+            let missing = options.iter().filter(|(_, given)| given.is_none());
+            let missing: Vec<_> = missing.map(|(option, _)| *option).collect();
+            let text = format!(
+                "{} missing: expected --tls-cert, --tls-key and --tls-ca, or none of them",
+                missing.join(" and ")
+            );
+            Err(Failure::Argument(text.into()))
+        }
+    }
+}
+
+/// What a zoo.cfg and the command line ask for together: files given there take the place of its stores, which may be for Java alone.
+pub(super) fn instead_of_stores(
+    files: Option<TlsFiles>,
+    settings: Option<TlsSettings>,
+) -> Result<Option<TlsSettings>, Failure> {
+    let Some(files) = files else { return Ok(settings) };
+    let Some(settings) = settings else {
+        let text = "--tls-cert, --tls-key and --tls-ca have no meaning here: by the zoo.cfg the servers speak plain text. Expected \
+                    sslQuorum=true in it, with a key store and a trust store, or no such options";
+        return Err(Failure::Argument(text.into()));
+    };
+    let TlsSettings { own, trust, .. } = TlsSettings::from_pem(files.cert, files.key, files.ca);
+    Ok(Some(TlsSettings { own, trust, ..settings }))
+}
 
 /// The member that is to speak TLS, and how certificates name it and the others.
 pub(super) struct Speaker<'a> {
@@ -24,21 +66,7 @@ pub(super) fn read(
     warnings.extend(material.remarks.iter().map(ToString::to_string));
     let names = speaker.names.iter().copied();
     let tls = NodeTls::new(settings, material, speaker.members, names)?;
-    let me = speaker.me;
-    match tls.own_name(me) {
-        OwnName::Fits => {}
-        OwnName::Shared(others) => {
-            let others: Vec<_> = others.iter().map(ToString::to_string).collect();
-            let others = others.join(", ");
-            warnings.push(format!(
-                "the certificate of member {me} is as good for {others}: who has the key of one of them can speak for all; a \
-                 certificate with the URI ballotbox:{me} is that of one alone, and `strict` takes no other"
-            ));
-        }
-        OwnName::Unfit(error) => {
-            warnings.push(format!("the other members will not believe member {me}: {error}"));
-        }
-    }
+    warnings.extend(tls.doubt_of_name(speaker.me).map(|doubt| doubt.to_string()));
     Ok(tls)
 }
 

@@ -1,6 +1,7 @@
 //! [`ask`]: one server, one answer, or why there is none. [`Inquirer`]: the same again and again.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -8,14 +9,14 @@ use std::{
 
 use ballotbox_actors::{
     kit::clock,
-    socket::{self, ConnectError, Connection},
+    socket::{self, ConnectError, Connection, Tls, TlsError},
 };
 use ballotbox_core::wire::{Frame, FrameError, Greeting, GreetingForm};
 use futures::{FutureExt, future::join_all};
 
 use super::{Answer, NoAnswer, PROBE_ID, Target, classifier::Classifier};
 use crate::{
-    Round,
+    Round, ServerId,
     election::{Format, Notification, PeerState},
 };
 
@@ -29,17 +30,21 @@ const LIST_LEN_MAX: usize = 128 * 1024;
 const ATTEMPTS: usize = 3;
 
 /// Asks all of these at the same time, each no longer than `limit`. The results are in the order of the targets.
-pub async fn ask_all(targets: &[Target], limit: Duration) -> Vec<Result<Answer, NoAnswer>> {
-    join_all(targets.iter().map(|target| ask(target, limit))).await
+pub async fn ask_all(
+    targets: &[Target],
+    tls: Option<&Tls>,
+    limit: Duration,
+) -> Vec<Result<Answer, NoAnswer>> {
+    join_all(targets.iter().map(|target| ask(target, tls, limit))).await
 }
 
-/// Asks one server, no longer than `limit`.
+/// Asks one server, no longer than `limit`: over TLS, if that is what we speak.
 ///
 /// # Errors
 ///
 /// [`NoAnswer`], saying what happened instead.
-pub async fn ask(target: &Target, limit: Duration) -> Result<Answer, NoAnswer> {
-    Inquirer::new(target.clone()).ask(limit).await
+pub async fn ask(target: &Target, tls: Option<&Tls>, limit: Duration) -> Result<Answer, NoAnswer> {
+    Inquirer::new(target.clone(), tls.cloned()).ask(limit).await
 }
 
 /// Asks one server again and again, over the same connection as long as that lasts.
@@ -49,6 +54,8 @@ pub async fn ask(target: &Target, limit: Duration) -> Result<Answer, NoAnswer> {
 #[derive(Debug)]
 pub struct Inquirer {
     target: Target,
+    /// What is spoken; `None` for plain text.
+    tls: Option<Tls>,
     line: Option<Line>,
 }
 
@@ -63,8 +70,8 @@ struct Line {
 
 impl Inquirer {
     /// Of this server; nothing is done yet.
-    pub const fn new(target: Target) -> Self {
-        Self { target, line: None }
+    pub fn new(target: Target, tls: Option<Tls>) -> Self {
+        Self { target, tls: tls.filter(Tls::is_spoken), line: None }
     }
 
     /// Asks, no longer than `limit`.
@@ -83,14 +90,14 @@ impl Inquirer {
             }
         }
         for _ in 0..ATTEMPTS {
-            match inquiry.attempt(&self.target).await {
+            match inquiry.attempt(&self.target, self.tls.as_ref()).await {
                 Ok((line, notification)) => return Ok(self.keep(line, notification, inquiry)),
                 Err(NoAnswer::Closed) => {}
                 Err(error) => return Err(error),
             }
         }
-        let tls = inquiry.wants_tls(&self.target).await;
-        Err(if tls { NoAnswer::WantsTls } else { NoAnswer::Closed })
+        let misses_tls = self.tls.is_none() && inquiry.wants_tls(&self.target).await;
+        Err(if misses_tls { NoAnswer::WantsTls } else { NoAnswer::Closed })
     }
 
     fn keep(&mut self, mut line: Line, mut notification: Notification, inquiry: Inquiry) -> Answer {
@@ -160,8 +167,16 @@ struct Inquiry {
 }
 
 impl Inquiry {
-    async fn attempt(self, target: &Target) -> Result<(Line, Notification), NoAnswer> {
+    async fn attempt(
+        self,
+        target: &Target,
+        tls: Option<&Tls>,
+    ) -> Result<(Line, Notification), NoAnswer> {
         let (connection, from) = self.connect(target).await?;
+        let connection = match tls {
+            None => connection,
+            Some(tls) => self.secure(connection, tls, target.id).await?,
+        };
         let mut line =
             Line { connection, from, classifier: Classifier::default(), list: Arc::from("") };
         let mut heard = None;
@@ -203,6 +218,21 @@ impl Inquiry {
         }
     }
 
+    async fn secure(
+        self,
+        connection: Connection,
+        tls: &Tls,
+        id: Option<ServerId>,
+    ) -> Result<Connection, NoAnswer> {
+        let secured = async {
+            let mut connection = connection.dial(Some(tls), id).await?;
+            connection.admission().await?;
+            Ok(connection)
+        };
+        let no_handshake = |clock::Late(_)| NoAnswer::NoHandshake { limit: self.limit };
+        clock::within(self.left(), secured).await.map_err(no_handshake)?
+    }
+
     fn left(self) -> Duration {
         self.limit.saturating_sub(clock::now() - self.began)
     }
@@ -223,10 +253,16 @@ async fn open(line: &mut Line, heard: &mut Option<Notification>) -> Result<(), N
             let _ = line.connection.write_all(question.as_bytes()).await;
         }
         match line.connection.read(line.classifier.room()).await {
-            Ok(0) | Err(_) => return Ok(()),
+            Ok(0) => return Ok(()),
             Ok(count) => line.classifier.filled(count)?,
+            Err(error) => return refusal(&error).map_or(Ok(()), |refusal| Err(refusal.into())),
         }
     }
+}
+
+/// What a server says of our certificate that has said nothing at the handshake.
+fn refusal(error: &io::Error) -> Option<TlsError> {
+    error.get_ref()?.downcast_ref::<TlsError>().cloned()
 }
 
 /// A vote for nobody, as observers begin, with this member list; without one, in the form of ZooKeeper 3.4. Real servers

@@ -57,14 +57,12 @@ impl Authority {
 impl Issued {
     /// What a member with it is started with. Nothing is read from files.
     pub fn tls(&self, members: &Membership, stage: TlsStage) -> NodeTls {
-        let settings = TlsSettings { stage, reload: false, ..TlsSettings::from_pem("", "", "") };
-        let material = Material {
-            chain: vec![self.certificate.der().clone()],
-            key: self.private_key(),
-            roots: vec![self.root.clone()],
-            remarks: Vec::new(),
-        };
-        NodeTls::new(settings, material, members, []).unwrap()
+        NodeTls::new(settings(stage), self.material(), members, []).unwrap()
+    }
+
+    /// What one who has it speaks with, and knows no member by its id.
+    pub fn tls_without_members(&self) -> NodeTls {
+        NodeTls::without_members(settings(TlsStage::Required), self.material()).unwrap()
     }
 
     /// Its certificate and its key, as PEM.
@@ -89,9 +87,28 @@ impl Issued {
         Arc::new(client(&self.root).with_no_client_auth())
     }
 
+    /// The same of one that trusts the authority of another one.
+    pub fn that_trusts(&self, other: &Self) -> NodeTls {
+        let material = Material { roots: vec![other.root.clone()], ..self.material() };
+        NodeTls::without_members(settings(TlsStage::Required), material).unwrap()
+    }
+
+    fn material(&self) -> Material {
+        Material {
+            chain: vec![self.certificate.der().clone()],
+            key: self.private_key(),
+            roots: vec![self.root.clone()],
+            remarks: Vec::new(),
+        }
+    }
+
     fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
     }
+}
+
+fn settings(stage: TlsStage) -> TlsSettings {
+    TlsSettings { stage, reload: false, ..TlsSettings::from_pem("", "", "") }
 }
 
 fn client(

@@ -106,6 +106,11 @@ impl Lab {
         Node::start(self.config(number)).await.unwrap()
     }
 
+    /// Who the members are.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
     /// Where a member listens.
     pub fn address(&self, number: u64) -> std::net::SocketAddr {
         self.membership.election(id(number))[0].to_string().parse().unwrap()

@@ -10,6 +10,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use async_io::Async;
@@ -21,9 +22,13 @@ use super::{
     Liveness,
     tls::{Raw, Secured, Tls, TlsError},
 };
+use crate::kit::clock;
 
 /// How often a connection that does not answer is probed before it is given up.
 const PROBES: u32 = 3;
+
+/// Over TLS, a peer that has let us in says so at once. One that says nothing is taken at its silence after this time.
+const ADMISSION: Duration = Duration::from_millis(200);
 
 /// A connection, made by [`connect`](super::connect()) or accepted by a listener.
 #[derive(Debug)]
@@ -72,8 +77,13 @@ impl Connection {
         Ok((count > 0).then_some(first[0]))
     }
 
-    /// Has this member at the other end of a connection that we have made, or nobody, if TLS is what we speak.
-    pub(crate) async fn dial(self, tls: Option<&Tls>, peer: ServerId) -> Result<Self, TlsError> {
+    /// Has this member at the other end of a connection that we have made, or nobody, if TLS is what we speak. Without a `peer` that
+    /// is anybody whom the authority has let in.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: the other end is not to be believed, or speaks no TLS, or does not want us.
+    pub async fn dial(self, tls: Option<&Tls>, peer: Option<ServerId>) -> Result<Self, TlsError> {
         match tls.filter(|tls| tls.is_spoken()) {
             None => Ok(self),
             Some(tls) => {
@@ -93,6 +103,16 @@ impl Connection {
     /// Whether it is more than plain text.
     pub(crate) const fn is_secured(&self) -> bool {
         self.secured.is_some()
+    }
+
+    /// Waits a moment for the other end to let us in or to refuse us. Nothing should be said before: one that closes with words unread
+    /// takes back what it has said of our certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: the other end does not want us.
+    pub async fn admission(&mut self) -> Result<(), TlsError> {
+        clock::within(ADMISSION, self.admitted()).await.unwrap_or(Ok(()))
     }
 
     /// Waits until the other end has let us in, as far as it lets us know.

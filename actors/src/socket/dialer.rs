@@ -6,9 +6,6 @@ use super::{ConnectError, Connection, Tls, TlsError, connect};
 use crate::kit::{Actor, Mailbox, Raced, Rounded, clock};
 use ballotbox_core::{Endpoint, ServerId, UntrustedText};
 
-/// Over TLS, a peer that has let us in says so at once. One that says nothing is taken at its silence after this time.
-const ADMISSION: Duration = Duration::from_millis(200);
-
 /// Resolves a peer's endpoints, connects to whichever answers first, and says who we are.
 #[derive(Debug)]
 pub(crate) struct Dialer {
@@ -122,15 +119,13 @@ impl Dialer {
             return Err(DialError::Ourselves { address });
         }
         let not_secured = |error| DialError::Tls { address, error };
-        let dialled = clock::within(self.limit, connection.dial(self.tls.as_ref(), self.peer));
+        let dialled =
+            clock::within(self.limit, connection.dial(self.tls.as_ref(), Some(self.peer)));
         let mut connection = dialled
             .await
             .map_err(|clock::Late(limit)| DialError::NoHandshake { address, limit })?
             .map_err(not_secured)?;
-        // Nothing is said before: a peer that closes with words unread would take back what it has said of our certificate.
-        if let Ok(Err(error)) = clock::within(ADMISSION, connection.admitted()).await {
-            return Err(not_secured(error));
-        }
+        connection.admission().await.map_err(not_secured)?;
         let not_greeted = |error: io::Error| {
             let (kind, text) = (error.kind(), UntrustedText::from(error));
             DialError::NotGreeted { address, kind, text }

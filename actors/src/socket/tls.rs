@@ -86,7 +86,7 @@ impl Tls {
     }
 
     /// Whether we dial in TLS.
-    pub(super) fn is_spoken(&self) -> bool {
+    pub fn is_spoken(&self) -> bool {
         self.0.stage != Stage::Taken
     }
 
@@ -95,11 +95,15 @@ impl Tls {
         self.0.stage != Stage::Required
     }
 
-    /// The handshake of one who dials this member.
-    pub(super) async fn dial(&self, socket: Raw, peer: ServerId) -> Result<Secured, TlsError> {
+    /// The handshake of one who dials this member, or somebody of whom the id is not known.
+    pub(super) async fn dial(
+        &self,
+        socket: Raw,
+        peer: Option<ServerId>,
+    ) -> Result<Secured, TlsError> {
         let credentials = self.0.credentials.load_full();
         let secured = dialled(&credentials, socket, peer).await?;
-        self.prove(&secured, Some(peer))?;
+        self.prove(&secured, peer)?;
         Ok(secured)
     }
 

@@ -39,7 +39,8 @@ impl std::error::Error for TlsError {}
 
 #[expect(clippy::unused_async, reason = "as with TLS")]
 impl Tls {
-    pub(super) fn is_spoken(&self) -> bool {
+    /// Whether we dial in TLS.
+    pub fn is_spoken(&self) -> bool {
         match self.0 {}
     }
 
@@ -47,7 +48,7 @@ impl Tls {
         match self.0 {}
     }
 
-    pub(super) async fn dial(&self, _: Raw, _: ServerId) -> Result<Secured, TlsError> {
+    pub(super) async fn dial(&self, _: Raw, _: Option<ServerId>) -> Result<Secured, TlsError> {
         match self.0 {}
     }
 

@@ -9,7 +9,7 @@ use ballotbox::{
 };
 use structopt::StructOpt;
 
-use crate::cli::{Failure, input};
+use crate::cli::{Failure, input, tls_files};
 
 // What the command line says about TLS. The help would show more than this as that of the node.
 #[derive(Debug, StructOpt)]
@@ -59,38 +59,16 @@ impl TlsArgs {
             .map_err(|error| Failure::Argument(format!("{}: {error}", input::name(path)).into()))
     }
 
-    /// What a zoo.cfg and the command line ask for together: files given here take the place of its stores, which may be for Java alone.
+    /// What a zoo.cfg and the command line ask for together.
     pub(super) fn beside_zoo_cfg(
         &self,
         settings: Option<TlsSettings>,
     ) -> Result<Option<TlsSettings>, Failure> {
-        let Some(files) = self.files()? else { return Ok(settings) };
-        let Some(settings) = settings else {
-            let text = "--tls-cert, --tls-key and --tls-ca have no meaning here: by the zoo.cfg the servers speak plain text. Expected \
-                        sslQuorum=true in it, with a key store and a trust store, or no such options";
-            return Err(Failure::Argument(text.into()));
-        };
-        let TlsSettings { own, trust, .. } = TlsSettings::from_pem(files.cert, files.key, files.ca);
-        Ok(Some(TlsSettings { own, trust, ..settings }))
+        tls_files::instead_of_stores(self.files()?, settings)
     }
 
     /// All three files, or none.
     fn files(&self) -> Result<Option<TlsFiles>, Failure> {
-        match (&self.tls_cert, &self.tls_key, &self.tls_ca) {
-            (None, None, None) => Ok(None),
-            (Some(cert), Some(key), Some(ca)) => {
-                Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), ca: ca.clone() }))
-            }
-            (cert, key, ca) => {
-                let options = [("--tls-cert", cert), ("--tls-key", key), ("--tls-ca", ca)];
-                let missing = options.iter().filter(|(_, given)| given.is_none());
-                let missing: Vec<_> = missing.map(|(option, _)| *option).collect();
-                let text = format!(
-                    "{} missing: expected --tls-cert, --tls-key and --tls-ca, or none of them",
-                    missing.join(" and ")
-                );
-                Err(Failure::Argument(text.into()))
-            }
-        }
+        tls_files::all_or_none(self.tls_cert.as_ref(), self.tls_key.as_ref(), self.tls_ca.as_ref())
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use async_std::task::block_on;
 use ballotbox::{
     ServerId,
-    probe::{Inquirer, ProbeReport},
+    probe::{Inquirer, ProbeReport, Target},
 };
 use ballotbox_actors::kit::{clock, tenths_of_ms};
 use futures::{StreamExt, future::join_all};
@@ -47,7 +47,8 @@ pub(super) fn run(
     let mut signals = watching::signals().map_err(|error| Failure::Signals(error.into()))?;
     block_on(async {
         let began = clock::now();
-        let mut inquirers: Vec<_> = ensemble.targets.iter().cloned().map(Inquirer::new).collect();
+        let inquirer = |target: &Target| Inquirer::new(target.clone(), ensemble.tls.clone());
+        let mut inquirers: Vec<_> = ensemble.targets.iter().map(inquirer).collect();
         let mut known = Vec::new();
         let mut verdict = None;
         loop {

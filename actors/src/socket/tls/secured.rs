@@ -35,14 +35,16 @@ pub(in crate::socket) struct Secured {
     first: Option<u8>,
 }
 
-/// The handshake of one who has dialled a member.
+/// The handshake of one who has dialled a member, or somebody of whom the id is not known.
 pub(super) async fn dialled(
     credentials: &Credentials,
     socket: Raw,
-    peer: ServerId,
+    peer: Option<ServerId>,
 ) -> Result<Secured, TlsError> {
     // By this name alone a session is found again; it is never sent.
-    let name = ServerName::try_from(format!("member-{peer}.invalid"));
+    let name =
+        peer.map_or_else(|| "somebody.invalid".to_owned(), |id| format!("member-{id}.invalid"));
+    let name = ServerName::try_from(name);
     let name = name.map_err(|error| TlsError::Handshake { text: error.to_string().into() })?;
     let connector = TlsConnector::from(Arc::clone(&credentials.client));
     let stream = connector.connect(name, socket).await;

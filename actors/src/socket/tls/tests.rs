@@ -114,7 +114,7 @@ async fn meet(
 ) -> (Result<Connection, TlsError>, Result<Connection, TlsError>) {
     let (near, far) = sockets().await;
     let dial = async {
-        let mut connection = near.dial(Some(dialling), id(2)).await?;
+        let mut connection = near.dial(Some(dialling), Some(id(2))).await?;
         connection.admitted().await?;
         connection.write_all(b"1").await.unwrap();
         Ok(connection)
@@ -378,7 +378,7 @@ fn plain_text_in_the_place_of_tls_is_named_as_such() {
     let answer = |answer: &'static [u8]| {
         block_on(async {
             let (near, mut far) = sockets().await;
-            let dial = near.dial(Some(&one), id(2));
+            let dial = near.dial(Some(&one), Some(id(2)));
             let answer = async {
                 far.read(&mut [0; 4096]).await.unwrap();
                 far.write_all(answer).await.unwrap();
