@@ -3,6 +3,7 @@
 mod json;
 mod kind;
 mod tls;
+mod votes;
 mod zoo_cfg;
 
 use std::{
@@ -11,18 +12,18 @@ use std::{
 };
 
 use ballotbox::{
-    Endpoint, Ensemble, History, Member, Role,
-    scenario::vote_file::{VoteFile, VoteFileError},
-    zoo_cfg::{Finding, ZooCfg, ZooCfgError},
+    Ensemble,
+    scenario::vote_file::VoteFileError,
+    zoo_cfg::{ZooCfg, ZooCfgError},
 };
 use structopt::StructOpt;
 
-use self::kind::Kind;
+use self::{kind::Kind, votes::Votes};
 use super::{
     ExitCode, Failure,
     exit::every_finding,
     input,
-    screen::{self, BOLD, Column, FAINT, PLAIN},
+    screen::{self, BOLD},
 };
 
 /// Checks files, and says what they mean
@@ -44,7 +45,7 @@ pub(super) struct CheckArgs {
 
 /// A file that was read, as far as it could be.
 enum Checked {
-    Votes(Result<Box<VoteFile>, VoteFileError>),
+    Votes(Result<Box<Votes>, VoteFileError>),
     ZooCfg(Result<Box<ZooCfg>, ZooCfgError>),
     Neither(Failure),
 }
@@ -80,14 +81,14 @@ impl Checked {
     fn read(path: &Path) -> Self {
         if input::is_stdin(path) {
             // A zoo.cfg names other files, which it is beside.
-            return Self::Votes(input::vote_file(path).map(Box::new));
+            return Self::Votes(Votes::read(path).map(Box::new));
         }
         match Kind::of(path) {
             Kind::ZooCfg => Self::ZooCfg(ZooCfg::read(path).map(|mut cfg| {
                 cfg.look_at_tls_files();
                 Box::new(cfg)
             })),
-            Kind::VoteFile => Self::Votes(VoteFile::read(path).map(Box::new)),
+            Kind::VoteFile => Self::Votes(Votes::read(path).map(Box::new)),
             Kind::Neither(found) => Self::Neither(kind::neither(path, found)),
         }
     }
@@ -96,18 +97,20 @@ impl Checked {
         matches!(self, Self::Votes(Err(_)) | Self::ZooCfg(Err(_)) | Self::Neither(_))
     }
 
-    fn warnings(&self) -> &[Finding] {
-        match self {
-            Self::Votes(_) | Self::Neither(_) => &[],
+    fn warnings(&self) -> Vec<String> {
+        let findings = match self {
+            Self::Votes(Ok(votes)) => return votes.warnings.clone(),
+            Self::Votes(Err(_)) | Self::Neither(_) => return Vec::new(),
             Self::ZooCfg(Ok(cfg)) => &cfg.warnings,
             Self::ZooCfg(Err(error)) => &error.findings.warnings,
-        }
+        };
+        findings.iter().map(ToString::to_string).collect()
     }
 
     /// What the file says on stdout, or what is wrong with it on stderr.
     fn print(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let text = match self {
-            Self::Votes(Ok(file)) => return vote_file(file, out),
+            Self::Votes(Ok(votes)) => return votes::print(votes, out),
             Self::ZooCfg(Ok(cfg)) => return zoo_cfg::print(cfg, out),
             Self::Votes(Err(error)) => error.to_string(),
             Self::ZooCfg(Err(error)) => every_finding(error),
@@ -121,65 +124,9 @@ impl Checked {
 
     fn tell_warnings(&self) {
         for warning in self.warnings() {
-            screen::warn(&warning.to_string(), true);
+            screen::warn(&warning, true);
         }
     }
-}
-
-fn vote_file(file: &VoteFile, out: &mut dyn Write) -> Result<(), Failure> {
-    if let Some(title) = &file.title {
-        writeln!(out, "{BOLD}{title}{BOLD:#}\n")?;
-    }
-    let columns = [
-        Column::right("member"),
-        Column::left("role"),
-        Column::right("weight"),
-        Column::right("group"),
-        Column::right("epoch"),
-        Column::right("zxid"),
-        Column::left("election"),
-        Column::left("quorum"),
-    ];
-    let rows: Vec<_> =
-        file.members().map(|(member, history)| (PLAIN, member_row(member, history))).collect();
-    screen::table(out, &columns, &rows)?;
-    let grouped = file.membership.iter().any(|member| member.group.is_some());
-    writeln!(out, "\n{}", quorum(file.ensemble(), grouped))?;
-    if let Some(tls) = &file.tls {
-        tls::of_votes(file, tls, out)?;
-    }
-    writeln!(out, "\n{BOLD}Steps{BOLD:#}")?;
-    for step in &file.steps {
-        writeln!(out, " {FAINT}{}{FAINT:#}  {}", screen::at(step.at), step.operation)?;
-    }
-    if !file.expectations.is_empty() {
-        writeln!(out, "\n{BOLD}Expected{BOLD:#}")?;
-    }
-    for expectation in &file.expectations {
-        writeln!(out, " {expectation}")?;
-    }
-    if let Some(faults) = &file.faults {
-        writeln!(out, "\n{BOLD}Faults, for simulate only{BOLD:#}\n {faults}")?;
-    }
-    Ok(())
-}
-
-fn member_row(member: &Member, history: History) -> Vec<String> {
-    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    let address =
-        |addresses: &[Endpoint]| addresses.first().map_or_else(String::new, Endpoint::to_string);
-    let votes = member.role == Role::Voter;
-    let of_voters = |text: String| if votes { text } else { String::new() };
-    vec![
-        member.id.to_string(),
-        member.role.word().to_owned(),
-        number(member.weight),
-        number(member.group.map(|group| group.0)),
-        of_voters(history.epoch.to_string()),
-        of_voters(history.zxid.to_string()),
-        address(&member.election),
-        address(&member.quorum),
-    ]
 }
 
 /// What a quorum is, in words.

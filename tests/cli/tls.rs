@@ -131,3 +131,64 @@ fn check_tells_what_a_vote_file_asks_of_each_member() {
         assert!(out.contains(expected), "{expected}: {out}");
     }
 }
+
+#[test]
+fn check_reads_the_files_of_each_member_of_a_vote_file() {
+    let [cert, key, ca] = ["member.pem", "open.key", "root.pem"].map(vector);
+    let path = file(
+        "tls-check-files.json",
+        &format!(
+            r#"{{"tls":{{"ca":"{ca}","cert":"{cert}","key":"{key}"}},
+                "members":[{{"id":1,"tls":{{"name":"zk1"}}}},{{"id":2,"election":"zk2:3888"}},
+                           {{"id":3,"tls":{{"cert":"no/cert.pem"}}}}]}}"#
+        ),
+    );
+    let told = run(&["check", "--strict", path.to_str().unwrap()]);
+    let out = text(&told.stdout);
+    assert_eq!(told.status.code(), Some(1), "{out}");
+    for expected in [
+        "the other members will not believe member 2: its certificate is for zk1 (that is member 1), and not for member 2",
+        "no/cert.pem: there is no such file",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    assert!(!out.contains("believe member 1"), "{out}");
+    let told = run(&["check", "--json", path.to_str().unwrap()]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let told = &told["files"][0];
+    let findings = told["findings"].as_array().unwrap();
+    assert!(findings.len() == 2 && findings.iter().all(|found| found["severity"] == "warning"));
+    let of = |member: usize| &told["members"][member]["tls"];
+    assert_eq!((&of(0)["stage"], &of(0)["name"]), (&"required".into(), &"zk1".into()));
+    assert_eq!(of(0)["until"], "2126-11-05T11:52:37.000Z");
+    assert_eq!((&of(2)["cert"], &of(2)["until"]), (&"no/cert.pem".into(), &Value::Null));
+}
+
+#[test]
+fn check_doubts_the_name_in_the_certificate_of_a_zoo_cfg_whose_member_is_known() {
+    let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tls-named");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("myid"), "2\n").unwrap();
+    let stores = format!(
+        "dataDir={}\nsslQuorum=true\nssl.quorum.keyStore.location={}\nssl.quorum.keyStore.password=changeit\n\
+         ssl.quorum.trustStore.location={}\n",
+        data.display(),
+        vector("member.p12"),
+        vector("root.pem")
+    );
+    let told = run(&["check", &zoo_cfg("tls-named.cfg", &stores)]);
+    let out = text(&told.stdout);
+    assert!(out.contains("the other members will not believe member 2: "), "{out}");
+}
+
+#[test]
+fn a_probe_takes_three_files_or_none_and_refuses_them_where_plain_text_is_spoken() {
+    let told = run(&["probe", "127.0.0.1:1", "--tls-cert", "c"]);
+    assert!(refused(&told).contains("--tls-key and --tls-ca missing: expected --tls-cert"));
+    let options = ["--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"];
+    let told = run(&[&["probe", "127.0.0.1:1"], &options[..]].concat());
+    assert!(refused(&told).contains("c: there is no such file"));
+    let plain = zoo_cfg("tls-probe.cfg", "");
+    let told = run(&[&["probe", "--config", &plain], &options[..]].concat());
+    assert!(refused(&told).contains("by the zoo.cfg the servers speak plain text"));
+}

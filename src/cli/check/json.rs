@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 
 use ballotbox::{
     Endpoint, Member, ServerId, UntrustedText,
-    scenario::vote_file::VoteFile,
+    scenario::vote_file::TlsFields,
+    tls::TlsStage,
     zoo_cfg::{Finding, Ignored, RealServer, ZooCfg, ZooCfgError},
 };
+use ballotbox_actors::kit::clock;
 use serde::Serialize;
 
 use super::{
     super::{Failure, input, screen},
-    Checked, zoo_cfg,
+    Checked, Votes, zoo_cfg,
 };
 
 #[derive(Serialize)]
@@ -62,6 +64,27 @@ struct Listed {
     quorum: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<ListedTls>,
+}
+
+/// TLS of a member of a vote file. Files that the command line is to name are not there.
+#[derive(Serialize)]
+struct ListedTls {
+    stage: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cert: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
+    /// The name in its certificate, if that is not the host of its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    strict: bool,
+    /// When its certificate ends, if that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +117,11 @@ fn file(path: &Path, checked: &Checked) -> Verdict {
         ignored: Vec::new(),
     };
     match checked {
-        Checked::Votes(Ok(votes)) => Verdict { members: voting(votes), ..file },
+        Checked::Votes(Ok(votes)) => Verdict {
+            findings: votes.warnings.iter().map(|text| said("warning", text.clone())).collect(),
+            members: voting(votes),
+            ..file
+        },
         Checked::Votes(Err(error)) => Verdict { findings: vec![failed(error.to_string())], ..file },
         Checked::Neither(failure) => {
             Verdict { findings: vec![failed(failure.to_string())], ..file }
@@ -104,9 +131,13 @@ fn file(path: &Path, checked: &Checked) -> Verdict {
     }
 }
 
-/// An error that says itself where it is.
 fn failed(text: String) -> Found {
-    Found { severity: "error", file: None, line: None, real_server: None, text }
+    said("error", text)
+}
+
+/// What says itself where it is.
+fn said(severity: &'static str, text: String) -> Found {
+    Found { severity, file: None, line: None, real_server: None, text }
 }
 
 fn configured(cfg: &ZooCfg, file: Verdict) -> Verdict {
@@ -149,9 +180,28 @@ fn listed(member: &Member, client: Option<&Endpoint>) -> Listed {
         election: shown(&member.election),
         quorum: shown(&member.quorum),
         client: client.map(Endpoint::to_string),
+        tls: None,
     }
 }
 
-fn voting(votes: &VoteFile) -> Vec<Listed> {
-    votes.members().map(|(member, _)| listed(member, None)).collect()
+fn voting(votes: &Votes) -> Vec<Listed> {
+    let members = votes.file.members();
+    let with_tls = |member: &Member| Listed { tls: tls(votes, member.id), ..listed(member, None) };
+    members.map(|(member, _)| with_tls(member)).collect()
+}
+
+fn tls(votes: &Votes, id: ServerId) -> Option<ListedTls> {
+    let of_file = votes.file.tls.as_ref()?;
+    let TlsFields { cert, key, ca, stage, strict } = of_file.of(id);
+    let own = of_file.members.get(&id);
+    let shown = |path: Option<String>| path.map(|path| UntrustedText::new(path).to_string());
+    Some(ListedTls {
+        stage: stage.unwrap_or(TlsStage::Required).word(),
+        cert: shown(cert),
+        key: shown(key),
+        ca: shown(ca),
+        name: own.and_then(|own| own.name.as_ref()).map(ToString::to_string),
+        strict: strict == Some(true),
+        until: votes.certificates.get(&id).map(|shown| clock::rfc3339(shown.not_after)),
+    })
 }
