@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 
 use async_std::task::block_on;
-use ballotbox::{Node, Role, network::RefusedBecause, node::Status};
+use ballotbox::{
+    Node, Role,
+    network::RefusedBecause,
+    node::Status,
+    probe::{NoAnswer, Target, ask},
+};
 
 use crate::{
-    common::{certificates::Authority, elects, id, patiently, refusal},
+    common::{PATIENCE, certificates::Authority, elects, id, patiently, refusal},
     zookeeper::{Server, Zoo},
 };
 
@@ -111,4 +116,23 @@ fn a_real_server_that_speaks_plain_text_is_named() {
         assert_eq!(refusal(&node).await, RefusedBecause::PlainText);
         server.until_looking();
     });
+}
+
+#[test]
+fn a_probe_asks_real_servers_over_tls_as_the_zoo_cfg_of_a_member_says() {
+    let Some(mut zoo) = Zoo::voters([1, 2]) else { return };
+    zoo.certify(&Authority::new("test"));
+    set(&mut zoo, &REQUIRED);
+    let mut servers = [zoo.serve(1), zoo.serve(2)];
+    for server in &mut servers {
+        server.until_in_service();
+    }
+    let config = zoo.zoo_cfg_file(1);
+    let mut probe = std::process::Command::new(env!("CARGO_BIN_EXE_ballotbox"));
+    let told = probe.args(["probe", "--json", "--config"]).arg(&config).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&told["leader"], &told["agreement"]), (&2.into(), &true.into()), "{told}");
+    let target = Target { id: None, endpoints: vec![zoo.election(1)] };
+    let asked = block_on(ask(&target, None, PATIENCE));
+    assert_eq!(asked.unwrap_err(), NoAnswer::WantsTls);
 }
