@@ -23,6 +23,8 @@ mod suite;
 #[cfg(feature = "tls")]
 mod doubt;
 #[cfg(feature = "tls")]
+mod end_watch;
+#[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
 mod file;

@@ -51,6 +51,7 @@ pub(super) enum SupervisorMsg {
     StoreEnded(Exit<(), StoreError>),
     PromisesEnded(Exit<(), StoreError>),
     ControlEnded(Exit<(), ConversationPanicked>),
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nobody has a certificate"))]
     KeysEnded(Exit<(), Infallible>),
 }
 

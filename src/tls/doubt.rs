@@ -15,7 +15,7 @@ use ballotbox_core::{
     identity::{CertificateNames, NotProven},
 };
 
-use super::news::ENDS_SOON;
+use super::end_watch::ENDS_SOON;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -10,9 +10,9 @@ use ballotbox_core::UntrustedText;
 
 use super::{
     CertificateNews, Material, NodeTls, TlsSettings,
+    end_watch::EndWatch,
     file_watch::{FileStamp, FileStamps, FileWatch},
     material::read_material,
-    news::EndWatch,
     node_tls::credentials,
 };
 

@@ -63,7 +63,7 @@ pub async fn play(
     deadline: Duration,
     tell: &mut dyn FnMut(&StoryLine),
 ) -> Result<PlayReport, PlayError> {
-    play_with(file, Keys::new(), deadline, tell).await
+    play_with(file, Keys::default(), deadline, tell).await
 }
 
 /// The same, where these members meet over TLS.
@@ -85,7 +85,8 @@ pub async fn play_over_tls(
 #[cfg(feature = "tls")]
 type Keys = BTreeMap<ServerId, NodeTls>;
 #[cfg(not(feature = "tls"))]
-type Keys = BTreeMap<ServerId, Infallible>;
+#[derive(Default)]
+struct Keys {}
 
 async fn play_with(
     file: &VoteFile,
