@@ -236,7 +236,7 @@ fn what_cannot_be_a_directory_is_told_with_its_path() {
         let error = refusal(&path);
         assert!(!error.is_bad_input());
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
-        assert!(error.to_string().contains("Not a directory"), "{error}");
+        assert!(error.to_string().contains("no directory to put it in"), "{error}");
     }
 }
 
