@@ -3,6 +3,8 @@
 //! Every member is a [`Node`] of its own, over real sockets; a [`Reporter`] beside each carries what it comes to know
 //! to the one loop here, which plays the steps, tells the story and asks the [`Judge`].
 
+mod outcome;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
@@ -23,7 +25,7 @@ use super::{
     last_election::{LastElection, Span},
     relay::RelayError,
     reorderer::Reorderer,
-    report::{ExpectationReport, MemberReport, PlayReport, state_of},
+    report::PlayReport,
     reporter::{MemberNews, Reporter},
     seat::Seat,
     wiring::Wiring,
@@ -31,11 +33,10 @@ use super::{
 #[cfg(feature = "tls")]
 use crate::tls::NodeTls;
 use crate::{
-    Node, NodeConfig, Role, Standing,
-    chronicle::WhyReport,
+    Node, NodeConfig, Standing,
     node::{Keep, LeadershipConfig, News, NodeEvent},
     scenario::{
-        claim::{Claim, States, claims, foremost},
+        claim::{Claim, claims, foremost},
         judge::{AfterLastStep, Judge},
         story::{Histories, StoryLine, What, Won},
         vote_file::{MemberState, Operation, VoteFile},
@@ -464,53 +465,6 @@ impl Runner<'_> {
                 seat.status = Some(status);
             }
         }
-    }
-
-    fn states(&self) -> States {
-        self.file.ensemble().members().map(|(id, role)| (id, self.state(id, role))).collect()
-    }
-
-    fn state(&self, id: ServerId, role: Role) -> MemberState {
-        let seat = self.seats.get(&id);
-        seat.map_or(MemberState::Down, |seat| state_of(seat.status.as_ref(), role))
-    }
-
-    /// How the last leaders came to lead, as the last one has seen it, with its times since the beginning of the play.
-    async fn why(&self) -> Option<WhyReport> {
-        let leading = foremost(&self.states()).and_then(|claim| self.seats.get(&claim.leader));
-        let seat = leading.or_else(|| self.seats.values().next())?;
-        let mut report = seat.node.watch().why().await.ok()?;
-        report.count_from(seat.started);
-        Some(report)
-    }
-
-    async fn report(&self) -> PlayReport {
-        // What is asked from here on is no part of the play.
-        let elapsed = self.now();
-        let why = self.why().await;
-        let members = self.file.members().map(|(listed, _)| {
-            let id = listed.id;
-            let seat = self.seats.get(&id);
-            let status = seat.and_then(|seat| seat.status.as_ref());
-            let state = self.state(id, listed.role);
-            let decided = state.leader_of(id).is_some();
-            MemberReport {
-                id,
-                role: listed.role,
-                state,
-                vote: status.and_then(|status| status.election.vote),
-                round: status.map(|status| status.election.round),
-                decided: status.and_then(|status| status.election.took).filter(|_| decided),
-                established: self.established.get(&id).copied().filter(|_| decided),
-            }
-        });
-        let expectations = self.judge.verdicts().map(|(expectation, verdict)| ExpectationReport {
-            expectation: expectation.clone(),
-            verdict: verdict.clone(),
-        });
-        let next_step = |moment| self.file.steps.iter().map(|step| step.at).find(|at| *at > moment);
-        let election = self.last_election.took(next_step);
-        PlayReport::new(election, elapsed, members.collect(), expectations.collect(), why)
     }
 
     /// Stops what still runs, and waits until nothing is left.
