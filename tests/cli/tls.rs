@@ -1,6 +1,6 @@
 //! TLS as it is asked for: by vote files, by a zoo.cfg, by options and the environment.
 
-use std::{path::PathBuf, process::Output};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, process::Output};
 
 use serde_json::Value;
 
@@ -135,6 +135,10 @@ fn check_tells_what_a_vote_file_asks_of_each_member() {
 #[test]
 fn check_reads_the_files_of_each_member_of_a_vote_file() {
     let [cert, key, ca] = ["member.pem", "open.key", "root.pem"].map(vector);
+    // A key that others can read would be another warning, and git does not keep that they cannot.
+    let key = file("tls-check-files.key", &std::fs::read_to_string(key).unwrap());
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let key = key.display();
     let path = file(
         "tls-check-files.json",
         &format!(

@@ -155,7 +155,17 @@ fn options_are_listed_in_their_order() {
     assert_eq!(listed("elect"), ["--json", "--deadline", "--why", "--diagram", "--help"]);
     assert_eq!(
         listed("probe"),
-        ["--config", "--deadline", "--every", "--json", "--watch", "--help"]
+        [
+            "--config",
+            "--tls-cert",
+            "--tls-key",
+            "--tls-ca",
+            "--deadline",
+            "--every",
+            "--json",
+            "--watch",
+            "--help"
+        ]
     );
     assert_eq!(listed("status"), ["--data-dir", "--json", "--watch", "--help"]);
     assert_eq!(listed("holds"), ["--for", "--help"]);

@@ -2,7 +2,6 @@ use std::{fs, os::unix::fs::symlink};
 
 use async_std::task::block_on;
 use ballotbox_actors::kit::{Exit, mailbox, spawn};
-use ballotbox_core::membership::Membership;
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
@@ -44,7 +43,7 @@ fn settings(scratch: &Scratch) -> TlsSettings {
 
 fn started(settings: &TlsSettings) -> NodeTls {
     let material = read_material(settings).unwrap();
-    NodeTls::new(settings.clone(), material, &Membership::new([]).unwrap(), []).unwrap()
+    NodeTls::without_members(settings.clone(), material).unwrap()
 }
 
 /// The first DNS name of the certificate that new connections use.
