@@ -7,7 +7,7 @@
 //! # A refusal that comes late
 //!
 //! With TLS 1.3 the handshake of the end that has dialled is over before the other end has seen its certificate. So a dialler has
-//! not reached anybody yet: [`Secured::admitted`] waits for what the other end says next, a session ticket or an alert, before
+//! not reached anybody yet: `Secured::admitted` waits for what the other end says next, a session ticket or an alert, before
 //! anything is said to it. Servers of ours and real ones send a ticket at once.
 //!
 //! # Sessions
