@@ -21,6 +21,7 @@ mod quorum_strangers;
 mod recorded_sessions;
 mod scenarios;
 mod secured;
+mod secured_strangers;
 mod simulation;
 mod strangers;
 mod structure;

@@ -29,7 +29,7 @@ use crate::common::{
 };
 
 /// What a member is started with, at this stage of the change to TLS.
-fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: TlsStage) -> NodeConfig {
+pub fn member(lab: &mut Lab, authority: &Authority, number: u64, stage: TlsStage) -> NodeConfig {
     let record = Record { recorded: true, ..Record::default() };
     let mut config = lab.config_of_a_steady_one(number, record);
     // The address of all members is in it as well: an id counts for more.
