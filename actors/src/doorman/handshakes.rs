@@ -90,16 +90,12 @@ impl Handshakes {
             return if now < ends { Turn::NotBefore(ends) } else { Turn::GiveWay(*longest) };
         }
         let turn_of = |from: &IpAddr| self.turns.get(from).copied().unwrap_or(0);
-        let (index, _) = self
-            .waiting
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, (_, from))| turn_of(from))
-            .unwrap_or((0, &self.waiting[0]));
-        let Some((greeter, from)) = self.waiting.remove(index) else { return Turn::Nobody };
+        let in_turn = self.waiting.iter().enumerate().min_by_key(|(_, (_, from))| turn_of(from));
+        let next = in_turn.map(|(index, _)| index).and_then(|index| self.waiting.remove(index));
+        let Some((greeter, from)) = next else { return Turn::Nobody };
         self.last_turn += 1;
         self.turns.insert(from, self.last_turn);
-        self.forget_turns();
+        self.forget_turn(from);
         self.running.push_back((greeter, now));
         Turn::Begin(greeter)
     }
@@ -114,8 +110,10 @@ impl Handshakes {
     /// This one waits no more, and is not under way any more.
     pub(super) fn end(&mut self, greeter: GreeterId) {
         self.running.retain(|(running, _)| *running != greeter);
-        self.waiting.retain(|(waiting, _)| *waiting != greeter);
-        self.forget_turns();
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == greeter);
+        if let Some((_, from)) = place.and_then(|place| self.waiting.remove(place)) {
+            self.forget_turn(from);
+        }
     }
 
     fn earn(&mut self, now: Instant) {
@@ -127,9 +125,10 @@ impl Handshakes {
     }
 
     /// Only those that wait have a turn to remember, so that this does not grow.
-    fn forget_turns(&mut self) {
-        let waiting = &self.waiting;
-        self.turns.retain(|address, _| waiting.iter().any(|(_, from)| from == address));
+    fn forget_turn(&mut self, address: IpAddr) {
+        if !self.waiting.iter().any(|(_, from)| *from == address) {
+            self.turns.remove(&address);
+        }
     }
 }
 
