@@ -19,53 +19,70 @@ use crate::cli::{
 
 /// What the node is told, and what seems wrong with the file that says it.
 pub(super) fn read(args: &NodeArgs) -> Result<(NodeConfig, Vec<String>), Failure> {
-    let file;
-    let (mut config, mut warnings, leads, tls, names) = match (&args.config, &args.votes, args.id) {
-        (Some(path), _, id) => {
-            let mut cfg = ZooCfg::read(path)?;
-            if let Some(id) = id {
-                cfg.identify(id)?;
-            }
-            if args.data_dir.is_some() {
-                let text = "--data-dir cannot be used with --config: the epochs are kept in the dataDir of the file";
-                return Err(Failure::Argument(text.into()));
-            }
-            let warnings: Vec<_> = cfg.warnings.iter().map(ToString::to_string).collect();
-            let tls = args.tls.beside_zoo_cfg(cfg.tls.clone())?;
-            (NodeConfig::from_zoo_cfg(&cfg)?, warnings, true, tls, Vec::new())
-        }
+    let mut warnings = Vec::new();
+    let (mut config, leads) = match (&args.config, &args.votes, args.id) {
+        (Some(path), _, id) => (of_zoo_cfg(args, path, id, &mut warnings)?, true),
         (None, Some(path), Some(id)) => {
-            file = input::vote_file(path)?;
-            let mut config = from_votes(&file, id);
-            if file.leadership {
-                let directory = args.data_dir.clone().unwrap_or_else(|| default_directory(id));
-                config = config.data_dir(directory);
-                if let Some(leadership) = &mut config.leadership {
-                    leadership.timing = file.timing.leadership;
-                    leadership.ensemble_name = file.ensemble_name.clone();
-                    leadership.drift_ppm = file.timing.drift_ppm;
-                }
-            }
-            let warnings = two_voters(file.ensemble()).into_iter().collect();
-            let tls = args.tls.beside_votes(&file, id, path)?;
-            (config, warnings, file.leadership, tls, file.tls_names().collect())
+            let file = input::vote_file(path)?;
+            (of_vote_file(args, &file, path, id, &mut warnings)?, file.leadership)
         }
         (None, None, _) | (None, _, None) => {
             return Err(Failure::Argument("--id and --votes are needed, or --config".into()));
         }
     };
-    if let Some(settings) = tls {
-        let members = std::sync::Arc::clone(&config.membership);
-        let speaker = Speaker { me: config.me, members: &members, names };
-        config.tls = if args.config.is_some() {
-            tls_files::read_of_zoo_cfg(settings, &speaker, &mut warnings)?
-        } else {
-            Some(tls_files::read(settings, &speaker, &mut warnings)?)
-        };
-    }
     warnings.extend(keep(args, &mut config, leads)?);
     lease(args, &mut config, leads)?;
     Ok((config, warnings))
+}
+
+fn of_zoo_cfg(
+    args: &NodeArgs,
+    path: &Path,
+    id: Option<ServerId>,
+    warnings: &mut Vec<String>,
+) -> Result<NodeConfig, Failure> {
+    let mut cfg = ZooCfg::read(path)?;
+    if let Some(id) = id {
+        cfg.identify(id)?;
+    }
+    if args.data_dir.is_some() {
+        let text = "--data-dir cannot be used with --config: the epochs are kept in the dataDir of the file";
+        return Err(Failure::Argument(text.into()));
+    }
+    warnings.extend(cfg.warnings.iter().map(ToString::to_string));
+    let tls = args.tls.beside_zoo_cfg(cfg.tls.clone())?;
+    let mut config = NodeConfig::from_zoo_cfg(&cfg)?;
+    if let Some(settings) = tls {
+        let speaker = Speaker { me: config.me, members: &cfg.membership, names: Vec::new() };
+        config.tls = tls_files::read_of_zoo_cfg(settings, &speaker, warnings)?;
+    }
+    Ok(config)
+}
+
+fn of_vote_file(
+    args: &NodeArgs,
+    file: &VoteFile,
+    path: &Path,
+    id: ServerId,
+    warnings: &mut Vec<String>,
+) -> Result<NodeConfig, Failure> {
+    let mut config = from_votes(file, id);
+    if file.leadership {
+        let directory = args.data_dir.clone().unwrap_or_else(|| default_directory(id));
+        config = config.data_dir(directory);
+        if let Some(leadership) = &mut config.leadership {
+            leadership.timing = file.timing.leadership;
+            leadership.ensemble_name = file.ensemble_name.clone();
+            leadership.drift_ppm = file.timing.drift_ppm;
+        }
+    }
+    warnings.extend(two_voters(file.ensemble()));
+    if let Some(settings) = args.tls.beside_votes(file, id, path)? {
+        let names = file.tls_names().collect();
+        let speaker = Speaker { me: id, members: &file.membership, names };
+        config.tls = Some(tls_files::read(settings, &speaker, warnings)?);
+    }
+    Ok(config)
 }
 
 /// What seems wrong with an ensemble of two. Of a zoo.cfg this is told with every even number of voters.
