@@ -6,18 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use ballotbox_actors::{
-    kit::{Rounded, clock},
-    socket::tls::Certificate,
-};
+use ballotbox_actors::{kit::clock, socket::tls::Certificate};
 use ballotbox_core::{
     ServerId,
     identity::{CertificateNames, NotProven},
 };
 
-use super::end_watch::ENDS_SOON;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
+use super::{end_watch::ENDS_SOON, news::Days};
 
 /// What others may hold against a certificate that can be read and used.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,21 +82,9 @@ impl fmt::Display for CertificateDoubt {
     }
 }
 
-/// Whole days, and what is less than two of them in hours.
-struct Days(Duration);
-
-impl fmt::Display for Days {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 2 * DAY {
-            return Rounded(self.0).fmt(f);
-        }
-        write!(f, "{} days", self.0.as_secs() / DAY.as_secs())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::news::DAY, *};
 
     #[test]
     fn the_time_of_a_certificate_is_doubted_before_it_begins_and_from_thirty_days_before_its_end() {

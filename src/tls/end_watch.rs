@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::CertificateNews;
+use super::{CertificateNews, news::DAY};
 
 /// Tells of the end of a certificate, at each of a few times before it once.
 #[derive(Debug, Default)]
@@ -12,11 +12,10 @@ pub(super) struct EndWatch {
 }
 
 /// From this long before its end on, a certificate should be renewed.
-pub(super) const ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const ENDS_SOON: Duration = DAY.saturating_mul(30);
 
 /// How long before the end of a certificate that is told.
-const TOLD_BEFORE: [Duration; 3] =
-    [ENDS_SOON, Duration::from_secs(7 * 24 * 3600), Duration::from_secs(24 * 3600)];
+const TOLD_BEFORE: [Duration; 3] = [ENDS_SOON, DAY.saturating_mul(7), DAY];
 
 impl EndWatch {
     /// What there is to tell at this time of day of a certificate that ends then.
@@ -46,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_certificate_is_told_a_few_times_before_and_again_for_a_new_one() {
-        let day = Duration::from_secs(24 * 3600);
+        let day = DAY;
         let end = SystemTime::UNIX_EPOCH + day * 1000;
         let mut watch = EndWatch::default();
         let mut told = Vec::new();

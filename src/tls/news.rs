@@ -8,6 +8,8 @@ use std::{
 use ballotbox_actors::kit::{Rounded, clock};
 use ballotbox_core::UntrustedText;
 
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What has become of the certificate of a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CertificateNews {
@@ -53,7 +55,7 @@ impl fmt::Display for CertificateNews {
             Self::EndsSoon { at, left } => write!(
                 f,
                 "the certificate of this member ends in {}, at {}: put a new one into its file, which is read again by itself",
-                Rounded(*left),
+                Days(*left),
                 clock::rfc3339(*at)
             ),
             Self::Ended { at } => write!(
@@ -63,5 +65,17 @@ impl fmt::Display for CertificateNews {
                 clock::rfc3339(*at)
             ),
         }
+    }
+}
+
+/// Whole days, and what is less than two of them in hours.
+pub(super) struct Days(pub(super) Duration);
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 2 * DAY {
+            return Rounded(self.0).fmt(f);
+        }
+        write!(f, "{} days", self.0.as_secs() / DAY.as_secs())
     }
 }
