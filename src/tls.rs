@@ -51,20 +51,20 @@ pub use self::{
     error::{FILE_BYTES_MAX, TlsFileError, TlsFileProblem, Wanted},
     file_watch::{FileStamp, FileStamps, FileWatch},
     key_keeper::LOOK_EVERY,
-    material::{Material, TlsRemark, read_material},
-    node_tls::{NodeTls, OwnName},
+    material::{TlsRemark, read_material},
+    node_tls::NodeTls,
 };
 pub use self::{
     name::{CertificateName, CertificateNameError},
     news::CertificateNews,
     password::Password,
-    settings::{
-        ClientCertificate, KeyFiles, PasswordFrom, StoreKind, TlsSettings, TlsStage, TlsVersions,
-        TrustFiles,
-    },
+    settings::{KeyFiles, PasswordFrom, StoreKind, TlsSettings, TrustFiles},
     suite::CipherSuite,
 };
 pub use crate::files::{FileMode, readable_by_others};
 #[cfg(feature = "tls")]
-pub use ballotbox_actors::socket::tls::{Certificate, CertificateFault, CredentialsError};
+pub use ballotbox_actors::socket::tls::{
+    Certificate, CertificateFault, CredentialsError, Material,
+};
+pub use ballotbox_actors::socket::{ClientCertificate, TlsStage, TlsVersions};
 pub use ballotbox_core::identity::Naming;

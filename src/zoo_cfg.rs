@@ -230,11 +230,11 @@ impl ZooCfg {
     fn doubts_of(&self, settings: &TlsSettings) -> Vec<UntrustedText> {
         let long =
             |error: &dyn std::error::Error| vec![UntrustedText::shortened(error, TLS_FINDING_MAX)];
-        let material = match read_material(settings) {
-            Ok(material) => material,
+        let (material, remarks) = match read_material(settings) {
+            Ok(read) => read,
             Err(error) => return long(&error),
         };
-        let mut found: Vec<_> = material.remarks.iter().map(UntrustedText::new).collect();
+        let mut found: Vec<_> = remarks.iter().map(UntrustedText::new).collect();
         match NodeTls::new(settings.clone(), material, &self.membership, []) {
             Ok(tls) => {
                 let of_name = self.me.and_then(|me| tls.doubt_of_name(me));

@@ -10,7 +10,8 @@ use std::{
 };
 
 use ballotbox::tls::{
-    KeyFiles, Material, Password, PasswordFrom, StoreKind, TlsSettings, TrustFiles, read_material,
+    KeyFiles, Material, Password, PasswordFrom, StoreKind, TlsRemark, TlsSettings, TrustFiles,
+    read_material,
 };
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -77,6 +78,14 @@ fn store(path: impl Into<PathBuf>, kind: Option<StoreKind>, password: PasswordFr
 }
 
 fn good(settings: &TlsSettings) -> Material {
+    read_well(settings).0
+}
+
+fn remarks(settings: &TlsSettings) -> Vec<TlsRemark> {
+    read_well(settings).1
+}
+
+fn read_well(settings: &TlsSettings) -> (Material, Vec<TlsRemark>) {
     read_material(settings).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -16,6 +16,7 @@ mod listener;
 mod lookup;
 mod receiver;
 mod sender;
+mod terms;
 #[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(not(feature = "tls"))]
@@ -30,6 +31,7 @@ pub use self::{
     dialer::DialError,
     listener::{Listen, ListenError, Ports},
     receiver::Heard,
+    terms::{ClientCertificate, TlsStage, TlsVersions},
     tls::{Tls, TlsError},
 };
 pub(crate) use self::{

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ballotbox::{
     Membership, ServerId,
     scenario::vote_file::TlsFiles,
-    tls::{CertificateName, NodeTls, TlsSettings, TlsStage, read_material},
+    tls::{CertificateName, Material, NodeTls, TlsSettings, TlsStage, read_material},
 };
 
 use super::Failure;
@@ -57,13 +57,22 @@ pub(super) struct Speaker<'a> {
 }
 
 /// Reads the files that the settings name. Adds what should be looked at to the warnings.
+pub(super) fn material(
+    settings: &TlsSettings,
+    warnings: &mut Vec<String>,
+) -> Result<Material, Failure> {
+    let (material, remarks) = read_material(settings)?;
+    warnings.extend(remarks.iter().map(ToString::to_string));
+    Ok(material)
+}
+
+/// The same for a member, with what others may hold against the name in its certificate.
 pub(super) fn read(
     settings: TlsSettings,
     speaker: &Speaker<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<NodeTls, Failure> {
-    let material = read_material(&settings)?;
-    warnings.extend(material.remarks.iter().map(ToString::to_string));
+    let material = material(&settings, warnings)?;
     let names = speaker.names.iter().copied();
     let tls = NodeTls::new(settings, material, speaker.members, names)?;
     warnings.extend(tls.doubt_of_name(speaker.me).map(|doubt| doubt.to_string()));

@@ -4,12 +4,12 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ballotbox_actors::{
     kit::{Actor, Address, Mailbox, Wake, clock, off_thread},
-    socket::tls::Tls,
+    socket::tls::{Material, Tls},
 };
 use ballotbox_core::UntrustedText;
 
 use super::{
-    CertificateNews, Material, NodeTls, TlsSettings,
+    CertificateNews, NodeTls, TlsSettings,
     end_watch::EndWatch,
     file_watch::{FileStamp, FileStamps, FileWatch},
     material::read_material,
@@ -36,7 +36,7 @@ pub(crate) struct KeyKeeper<P> {
 impl<P> KeyKeeper<P> {
     /// The keeper of the files out of which this came. What has changed since then it finds at its first look.
     pub(crate) fn new(tls: NodeTls, parent: Address<P>) -> Self {
-        let NodeTls { tls, settings, material, .. } = tls;
+        let NodeTls { tls, settings, material } = tls;
         let (watch, end) = (FileWatch::default(), EndWatch::default());
         Self { settings: Arc::new(settings), tls, material, watch, end, every: LOOK_EVERY, parent }
     }
@@ -72,8 +72,9 @@ impl<P: From<CertificateNews>> KeyKeeper<P> {
         }
         let settings = Arc::clone(&self.settings);
         let read = off_thread(move || {
-            let material = read_material(&settings).map_err(UntrustedText::new)?;
-            let credentials = credentials(&material, &settings).map_err(UntrustedText::new)?;
+            let (material, _) = read_material(&settings).map_err(UntrustedText::new)?;
+            let credentials =
+                credentials(material.clone(), &settings).map_err(UntrustedText::new)?;
             Ok((material, credentials))
         });
         match read.await {

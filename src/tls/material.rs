@@ -1,7 +1,8 @@
-//! [`Material`]: the keys and certificates themselves, as the files have them now.
+//! [`read_material`]: the keys and certificates themselves, as the files have them now.
 
 use std::{fmt, path::Path};
 
+use ballotbox_actors::socket::tls::Material;
 use ballotbox_core::UntrustedText;
 use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -11,20 +12,6 @@ use super::{
     key_pair, pem, pkcs12,
 };
 use crate::files::{FileMode, readable_by_others};
-
-/// What a member needs to speak TLS: the key belongs to the first certificate, and there is at least one authority. Whether certificates are
-/// valid today, and whom they name, is not looked at here.
-#[derive(Debug, Eq, PartialEq)]
-pub struct Material {
-    /// The certificate of this member, then those between it and the authority.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the first of them.
-    pub key: PrivateKeyDer<'static>,
-    /// The certificates of the authorities.
-    pub roots: Vec<CertificateDer<'static>>,
-    /// What should be looked at, though the files can be used.
-    pub remarks: Vec<TlsRemark>,
-}
 
 /// Something that should be looked at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,18 +27,6 @@ pub enum TlsRemark {
         /// What it is.
         found: StoreKind,
     },
-}
-
-impl Clone for Material {
-    fn clone(&self) -> Self {
-        let Self { chain, key, roots, remarks } = self;
-        Self {
-            chain: chain.clone(),
-            key: key.clone_key(),
-            roots: roots.clone(),
-            remarks: remarks.clone(),
-        }
-    }
 }
 
 impl fmt::Display for TlsRemark {
@@ -71,12 +46,14 @@ impl fmt::Display for TlsRemark {
     }
 }
 
-/// Reads all files that the settings name. It blocks, as disks do.
+/// Reads all files that the settings name, and says what should be looked at, though they can be used: the key belongs to the first
+/// certificate, and there is at least one authority. Whether certificates are valid today, and whom they name, is not looked at here. It
+/// blocks, as disks do.
 ///
 /// # Errors
 ///
 /// [`TlsFileError`], for the first file that cannot be used.
-pub fn read_material(settings: &TlsSettings) -> Result<Material, TlsFileError> {
+pub fn read_material(settings: &TlsSettings) -> Result<(Material, Vec<TlsRemark>), TlsFileError> {
     let mut remarks = Vec::new();
     let (chain, key) = read_own(&settings.own, &mut remarks)?;
     let roots = read_trust(&settings.trust, &mut remarks)?;
@@ -85,7 +62,7 @@ pub fn read_material(settings: &TlsSettings) -> Result<Material, TlsFileError> {
         Some(TlsRemark::Exposed { path, mode })
     });
     remarks.extend(exposed);
-    Ok(Material { chain, key, roots, remarks })
+    Ok((Material { chain, key, roots }, remarks))
 }
 
 type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

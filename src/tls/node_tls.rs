@@ -1,41 +1,25 @@
 //! [`NodeTls`]: TLS as a node speaks it, from settings and files.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::time::SystemTime;
 
 use ballotbox_actors::socket::tls::{
-    Certificate, ClientCertificate as Demanded, Credentials, CredentialsError,
-    Material as Presented, Stage, Terms, Tls, Versions,
+    Certificate, Credentials, CredentialsError, Material, Terms, Tls,
 };
 use ballotbox_core::{
     ServerId,
-    identity::{Identities, NotProven, Proof},
+    identity::{Identities, Proof},
     membership::Membership,
 };
 use futures_rustls::rustls;
 
-use super::{
-    CertificateDoubt, CertificateName, ClientCertificate, Material, TlsSettings, TlsStage,
-    TlsVersions,
-};
+use super::{CertificateDoubt, CertificateName, CipherSuite, TlsSettings};
 
 /// TLS as a node speaks it, and the files that are looked after while it runs.
 #[derive(Clone, Debug)]
 pub struct NodeTls {
     pub(crate) tls: Tls,
-    pub(super) identities: Identities,
     pub(super) settings: TlsSettings,
     pub(super) material: Material,
-}
-
-/// What the certificate of a member says of that member.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum OwnName {
-    /// It names the member alone, or names are not looked at.
-    Fits,
-    /// It names others as well: who has the key of one of them can speak for all.
-    Shared(BTreeSet<ServerId>),
-    /// Others will not believe it.
-    Unfit(Box<NotProven>),
 }
 
 impl NodeTls {
@@ -76,9 +60,9 @@ impl NodeTls {
         material: Material,
         identities: Identities,
     ) -> Result<Self, CredentialsError> {
-        let credentials = credentials(&material, &settings)?;
-        let tls = Tls::new(credentials, stage(settings.stage), identities.clone());
-        Ok(Self { tls, identities, settings, material })
+        let credentials = credentials(material.clone(), &settings)?;
+        let tls = Tls::new(credentials, settings.stage, identities);
+        Ok(Self { tls, settings, material })
     }
 
     /// What secures its connections.
@@ -91,21 +75,12 @@ impl NodeTls {
         self.tls.certificate()
     }
 
-    /// Whether others will believe that its certificate is the one of member `me`.
-    pub fn own_name(&self, me: ServerId) -> OwnName {
-        match self.identities.prove(Some(me), &self.tls.certificate().names) {
-            Ok(Proof::Sole | Proof::LetIn) => OwnName::Fits,
-            Ok(Proof::Shared(others)) => OwnName::Shared(others),
-            Err(error) => OwnName::Unfit(error),
-        }
-    }
-
     /// What others may hold against its certificate as the one of member `me`.
     pub fn doubt_of_name(&self, me: ServerId) -> Option<CertificateDoubt> {
-        match self.own_name(me) {
-            OwnName::Fits => None,
-            OwnName::Shared(others) => Some(CertificateDoubt::Shared { me, others }),
-            OwnName::Unfit(error) => Some(CertificateDoubt::Unfit { me, error }),
+        match self.tls.own_proof(me) {
+            Ok(Proof::Sole | Proof::LetIn) => None,
+            Ok(Proof::Shared(others)) => Some(CertificateDoubt::Shared { me, others }),
+            Err(error) => Some(CertificateDoubt::Unfit { me, error }),
         }
     }
 
@@ -117,45 +92,11 @@ impl NodeTls {
 
 /// What is shown on connections, of what the files have.
 pub(super) fn credentials(
-    material: &Material,
+    material: Material,
     settings: &TlsSettings,
 ) -> Result<Credentials, CredentialsError> {
-    let Material { chain, key, roots, remarks: _ } = material;
-    let (chain, roots) = (chain.clone(), roots.clone());
-    Credentials::new(Presented { chain, key: key.clone_key(), roots }, &terms(settings))
-}
-
-fn terms(settings: &TlsSettings) -> Terms {
-    let number = |suite: &super::CipherSuite| rustls::CipherSuite::from(suite.number());
-    Terms {
-        versions: match settings.versions {
-            TlsVersions::Both => Versions::Both,
-            TlsVersions::Tls12 => Versions::Only12,
-            TlsVersions::Tls13 => Versions::Only13,
-        },
-        suites: settings.suites.as_ref().map(|suites| suites.iter().map(number).collect()),
-        client_certificate: match settings.client_certificate {
-            ClientCertificate::Required => Demanded::Required,
-            ClientCertificate::Asked => Demanded::Asked,
-            ClientCertificate::NotAsked => Demanded::NotAsked,
-        },
-    }
-}
-
-impl From<Stage> for TlsStage {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Taken => Self::Taken,
-            Stage::Spoken => Self::Spoken,
-            Stage::Required => Self::Required,
-        }
-    }
-}
-
-const fn stage(stage: TlsStage) -> Stage {
-    match stage {
-        TlsStage::Taken => Stage::Taken,
-        TlsStage::Spoken => Stage::Spoken,
-        TlsStage::Required => Stage::Required,
-    }
+    let number = |suite: &CipherSuite| rustls::CipherSuite::from(suite.number());
+    let suites = settings.suites.as_ref().map(|suites| suites.iter().map(number).collect());
+    let TlsSettings { versions, client_certificate, .. } = *settings;
+    Credentials::new(material, &Terms { versions, suites, client_certificate })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ballotbox_actors::socket::{ClientCertificate, TlsStage, TlsVersions};
 use ballotbox_core::identity::Naming;
 
 use super::{CipherSuite, Password};
@@ -25,17 +26,6 @@ pub struct TlsSettings {
     pub suites: Option<Vec<CipherSuite>>,
     /// Whether files that change are read again.
     pub reload: bool,
-}
-
-/// How far an ensemble has come on its way from plain text to TLS, one member after the other, without an outage.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum TlsStage {
-    /// This member dials in plain text, and takes both: `sslQuorum=false`, `portUnification=true`.
-    Taken,
-    /// It dials in TLS, and takes both: `sslQuorum=true`, `portUnification=true`.
-    Spoken,
-    /// It knows nothing but TLS: `sslQuorum=true`, `portUnification=false`.
-    Required,
 }
 
 /// Where a key is, and the certificates that go with it.
@@ -97,30 +87,6 @@ pub enum StoreKind {
     Jceks,
     /// The format of Bouncy Castle for machines under FIPS.
     Bcfks,
-}
-
-/// Whether a member that dials has to show a certificate.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum ClientCertificate {
-    /// It has to: `ssl.quorum.clientAuth=need`.
-    #[default]
-    Required,
-    /// It is asked for one, and taken without: `want`.
-    Asked,
-    /// It is not even asked: `none`.
-    NotAsked,
-}
-
-/// The versions of TLS that are spoken.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum TlsVersions {
-    /// TLS 1.2 and 1.3.
-    #[default]
-    Both,
-    /// TLS 1.2 alone.
-    Tls12,
-    /// TLS 1.3 alone.
-    Tls13,
 }
 
 impl TlsSettings {
@@ -199,20 +165,6 @@ impl PasswordFrom {
         match self {
             Self::File(path) => Some(path),
             Self::Nowhere | Self::Given(_) => None,
-        }
-    }
-}
-
-impl TlsStage {
-    /// All of them, in the order of a change from plain text to TLS.
-    pub const ALL: [Self; 3] = [Self::Taken, Self::Spoken, Self::Required];
-
-    /// The word for it in a vote file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Taken => "taken",
-            Self::Spoken => "spoken",
-            Self::Required => "required",
         }
     }
 }

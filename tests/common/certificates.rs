@@ -98,7 +98,6 @@ impl Issued {
             chain: vec![self.certificate.der().clone()],
             key: self.private_key(),
             roots: vec![self.root.clone()],
-            remarks: Vec::new(),
         }
     }
 

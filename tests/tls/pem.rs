@@ -8,7 +8,7 @@ use std::{
 
 use ballotbox::tls::{KeyFiles, PasswordFrom, TlsRemark, TlsSettings, read_material};
 
-use super::{Folder, given, good, refused, signed, vector};
+use super::{Folder, given, good, refused, remarks, signed, vector};
 
 fn of_vectors(certificate: &str, key: &str) -> TlsSettings {
     TlsSettings::from_pem(vector(certificate), vector(key), vector("root.pem"))
@@ -188,10 +188,10 @@ fn a_key_that_others_can_read_is_told_and_a_certificate_may_be_read_by_all() {
         path
     };
     let certificate = copy("member.pem", 0o644);
-    let read = |key: PathBuf| good(&TlsSettings::from_pem(&certificate, key, vector("root.pem")));
-    assert_eq!(read(copy("open.key", 0o600)).remarks, []);
-    let remarks = read(copy("open.key", 0o644)).remarks;
-    let [remark @ TlsRemark::Exposed { .. }] = remarks.as_slice() else { panic!("{remarks:?}") };
+    let of = |key: PathBuf| remarks(&TlsSettings::from_pem(&certificate, key, vector("root.pem")));
+    assert_eq!(of(copy("open.key", 0o600)), []);
+    let found = of(copy("open.key", 0o644));
+    let [remark @ TlsRemark::Exposed { .. }] = found.as_slice() else { panic!("{found:?}") };
     let told = remark.to_string();
     assert!(told.contains("open.key (mode 644), and so pass for this member"), "{told}");
 }

@@ -6,7 +6,7 @@ use ballotbox::tls::{
     KeyFiles, PasswordFrom, StoreKind, TlsRemark, TlsSettings, TrustFiles, read_material,
 };
 
-use super::{Folder, given, good, refused, store, vector};
+use super::{Folder, given, good, refused, remarks, store, vector};
 
 const PKCS12: Option<StoreKind> = Some(StoreKind::Pkcs12);
 
@@ -78,13 +78,13 @@ fn what_is_in_a_file_counts_more_than_its_name_and_the_difference_is_told() {
     let copy = |from: &str, to: &str| folder.file(to, fs::read(vector(from)).unwrap());
     // Java writes PKCS#12 into files of any name, and reads it from there.
     let path = copy("java.p12", "keys.jks");
-    let of_java = good(&store(&path, StoreKind::by_extension(&path), given("changeit")));
+    let of_java = remarks(&store(&path, StoreKind::by_extension(&path), given("changeit")));
     let is_other_kind = |remark: &TlsRemark| matches!(remark, TlsRemark::OtherKind { .. });
-    assert!(!of_java.remarks.iter().any(is_other_kind), "{:?}", of_java.remarks);
+    assert!(!of_java.iter().any(is_other_kind), "{of_java:?}");
     let path = copy("java.p12", "keys.pem");
-    let material = good(&store(&path, StoreKind::by_extension(&path), given("changeit")));
-    let told: Vec<_> = material.remarks.iter().filter(|one| is_other_kind(one)).collect();
-    let [told] = told.as_slice() else { panic!("{:?}", material.remarks) };
+    let found = remarks(&store(&path, StoreKind::by_extension(&path), given("changeit")));
+    let told: Vec<_> = found.iter().filter(|one| is_other_kind(one)).collect();
+    let [told] = told.as_slice() else { panic!("{found:?}") };
     assert!(told.to_string().contains("is said to be PEM, and is PKCS12"), "{told}");
     let both = [fs::read(vector("open.key")).unwrap(), fs::read(vector("chain.pem")).unwrap()];
     let path = folder.file("keys", both.concat());

@@ -176,7 +176,7 @@ impl Zoo {
         let cfg = ZooCfg::read(&self.zoo_cfg_file(number)).unwrap();
         let mut config = NodeConfig::from_zoo_cfg(&cfg).unwrap();
         config.tls = cfg.tls.map(|settings| {
-            let material = read_material(&settings).unwrap();
+            let (material, _) = read_material(&settings).unwrap();
             NodeTls::new(settings, material, &config.membership, []).unwrap()
         });
         config

@@ -28,28 +28,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ballotbox_core::{
     ServerId,
-    identity::{Identities, Proof},
+    identity::{Identities, NotProven, Proof},
 };
 
 pub(super) use self::secured::{Raw, Secured};
 use self::secured::{dialled, taken};
 pub use self::{
     certificate::{Certificate, CertificateFault},
-    credentials::{ClientCertificate, Credentials, CredentialsError, Material, Terms, Versions},
+    credentials::{Credentials, CredentialsError, Material, Terms},
     error::TlsError,
 };
-
-/// How far an ensemble has come from plain text to TLS. A rolling change goes through all of them, one restart at a time.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Stage {
-    /// We dial in plain text, and take both: `portUnification` alone.
-    Taken,
-    /// We dial in TLS, and take both: `sslQuorum` with `portUnification`.
-    Spoken,
-    /// Nothing but TLS: `sslQuorum` alone.
-    #[default]
-    Required,
-}
+use super::TlsStage;
 
 /// TLS among the members of an ensemble, as one of them sees it. All copies are one: what one of them is given, all have.
 #[derive(Clone, Debug)]
@@ -57,7 +46,7 @@ pub struct Tls(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    stage: Stage,
+    stage: TlsStage,
     identities: Identities,
     /// Connections that are made from now on use these.
     credentials: ArcSwap<Credentials>,
@@ -65,7 +54,7 @@ struct Shared {
 
 impl Tls {
     /// With these credentials, among these members.
-    pub fn new(credentials: Credentials, stage: Stage, identities: Identities) -> Self {
+    pub fn new(credentials: Credentials, stage: TlsStage, identities: Identities) -> Self {
         let credentials = ArcSwap::from_pointee(credentials);
         Self(Arc::new(Shared { stage, identities, credentials }))
     }
@@ -80,19 +69,28 @@ impl Tls {
         self.0.credentials.load().certificate().clone()
     }
 
+    /// Whether others will believe that what we show just now is the certificate of member `me`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotProven`], when they will not.
+    pub fn own_proof(&self, me: ServerId) -> Result<Proof, Box<NotProven>> {
+        self.0.identities.prove(Some(me), &self.certificate().names)
+    }
+
     /// How far the ensemble has come.
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> TlsStage {
         self.0.stage
     }
 
     /// Whether we dial in TLS.
     pub fn is_spoken(&self) -> bool {
-        self.0.stage != Stage::Taken
+        self.0.stage != TlsStage::Taken
     }
 
     /// Whether plain text is taken as well.
     pub(crate) fn takes_plain(&self) -> bool {
-        self.0.stage != Stage::Required
+        self.0.stage != TlsStage::Required
     }
 
     /// The handshake of one who dials this member, or somebody of whom the id is not known.

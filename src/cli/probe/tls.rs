@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use ballotbox::{
     Membership,
-    tls::{NodeTls, TlsSettings, TlsStage, read_material},
+    scenario::vote_file::TlsFiles,
+    tls::{NodeTls, TlsSettings, TlsStage},
 };
 use structopt::StructOpt;
 
@@ -34,18 +35,12 @@ impl TlsArgs {
         settings: Option<TlsSettings>,
         warnings: &mut Vec<String>,
     ) -> Result<Option<NodeTls>, Failure> {
-        let files = tls_files::all_or_none(
-            self.tls_cert.as_ref(),
-            self.tls_key.as_ref(),
-            self.tls_ca.as_ref(),
-        )?;
-        let settings = tls_files::instead_of_stores(files, settings)?;
+        let settings = tls_files::instead_of_stores(self.files()?, settings)?;
         // Where plain text is spoken, the files may not even be there yet.
         let Some(settings) = settings.filter(|settings| settings.stage != TlsStage::Taken) else {
             return Ok(None);
         };
-        let material = read_material(&settings)?;
-        warnings.extend(material.remarks.iter().map(ToString::to_string));
+        let material = tls_files::material(&settings, warnings)?;
         Ok(Some(NodeTls::new(settings, material, members, [])?))
     }
 
@@ -54,15 +49,13 @@ impl TlsArgs {
         &self,
         warnings: &mut Vec<String>,
     ) -> Result<Option<NodeTls>, Failure> {
-        let files = tls_files::all_or_none(
-            self.tls_cert.as_ref(),
-            self.tls_key.as_ref(),
-            self.tls_ca.as_ref(),
-        )?;
-        let Some(files) = files else { return Ok(None) };
+        let Some(files) = self.files()? else { return Ok(None) };
         let settings = TlsSettings::from_pem(files.cert, files.key, files.ca);
-        let material = read_material(&settings)?;
-        warnings.extend(material.remarks.iter().map(ToString::to_string));
+        let material = tls_files::material(&settings, warnings)?;
         Ok(Some(NodeTls::without_members(settings, material)?))
+    }
+
+    fn files(&self) -> Result<Option<TlsFiles>, Failure> {
+        tls_files::all_or_none(self.tls_cert.as_ref(), self.tls_key.as_ref(), self.tls_ca.as_ref())
     }
 }

@@ -24,7 +24,7 @@ impl TlsReport {
     pub(super) fn of(constants: &Constants) -> Option<Self> {
         let tls = constants.tls.as_ref()?;
         Some(Self {
-            stage: crate::tls::TlsStage::from(tls.stage()).word().to_owned(),
+            stage: tls.stage().word().to_owned(),
             certificate_until: tls.certificate().not_after,
         })
     }

@@ -42,7 +42,7 @@ fn settings(scratch: &Scratch) -> TlsSettings {
 }
 
 fn started(settings: &TlsSettings) -> NodeTls {
-    let material = read_material(settings).unwrap();
+    let (material, _) = read_material(settings).unwrap();
     NodeTls::without_members(settings.clone(), material).unwrap()
 }
 

@@ -13,6 +13,7 @@ use futures_rustls::rustls::{
 };
 
 use super::{
+    super::{ClientCertificate, TlsVersions},
     certificate::{Certificate, CertificateFault},
     verifier::Verifier,
 };
@@ -21,6 +22,7 @@ use super::{
 const SESSIONS_MAX: usize = 256;
 
 /// What a member proves itself with, and whom it trusts: the content of its files.
+#[derive(Eq, PartialEq)]
 pub struct Material {
     /// Its certificate, and those in between up to the authority.
     pub chain: Vec<CertificateDer<'static>>,
@@ -28,6 +30,13 @@ pub struct Material {
     pub key: PrivateKeyDer<'static>,
     /// The certificates of the authorities.
     pub roots: Vec<CertificateDer<'static>>,
+}
+
+impl Clone for Material {
+    fn clone(&self) -> Self {
+        let Self { chain, key, roots } = self;
+        Self { chain: chain.clone(), key: key.clone_key(), roots: roots.clone() }
+    }
 }
 
 impl fmt::Debug for Material {
@@ -44,35 +53,11 @@ impl fmt::Debug for Material {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Terms {
     /// Which versions may be spoken.
-    pub versions: Versions,
+    pub versions: TlsVersions,
     /// Which cipher suites, by their numbers, in the order in which they are preferred; `None` for all that rustls has.
     pub suites: Option<Vec<CipherSuite>>,
     /// Whether one who connects has to show a certificate.
     pub client_certificate: ClientCertificate,
-}
-
-/// Versions of TLS. Those before 1.2 are spoken by nobody any more.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Versions {
-    /// 1.3, and 1.2 with those who have nothing newer.
-    #[default]
-    Both,
-    /// 1.2 alone.
-    Only12,
-    /// 1.3 alone.
-    Only13,
-}
-
-/// Whether one who connects has to show a certificate (`ssl.quorum.clientAuth`).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum ClientCertificate {
-    /// It has to.
-    #[default]
-    Required,
-    /// It is asked for one; if it shows none, it may speak as anybody.
-    Asked,
-    /// It is not asked, and may speak as anybody.
-    NotAsked,
 }
 
 /// Why there are no credentials.
@@ -139,7 +124,7 @@ impl Credentials {
         let suites = |error| CredentialsError::Suites { text: UntrustedText::new(error) };
         let unfit = |error| CredentialsError::Key { text: UntrustedText::new(error) };
 
-        let versions = terms.versions.supported();
+        let versions = supported(terms.versions);
         let client = ClientConfig::builder_with_provider(Arc::clone(&provider));
         let mut client = client
             .with_protocol_versions(versions)
@@ -172,14 +157,12 @@ impl Credentials {
     }
 }
 
-impl Versions {
-    fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
-        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-        match self {
-            Self::Both => &BOTH,
-            Self::Only12 => &BOTH[1..],
-            Self::Only13 => &BOTH[..1],
-        }
+fn supported(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    match versions {
+        TlsVersions::Both => &BOTH,
+        TlsVersions::Tls12 => &BOTH[1..],
+        TlsVersions::Tls13 => &BOTH[..1],
     }
 }
 

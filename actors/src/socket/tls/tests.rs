@@ -27,7 +27,10 @@ use rcgen::{
 };
 
 use super::*;
-use crate::{kit::clock, socket::Connection};
+use crate::{
+    kit::clock,
+    socket::{ClientCertificate, Connection, TlsVersions},
+};
 
 /// At most this long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -87,7 +90,7 @@ fn ensemble(naming: Naming) -> Identities {
 
 fn tls(material: Material, terms: &Terms) -> Tls {
     let credentials = Credentials::new(material, terms).unwrap();
-    Tls::new(credentials, Stage::Required, ensemble(Naming::Named))
+    Tls::new(credentials, TlsStage::Required, ensemble(Naming::Named))
 }
 
 fn with_defaults(material: Material) -> Tls {
@@ -180,12 +183,12 @@ fn each_version_alone_will_do_and_none_in_common_is_said_at_both_ends() {
     let speaking = |versions, number| {
         tls(member_of(&authority, number), &Terms { versions, ..Terms::default() })
     };
-    for versions in [Versions::Both, Versions::Only12, Versions::Only13] {
+    for versions in [TlsVersions::Both, TlsVersions::Tls12, TlsVersions::Tls13] {
         let (near, far) = met(&speaking(versions, 1), &speaking(versions, 2));
         near.unwrap();
         far.unwrap();
     }
-    let (near, far) = met(&speaking(Versions::Only12, 1), &speaking(Versions::Only13, 2));
+    let (near, far) = met(&speaking(TlsVersions::Tls12, 1), &speaking(TlsVersions::Tls13, 2));
     assert!(matches!(near, Err(TlsError::Refused { .. })), "{near:?}");
     assert!(matches!(far, Err(TlsError::Handshake { .. })), "{far:?}");
     let none = Terms { suites: Some(vec![]), ..Terms::default() };
