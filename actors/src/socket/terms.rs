@@ -1,13 +1,14 @@
 //! What can be asked of TLS, in plain values: they are there also where TLS is not compiled in, so that files which ask for it can be read.
 
 /// How far an ensemble has come on its way from plain text to TLS, one member after the other, without an outage.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum TlsStage {
     /// This member dials in plain text, and takes both: `sslQuorum=false`, `portUnification=true`.
     Taken,
     /// It dials in TLS, and takes both: `sslQuorum=true`, `portUnification=true`.
     Spoken,
-    /// It knows nothing but TLS: `sslQuorum=true`, `portUnification=false`.
+    /// It knows nothing but TLS, which is what counts where nothing is said: `sslQuorum=true`, `portUnification=false`.
+    #[default]
     Required,
 }
 

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 use ballotbox::{
     Endpoint, Member, ServerId, UntrustedText,
     scenario::vote_file::TlsFields,
-    tls::TlsStage,
     zoo_cfg::{Finding, Ignored, RealServer, ZooCfg, ZooCfgError},
 };
 use ballotbox_actors::kit::clock;
@@ -196,7 +195,7 @@ fn tls(votes: &Votes, id: ServerId) -> Option<ListedTls> {
     let own = of_file.members.get(&id);
     let shown = |path: Option<String>| path.map(|path| UntrustedText::new(path).to_string());
     Some(ListedTls {
-        stage: stage.unwrap_or(TlsStage::Required).word(),
+        stage: stage.unwrap_or_default().word(),
         cert: shown(cert),
         key: shown(key),
         ca: shown(ca),

@@ -65,7 +65,7 @@ pub(super) fn of_votes(file: &VoteFile, tls: &FileTls, out: &mut dyn Write) -> R
             let only = if strict == Some(true) { ", no other" } else { "" };
             let row = vec![
                 member.id.to_string(),
-                stage.unwrap_or(TlsStage::Required).word().to_owned(),
+                stage.unwrap_or_default().word().to_owned(),
                 shown(cert),
                 shown(key),
                 shown(ca),

@@ -27,7 +27,7 @@ impl Door {
         let members = file.members().map(|(member, _)| member.id);
         let stage = |id: ServerId| {
             let stage = file.tls.as_ref()?.of(id).stage;
-            Some((id, stage.unwrap_or(TlsStage::Required)))
+            Some((id, stage.unwrap_or_default()))
         };
         Self { identities, stages: members.filter_map(stage).collect() }
     }

@@ -87,7 +87,7 @@ impl VoteFile {
         };
         let fields = fields.unwrap_or_default();
         Ok(Some(TlsSettings {
-            stage: fields.stage.unwrap_or(TlsStage::Required),
+            stage: fields.stage.unwrap_or_default(),
             naming: if fields.strict == Some(true) { Naming::Strict } else { Naming::Named },
             ..TlsSettings::from_pem(files.cert, files.key, files.ca)
         }))
