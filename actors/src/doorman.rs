@@ -196,8 +196,8 @@ where
     async fn run(mut self, mut mailbox: Mailbox<DoormanMsg>) -> Result<(), NetworkError> {
         self.start_listener();
         let outcome = loop {
-            let next_handshake = self.begin_handshakes();
-            match mailbox.next_until(next_handshake).await {
+            let next_turn = self.give_turn();
+            match mailbox.next_until(next_turn).await {
                 Wake::Told(DoormanMsg::Stop) | Wake::Closed => break Ok(()),
                 Wake::Told(message) => {
                     if let Err(error) = self.hear(message) {
@@ -264,31 +264,26 @@ where
     fn hear_greeter(&mut self, report: GreeterReport) {
         match report {
             GreeterReport::LongPacket(greeter) => self.long_packet(greeter),
-            GreeterReport::WantsHandshake(greeter) => {
+            GreeterReport::WantsTurn(greeter) => {
                 if let Some(from) = self.reception.address_of(greeter) {
                     self.handshakes.ask(greeter, from.ip());
                 }
             }
-            GreeterReport::Handshake(greeter, cost) => {
-                self.handshakes.spent(cost, clock::now());
-                self.handshakes.end(greeter);
+            GreeterReport::HadTurn(greeter, cost) => {
+                self.handshakes.had(greeter, cost, clock::now());
             }
         }
     }
 
-    /// Lets those begin whose turn it is, and says when the next one's is.
-    fn begin_handshakes(&mut self) -> Option<Instant> {
+    /// Lets the handshake go on whose turn it is, and says when the next turn is.
+    fn give_turn(&mut self) -> Option<Instant> {
         loop {
             match self.handshakes.next(clock::now()) {
-                Turn::Begin(greeter) => {
-                    if let Some(address) = self.greeters.get(&greeter) {
-                        // One that has just ended says so.
-                        let _ = address.tell(GreeterMsg::Begin);
+                Turn::Of(greeter) => {
+                    let address = self.greeters.get(&greeter);
+                    if address.is_none_or(|address| address.tell(GreeterMsg::Turn).is_err()) {
+                        self.handshakes.leave(greeter);
                     }
-                }
-                Turn::GiveWay(longest) => {
-                    self.reception.leave(longest);
-                    self.turn_out(longest);
                 }
                 Turn::NotBefore(then) => return Some(then),
                 Turn::Nobody => return None,
@@ -333,14 +328,14 @@ where
     /// One that took too long makes room, or one for which there is none.
     fn turn_out(&mut self, leaving: GreeterId) {
         self.long.leave(leaving);
-        self.handshakes.end(leaving);
+        self.handshakes.leave(leaving);
         self.greeters.remove(&leaving);
         self.refuse(RefusedBecause::Silence, None);
     }
 
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
         let is_long = self.long.leave(greeter).is_some();
-        self.handshakes.end(greeter);
+        self.handshakes.leave(greeter);
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {

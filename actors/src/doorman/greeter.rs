@@ -2,15 +2,15 @@
 //! has the other end show who it is, and then looks whether that is who it says it is.
 
 use std::{
-    future::poll_fn,
     pin::pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use super::reception::GreeterId;
 use crate::{
     event::RefusedBecause,
-    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock, step, woken},
     socket::{Connection, Ports, Tls, TlsError},
 };
 use ballotbox_core::{
@@ -44,8 +44,8 @@ pub(crate) struct Greeter<P> {
 /// What a [`Greeter`] can be told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum GreeterMsg {
-    /// It may begin its handshake.
-    Begin,
+    /// Its handshake may go on by one step.
+    Turn,
 }
 
 /// What a [`Greeter`] has to say.
@@ -53,10 +53,10 @@ pub(crate) enum GreeterMsg {
 pub(crate) enum GreeterReport {
     /// The first packet is so long that only a few may be held at a time.
     LongPacket(GreeterId),
-    /// The connection wants a handshake.
-    WantsHandshake(GreeterId),
-    /// The handshake is over, one way or the other, and has taken so much of the thread's time.
-    Handshake(GreeterId, Duration),
+    /// The handshake could go on.
+    WantsTurn(GreeterId),
+    /// It has gone on by one step, which has taken so much of the thread's time.
+    HadTurn(GreeterId, Duration),
 }
 
 /// A connection that has said what it comes for, and from which nothing behind that was read.
@@ -152,17 +152,10 @@ impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
         };
         let Ok(Some(first)) = first else { return Ok(None) };
         if let Some(tls) = self.tls_for(first)? {
-            match self.turn(deadline, &mut mailbox).await? {
-                Some(GreeterMsg::Begin) => {}
+            match self.secured(&tls, deadline, &mut mailbox).await? {
+                Some(secured) => self = secured,
                 None => return Ok(None),
             }
-            let secured = clock::within(left(), self.connection.secure(&tls));
-            let (ended, cost) = timed(mailbox.race(secured)).await;
-            let _ = self.parent.tell(GreeterReport::Handshake(self.id, cost).into());
-            self.connection = match ended {
-                Raced::Done(secured) => secured.map_err(silent)??,
-                Raced::Woken(_) => return Ok(None),
-            };
         }
         let first = match mailbox.race(clock::within(left(), self.read())).await {
             Raced::Done(read) => read.map_err(silent)??,
@@ -170,19 +163,6 @@ impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
         };
         first.map(|first| self.greeted(first)).transpose()
     }
-}
-
-/// Does this, and counts the time that it has taken of the thread: waiting takes none.
-async fn timed<F: Future>(work: F) -> (F::Output, Duration) {
-    let (mut work, mut taken) = (pin!(work), Duration::ZERO);
-    let output = poll_fn(|cx| {
-        let began = clock::now();
-        let polled = work.as_mut().poll(cx);
-        taken += clock::now() - began;
-        polled
-    })
-    .await;
-    (output, taken)
 }
 
 impl<P: From<GreeterReport>> Greeter<P> {
@@ -195,18 +175,36 @@ impl<P: From<GreeterReport>> Greeter<P> {
         }
     }
 
-    /// Waits until it may begin the handshake; `None` when it was asked to end.
-    async fn turn(
-        &self,
+    /// With the other end having shown who it is; `None` when it was asked to end. Each step of the handshake takes a turn.
+    async fn secured(
+        self,
+        tls: &Tls,
         deadline: Instant,
         mailbox: &mut Mailbox<GreeterMsg>,
-    ) -> Result<Option<GreeterMsg>, GreeterError> {
-        let _ = self.parent.tell(GreeterReport::WantsHandshake(self.id).into());
-        match mailbox.next_until(Some(deadline)).await {
-            Wake::Told(begin) => Ok(Some(begin)),
-            Wake::Due => Err(GreeterError::Silent { limit: self.limit }),
-            Wake::Closed => Ok(None),
-        }
+    ) -> Result<Option<Self>, GreeterError> {
+        let Self { id, connection, ports, tls: of_door, limit, parent } = self;
+        let tell = |report: GreeterReport| parent.tell(report.into());
+        let mut handshake = pin!(connection.secure(tls));
+        let connection = loop {
+            let _ = tell(GreeterReport::WantsTurn(id));
+            match mailbox.next_until(Some(deadline)).await {
+                Wake::Told(GreeterMsg::Turn) => {}
+                Wake::Due => return Err(GreeterError::Silent { limit }),
+                Wake::Closed => return Ok(None),
+            }
+            let (went_on, cost) = step(handshake.as_mut()).await;
+            let _ = tell(GreeterReport::HadTurn(id, cost));
+            if let Poll::Ready(secured) = went_on {
+                break secured?;
+            }
+            let left = deadline.saturating_duration_since(clock::now());
+            match mailbox.race(clock::within(left, woken())).await {
+                Raced::Done(Ok(())) => {}
+                Raced::Done(Err(_)) => return Err(GreeterError::Silent { limit }),
+                Raced::Woken(_) => return Ok(None),
+            }
+        };
+        Ok(Some(Self { id, connection, ports, tls: of_door, limit, parent }))
     }
 
     /// One that has said who it is, if it may say so.

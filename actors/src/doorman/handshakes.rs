@@ -1,12 +1,12 @@
-//! [`Handshakes`]: who may begin a TLS handshake, and when.
+//! [`Handshakes`]: which TLS handshake may go on, and when.
 //!
 //! A handshake costs signatures, and anybody who reaches a port can ask for one. All of them together get at most a fifth of the
 //! time of the thread that leads elections, and one in a quiet hour gets it at once: the time that handshakes take is counted,
-//! and paid back by waiting. Those who have to wait go in turns by the address that they come from, so a crowd from one address
-//! holds up itself.
+//! and paid back by waiting.
 //!
-//! One who begins a handshake and goes on no more takes a place, and none of the time. So there are places for a fixed number, and
-//! when all are taken, the one that is under way longest gives way to one that waits, once it has had its time.
+//! A handshake goes on in steps, one for each time that the other end has said something. Each step takes a turn, and nobody has one
+//! before the last one is paid for, so no crowd can run ahead of what it costs. Those who have to wait go in turns by the address
+//! that they come from: a crowd from one address holds up itself. One that says nothing takes no turns.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,37 +22,32 @@ const SHARE: u32 = 5;
 /// So much may be taken at once after a while without any: a hundred signatures, more or less.
 const SAVED_MAX: Duration = Duration::from_millis(100);
 
-/// At most this many handshakes are under way: most of one is waiting for the other end.
-const RUNNING_MAX: usize = 64;
-
-/// A handshake has this long before it has to give way. It takes two round trips at most.
-const UNDISTURBED: Duration = Duration::from_millis(500);
+/// A turn counts for no less than this: it has to be asked for, and given.
+const TURN_MIN: Duration = Duration::from_micros(50);
 
 /// The queue and the account of one door.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     waiting: VecDeque<(GreeterId, IpAddr)>,
-    /// When the last one of each address began, by the number of its turn, for those that wait.
+    /// When the last turn of each address was, by its number, for those that wait.
     turns: BTreeMap<IpAddr, u64>,
     last_turn: u64,
-    /// Those under way, and when they began, the first one in front.
-    running: VecDeque<(GreeterId, Instant)>,
+    /// Whose turn it is.
+    present: Option<GreeterId>,
     /// What may be taken, and what was taken above that.
     saved: Duration,
     owed: Duration,
     as_of: Instant,
 }
 
-/// Whose turn it is.
+/// What is next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Turn {
-    /// This one begins.
-    Begin(GreeterId),
-    /// This one, which is under way, has to leave; then somebody begins.
-    GiveWay(GreeterId),
-    /// Somebody does so then.
+    /// It is the turn of this one.
+    Of(GreeterId),
+    /// Somebody has one then.
     NotBefore(Instant),
-    /// Nobody, until something else happens.
+    /// Nobody has one, until something else happens.
     Nobody,
 }
 
@@ -62,32 +57,26 @@ impl Handshakes {
             waiting: VecDeque::new(),
             turns: BTreeMap::new(),
             last_turn: 0,
-            running: VecDeque::new(),
+            present: None,
             saved: SAVED_MAX,
             owed: Duration::ZERO,
             as_of: now,
         }
     }
 
-    /// Somebody wants one.
+    /// The next step of this one could be taken.
     pub(super) fn ask(&mut self, greeter: GreeterId, from: IpAddr) {
         self.waiting.push_back((greeter, from));
     }
 
-    /// Whose turn it is. One that begins is counted until it [ends](Self::end).
+    /// Whose turn it is. Nobody else has one until it has [had](Self::had) its own, or has [left](Self::leave).
     pub(super) fn next(&mut self, now: Instant) -> Turn {
         self.earn(now);
-        if self.waiting.is_empty() {
+        if self.present.is_some() || self.waiting.is_empty() {
             return Turn::Nobody;
         }
         if !self.owed.is_zero() {
             return Turn::NotBefore(now + self.owed * SHARE);
-        }
-        if let Some((longest, began)) = self.running.front()
-            && self.running.len() >= RUNNING_MAX
-        {
-            let ends = *began + UNDISTURBED;
-            return if now < ends { Turn::NotBefore(ends) } else { Turn::GiveWay(*longest) };
         }
         let turn_of = |from: &IpAddr| self.turns.get(from).copied().unwrap_or(0);
         let in_turn = self.waiting.iter().enumerate().min_by_key(|(_, (_, from))| turn_of(from));
@@ -96,24 +85,31 @@ impl Handshakes {
         self.last_turn += 1;
         self.turns.insert(from, self.last_turn);
         self.forget_turn(from);
-        self.running.push_back((greeter, now));
-        Turn::Begin(greeter)
+        self.present = Some(greeter);
+        Turn::Of(greeter)
     }
 
-    /// This has cost so much; the greeter goes on, or has ended.
-    pub(super) fn spent(&mut self, cost: Duration, now: Instant) {
+    /// This one has had its turn, and that has cost so much.
+    pub(super) fn had(&mut self, greeter: GreeterId, cost: Duration, now: Instant) {
         self.earn(now);
+        let cost = cost.max(TURN_MIN);
         self.owed += cost.saturating_sub(self.saved);
         self.saved = self.saved.saturating_sub(cost);
+        self.pass(greeter);
     }
 
-    /// This one waits no more, and is not under way any more.
-    pub(super) fn end(&mut self, greeter: GreeterId) {
-        self.running.retain(|(running, _)| *running != greeter);
+    /// This one takes no more turns.
+    pub(super) fn leave(&mut self, greeter: GreeterId) {
+        self.pass(greeter);
         let place = self.waiting.iter().position(|(waiting, _)| *waiting == greeter);
         if let Some((_, from)) = place.and_then(|place| self.waiting.remove(place)) {
             self.forget_turn(from);
         }
+    }
+
+    /// It is not the turn of this one any more.
+    fn pass(&mut self, greeter: GreeterId) {
+        self.present = self.present.filter(|present| *present != greeter);
     }
 
     fn earn(&mut self, now: Instant) {
@@ -146,13 +142,16 @@ mod tests {
     const COST: Duration = Duration::from_millis(2);
 
     #[test]
-    fn one_in_a_quiet_hour_begins_at_once() {
+    fn one_in_a_quiet_hour_goes_on_at_once() {
         let now = clock::now();
         let mut handshakes = Handshakes::new(now);
         assert_eq!(handshakes.next(now), Turn::Nobody);
-        handshakes.ask(GreeterId(1), address(1));
-        assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(1)));
-        assert_eq!(handshakes.next(now), Turn::Nobody);
+        for _ in 0..3 {
+            handshakes.ask(GreeterId(1), address(1));
+            assert_eq!(handshakes.next(now), Turn::Of(GreeterId(1)));
+            assert_eq!(handshakes.next(now), Turn::Nobody);
+            handshakes.had(GreeterId(1), COST, now);
+        }
     }
 
     #[test]
@@ -165,86 +164,84 @@ mod tests {
             id += 1;
             handshakes.ask(GreeterId(id), address((id % 200) as u8));
             match handshakes.next(now) {
-                Turn::Begin(greeter) => {
+                Turn::Of(greeter) => {
                     now += COST;
                     spent += COST;
-                    handshakes.spent(COST, now);
-                    handshakes.end(greeter);
+                    handshakes.had(greeter, COST, now);
+                    handshakes.leave(greeter);
                 }
                 Turn::NotBefore(then) => now = then,
-                turn @ (Turn::GiveWay(_) | Turn::Nobody) => {
-                    unreachable!("{turn:?}: somebody waits")
-                }
+                Turn::Nobody => unreachable!("somebody waits"),
             }
         }
         assert!(spent >= second * 2 && spent <= second * 2 + SAVED_MAX + COST * 2, "{spent:?}");
     }
 
     #[test]
+    fn those_that_trickle_pay_for_their_turns_though_the_steps_cost_nothing() {
+        let start = clock::now();
+        let (mut handshakes, mut now, mut turns) = (Handshakes::new(start), start, 0);
+        while now < start + Duration::from_secs(1) {
+            handshakes.ask(GreeterId(1), address(1));
+            match handshakes.next(now) {
+                Turn::Of(greeter) => {
+                    turns += 1;
+                    handshakes.had(greeter, Duration::ZERO, now);
+                }
+                Turn::NotBefore(then) => {
+                    now = then;
+                    handshakes.leave(GreeterId(1));
+                }
+                Turn::Nobody => unreachable!("somebody waits"),
+            }
+        }
+        assert!((6_000..6_010).contains(&turns), "{turns}: 2,000 saved up, and 4,000 in a second");
+    }
+
+    #[test]
     fn a_crowd_from_one_address_holds_up_itself() {
         let mut now = clock::now();
         let mut handshakes = Handshakes::new(now);
-        handshakes.spent(SAVED_MAX, now);
         for id in 0..100 {
             handshakes.ask(GreeterId(id), address(1));
         }
-        let mut begun = Vec::new();
+        let mut turns = Vec::new();
         for round in 0..6 {
             if round == 2 {
                 handshakes.ask(GreeterId(1000), address(2));
                 handshakes.ask(GreeterId(1001), address(2));
             }
             now += COST * SHARE * 2;
-            let Turn::Begin(greeter) = handshakes.next(now) else { panic!("{handshakes:?}") };
-            begun.push(greeter.0);
-            handshakes.spent(COST, now);
-            handshakes.end(greeter);
+            let Turn::Of(greeter) = handshakes.next(now) else { panic!("{handshakes:?}") };
+            turns.push(greeter.0);
+            handshakes.had(greeter, COST, now);
+            handshakes.leave(greeter);
         }
-        assert_eq!(begun, [0, 1, 1000, 2, 1001, 3]);
+        assert_eq!(turns, [0, 1, 1000, 2, 1001, 3]);
     }
 
     #[test]
-    fn those_that_go_on_no_more_give_way_once_they_have_had_their_time() {
-        let mut now = clock::now();
-        let mut handshakes = Handshakes::new(now);
-        let tick = Duration::from_millis(1);
-        let ends = now + UNDISTURBED;
-        for id in 0..RUNNING_MAX as u64 {
-            handshakes.ask(GreeterId(id), address(1));
-            assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(id)));
-            now += tick;
-        }
-        assert_eq!(handshakes.next(now), Turn::Nobody, "nobody waits");
-        handshakes.ask(GreeterId(100), address(1));
-        handshakes.ask(GreeterId(101), address(2));
-        assert_eq!(handshakes.next(now), Turn::NotBefore(ends));
-        assert_eq!(handshakes.next(ends), Turn::GiveWay(GreeterId(0)));
-        handshakes.end(GreeterId(0));
-        assert_eq!(handshakes.next(ends), Turn::Begin(GreeterId(100)));
-        assert_eq!(handshakes.next(ends), Turn::NotBefore(ends + tick));
-        assert_eq!(handshakes.next(ends + tick), Turn::GiveWay(GreeterId(1)));
-        handshakes.end(GreeterId(1));
-        assert_eq!(handshakes.next(ends + tick), Turn::Begin(GreeterId(101)));
-        assert_eq!(handshakes.next(ends + UNDISTURBED), Turn::Nobody, "nobody waits");
-    }
-
-    #[test]
-    fn those_that_are_under_way_are_limited_and_those_that_leave_make_room() {
+    fn nobody_has_a_turn_before_the_last_one_is_paid_for() {
         let now = clock::now();
         let mut handshakes = Handshakes::new(now);
-        for id in 0..=RUNNING_MAX as u64 {
-            handshakes.ask(GreeterId(id), address(1));
+        for number in 0..3 {
+            handshakes.ask(GreeterId(number.into()), address(number));
         }
-        for id in 0..RUNNING_MAX as u64 {
-            assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(id)));
-        }
-        assert_eq!(handshakes.next(now), Turn::NotBefore(now + UNDISTURBED));
-        handshakes.end(GreeterId(7));
-        assert_eq!(handshakes.next(now), Turn::Begin(GreeterId(RUNNING_MAX as u64)));
-        handshakes.ask(GreeterId(900), address(1));
-        handshakes.end(GreeterId(900));
-        handshakes.end(GreeterId(8));
-        assert_eq!(handshakes.next(now), Turn::Nobody, "it has gone");
+        assert_eq!(handshakes.next(now), Turn::Of(GreeterId(0)));
+        handshakes.leave(GreeterId(2));
+        assert_eq!(handshakes.next(now), Turn::Nobody, "0 has not had its turn");
+        handshakes.had(GreeterId(2), COST, now);
+        assert_eq!(handshakes.next(now), Turn::Nobody, "and was not meant");
+        handshakes.had(GreeterId(0), SAVED_MAX, now);
+        assert_eq!(handshakes.next(now), Turn::NotBefore(now + COST * SHARE));
+        let then = now + COST * SHARE;
+        assert_eq!(handshakes.next(then), Turn::Of(GreeterId(1)));
+        handshakes.ask(GreeterId(3), address(3));
+        assert_eq!(handshakes.next(then), Turn::Nobody);
+        handshakes.leave(GreeterId(1));
+        assert_eq!(handshakes.next(then), Turn::Of(GreeterId(3)), "1 has gone in its turn");
+        handshakes.leave(GreeterId(3));
+        assert_eq!(handshakes.next(then), Turn::Nobody);
         assert!(handshakes.turns.is_empty(), "{handshakes:?}");
     }
 }
