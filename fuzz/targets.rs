@@ -2,7 +2,12 @@
 //!
 //! The fuzzer calls these, and `tests/corpus.rs` with all inputs that are kept.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::{Duration, SystemTime},
+};
 
 use ballotbox::{
     NodeConfig, UntrustedText,
@@ -18,6 +23,7 @@ use ballotbox::{
     scenario::vote_file::VoteFile,
     zoo_cfg::ZooCfg,
 };
+use ballotbox_actors::socket::tls::{Certificate, Credentials, Material, Terms, answered};
 use ballotbox_core::{
     Core, ServerId,
     election::{Epoch, Round, Zxid},
@@ -27,8 +33,12 @@ use ballotbox_core::{
         Timed,
     },
     membership::{Ensemble, Member},
-    wire::{Frame, FrameBuffer, Greeting, PacketKind, PacketStream, QuorumPacket},
+    wire::{
+        FirstWord, FirstWordError, Frame, FrameBuffer, Greeting, PacketKind, PacketStream, Ports,
+        QuorumPacket, Taken,
+    },
 };
+use rcgen::CertifiedKey;
 
 /// The first bytes of a connection.
 pub fn greeting(bytes: &[u8]) {
@@ -37,6 +47,85 @@ pub fn greeting(bytes: &[u8]) {
         assert_eq!(missing, Ok(0), "{greeting:?}");
         let written = greeting.encode();
         assert_eq!(Greeting::decode(&written).as_ref(), Ok(&greeting));
+    }
+}
+
+/// What a connection is opened with, at each kind of port: nothing is asked for that does not belong to the first word, nor much at once.
+pub fn first_word(bytes: &[u8]) {
+    let Some(first) = bytes.first() else { return };
+    for taken in [Taken::PlainText, Taken::Either, Taken::Tls] {
+        let is_tls = taken.is_tls(*first);
+        assert!(is_tls != Ok(true) || *first == 0x16, "{taken:?}");
+    }
+    for ports in [Ports::Election, Ports::Quorum, Ports::Both] {
+        let word = opened(bytes, |head| FirstWord::missing(head, ports));
+        if let Ok(Some((read, word))) = &word {
+            // What was read is a whole word, and what follows does not matter.
+            assert_eq!(FirstWord::decode(&bytes[..*read]).as_ref(), Ok(word), "{ports:?}");
+            let _ = word.claims();
+        }
+        let plainly = opened(bytes, |head| FirstWord::missing_in_plain_text(head, ports));
+        assert!(
+            plainly == word || plainly == Err(FirstWordError::SpeaksTls),
+            "{ports:?}: {plainly:?}"
+        );
+    }
+}
+
+/// Reads the first word of a stream, and says how many bytes that took; `None` when the stream ends within it.
+fn opened(
+    stream: &[u8],
+    missing: impl Fn(&[u8]) -> Result<usize, FirstWordError>,
+) -> Result<Option<(usize, FirstWord)>, FirstWordError> {
+    let mut read = 0;
+    loop {
+        let head = &stream[..read];
+        let missing = missing(head)?;
+        if missing == 0 {
+            return Ok(Some((read, FirstWord::decode(head)?)));
+        }
+        assert!(missing <= read.max(4096), "{missing} bytes at once, after {read}");
+        if stream.len() < read + missing {
+            return Ok(None);
+        }
+        read += missing;
+    }
+}
+
+/// What somebody says who is to speak TLS, in pieces of the length that the first byte says: records, and a handshake in them. How it
+/// ends does not depend on the pieces.
+pub fn tls_records(bytes: &[u8]) {
+    static CREDENTIALS: LazyLock<Credentials> = LazyLock::new(|| {
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["one.example".to_owned()]).unwrap();
+        let key = signing_key.serialize_der().try_into().unwrap();
+        let roots = vec![cert.der().clone()];
+        let material = Material { chain: roots.clone(), key, roots };
+        Credentials::new(material, &Terms::default()).unwrap()
+    });
+    let Some((piece, stream)) = bytes.split_first() else { return };
+    let pieces: Vec<_> = stream.chunks(usize::from(*piece).max(1)).collect();
+    let in_pieces = answered(&CREDENTIALS, &pieces);
+    let whole = answered(&CREDENTIALS, &[stream]);
+    assert_eq!(
+        in_pieces.is_ok(),
+        whole.is_ok(),
+        "{in_pieces:?} in pieces of {piece}, {whole:?} at once"
+    );
+}
+
+/// A certificate that somebody shows, before anybody has looked whether it is to be believed.
+pub fn certificate(bytes: &[u8]) {
+    match Certificate::read(bytes) {
+        Ok(certificate) => {
+            let shown = certificate.to_string();
+            assert!(!shown.contains(char::is_control), "{shown:?}");
+            let _ = certificate.check_validity(SystemTime::UNIX_EPOCH);
+        }
+        Err(fault) => {
+            let shown = fault.to_string();
+            assert!(!shown.contains(char::is_control), "{shown:?}");
+        }
     }
 }
 

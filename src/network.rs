@@ -4,11 +4,12 @@
 //! The network itself, with its actors, is the package `ballotbox-actors`.
 
 pub use ballotbox_actors::{
-    DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, Ports,
-    RefusedBecause, Tls, TlsError,
+    DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, RefusedBecause,
+    Tls, TlsError,
     socket::{ConnectError, LookupError},
 };
 pub use ballotbox_core::{
     Backoff,
     links::{Generation, LinkId, LinkTiming, Refusal},
+    wire::Ports,
 };

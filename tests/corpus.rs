@@ -23,6 +23,23 @@ fn greetings_survive_their_corpus() {
 }
 
 #[test]
+fn first_words_survive_their_corpus() {
+    replay("first_word", targets::first_word);
+    replay("greeting", targets::first_word);
+    replay("first_packet", targets::first_word);
+}
+
+#[test]
+fn tls_records_survive_their_corpus() {
+    replay("tls_records", targets::tls_records);
+}
+
+#[test]
+fn certificates_survive_their_corpus() {
+    replay("certificate", targets::certificate);
+}
+
+#[test]
 fn frames_survive_their_corpus() {
     replay("frame", targets::frame);
 }

@@ -7,7 +7,7 @@ use ballotbox_core::{
     election::Epoch,
     leadership::{LeaderWord, LearnerWord},
     membership::Role,
-    wire::{Opening, PacketError, PacketKind, PacketStream, QuorumPacket},
+    wire::{FirstWord, FirstWordError, PacketError, PacketKind, PacketStream, Ports, QuorumPacket},
 };
 use serde_json::Value;
 
@@ -91,15 +91,18 @@ fn a_recorded_first_packet_opens_a_connection() {
             ["FOLLOWERINFO", "OBSERVERINFO"].contains(&packet.decoded["typeName"].as_str().unwrap())
         });
         for Recorded { bytes, .. } in openings {
-            assert_eq!(Opening::of(&bytes), Some(Opening::Learner), "{version}");
-            assert_eq!(QuorumPacket::missing(&bytes), Ok(0), "{version}");
+            for here in [Ports::Quorum, Ports::Both] {
+                assert_eq!(FirstWord::missing(&bytes, here), Ok(0), "{version}");
+            }
+            let here = Ports::Election;
+            let other = Err(FirstWordError::OtherPort { here });
+            assert_eq!(FirstWord::missing(&bytes, here), other, "{version}");
         }
         // What made a real server hang up.
         for odd in frames(recording).into_iter().filter(|frame| frame.kind == "raw") {
             let missing = QuorumPacket::missing(&odd.bytes);
             let is_told = match odd.scenario.as_str() {
                 "first-packet-type-99" | "first-packet-http" => {
-                    assert_eq!(Opening::of(&odd.bytes), Some(Opening::Greeting));
                     matches!(missing, Err(PacketError::First { .. }))
                 }
                 _ => matches!(missing, Err(PacketError::Length { .. })),

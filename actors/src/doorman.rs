@@ -9,19 +9,9 @@
 //!     Greeter    │   one per incoming connection, until it has said what it comes for
 //! ```
 //!
-//! One address may be both ports of a server, as the first bytes tell them apart:
-//!
-//! | first bytes | what it is | handed on to |
-//! | --- | --- | --- |
-//! | `0000000b`, `00000010` | FOLLOWERINFO or OBSERVERINFO, a learner's first packet | the star |
-//! | anything else | a greeting, or nothing of ours | the mesh |
-//!
-//! A greeting in the form of ZooKeeper 3.4 is only an id, and begins like such a packet if the id is one of 11·2^32 to 12·2^32
-//! or of 16·2^32 to 17·2^32: servers with such ids have to greet in a newer form. At an address that is only one
-//! port, what belongs to the other one is turned away as what it is. A node that leads nobody has no star.
-//!
-//! A connection that begins with `16` speaks TLS, and everything above is said within. Where TLS is taken, no greeting in the form
-//! of ZooKeeper 3.4 may begin so, and `1603` never is one.
+//! One address may be both ports of a server, and take plain text and TLS: the [`FirstWord`] tells them apart. A greeting is handed
+//! on to the mesh, a learner's packet to the star. At an address that is only one port, what belongs to the other one is turned away
+//! as what it is. A node that leads nobody has no star.
 //!
 //! Nothing is accepted before the server listens at all its addresses, and the receivers of the connections know them
 //! by then. A connection goes with a [`Ticket`], by which the doorman learns that the connection was dealt with.
@@ -38,13 +28,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ballotbox_core::{Backoff, UntrustedText, links::Refusal};
+use ballotbox_core::{
+    Backoff, UntrustedText,
+    links::Refusal,
+    wire::{FirstWord, Ports},
+};
 
 pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, Place, Ticket};
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
-    greeter::{FirstWord, Greeted, Greeter, GreeterError, GreeterMsg, GreeterReport},
+    greeter::{Greeted, Greeter, GreeterError, GreeterMsg, GreeterReport},
     handshakes::{Handshakes, Turn},
     reception::{GreeterId, Reception},
 };
@@ -52,8 +46,7 @@ use crate::{
     event::{NetworkEvent, Refusals, RefusedBecause},
     kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
-        Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport, Ports,
-        Tls,
+        Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport, Tls,
     },
 };
 

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::socket::{DialError, Ports, TlsError};
+use crate::socket::{DialError, TlsError};
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
-    wire::{GreetingError, PacketError},
+    wire::{GreetingError, PacketError, Ports},
 };
 
 /// What has happened to a network. A frame that came is [`Heard`](crate::Heard), and comes through the user's inlet.

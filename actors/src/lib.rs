@@ -26,5 +26,5 @@ pub use doorman::{DoormanAddress, GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX,
 pub use event::{NetworkEvent, RefusedBecause};
 pub use mesh::NetworkAddress;
 pub use network::{start, start_star};
-pub use socket::{DialError, Heard, Listen, ListenError, Liveness, Ports, Tls, TlsError};
+pub use socket::{DialError, Heard, Listen, ListenError, Liveness, Tls, TlsError};
 pub use star::{FirstPacket, LEARNERS_SPARE_MAX, StarAddress, StarEvent, StarHeard};

@@ -8,9 +8,10 @@ use crate::{
     event::NetworkEvent,
     kit::{Address, Exit, Inlet},
     mesh::{self, NetworkAddress},
-    socket::{Heard, Listen, Ports},
+    socket::{Heard, Listen},
     star::{self, StarAddress, StarConfig, StarEvent, StarHeard},
 };
+use ballotbox_core::wire::Ports;
 
 /// Starts the network of one server: its mesh, and the doorman that hands connections on to it, and learners to the star, if
 /// there is one. Without a star nobody listens at a quorum port.

@@ -29,7 +29,7 @@ pub use self::{
     connect::{ConnectError, LookupError, connect, resolve},
     connection::Connection,
     dialer::DialError,
-    listener::{Listen, ListenError, Ports},
+    listener::{Listen, ListenError},
     receiver::Heard,
     terms::{ClientCertificate, TlsStage, TlsVersions},
     tls::{Tls, TlsError},

@@ -13,14 +13,13 @@ use std::{
 };
 
 use ballotbox_actors::{
-    GREETINGS_OPEN_MAX, LEARNERS_SPARE_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Ports,
-    Tls,
+    GREETINGS_OPEN_MAX, LEARNERS_SPARE_MAX, Listen, Liveness, NetworkConfig, NetworkTiming, Tls,
 };
 use ballotbox_core::{
     Endpoint, ServerId,
     leadership::{LeaseProblem, LeaseTerms},
     links::{ATTEMPTS_MAX, GUESTS_MAX, LinkTiming},
-    wire::{Frame, Greeting, GreetingForm},
+    wire::{Frame, Greeting, GreetingForm, Ports},
 };
 
 pub(super) use self::leadership::Kept;

@@ -4,7 +4,7 @@ use async_std::{
     io::{ReadExt, WriteExt},
     net::{TcpListener, TcpStream, ToSocketAddrs},
 };
-use ballotbox_core::wire::{Opening, PacketKind, PacketStream, QuorumPacket};
+use ballotbox_core::wire::{FirstWord, PacketKind, PacketStream, Ports, QuorumPacket};
 
 use super::patiently;
 
@@ -32,7 +32,7 @@ impl Talk {
             let (mut socket, _) = patiently(listener.accept()).await.unwrap();
             let mut head = [0; 4];
             patiently(socket.read_exact(&mut head)).await.unwrap();
-            if Opening::of(&head) == Some(Opening::Learner) {
+            if FirstWord::missing(&head, Ports::Quorum).is_ok() {
                 let mut stream = PacketStream::from_learner();
                 stream.room()[..4].copy_from_slice(&head);
                 stream.filled(4);

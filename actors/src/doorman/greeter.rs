@@ -11,23 +11,16 @@ use super::reception::GreeterId;
 use crate::{
     event::RefusedBecause,
     kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock, step, woken},
-    socket::{Connection, Ports, Tls, TlsError},
+    socket::{Connection, Tls, TlsError},
 };
 use ballotbox_core::{
-    ServerId, UntrustedText,
-    leadership::LearnerWord,
-    wire::{Greeting, GreetingError, Opening, PacketError, QuorumPacket},
+    UntrustedText,
+    wire::{FirstWord, FirstWordError, Ports, Taken},
 };
 
 /// A first packet of at most this many bytes takes no place among the long ones. Learners of real servers send 40 bytes, and
 /// ours add their member list.
 const SHORT_PACKET_MAX: usize = 64 * 1024;
-
-/// No first word is shorter.
-const SHORTEST: usize = 8;
-
-/// A TLS connection begins so: a record with a handshake, of a version 3.x.
-const TLS_RECORD: [u8; 2] = [0x16, 3];
 
 /// Reads just the first word, in however many pieces it comes.
 #[derive(Debug)]
@@ -66,39 +59,15 @@ pub(crate) struct Greeted {
     pub(crate) first: FirstWord,
 }
 
-/// How a connection begins.
-#[derive(Debug)]
-pub(crate) enum FirstWord {
-    /// At an election port.
-    Greeting(Greeting),
-    /// At a quorum port: a learner says who it is.
-    Packet(QuorumPacket),
-}
-
 /// Why a connection was not greeted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum GreeterError {
-    /// It said something else than a greeting.
+    /// It does not begin as it has to.
     #[error(transparent)]
-    Greeting(#[from] GreetingError),
-    /// It said something else than a learner's first packet.
-    #[error(transparent)]
-    Packet(#[from] PacketError),
-    /// It came in plain text.
-    #[error("it speaks plain text, and only TLS is taken")]
-    PlainText,
-    /// It wants to speak TLS.
-    #[error("it speaks TLS, and only plain text is taken")]
-    SpeaksTls,
+    Word(#[from] FirstWordError),
     /// It is not secured.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// It spoke as at the other port.
-    #[error("the first word is not one of this port")]
-    OtherPort {
-        /// Which port this is.
-        here: Ports,
-    },
     /// It ended within the first word.
     #[error("the connection ended after {read} bytes of {what}: {text}")]
     Broken {
@@ -120,13 +89,13 @@ pub(crate) enum GreeterError {
 impl From<GreeterError> for RefusedBecause {
     fn from(error: GreeterError) -> Self {
         match error {
-            GreeterError::Greeting(error) => Self::NoGreeting(error),
-            GreeterError::Packet(error) => Self::NoPacket(error),
-            GreeterError::OtherPort { here } => Self::OtherPort { here },
+            GreeterError::Word(FirstWordError::Greeting(error)) => Self::NoGreeting(error),
+            GreeterError::Word(FirstWordError::Packet(error)) => Self::NoPacket(error),
+            GreeterError::Word(FirstWordError::OtherPort { here }) => Self::OtherPort { here },
+            GreeterError::Word(FirstWordError::PlainText) => Self::PlainText,
+            GreeterError::Word(FirstWordError::SpeaksTls) => Self::SpeaksTls,
             GreeterError::Broken { .. } => Self::Broken(UntrustedText::new(error)),
             GreeterError::Silent { .. } => Self::Silence,
-            GreeterError::PlainText => Self::PlainText,
-            GreeterError::SpeaksTls => Self::SpeaksTls,
             GreeterError::Tls(error) => Self::Tls(error),
         }
     }
@@ -167,12 +136,10 @@ impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
 
 impl<P: From<GreeterReport>> Greeter<P> {
     /// What a connection that begins with this byte is secured with, if it is.
-    fn tls_for(&self, first: u8) -> Result<Option<Tls>, GreeterError> {
-        match &self.tls {
-            Some(tls) if first == TLS_RECORD[0] => Ok(Some(tls.clone())),
-            Some(tls) if !tls.takes_plain() => Err(GreeterError::PlainText),
-            Some(_) | None => Ok(None),
-        }
+    fn tls_for(&self, first: u8) -> Result<Option<Tls>, FirstWordError> {
+        let Some(tls) = &self.tls else { return Ok(None) };
+        let taken = if tls.takes_plain() { Taken::Either } else { Taken::Tls };
+        Ok(taken.is_tls(first)?.then(|| tls.clone()))
     }
 
     /// With the other end having shown who it is; `None` when it was asked to end. Each step of the handshake takes a turn.
@@ -221,14 +188,16 @@ impl<P: From<GreeterReport>> Greeter<P> {
         let mut is_long = false;
         loop {
             let held = bytes.len();
-            if !self.connection.is_secured() && bytes.starts_with(&TLS_RECORD) {
-                return Err(GreeterError::SpeaksTls);
+            let missing = if self.connection.is_secured() {
+                FirstWord::missing(&bytes, self.ports)?
+            } else {
+                FirstWord::missing_in_plain_text(&bytes, self.ports)?
+            };
+            if missing == 0 {
+                return Ok(Some(FirstWord::decode(&bytes)?));
             }
             // This grows with what has come, and not with what was announced.
-            match missing(&bytes, self.ports)? {
-                0 => return Ok(Some(first_word(&bytes)?)),
-                missing => bytes.resize(held + missing, 0),
-            }
+            bytes.resize(held + missing, 0);
             if bytes.len() > SHORT_PACKET_MAX && !is_long {
                 is_long = true;
                 let _ = self.parent.tell(GreeterReport::LongPacket(self.id).into());
@@ -245,51 +214,8 @@ impl<P: From<GreeterReport>> Greeter<P> {
             if held == 0 {
                 return Ok(None);
             }
-            let what = match Opening::of(&bytes) {
-                Some(Opening::Learner) => "a learner's first packet",
-                Some(Opening::Greeting) | None => "a greeting",
-            };
+            let what = FirstWord::name_of(&bytes);
             return Err(GreeterError::Broken { read: held, what, text });
         }
     }
-}
-
-impl FirstWord {
-    /// Who it says that it comes from.
-    fn claims(&self) -> Option<ServerId> {
-        match self {
-            Self::Greeting(greeting) => greeting.from,
-            // One that makes no sense is turned away by those to whom it is handed on.
-            Self::Packet(packet) => match LearnerWord::from_packet(packet) {
-                Ok(LearnerWord::Info(info)) => info.id,
-                Ok(_) | Err(_) => None,
-            },
-        }
-    }
-}
-
-/// How many more bytes belong to the first word that begins with these.
-fn missing(bytes: &[u8], ports: Ports) -> Result<usize, GreeterError> {
-    match Opening::of(bytes) {
-        None => Ok(SHORTEST - bytes.len()),
-        Some(Opening::Learner) if ports.has_quorum() => Ok(QuorumPacket::missing(bytes)?),
-        Some(Opening::Greeting) if ports.has_election() => Ok(Greeting::missing(bytes)?),
-        Some(Opening::Learner) => Err(GreeterError::OtherPort { here: ports }),
-        Some(Opening::Greeting) if may_be_a_greeting(bytes) => {
-            Err(GreeterError::OtherPort { here: ports })
-        }
-        Some(Opening::Greeting) => Ok(QuorumPacket::missing(bytes)?),
-    }
-}
-
-/// Whether these bytes are a version of a greeting, or the high half of any id that people give.
-fn may_be_a_greeting(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff; 4]) || bytes.starts_with(&[0; 4])
-}
-
-fn first_word(bytes: &[u8]) -> Result<FirstWord, GreeterError> {
-    Ok(match Opening::of(bytes) {
-        Some(Opening::Learner) => FirstWord::Packet(QuorumPacket::decode(bytes)?),
-        Some(Opening::Greeting) | None => FirstWord::Greeting(Greeting::decode(bytes)?),
-    })
 }

@@ -14,7 +14,7 @@ use self::bind::Binder;
 pub(crate) use self::bind::{Bound, Elsewhere};
 use super::{Connection, connect::is_out_of_descriptors};
 use crate::kit::{Actor, Address, Mailbox, Raced, Wake, clock, jittered};
-use ballotbox_core::{Backoff, Endpoint, UntrustedText};
+use ballotbox_core::{Backoff, Endpoint, UntrustedText, wire::Ports};
 
 /// After a failure to accept (no descriptors left, say) the listener rests this long, and longer each time.
 const ACCEPT_REST: Backoff =
@@ -35,35 +35,6 @@ impl From<Endpoint> for Listen {
     /// An election port.
     fn from(endpoint: Endpoint) -> Self {
         Self { endpoint, ports: Ports::Election, ready: None }
-    }
-}
-
-/// Which of the two ports of a server an address is.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Ports {
-    /// Members greet each other there, and exchange votes.
-    Election,
-    /// Learners follow a leader there.
-    Quorum,
-    /// The first bytes of a connection say which.
-    Both,
-}
-
-impl Ports {
-    /// Whether members may greet there.
-    pub const fn has_election(self) -> bool {
-        matches!(self, Self::Election | Self::Both)
-    }
-
-    /// Whether learners may come there.
-    pub const fn has_quorum(self) -> bool {
-        matches!(self, Self::Quorum | Self::Both)
-    }
-
-    /// What is spoken at an address that is each of these.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        if self == other { self } else { Self::Both }
     }
 }
 

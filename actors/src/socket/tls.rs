@@ -31,6 +31,8 @@ use ballotbox_core::{
     identity::{Identities, NotProven, Proof},
 };
 
+#[doc(hidden)]
+pub use self::secured::answered;
 pub(super) use self::secured::{Raw, Secured};
 use self::secured::{dialled, taken};
 pub use self::{

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use async_std::{io::WriteExt, net::TcpStream, task::block_on};
-use ballotbox_actors::{Listen, NetworkEvent, Ports, RefusedBecause, StarEvent};
+use ballotbox_actors::{Listen, NetworkEvent, RefusedBecause, StarEvent};
 use ballotbox_core::{
     leadership::SessionId,
-    wire::{PacketKind, PacketStream},
+    wire::{PacketKind, PacketStream, Ports},
 };
 use futures::future::join_all;
 

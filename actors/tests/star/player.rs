@@ -7,13 +7,13 @@ use async_std::{
     net::TcpStream,
 };
 use ballotbox_actors::{
-    DialError, FirstPacket, NetworkConfig, Ports, StarAddress, StarEvent, StarHeard,
+    DialError, FirstPacket, NetworkConfig, StarAddress, StarEvent, StarHeard,
     kit::{Exit, Mailbox, mailbox, mailbox_with_inlet},
     start_star,
 };
 use ballotbox_core::{
     leadership::SessionId,
-    wire::{PacketKind, PacketStream, QuorumPacket},
+    wire::{PacketKind, PacketStream, Ports, QuorumPacket},
 };
 
 use crate::common::{PATIENCE, Server, Setup};

@@ -46,15 +46,6 @@ pub struct QuorumPacket {
     pub data: Option<Vec<u8>>,
 }
 
-/// Who opens a connection, by its first bytes.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Opening {
-    /// A peer of the election network: a [`Greeting`](super::Greeting) follows.
-    Greeting,
-    /// A learner that looks for its leader: a [`QuorumPacket`] follows.
-    Learner,
-}
-
 /// Why bytes are no packet. The stream is lost then: nothing tells where the next one begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PacketError {
@@ -97,18 +88,6 @@ pub enum PacketPart {
     Authinfo,
     /// A text in that list. All of them share one limit.
     AuthinfoText,
-}
-
-impl Opening {
-    /// Tells as soon as four bytes have come.
-    ///
-    /// A learner begins with the kind of its packet, a peer with eight bytes that hold its id, or a version below zero. So
-    /// the two are told apart for all ids but those of a bare greeting that begin with the same bytes: 11 · 2^32 to 12 · 2^32 - 1,
-    /// and 16 · 2^32 to 17 · 2^32 - 1. Only ZooKeeper 3.4 greets like that, and its ids end at 255.
-    pub fn of(head: &[u8]) -> Option<Self> {
-        let kind = PacketKind(i32::from_be_bytes(*head.first_chunk()?));
-        Some(if kind.opens() { Self::Learner } else { Self::Greeting })
-    }
 }
 
 impl QuorumPacket {
@@ -313,18 +292,6 @@ mod tests {
     fn the_longest_data_passes() {
         let packet = ping(Some(&vec![7; QuorumPacket::DATA_LEN_MAX]));
         assert_eq!(QuorumPacket::decode(&packet.encode()), Ok(packet));
-    }
-
-    #[test]
-    fn an_opening_is_told_from_a_greeting_by_four_bytes() {
-        assert_eq!(Opening::of(&[0, 0, 0]), None);
-        for learner in [11_i32, 16] {
-            assert_eq!(Opening::of(&learner.to_be_bytes()), Some(Opening::Learner));
-        }
-        for greeting in [-65536_i64, -65535, 0, 1, 255, i64::MAX] {
-            assert_eq!(Opening::of(&greeting.to_be_bytes()), Some(Opening::Greeting));
-        }
-        assert_eq!(Opening::of(b"GET / HTTP/1.1"), Some(Opening::Greeting));
     }
 
     /// Reads a first packet as a doorman does.

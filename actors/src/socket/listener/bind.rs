@@ -21,9 +21,9 @@ use futures::future::join_all;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{Listen, Ports};
+use super::Listen;
 use crate::socket::{LookupError, resolve};
-use ballotbox_core::{Endpoint, UntrustedText};
+use ballotbox_core::{Endpoint, UntrustedText, wire::Ports};
 
 /// Looking up our own names may take this long.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use ballotbox_core::ServerId;
 use futures::{AsyncRead, AsyncWrite};
 use futures_rustls::{
     TlsAcceptor, TlsConnector, TlsStream,
-    rustls::{ProtocolVersion, pki_types::ServerName},
+    rustls::{ProtocolVersion, ServerConnection, pki_types::ServerName},
 };
 
 use super::{certificate::Certificate, credentials::Credentials, error::TlsError};
@@ -55,6 +55,32 @@ pub(super) async fn dialled(
 pub(super) async fn taken(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
     let stream = TlsAcceptor::from(Arc::clone(&credentials.server)).accept(socket).await;
     Secured::new(stream.map(TlsStream::from), credentials.certificate())
+}
+
+/// How a handshake goes for one who dials a member and says this, in pieces: whether it may go on, and how much was answered. The
+/// fuzzer calls this.
+///
+/// # Errors
+///
+/// [`TlsError`], when the connection would be closed.
+#[doc(hidden)]
+pub fn answered(credentials: &Credentials, said: &[&[u8]]) -> Result<usize, TlsError> {
+    let failed = |error: &io::Error| TlsError::of(error, credentials.certificate());
+    let server = ServerConnection::new(Arc::clone(&credentials.server));
+    let mut server = server.map_err(|error| failed(&io::Error::other(error)))?;
+    let mut answer = Vec::new();
+    for piece in said {
+        let mut rest = *piece;
+        while !rest.is_empty() {
+            server.read_tls(&mut rest).map_err(|error| failed(&error))?;
+            let processed = server.process_new_packets();
+            processed.map_err(|error| failed(&io::Error::other(error)))?;
+            while server.wants_write() {
+                server.write_tls(&mut answer).map_err(|error| failed(&error))?;
+            }
+        }
+    }
+    Ok(answer.len())
 }
 
 impl Secured {
