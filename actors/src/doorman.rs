@@ -19,11 +19,11 @@
 mod arrival;
 mod credit;
 mod greeter;
-mod handshakes;
 mod reception;
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -38,15 +38,15 @@ pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, Place, Ticket
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
-    greeter::{Greeted, Greeter, GreeterError, GreeterMsg, GreeterReport},
-    handshakes::{Handshakes, Turn},
+    greeter::{Greeted, Greeter, GreeterError, GreeterReport},
     reception::{GreeterId, Reception},
 };
 use crate::{
     event::{NetworkEvent, Refusals, RefusedBecause},
     kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
-        Connection, Elsewhere, Listen, ListenError, Listener, ListenerMsg, ListenerReport, Tls,
+        Connection, Elsewhere, Handshakes, Listen, ListenError, Listener, ListenerMsg,
+        ListenerReport, Tls, Turn,
     },
 };
 
@@ -71,7 +71,7 @@ pub(crate) struct Doorman<U, H, L> {
     /// How many long packets were handed on and are held.
     long_untaken: usize,
     credit: AcceptCredit,
-    handshakes: Handshakes,
+    handshakes: Handshakes<Address<()>>,
     refusals: Refusals,
     user: Address<U>,
     /// Where connections are handed on to that have greeted.
@@ -80,7 +80,7 @@ pub(crate) struct Doorman<U, H, L> {
     star: Option<Address<L>>,
     myself: Address<DoormanMsg>,
     listener: Option<Address<ListenerMsg>>,
-    greeters: BTreeMap<GreeterId, Address<GreeterMsg>>,
+    greeters: BTreeMap<GreeterId, Address<Infallible>>,
     last_id: u64,
     /// How many children have not ended.
     running: usize,
@@ -257,13 +257,13 @@ where
     fn hear_greeter(&mut self, report: GreeterReport) {
         match report {
             GreeterReport::LongPacket(greeter) => self.long_packet(greeter),
-            GreeterReport::WantsTurn(greeter) => {
+            GreeterReport::WantsTurn(greeter, reply) => {
                 if let Some(from) = self.reception.address_of(greeter) {
-                    self.handshakes.ask(greeter, from.ip());
+                    self.handshakes.ask(greeter.0, from.ip(), reply);
                 }
             }
             GreeterReport::HadTurn(greeter, cost) => {
-                self.handshakes.had(greeter, cost, clock::now());
+                self.handshakes.had(greeter.0, cost, clock::now());
             }
         }
     }
@@ -272,11 +272,9 @@ where
     fn give_turn(&mut self) -> Option<Instant> {
         loop {
             match self.handshakes.next(clock::now()) {
-                Turn::Of(greeter) => {
-                    let address = self.greeters.get(&greeter);
-                    if address.is_none_or(|address| address.tell(GreeterMsg::Turn).is_err()) {
-                        self.handshakes.leave(greeter);
-                    }
+                Turn::Of(reply) => {
+                    // One that has ended leaves.
+                    let _ = reply.tell(());
                 }
                 Turn::NotBefore(then) => return Some(then),
                 Turn::Nobody => return None,
@@ -321,14 +319,14 @@ where
     /// One that took too long makes room, or one for which there is none.
     fn turn_out(&mut self, leaving: GreeterId) {
         self.long.leave(leaving);
-        self.handshakes.leave(leaving);
+        self.handshakes.leave(leaving.0);
         self.greeters.remove(&leaving);
         self.refuse(RefusedBecause::Silence, None);
     }
 
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
         let is_long = self.long.leave(greeter).is_some();
-        self.handshakes.leave(greeter);
+        self.handshakes.leave(greeter.0);
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {

@@ -5,6 +5,7 @@
 //! | [`resolve`], [`connect()`] | from what an operator wrote to addresses, and to a connection |
 //! | [`Connection`] | a connection, whole or in its two halves, in plain text or secured |
 //! | [`Tls`] | who we are to other members, and whom we believe to be one |
+//! | [`Handshakes`] | which of those who come in may go on with the handshake, and when |
 //! | `Dialer` | one attempt to reach a server, and to say who we are |
 //! | `Listener` | accepts connections at all addresses of a server |
 //! | `Sender`, `Receiver` | write and read the frames of one connection |
@@ -12,6 +13,7 @@
 mod connect;
 mod connection;
 mod dialer;
+mod handshakes;
 mod listener;
 mod lookup;
 mod receiver;
@@ -29,6 +31,7 @@ pub use self::{
     connect::{ConnectError, LookupError, connect, resolve},
     connection::Connection,
     dialer::DialError,
+    handshakes::{Handshakes, Turn, in_turns},
     listener::{Listen, ListenError},
     receiver::Heard,
     terms::{ClientCertificate, TlsStage, TlsVersions},

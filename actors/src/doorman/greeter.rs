@@ -1,17 +1,13 @@
 //! [`Greeter`]: reads the first word of one incoming connection: a greeting, or the first packet of a learner. Over TLS it first
 //! has the other end show who it is, and then looks whether that is who it says it is.
 
-use std::{
-    pin::pin,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use super::reception::GreeterId;
 use crate::{
     event::RefusedBecause,
-    kit::{Actor, Address, Mailbox, Raced, Rounded, Wake, clock, step, woken},
-    socket::{Connection, Tls, TlsError},
+    kit::{Actor, Address, Mailbox, Raced, Rounded, clock},
+    socket::{Connection, Tls, TlsError, in_turns},
 };
 use ballotbox_core::{
     UntrustedText,
@@ -34,20 +30,13 @@ pub(crate) struct Greeter<P> {
     pub(crate) parent: Address<P>,
 }
 
-/// What a [`Greeter`] can be told.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum GreeterMsg {
-    /// Its handshake may go on by one step.
-    Turn,
-}
-
 /// What a [`Greeter`] has to say.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum GreeterReport {
     /// The first packet is so long that only a few may be held at a time.
     LongPacket(GreeterId),
     /// The handshake could go on.
-    WantsTurn(GreeterId),
+    WantsTurn(GreeterId, Address<()>),
     /// It has gone on by one step, which has taken so much of the thread's time.
     HadTurn(GreeterId, Duration),
 }
@@ -102,14 +91,14 @@ impl From<GreeterError> for RefusedBecause {
 }
 
 impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
-    type Msg = GreeterMsg;
+    type Msg = Infallible;
     /// `None` when somebody hung up without a word, as health checks do, or when it was asked to end.
     type Output = Option<Greeted>;
     type Error = GreeterError;
 
     async fn run(
         mut self,
-        mut mailbox: Mailbox<GreeterMsg>,
+        mut mailbox: Mailbox<Infallible>,
     ) -> Result<Option<Greeted>, GreeterError> {
         let deadline = clock::now() + self.limit;
         let limit = self.limit;
@@ -121,9 +110,12 @@ impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
         };
         let Ok(Some(first)) = first else { return Ok(None) };
         if let Some(tls) = self.tls_for(first)? {
-            match self.secured(&tls, deadline, &mut mailbox).await? {
-                Some(secured) => self = secured,
-                None => return Ok(None),
+            match mailbox.race(clock::within(left(), Box::pin(self.secured(&tls)))).await {
+                Raced::Done(secured) => match secured.map_err(silent)?? {
+                    Some(secured) => self = secured,
+                    None => return Ok(None),
+                },
+                Raced::Woken(_) => return Ok(None),
             }
         }
         let first = match mailbox.race(clock::within(left(), self.read())).await {
@@ -142,36 +134,18 @@ impl<P: From<GreeterReport>> Greeter<P> {
         Ok(taken.is_tls(first)?.then(|| tls.clone()))
     }
 
-    /// With the other end having shown who it is; `None` when it was asked to end. Each step of the handshake takes a turn.
-    async fn secured(
-        self,
-        tls: &Tls,
-        deadline: Instant,
-        mailbox: &mut Mailbox<GreeterMsg>,
-    ) -> Result<Option<Self>, GreeterError> {
+    /// With the other end having shown who it is; `None` when nobody gives turns any more.
+    async fn secured(self, tls: &Tls) -> Result<Option<Self>, TlsError> {
         let Self { id, connection, ports, tls: of_door, limit, parent } = self;
-        let tell = |report: GreeterReport| parent.tell(report.into());
-        let mut handshake = pin!(connection.secure(tls));
-        let connection = loop {
-            let _ = tell(GreeterReport::WantsTurn(id));
-            match mailbox.next_until(Some(deadline)).await {
-                Wake::Told(GreeterMsg::Turn) => {}
-                Wake::Due => return Err(GreeterError::Silent { limit }),
-                Wake::Closed => return Ok(None),
-            }
-            let (went_on, cost) = step(handshake.as_mut()).await;
-            let _ = tell(GreeterReport::HadTurn(id, cost));
-            if let Poll::Ready(secured) = went_on {
-                break secured?;
-            }
-            let left = deadline.saturating_duration_since(clock::now());
-            match mailbox.race(clock::within(left, woken())).await {
-                Raced::Done(Ok(())) => {}
-                Raced::Done(Err(_)) => return Err(GreeterError::Silent { limit }),
-                Raced::Woken(_) => return Ok(None),
-            }
+        // A doorman that has ended ends us as well.
+        let ask = |reply| {
+            let _ = parent.tell(GreeterReport::WantsTurn(id, reply).into());
         };
-        Ok(Some(Self { id, connection, ports, tls: of_door, limit, parent }))
+        let had = |cost| {
+            let _ = parent.tell(GreeterReport::HadTurn(id, cost).into());
+        };
+        let secured = in_turns(pin!(connection.secure(tls)), ask, had).await.transpose()?;
+        Ok(secured.map(|connection| Self { id, connection, ports, tls: of_door, limit, parent }))
     }
 
     /// One that has said who it is, if it may say so.

@@ -10,11 +10,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::Future,
     net::IpAddr,
+    pin::Pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
-use super::reception::GreeterId;
+use crate::kit::{Address, mailbox, step, woken};
 
 /// Handshakes take at most one part in this many of the time.
 const SHARE: u32 = 5;
@@ -25,34 +28,43 @@ const SAVED_MAX: Duration = Duration::from_millis(100);
 /// A turn counts for no less than this: it has to be asked for, and given.
 const TURN_MIN: Duration = Duration::from_micros(50);
 
-/// The queue and the account of one door.
+/// The queue and the account of one server. Each connection that is shaking hands has a number, and where it is told that it has a turn.
 #[derive(Debug)]
-pub(super) struct Handshakes {
-    waiting: VecDeque<(GreeterId, IpAddr)>,
+pub struct Handshakes<R> {
+    waiting: VecDeque<Waiting<R>>,
     /// When the last turn of each address was, by its number, for those that wait.
     turns: BTreeMap<IpAddr, u64>,
     last_turn: u64,
     /// Whose turn it is.
-    present: Option<GreeterId>,
+    present: Option<u64>,
     /// What may be taken, and what was taken above that.
     saved: Duration,
     owed: Duration,
     as_of: Instant,
 }
 
+/// One that could go on.
+#[derive(Debug)]
+struct Waiting<R> {
+    number: u64,
+    from: IpAddr,
+    reply: R,
+}
+
 /// What is next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Turn {
-    /// It is the turn of this one.
-    Of(GreeterId),
+pub enum Turn<R> {
+    /// It is the turn of the one that is told here.
+    Of(R),
     /// Somebody has one then.
     NotBefore(Instant),
     /// Nobody has one, until something else happens.
     Nobody,
 }
 
-impl Handshakes {
-    pub(super) const fn new(now: Instant) -> Self {
+impl<R> Handshakes<R> {
+    /// Nobody is there yet, and some time is saved up.
+    pub const fn new(now: Instant) -> Self {
         Self {
             waiting: VecDeque::new(),
             turns: BTreeMap::new(),
@@ -65,12 +77,12 @@ impl Handshakes {
     }
 
     /// The next step of this one could be taken.
-    pub(super) fn ask(&mut self, greeter: GreeterId, from: IpAddr) {
-        self.waiting.push_back((greeter, from));
+    pub fn ask(&mut self, number: u64, from: IpAddr, reply: R) {
+        self.waiting.push_back(Waiting { number, from, reply });
     }
 
     /// Whose turn it is. Nobody else has one until it has [had](Self::had) its own, or has [left](Self::leave).
-    pub(super) fn next(&mut self, now: Instant) -> Turn {
+    pub fn next(&mut self, now: Instant) -> Turn<R> {
         self.earn(now);
         if self.present.is_some() || self.waiting.is_empty() {
             return Turn::Nobody;
@@ -79,37 +91,37 @@ impl Handshakes {
             return Turn::NotBefore(now + self.owed * SHARE);
         }
         let turn_of = |from: &IpAddr| self.turns.get(from).copied().unwrap_or(0);
-        let in_turn = self.waiting.iter().enumerate().min_by_key(|(_, (_, from))| turn_of(from));
+        let in_turn = self.waiting.iter().enumerate().min_by_key(|(_, one)| turn_of(&one.from));
         let next = in_turn.map(|(index, _)| index).and_then(|index| self.waiting.remove(index));
-        let Some((greeter, from)) = next else { return Turn::Nobody };
+        let Some(Waiting { number, from, reply }) = next else { return Turn::Nobody };
         self.last_turn += 1;
         self.turns.insert(from, self.last_turn);
         self.forget_turn(from);
-        self.present = Some(greeter);
-        Turn::Of(greeter)
+        self.present = Some(number);
+        Turn::Of(reply)
     }
 
     /// This one has had its turn, and that has cost so much.
-    pub(super) fn had(&mut self, greeter: GreeterId, cost: Duration, now: Instant) {
+    pub fn had(&mut self, number: u64, cost: Duration, now: Instant) {
         self.earn(now);
         let cost = cost.max(TURN_MIN);
         self.owed += cost.saturating_sub(self.saved);
         self.saved = self.saved.saturating_sub(cost);
-        self.pass(greeter);
+        self.pass(number);
     }
 
     /// This one takes no more turns.
-    pub(super) fn leave(&mut self, greeter: GreeterId) {
-        self.pass(greeter);
-        let place = self.waiting.iter().position(|(waiting, _)| *waiting == greeter);
-        if let Some((_, from)) = place.and_then(|place| self.waiting.remove(place)) {
+    pub fn leave(&mut self, number: u64) {
+        self.pass(number);
+        let place = self.waiting.iter().position(|waiting| waiting.number == number);
+        if let Some(Waiting { from, .. }) = place.and_then(|place| self.waiting.remove(place)) {
             self.forget_turn(from);
         }
     }
 
     /// It is not the turn of this one any more.
-    fn pass(&mut self, greeter: GreeterId) {
-        self.present = self.present.filter(|present| *present != greeter);
+    fn pass(&mut self, number: u64) {
+        self.present = self.present.filter(|present| *present != number);
     }
 
     fn earn(&mut self, now: Instant) {
@@ -122,9 +134,29 @@ impl Handshakes {
 
     /// Only those that wait have a turn to remember, so that this does not grow.
     fn forget_turn(&mut self, address: IpAddr) {
-        if !self.waiting.iter().any(|(_, from)| *from == address) {
+        if !self.waiting.iter().any(|waiting| waiting.from == address) {
             self.turns.remove(&address);
         }
+    }
+}
+
+/// Does this in turns, with a step in each. A turn is asked for with the address where it is to be given, and its cost is told when it
+/// was had. `None`, when there are no turns any more.
+pub async fn in_turns<F: Future>(
+    mut work: Pin<&mut F>,
+    ask: impl Fn(Address<()>),
+    had: impl Fn(Duration),
+) -> Option<F::Output> {
+    loop {
+        let (reply, mut turn) = mailbox();
+        ask(reply);
+        turn.next().await?;
+        let (went_on, cost) = step(work.as_mut()).await;
+        had(cost);
+        if let Poll::Ready(output) = went_on {
+            return Some(output);
+        }
+        woken().await;
     }
 }
 
@@ -139,6 +171,11 @@ mod tests {
         Ipv4Addr::new(10, 0, 0, last).into()
     }
 
+    /// In the tests, one is told by its number.
+    fn ask(handshakes: &mut Handshakes<u64>, number: u64, from: IpAddr) {
+        handshakes.ask(number, from, number);
+    }
+
     const COST: Duration = Duration::from_millis(2);
 
     #[test]
@@ -147,10 +184,10 @@ mod tests {
         let mut handshakes = Handshakes::new(now);
         assert_eq!(handshakes.next(now), Turn::Nobody);
         for _ in 0..3 {
-            handshakes.ask(GreeterId(1), address(1));
-            assert_eq!(handshakes.next(now), Turn::Of(GreeterId(1)));
+            ask(&mut handshakes, 1, address(1));
+            assert_eq!(handshakes.next(now), Turn::Of(1));
             assert_eq!(handshakes.next(now), Turn::Nobody);
-            handshakes.had(GreeterId(1), COST, now);
+            handshakes.had(1, COST, now);
         }
     }
 
@@ -162,7 +199,7 @@ mod tests {
         let mut id = 0;
         while now < start + second * 10 {
             id += 1;
-            handshakes.ask(GreeterId(id), address((id % 200) as u8));
+            ask(&mut handshakes, id, address((id % 200) as u8));
             match handshakes.next(now) {
                 Turn::Of(greeter) => {
                     now += COST;
@@ -182,7 +219,7 @@ mod tests {
         let start = clock::now();
         let (mut handshakes, mut now, mut turns) = (Handshakes::new(start), start, 0);
         while now < start + Duration::from_secs(1) {
-            handshakes.ask(GreeterId(1), address(1));
+            ask(&mut handshakes, 1, address(1));
             match handshakes.next(now) {
                 Turn::Of(greeter) => {
                     turns += 1;
@@ -190,7 +227,7 @@ mod tests {
                 }
                 Turn::NotBefore(then) => {
                     now = then;
-                    handshakes.leave(GreeterId(1));
+                    handshakes.leave(1);
                 }
                 Turn::Nobody => unreachable!("somebody waits"),
             }
@@ -203,17 +240,17 @@ mod tests {
         let mut now = clock::now();
         let mut handshakes = Handshakes::new(now);
         for id in 0..100 {
-            handshakes.ask(GreeterId(id), address(1));
+            ask(&mut handshakes, id, address(1));
         }
         let mut turns = Vec::new();
         for round in 0..6 {
             if round == 2 {
-                handshakes.ask(GreeterId(1000), address(2));
-                handshakes.ask(GreeterId(1001), address(2));
+                ask(&mut handshakes, 1000, address(2));
+                ask(&mut handshakes, 1001, address(2));
             }
             now += COST * SHARE * 2;
             let Turn::Of(greeter) = handshakes.next(now) else { panic!("{handshakes:?}") };
-            turns.push(greeter.0);
+            turns.push(greeter);
             handshakes.had(greeter, COST, now);
             handshakes.leave(greeter);
         }
@@ -225,22 +262,22 @@ mod tests {
         let now = clock::now();
         let mut handshakes = Handshakes::new(now);
         for number in 0..3 {
-            handshakes.ask(GreeterId(number.into()), address(number));
+            ask(&mut handshakes, number.into(), address(number));
         }
-        assert_eq!(handshakes.next(now), Turn::Of(GreeterId(0)));
-        handshakes.leave(GreeterId(2));
+        assert_eq!(handshakes.next(now), Turn::Of(0));
+        handshakes.leave(2);
         assert_eq!(handshakes.next(now), Turn::Nobody, "0 has not had its turn");
-        handshakes.had(GreeterId(2), COST, now);
+        handshakes.had(2, COST, now);
         assert_eq!(handshakes.next(now), Turn::Nobody, "and was not meant");
-        handshakes.had(GreeterId(0), SAVED_MAX, now);
+        handshakes.had(0, SAVED_MAX, now);
         assert_eq!(handshakes.next(now), Turn::NotBefore(now + COST * SHARE));
         let then = now + COST * SHARE;
-        assert_eq!(handshakes.next(then), Turn::Of(GreeterId(1)));
-        handshakes.ask(GreeterId(3), address(3));
+        assert_eq!(handshakes.next(then), Turn::Of(1));
+        ask(&mut handshakes, 3, address(3));
         assert_eq!(handshakes.next(then), Turn::Nobody);
-        handshakes.leave(GreeterId(1));
-        assert_eq!(handshakes.next(then), Turn::Of(GreeterId(3)), "1 has gone in its turn");
-        handshakes.leave(GreeterId(3));
+        handshakes.leave(1);
+        assert_eq!(handshakes.next(then), Turn::Of(3), "1 has gone in its turn");
+        handshakes.leave(3);
         assert_eq!(handshakes.next(then), Turn::Nobody);
         assert!(handshakes.turns.is_empty(), "{handshakes:?}");
     }
