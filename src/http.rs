@@ -16,6 +16,9 @@
 //! | `/` | always: a page for people | |
 //! | `POST /resign?to=ID&within_ms=TIME` | 202 from this machine, or with the token; 409 if it cannot, with the reason | 403 |
 //!
+//! Where [`StatusConfig::tls`] is given, all of it is said within TLS: the certificate of the node is shown to everybody, and nobody needs one. What
+//! comes in plain text is answered with 400.
+//!
 //! GET, HEAD and OPTIONS give the same codes. A code says nothing but that: 200 is yes, 503 is no.
 //!
 //! | limit | |
@@ -24,6 +27,7 @@
 //! | streams of events | [`STREAMS_MAX`]; one more is answered with 503 |
 //! | a request | 8 KiB, 32 headers, within 5 s |
 //! | requests | 64 within 64 ms; more of them wait |
+//! | TLS handshakes, where the port speaks TLS | a fifth of the thread's time, each within 5 s |
 //! | an answer, an event | taken within 5 s, or the connection ends |
 //!
 //! | file | what it does |

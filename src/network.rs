@@ -6,7 +6,7 @@
 pub use ballotbox_actors::{
     DialError, ListenError, Liveness, NetworkError, NetworkEvent, NetworkTiming, RefusedBecause,
     Tls, TlsError,
-    socket::{ConnectError, LookupError},
+    socket::{ConnectError, LookupError, Trust},
 };
 pub use ballotbox_core::{
     Backoff,

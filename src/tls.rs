@@ -51,7 +51,7 @@ pub use self::{
     error::{FILE_BYTES_MAX, TlsFileError, TlsFileProblem, Wanted},
     file_watch::{FileStamp, FileStamps, FileWatch},
     key_keeper::LOOK_EVERY,
-    material::{TlsRemark, read_material},
+    material::{TlsRemark, read_material, read_trust},
     node_tls::NodeTls,
 };
 pub use self::{

@@ -44,6 +44,8 @@ mod resign;
 mod simulate;
 #[path = "cli/status.rs"]
 mod status;
+#[path = "cli/status_https.rs"]
+mod status_https;
 #[path = "cli/status_port.rs"]
 mod status_port;
 #[path = "cli/status_tls.rs"]

@@ -35,7 +35,7 @@ pub use self::{
     listener::{Listen, ListenError},
     receiver::Heard,
     terms::{ClientCertificate, TlsStage, TlsVersions},
-    tls::{Tls, TlsError},
+    tls::{Tls, TlsError, Trust},
 };
 pub(crate) use self::{
     connection::{ReadHalf, WriteHalf},

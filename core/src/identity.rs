@@ -194,8 +194,8 @@ impl MemberNames {
 }
 
 impl CertificateNames {
-    /// Whether this host is among them.
-    fn has(&self, host: &str) -> bool {
+    /// Whether this host is among them, as it is written.
+    pub fn has(&self, host: &str) -> bool {
         if let Ok(address) = host.parse::<IpAddr>() {
             return self.addresses.contains(&address);
         }

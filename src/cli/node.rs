@@ -173,7 +173,7 @@ pub(super) fn run(args: &NodeArgs) -> Result<ExitCode, Failure> {
     let (config, mut warnings) = config::read(args)?;
     descriptors::require(config.descriptors_needed() + args.status.descriptors_needed())?;
     let work = args.work.config(&config)?;
-    let (status_port, warning) = args.status.bind()?;
+    let (status_port, warning) = args.status.bind(config.tls.as_ref())?;
     warnings.extend(warning);
     // Before anything else, so that no signal finds us without a handler.
     let signals = Signals::new(work.is_some()).map_err(|error| Failure::Signals(error.into()))?;

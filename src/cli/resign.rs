@@ -67,7 +67,7 @@ pub(super) fn run(args: &ResignArgs, out: &mut dyn Write) -> Result<ExitCode, Fa
         Place::Directory(directory) => block_on(ask_to_resign(directory, to, args.within))?,
         Place::Url(url) => {
             let token = args.token()?;
-            block_on(client::ask_to_resign(url, to, args.within, token.as_ref()))?
+            block_on(client::ask_to_resign(&url, to, args.within, token.as_ref()))?
         }
     };
     if args.json {

@@ -35,7 +35,7 @@ pub(super) struct WhyArgs {
 pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let report = match args.node.get()? {
         Place::Directory(directory) => block_on(ask_why(directory))?,
-        Place::Url(url) => block_on(client::ask_why(url))?,
+        Place::Url(url) => block_on(client::ask_why(&url))?,
     };
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report).unwrap_or_default())?;

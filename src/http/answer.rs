@@ -116,7 +116,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
     let code = match refusal {
         Refusal::NotFound(_) => StatusCode::NOT_FOUND,
         Refusal::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        Refusal::Query { .. } => StatusCode::BAD_REQUEST,
+        Refusal::Query { .. } | Refusal::PlainText => StatusCode::BAD_REQUEST,
         Refusal::Origin(_) | Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
     };
     let mut answer = because(code, refusal);

@@ -15,13 +15,13 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use ballotbox_actors::{
     kit::{Rounded, clock},
-    socket::{self, ConnectError, Connection},
+    socket::{self, ConnectError, Connection, TlsError, Trust},
 };
 use ballotbox_core::{Endpoint, UntrustedText};
 use serde::de::DeserializeOwned;
 
 pub use self::{events::Events, order::ask_to_resign};
-use super::{AdminToken, answer::Because};
+use super::{AdminToken, answer::Because, route::Scheme};
 use crate::{chronicle::WhyReport, node::control::StatusReport};
 
 /// A node answers at once.
@@ -31,13 +31,21 @@ const ANSWER_MAX: usize = 1 << 20;
 /// The port, where none is named.
 const PORT: u16 = 80;
 
-/// Where a node tells how it is: `http://HOST:PORT`.
+/// The same for `https://`.
+const SECURED_PORT: u16 = 443;
+
+/// Where a node tells how it is: `http://HOST:PORT`, or `https://HOST:PORT`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StatusUrl(Endpoint);
+pub struct StatusUrl {
+    place: Endpoint,
+    scheme: Scheme,
+    /// By which a node at `https://` is recognised, once that is known.
+    trust: Option<Trust>,
+}
 
 /// Why a text is no [`StatusUrl`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}: expected the status port of a node, as in http://127.0.0.1:8080")]
+#[error("{0}: expected the status port of a node, as in http://127.0.0.1:8080, or with https://")]
 pub struct StatusUrlError(UntrustedText);
 
 impl FromStr for StatusUrl {
@@ -45,7 +53,13 @@ impl FromStr for StatusUrl {
 
     fn from_str(text: &str) -> Result<Self, StatusUrlError> {
         let wrong = || StatusUrlError(UntrustedText::new(text));
-        let place = text.strip_prefix("http://").ok_or_else(wrong)?;
+        let schemes = [(Scheme::Http, PORT), (Scheme::Https, SECURED_PORT)];
+        let (scheme, port, place) = schemes
+            .into_iter()
+            .find_map(|(scheme, port)| {
+                text.strip_prefix(scheme.prefix()).map(|place| (scheme, port, place))
+            })
+            .ok_or_else(wrong)?;
         let place = place.strip_suffix('/').unwrap_or(place);
         // What a user or a path would be, is part of no host.
         if place.contains(['/', '@', '?', '#', '%']) || place.chars().any(UntrustedText::is_escaped)
@@ -55,14 +69,29 @@ impl FromStr for StatusUrl {
         let has_port = place
             .rsplit_once(':')
             .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
-        let place = if has_port { place.to_owned() } else { format!("{place}:{PORT}") };
-        place.parse().map(Self).map_err(|_| wrong())
+        let place = if has_port { place.to_owned() } else { format!("{place}:{port}") };
+        let place = place.parse().map_err(|_| wrong())?;
+        Ok(Self { place, scheme, trust: None })
     }
 }
 
 impl fmt::Display for StatusUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0)
+        write!(f, "{}{}", self.scheme.prefix(), self.place)
+    }
+}
+
+impl StatusUrl {
+    /// The same, where these authorities say which server is to be believed.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// Whether what listens there has to show a certificate.
+    pub fn is_secured(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 }
 
@@ -73,6 +102,12 @@ pub enum AskError {
     /// There is no connection.
     #[error("no node answers at {url}: {error}")]
     NotReached { url: StatusUrl, error: ConnectError },
+    /// Nobody can be recognised there.
+    #[error("{url}: expected the certificate of the authority of the node as well (--tls-ca)")]
+    NoAuthority { url: StatusUrl },
+    /// What listens there is not to be believed.
+    #[error("what listens at {url} is not believed to be the node: {error}")]
+    Unbelieved { url: StatusUrl, error: TlsError },
     /// Nothing came in time.
     #[error("what listens at {url} does not answer within {}", Rounded(*within))]
     Silent {
@@ -153,15 +188,23 @@ async fn ask(url: &StatusUrl, request: &Request<'_>) -> Result<(u16, Vec<u8>), A
 }
 
 async fn connect(url: &StatusUrl) -> Result<Connection, AskError> {
-    let connected = socket::connect(std::slice::from_ref(&url.0), WITHIN).await;
+    let connected = socket::connect(std::slice::from_ref(&url.place), WITHIN).await;
     let not_reached = |error| AskError::NotReached { url: url.clone(), error };
-    connected.map(|(connection, _)| connection).map_err(not_reached)
+    let (connection, _) = connected.map_err(not_reached)?;
+    if !url.is_secured() {
+        return Ok(connection);
+    }
+    let trust = url.trust.as_ref().ok_or_else(|| AskError::NoAuthority { url: url.clone() })?;
+    let secured = clock::within(WITHIN, connection.dial_public(trust, &url.place)).await;
+    let silent = |_| AskError::Silent { url: url.clone(), within: WITHIN };
+    let unbelieved = |error| AskError::Unbelieved { url: url.clone(), error };
+    secured.map_err(silent)?.map_err(unbelieved)
 }
 
 impl Request<'_> {
     fn head(&self, url: &StatusUrl) -> Vec<u8> {
         let Self { method, path, token } = self;
-        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", url.0).into_bytes();
+        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", url.place).into_bytes();
         if let Some(token) = token {
             head.extend_from_slice(b"Authorization: Bearer ");
             head.extend_from_slice(token.bytes());
@@ -284,13 +327,15 @@ mod tests {
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("http://localhost", "http://localhost:80"),
             ("http://[::1]", "http://[::1]:80"),
+            ("https://127.0.0.1:8080", "https://127.0.0.1:8080"),
+            ("https://node-1.example", "https://node-1.example:443"),
         ] {
             assert_eq!(url(text).as_deref(), Ok(shown), "{text}");
         }
         for text in [
             "",
             "127.0.0.1:8080",
-            "https://127.0.0.1:8080",
+            "ftp://127.0.0.1:8080",
             "http://",
             "http://:8080",
             "http://127.0.0.1:x",

@@ -1,14 +1,15 @@
-//! [`Connection`]: one connection, on which hyper reads requests and writes answers.
+//! [`Connection`]: one connection, on which hyper reads requests and writes answers, within TLS if the port speaks that.
 
 use std::{
-    convert::Infallible,
-    net::{SocketAddr, TcpStream},
-    sync::Arc,
-    time::Duration,
+    convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
-use async_io::Async;
-use ballotbox_actors::kit::{Actor, Address, Mailbox, clock, mailbox};
+use ballotbox_actors::{
+    Tls,
+    kit::{Actor, Address, Mailbox, clock, mailbox},
+    socket::{self, in_turns},
+};
+use ballotbox_core::wire::Taken;
 use hyper::{Method, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 
 use super::{
@@ -17,12 +18,12 @@ use super::{
     events,
     message::{Permission, RequestKind, ServerMsg},
     metrics,
-    route::{Order, Route},
+    route::{Caller, Order, Refusal, Route, Scheme},
     socket::{Clock, Socket},
 };
 use crate::node::{Desk, Ended, control::StatusReport};
 
-/// The head of a request has to be whole within this time, and a connection may be idle for as long.
+/// The head of a request has to be whole within this time, and a connection may be idle for as long; so long a handshake may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// An answer is made within this time, or the connection is closed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -30,10 +31,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 const BUFFER_MAX: usize = 8192;
 const HEADERS_MAX: usize = 32;
 
-/// Reads requests, and answers one after another.
+/// Secures the connection if it has to be, and has what is asked there answered.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) stream: Arc<Async<TcpStream>>,
+    pub(super) socket: socket::Connection,
+    pub(super) tls: Option<Tls>,
+    pub(super) answerer: Answerer,
+}
+
+/// Answers what is asked on one connection, one request after another.
+#[derive(Debug)]
+pub(super) struct Answerer {
     pub(super) from: SocketAddr,
     /// Which of the connections of its server it is.
     pub(super) number: u64,
@@ -57,23 +65,68 @@ impl Actor for Connection {
     type Error = Infallible;
 
     async fn run(self, mut mailbox: Mailbox<Infallible>) -> Result<(), Infallible> {
-        let _ = self.stream.get_ref().set_nodelay(true);
-        let socket = Socket::new(Arc::clone(&self.stream));
-        let served = http1::Builder::new()
-            .timer(Clock)
-            .header_read_timeout(HEAD_WITHIN)
-            .max_buf_size(BUFFER_MAX)
-            .max_headers(HEADERS_MAX)
-            .serve_connection(socket, service_fn(|request| self.answer(request)));
         // How a connection ends is the other end's affair.
-        let _ = mailbox.race(served).await;
+        let _ = mailbox.race(self.serve()).await;
         Ok(())
     }
 }
 
 impl Connection {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
-        let route = match Route::of(&request, self.from, self.token.as_deref()) {
+    async fn serve(self) {
+        let Self { socket, tls, answerer } = self;
+        let _ = socket.set_nodelay();
+        let Some(tls) = tls else {
+            return talk(socket, |request| answerer.answer(request, Scheme::Http)).await;
+        };
+        let Ok(Ok(Some(first))) = clock::within(HEAD_WITHIN, socket.first_byte()).await else {
+            return;
+        };
+        if Taken::Tls.is_tls(first).is_err() {
+            return talk(socket, |_| async { Ok(answer::refused(&Refusal::PlainText)) }).await;
+        }
+        if let Some(secured) = answerer.secured(socket, &tls).await {
+            talk(secured, |request| answerer.answer(request, Scheme::Https)).await;
+        }
+    }
+}
+
+/// Reads requests, and writes what is answered.
+async fn talk<F>(socket: socket::Connection, answer: impl Fn(Request<Incoming>) -> F)
+where
+    F: Future<Output = Result<Response<Body>, Unanswered>>,
+{
+    let talk = http1::Builder::new()
+        .timer(Clock)
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(BUFFER_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(Socket::new(socket), service_fn(answer));
+    let _ = talk.await;
+}
+
+impl Answerer {
+    /// With our certificate shown to the other end, in the turns that the server gives; `None` when that has failed.
+    async fn secured(&self, socket: socket::Connection, tls: &Tls) -> Option<socket::Connection> {
+        let Self { number, server, from, .. } = self;
+        // A server that has ended ends us as well.
+        let ask = |reply| {
+            let _ = server.tell(ServerMsg::WantsTurn { number: *number, from: from.ip(), reply });
+        };
+        let had = |cost| {
+            let _ = server.tell(ServerMsg::HadTurn { number: *number, cost });
+        };
+        let handshake = Box::pin(socket.serve_public(tls));
+        let secured = clock::within(HEAD_WITHIN, in_turns(pin!(handshake), ask, had)).await;
+        secured.ok().flatten()?.ok()
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        scheme: Scheme,
+    ) -> Result<Response<Body>, Unanswered> {
+        let caller = Caller { from: self.from, scheme };
+        let route = match Route::of(&request, caller, self.token.as_deref()) {
             Ok(route) => route,
             Err(refusal) => return Ok(answer::refused(&refusal)),
         };

@@ -1,6 +1,6 @@
 //! What is said between a status server and its connections.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use ballotbox_actors::kit::{Address, Exit};
 
@@ -11,6 +11,10 @@ pub(super) enum ServerMsg {
     Stop,
     /// By a connection: may this request be answered?
     Request { number: u64, kind: RequestKind, reply: Address<Permission> },
+    /// By a connection: its handshake could go on.
+    WantsTurn { number: u64, from: IpAddr, reply: Address<()> },
+    /// By a connection: its handshake has gone on by one step, which has taken so much of the thread's time.
+    HadTurn { number: u64, cost: Duration },
     /// By its children.
     ConnectionEnded { number: u64, exit: Exit<(), Infallible> },
 }

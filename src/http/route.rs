@@ -27,6 +27,20 @@ pub(super) enum Route {
     Resign(Order),
 }
 
+/// Who asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Caller {
+    pub(super) from: SocketAddr,
+    pub(super) scheme: Scheme,
+}
+
+/// What is spoken at this port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
 /// An order to give the leadership up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Order {
@@ -38,6 +52,8 @@ pub(super) struct Order {
 /// Why a request is not answered.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Refusal {
+    #[error("this port speaks TLS: ask at https://")]
+    PlainText,
     #[error("there is no {0} here: expected one of {PATHS}")]
     NotFound(UntrustedText),
     #[error("{method} is not for {path}: expected {}", allowed(.path))]
@@ -81,7 +97,7 @@ impl Route {
     /// What is asked, if that may be asked from there.
     pub(super) fn of<B>(
         request: &Request<B>,
-        from: SocketAddr,
+        caller: Caller,
         token: Option<&AdminToken>,
     ) -> Result<Self, Refusal> {
         let (path, question) = Self::at(request.uri())?;
@@ -91,7 +107,7 @@ impl Route {
                 return Err(Refusal::Method { method: UntrustedText::new(method), path });
             }
             let order = Order::parse(request.uri().query().unwrap_or_default())?;
-            may_order(request.headers(), from, token)?;
+            may_order(request.headers(), caller, token)?;
             return Ok(Self::Resign(order));
         };
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
@@ -117,6 +133,16 @@ impl Route {
             RESIGN => (RESIGN, None),
             other => return Err(Refusal::NotFound(UntrustedText::new(other))),
         })
+    }
+}
+
+impl Scheme {
+    /// How a URL begins that leads here.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
     }
 }
 
@@ -146,13 +172,13 @@ impl Order {
 /// An order comes from this machine, or brings the token; and no page of somebody else has a browser give it.
 fn may_order(
     headers: &HeaderMap,
-    from: SocketAddr,
+    Caller { from, scheme }: Caller,
     token: Option<&AdminToken>,
 ) -> Result<(), Refusal> {
     if let Some(origin) = headers.get(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or_default();
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        if !host.is_some_and(|host| is_own(origin, host)) {
+        if !host.is_some_and(|host| is_own(origin, scheme, host)) {
             return Err(Refusal::Origin(UntrustedText::new(origin)));
         }
     }
@@ -167,8 +193,8 @@ fn may_order(
 
 /// Whether a page of this origin is ours, asked for at this host. A name may be made to mean this machine by anybody, but for `localhost`; an
 /// address may not.
-fn is_own(origin: &str, host: &str) -> bool {
-    let is_same = origin.strip_prefix("http://") == Some(host);
+fn is_own(origin: &str, scheme: Scheme, host: &str) -> bool {
+    let is_same = origin.strip_prefix(scheme.prefix()) == Some(host);
     let name = host.parse::<hyper::http::uri::Authority>();
     let is_address = name.is_ok_and(|authority| {
         let name = authority.host();
@@ -191,12 +217,23 @@ mod tests {
         from: &str,
         headers: &[(&str, &str)],
     ) -> Result<Route, Refusal> {
+        asked_by(Scheme::Http, method, uri, from, headers)
+    }
+
+    fn asked_by(
+        scheme: Scheme,
+        method: &str,
+        uri: &str,
+        from: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Route, Refusal> {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let token = AdminToken::parse(b"correct horse battery\n").unwrap();
-        Route::of(&request.body(()).unwrap(), from.parse().unwrap(), Some(&token))
+        let caller = Caller { from: from.parse().unwrap(), scheme };
+        Route::of(&request.body(()).unwrap(), caller, Some(&token))
     }
 
     const fn resigns(to: Successor) -> Route {
@@ -272,6 +309,12 @@ mod tests {
         for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
             let origin = format!("http://{host}");
             assert!(order(&origin, host).is_ok(), "{host}");
+            for (scheme, is_own) in [("http", false), ("https", true)] {
+                let origin = format!("{scheme}://{host}");
+                let headers = [("Origin", origin.as_str()), ("Host", host)];
+                let order = asked_by(Scheme::Https, "POST", "/resign", HERE, &headers);
+                assert_eq!(order.is_ok(), is_own, "{origin}");
+            }
         }
     }
 

@@ -10,15 +10,17 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_actors::kit::{
-    Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now,
+use ballotbox_actors::{
+    Tls,
+    kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now},
+    socket::{self, Handshakes, Turn as HandshakeTurn},
 };
 use ballotbox_core::{RateLimit, UntrustedText};
 use futures::{FutureExt, future::select_all};
 
 use super::{
     AdminToken,
-    connection::Connection,
+    connection::{Answerer, Connection},
     message::{Permission, RequestKind, ServerMsg},
 };
 use crate::{
@@ -44,6 +46,8 @@ pub struct StatusConfig {
     pub listeners: Vec<TcpListener>,
     /// What allows orders from other machines, if anything does.
     pub token: Option<AdminToken>,
+    /// Whose certificate is shown to all who come, over TLS; they need none. In plain text, if there is none.
+    pub tls: Option<Tls>,
 }
 
 /// A server that tells how a node is. It stops when this is dropped.
@@ -68,6 +72,7 @@ impl StatusServer {
             listeners: listeners?,
             desk: node.desk(),
             token: config.token.map(Arc::new),
+            tls: config.tls,
             myself: server.clone(),
             owner: owner.clone(),
             started: clock::now(),
@@ -75,6 +80,7 @@ impl StatusServer {
             taken: RateLimit::new(TAKEN_MAX.0, TAKEN_MAX.1),
             waiting: VecDeque::new(),
             connections: Conversations::new(CONNECTIONS_MAX, STREAMS_MAX),
+            handshakes: Handshakes::new(clock::now()),
         };
         spawn(actor, orders, owner, bug);
         Ok(Self { server, bugs })
@@ -113,6 +119,7 @@ struct Server {
     listeners: Vec<Async<TcpListener>>,
     desk: Desk,
     token: Option<Arc<AdminToken>>,
+    tls: Option<Tls>,
     myself: Address<ServerMsg>,
     owner: Address<Option<UntrustedText>>,
     started: Instant,
@@ -121,6 +128,7 @@ struct Server {
     /// Those who wait for their turn; each connection has one request at a time.
     waiting: VecDeque<Address<Permission>>,
     connections: Conversations,
+    handshakes: Handshakes<Address<()>>,
 }
 
 /// What a server does by itself.
@@ -128,6 +136,8 @@ enum Next {
     Accepted(Async<TcpStream>, SocketAddr),
     /// Those who wait may have their turn.
     Turn,
+    /// A handshake may go on.
+    Handshake,
 }
 
 impl Actor for Server {
@@ -143,7 +153,12 @@ impl Actor for Server {
         while !self.connections.is_over() {
             match mailbox.next().await {
                 Some(ServerMsg::ConnectionEnded { number, exit }) => self.ended(number, exit),
-                Some(ServerMsg::Stop | ServerMsg::Request { .. }) => {}
+                Some(
+                    ServerMsg::Stop
+                    | ServerMsg::Request { .. }
+                    | ServerMsg::WantsTurn { .. }
+                    | ServerMsg::HadTurn { .. },
+                ) => {}
                 None => break,
             }
         }
@@ -155,7 +170,9 @@ impl Server {
     /// Answers until it is told to stop.
     async fn serve(&mut self, mailbox: &mut Mailbox<ServerMsg>) {
         loop {
-            match mailbox.race(self.next()).await {
+            let next_turn = self.give_turn();
+            match mailbox.race(self.next(next_turn)).await {
+                Raced::Done(Next::Handshake) => {}
                 Raced::Done(Next::Accepted(stream, from)) => {
                     self.begin(stream, from);
                     yield_now().await;
@@ -167,6 +184,12 @@ impl Server {
                 Raced::Woken(Some(ServerMsg::Request { number, kind, reply })) => {
                     self.hear_request(number, kind, reply);
                 }
+                Raced::Woken(Some(ServerMsg::WantsTurn { number, from, reply })) => {
+                    self.handshakes.ask(number, from, reply);
+                }
+                Raced::Woken(Some(ServerMsg::HadTurn { number, cost })) => {
+                    self.handshakes.had(number, cost, clock::now());
+                }
                 Raced::Woken(Some(ServerMsg::ConnectionEnded { number, exit })) => {
                     self.ended(number, exit);
                 }
@@ -175,8 +198,22 @@ impl Server {
         }
     }
 
-    /// Waits until there is something to do.
-    async fn next(&mut self) -> Next {
+    /// Lets the handshake go on whose turn it is, and says when the next turn is.
+    fn give_turn(&mut self) -> Option<Instant> {
+        loop {
+            match self.handshakes.next(clock::now()) {
+                HandshakeTurn::Of(reply) => {
+                    // One that has ended leaves.
+                    let _ = reply.tell(());
+                }
+                HandshakeTurn::NotBefore(then) => return Some(then),
+                HandshakeTurn::Nobody => return None,
+            }
+        }
+    }
+
+    /// Waits until there is something to do; for a handshake, until then.
+    async fn next(&mut self, next_turn: Option<Instant>) -> Next {
         let Self { listeners, accepted, taken, waiting, connections, started, .. } = self;
         let turn = async {
             if waiting.is_empty() {
@@ -184,6 +221,12 @@ impl Server {
             }
             while !taken.admit(clock::now() - *started) {
                 clock::sleep_until(*started + taken.next_admitted()).await;
+            }
+        };
+        let handshake = async {
+            match next_turn {
+                Some(then) => clock::sleep_until(then).await,
+                None => std::future::pending().await,
             }
         };
         let accept = async {
@@ -202,6 +245,7 @@ impl Server {
         };
         futures::select_biased! {
             () = turn.fuse() => Next::Turn,
+            () = handshake.fuse() => Next::Handshake,
             (stream, from) = accept.fuse() => {
                 accepted.admit(clock::now() - *started);
                 Next::Accepted(stream, from)
@@ -212,8 +256,9 @@ impl Server {
     fn begin(&mut self, stream: Async<TcpStream>, from: SocketAddr) {
         let (number, mailbox) = self.connections.begin();
         let (desk, token) = (self.desk.clone(), self.token.clone());
-        let server = self.myself.clone();
-        let connection = Connection { stream: Arc::new(stream), from, number, desk, token, server };
+        let answerer = Answerer { from, number, desk, token, server: self.myself.clone() };
+        let (socket, tls) = (socket::Connection::new(stream), self.tls.clone());
+        let connection = Connection { socket, tls, answerer };
         let report = move |exit| ServerMsg::ConnectionEnded { number, exit };
         spawn(connection, mailbox, self.myself.clone(), report);
     }
@@ -228,6 +273,7 @@ impl Server {
 
     fn ended(&mut self, number: u64, exit: Exit<(), Infallible>) {
         self.connections.ended(number);
+        self.handshakes.leave(number);
         if let Some(message) = bug(exit) {
             let _ = self.owner.tell(Some(message));
         }

@@ -3,15 +3,13 @@
 use std::{
     future::Future,
     io,
-    net::TcpStream,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use async_io::{Async, Timer};
-use ballotbox_actors::kit::clock;
+use async_io::Timer;
+use ballotbox_actors::{kit::clock, socket::Connection};
 use futures::{AsyncRead, AsyncWrite};
 use hyper::rt::{ReadBufCursor, Sleep};
 
@@ -24,27 +22,42 @@ const READ_MAX: usize = 4096;
 /// A connection that does not wait for a reader that takes nothing.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: Arc<Async<TcpStream>>,
+    connection: Connection,
     /// Runs while something is to be sent and nothing is taken.
     alarm: Option<Timer>,
 }
 
 impl Socket {
-    pub(super) const fn new(stream: Arc<Async<TcpStream>>) -> Self {
-        Self { stream, alarm: None }
+    pub(super) const fn new(connection: Connection) -> Self {
+        Self { connection, alarm: None }
+    }
+
+    /// What was to be sent, unless it waits, and has waited for too long.
+    fn in_time<T>(
+        &mut self,
+        sent: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if sent.is_ready() {
+            self.alarm = None;
+            return sent;
+        }
+        let alarm = self.alarm.get_or_insert_with(|| Timer::at(clock::now() + PATIENCE));
+        ready!(Pin::new(alarm).poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 impl hyper::rt::Read for Socket {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let mut read = [0; READ_MAX];
         let room = buffer.remaining().min(READ_MAX);
-        let mut stream = &*self.stream;
-        let count = ready!(Pin::new(&mut stream).poll_read(context, &mut read[..room]))?;
+        let connection = Pin::new(&mut self.connection);
+        let count = ready!(connection.poll_read(context, &mut read[..room]))?;
         buffer.put_slice(&read[..count]);
         Poll::Ready(Ok(()))
     }
@@ -57,22 +70,20 @@ impl hyper::rt::Write for Socket {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let socket = self.get_mut();
-        let written = Pin::new(&mut &*socket.stream).poll_write(context, bytes);
-        if written.is_ready() {
-            socket.alarm = None;
-            return written;
-        }
-        let alarm = socket.alarm.get_or_insert_with(|| Timer::at(clock::now() + PATIENCE));
-        ready!(Pin::new(alarm).poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let written = Pin::new(&mut socket.connection).poll_write(context, bytes);
+        socket.in_time(written, context)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = self.get_mut();
+        let flushed = Pin::new(&mut socket.connection).poll_flush(context);
+        socket.in_time(flushed, context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.get_mut().stream).poll_close(context)
+        let socket = self.get_mut();
+        let closed = Pin::new(&mut socket.connection).poll_close(context);
+        socket.in_time(closed, context)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use ballotbox_actors::socket::tls::Material;
+use ballotbox_actors::socket::{Trust, tls::Material};
 use ballotbox_core::UntrustedText;
 use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -56,7 +56,7 @@ impl fmt::Display for TlsRemark {
 pub fn read_material(settings: &TlsSettings) -> Result<(Material, Vec<TlsRemark>), TlsFileError> {
     let mut remarks = Vec::new();
     let (chain, key) = read_own(&settings.own, &mut remarks)?;
-    let roots = read_trust(&settings.trust, &mut remarks)?;
+    let roots = read_authorities(&settings.trust, &mut remarks)?;
     let exposed = settings.secret_files().into_iter().filter_map(|path| {
         let (path, mode) = (UntrustedText::path(path), readable_by_others(path)?);
         Some(TlsRemark::Exposed { path, mode })
@@ -121,7 +121,22 @@ fn own_of_pem(
     Ok((chain, key))
 }
 
-fn read_trust(
+/// Reads the authorities by which one who is no member recognises a node. It blocks, as disks do.
+///
+/// # Errors
+///
+/// [`TlsFileError`], when the file cannot be used.
+pub fn read_trust(files: &TrustFiles) -> Result<Trust, TlsFileError> {
+    let roots = read_authorities(files, &mut Vec::new())?;
+    let number = roots.len();
+    Trust::new(roots).map_err(|error| {
+        let source = Source { path: &files.path, wanted: Wanted::Authorities };
+        let cause = UntrustedText::new(error);
+        source.wrong(TlsFileProblem::BadCertificate { number, cause })
+    })
+}
+
+fn read_authorities(
     trust: &TrustFiles,
     remarks: &mut Vec<TlsRemark>,
 ) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {

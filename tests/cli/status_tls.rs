@@ -17,13 +17,13 @@ use super::{
 const EXPIRY: &str = "ballotbox_certificate_expiry_timestamp_seconds";
 
 /// The files of member 1, in a place of their own.
-struct Files {
+pub(super) struct Files {
     authority: CertifiedIssuer<'static, KeyPair>,
     place: PathBuf,
 }
 
 impl Files {
-    fn new(place: PathBuf) -> Self {
+    pub(super) fn new(place: PathBuf) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -35,8 +35,14 @@ impl Files {
 
     /// Issues a certificate that is valid to the beginning of this year.
     fn renew(&self, year: i32) {
+        self.issue(year, vec![]);
+    }
+
+    /// The same, with these names beside that of the member.
+    pub(super) fn issue(&self, year: i32, names: Vec<SanType>) {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![SanType::URI("ballotbox:1".try_into().unwrap())];
+        params.subject_alt_names.extend(names);
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.authority).unwrap();
@@ -46,10 +52,20 @@ impl Files {
         fs::rename(self.place.join("new"), self.place.join("pair")).unwrap();
     }
 
-    fn options(&self) -> Vec<String> {
-        let file = |name| self.place.join(name).to_str().unwrap().to_owned();
+    pub(super) fn authority(&self) -> String {
+        self.file("ca")
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.place.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(super) fn options(&self) -> Vec<String> {
         let options = [("--tls-cert", "pair"), ("--tls-key", "pair"), ("--tls-ca", "ca")];
-        options.into_iter().flat_map(|(option, name)| [option.to_owned(), file(name)]).collect()
+        options
+            .into_iter()
+            .flat_map(|(option, name)| [option.to_owned(), self.file(name)])
+            .collect()
     }
 }
 

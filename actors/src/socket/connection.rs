@@ -8,19 +8,20 @@ use std::{
     future::poll_fn,
     io,
     net::{Shutdown, SocketAddr, TcpStream},
+    pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use async_io::Async;
-use ballotbox_core::{ServerId, identity::Proof};
-use futures::{AsyncReadExt, AsyncWriteExt};
+use ballotbox_core::{Endpoint, ServerId, identity::Proof};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{
     Liveness,
-    tls::{Raw, Secured, Tls, TlsError},
+    tls::{Raw, Secured, Tls, TlsError, Trust},
 };
 use crate::kit::clock;
 
@@ -39,7 +40,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(socket: Async<TcpStream>) -> Self {
+    /// One that was accepted.
+    pub fn new(socket: Async<TcpStream>) -> Self {
         Self { socket: Arc::new(socket), secured: None }
     }
 
@@ -49,10 +51,7 @@ impl Connection {
     ///
     /// The connection is broken.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.secured {
-            Some(secured) => secured.read(buffer).await,
-            None => (&*self.socket).read(buffer).await,
-        }
+        AsyncReadExt::read(self, buffer).await
     }
 
     /// Writes all of this.
@@ -61,17 +60,16 @@ impl Connection {
     ///
     /// The connection is broken.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.secured {
-            Some(secured) => {
-                secured.write_all(bytes).await?;
-                secured.flush().await
-            }
-            None => (&*self.socket).write_all(bytes).await,
-        }
+        AsyncWriteExt::write_all(self, bytes).await?;
+        self.flush().await
     }
 
     /// Waits for the first byte, which stays where it is; `None` when the other end has closed without one.
-    pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken.
+    pub async fn first_byte(&self) -> io::Result<Option<u8>> {
         let mut first = [0];
         let count = self.socket.peek(&mut first).await?;
         Ok((count > 0).then_some(first[0]))
@@ -92,6 +90,26 @@ impl Connection {
                 Ok(Self { secured: Some(Box::new(secured)), ..self })
             }
         }
+    }
+
+    /// Has a server at the other end of a connection that we have made which these authorities have let in, at this host.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: the other end is not to be believed, or speaks no TLS.
+    pub async fn dial_public(self, trust: &Trust, to: &Endpoint) -> Result<Self, TlsError> {
+        let secured = Box::pin(trust.dial(Raw(Arc::clone(&self.socket)), to)).await?;
+        Ok(Self { secured: Some(Box::new(secured)), ..self })
+    }
+
+    /// Has shown our certificate to one who came to a port that is for everybody.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: the other end speaks no TLS, or does not want us.
+    pub async fn serve_public(self, tls: &Tls) -> Result<Self, TlsError> {
+        let secured = Box::pin(tls.serve(Raw(Arc::clone(&self.socket)))).await?;
+        Ok(Self { secured: Some(Box::new(secured)), ..self })
     }
 
     /// Has somebody at the other end who has shown a certificate, if one is demanded.
@@ -173,6 +191,46 @@ impl Connection {
     fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
         let socket = self.socket.get_ref();
         Ok((socket.local_addr()?, socket.peer_addr()?))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.secured {
+            Some(secured) => Pin::new(secured).poll_read(cx, buffer),
+            None => Pin::new(&mut &*self.socket).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.secured {
+            Some(secured) => Pin::new(secured).poll_write(cx, bytes),
+            None => Pin::new(&mut &*self.socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.secured {
+            Some(secured) => Pin::new(secured).poll_flush(cx),
+            None => Pin::new(&mut &*self.socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.secured {
+            Some(secured) => Pin::new(secured).poll_close(cx),
+            None => Pin::new(&mut &*self.socket).poll_close(cx),
+        }
     }
 }
 

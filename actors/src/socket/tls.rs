@@ -21,6 +21,7 @@ mod error;
 mod secured;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod verifier;
 
 use std::sync::Arc;
@@ -34,11 +35,12 @@ use ballotbox_core::{
 #[doc(hidden)]
 pub use self::secured::answered;
 pub(super) use self::secured::{Raw, Secured};
-use self::secured::{dialled, taken};
+use self::secured::{dialled, served, taken};
 pub use self::{
     certificate::{Certificate, CertificateFault},
     credentials::{Credentials, CredentialsError, Material, Terms},
     error::TlsError,
+    trust::Trust,
 };
 use super::TlsStage;
 
@@ -111,6 +113,12 @@ impl Tls {
     pub(super) async fn take(&self, socket: Raw) -> Result<Secured, TlsError> {
         let credentials = self.0.credentials.load_full();
         taken(&credentials, socket).await
+    }
+
+    /// The handshake of one who comes to a port that is for everybody.
+    pub(super) async fn serve(&self, socket: Raw) -> Result<Secured, TlsError> {
+        let credentials = self.0.credentials.load_full();
+        served(&credentials, socket).await
     }
 
     /// Whether the other end may speak as `claimed`.

@@ -10,12 +10,16 @@ use std::{
 };
 
 use async_io::Async;
-use ballotbox_core::{ServerId, identity::Proof};
+use ballotbox_core::{Endpoint, ServerId, identity::Proof};
 use futures::{AsyncRead, AsyncWrite};
 
 /// TLS among members: there is none without the feature `tls`.
 #[derive(Clone, Debug)]
 pub struct Tls(Infallible);
+
+/// Whom we believe, without being a member: nobody can be recognised without the feature `tls`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Trust(Infallible);
 
 /// Why a connection is not secured: none is, without the feature `tls`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,7 +60,18 @@ impl Tls {
         match self.0 {}
     }
 
+    pub(super) async fn serve(&self, _: Raw) -> Result<Secured, TlsError> {
+        match self.0 {}
+    }
+
     pub(super) fn prove(&self, _: &Secured, _: Option<ServerId>) -> Result<Proof, TlsError> {
+        match self.0 {}
+    }
+}
+
+#[expect(clippy::unused_async, reason = "as with TLS")]
+impl Trust {
+    pub(super) async fn dial(&self, _: Raw, _: &Endpoint) -> Result<Secured, TlsError> {
         match self.0 {}
     }
 }

@@ -8,15 +8,20 @@ use std::{
 use ballotbox::{
     Node, UntrustedText,
     http::{AdminToken, CONNECTIONS_MAX, STREAMS_MAX, StatusConfig, StatusServer},
+    tls::NodeTls,
 };
 use structopt::StructOpt;
 
 use crate::cli::{Failure, input};
 
+/// How an address begins where the certificate of the node is shown.
+const SECURED: &str = "https://";
+const PLAIN: &str = "http://";
+
 // What the command line says about the status port. The help would show more than this as that of the node.
 #[derive(Debug, StructOpt)]
 pub(super) struct StatusArgs {
-    /// Tells there over HTTP how the node is, as in 127.0.0.1:8080: /leader, /ready, /status, /metrics, a page; left out: nowhere
+    /// Tells there over HTTP how the node is, as in 127.0.0.1:8080: /leader, /ready, /status, /metrics, a page; with https:// before it over TLS; left out: nowhere
     #[structopt(
         long,
         value_name = "ADDR",
@@ -53,13 +58,29 @@ enum State {
 
 impl StatusArgs {
     /// Binds the port, if there is to be one. Returns also what seems wrong with the token.
-    pub(super) fn bind(&self) -> Result<(StatusPort, Option<String>), Failure> {
-        let Some(address) = &self.status else { return Ok((StatusPort::default(), None)) };
+    pub(super) fn bind(
+        &self,
+        tls: Option<&NodeTls>,
+    ) -> Result<(StatusPort, Option<String>), Failure> {
+        let Some(status) = &self.status else { return Ok((StatusPort::default(), None)) };
         let (token, warning) = self.token()?;
-        let shown = UntrustedText::new(address);
+        let shown = UntrustedText::new(status);
+        let (address, tls) = match status.strip_prefix(SECURED) {
+            None => (status.strip_prefix(PLAIN).unwrap_or(status), None),
+            Some(address) => {
+                let Some(tls) = tls else {
+                    let text = format!(
+                        "--status {shown} needs a certificate of this member, and there is none: expected --tls-cert, --tls-key and \
+                         --tls-ca, or files that can be used in the vote file or the zoo.cfg"
+                    );
+                    return Err(Failure::Argument(text.into()));
+                };
+                (address, Some(tls.connections().clone()))
+            }
+        };
         if !has_port(address) {
             let text = format!(
-                "--status {shown}: expected an address and a port, as in 127.0.0.1:8080 or [::1]:8080"
+                "--status {shown}: expected an address and a port, as in 127.0.0.1:8080, [::1]:8080 or https://127.0.0.1:8080"
             );
             return Err(Failure::Argument(text.into()));
         }
@@ -70,7 +91,7 @@ impl StatusArgs {
         let addresses = address.to_socket_addrs().map_err(failed)?;
         let listeners: Result<Vec<_>, _> = addresses.map(TcpListener::bind).collect();
         let listeners = listeners.map_err(failed)?;
-        Ok((StatusPort(State::Bound(StatusConfig { listeners, token })), warning))
+        Ok((StatusPort(State::Bound(StatusConfig { listeners, token, tls })), warning))
     }
 
     /// How many descriptors it takes.
@@ -99,7 +120,8 @@ impl StatusPort {
     pub(super) fn shown(&self) -> Option<String> {
         let State::Bound(config) = &self.0 else { return None };
         let addresses = config.listeners.iter().filter_map(|socket| socket.local_addr().ok());
-        let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
+        let prefix = if config.tls.is_some() { SECURED } else { "" };
+        let addresses: Vec<_> = addresses.map(|address| format!("{prefix}{address}")).collect();
         Some(addresses.join(", "))
     }
 

@@ -21,14 +21,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) enum Source<'a> {
     Directory(&'a Path),
     Url {
-        url: &'a StatusUrl,
+        url: StatusUrl,
         /// What it tells at each change, once that was asked for.
         events: Option<Events>,
     },
 }
 
 impl<'a> Source<'a> {
-    pub(super) const fn of(place: Place<'a>) -> Self {
+    pub(super) fn of(place: Place<'a>) -> Self {
         match place {
             Place::Directory(directory) => Self::Directory(directory),
             Place::Url(url) => Self::Url { url, events: None },
@@ -55,7 +55,7 @@ impl<'a> Source<'a> {
     pub(super) async fn change(&mut self, seen: u64) -> Result<StatusReport, Failure> {
         let (url, events) = match self {
             Self::Directory(directory) => return Ok(ask_again(directory, Some(seen)).await?),
-            Self::Url { url, events } => (*url, events),
+            Self::Url { url, events } => (&*url, events),
         };
         loop {
             let Some(stream) = events else {

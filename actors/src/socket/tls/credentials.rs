@@ -8,7 +8,7 @@ use futures_rustls::rustls::{
     client::Resumption,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer},
-    server::ServerSessionMemoryCache,
+    server::{NoServerSessionStorage, ServerSessionMemoryCache},
     version::{TLS12, TLS13},
 };
 
@@ -97,6 +97,8 @@ pub enum CredentialsError {
 pub struct Credentials {
     pub(super) client: Arc<ClientConfig>,
     pub(super) server: Arc<ServerConfig>,
+    /// For those who come to a port that is for everybody.
+    pub(super) public: Arc<ServerConfig>,
     certificate: Certificate,
 }
 
@@ -139,6 +141,8 @@ impl Credentials {
 
         let server = ServerConfig::builder_with_provider(provider);
         let server = server.with_protocol_versions(versions).map_err(suites)?;
+        let public = server.clone().with_no_client_auth();
+        let public = public.with_single_cert(chain.clone(), key.clone_key()).map_err(unfit)?;
         let server = match terms.client_certificate {
             ClientCertificate::Required | ClientCertificate::Asked => {
                 server.with_client_cert_verifier(verifier)
@@ -148,7 +152,8 @@ impl Credentials {
         let mut server = server.with_single_cert(chain, key).map_err(unfit)?;
         server.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
         server.send_tls13_tickets = 1;
-        Ok(Self { client: Arc::new(client), server: Arc::new(server), certificate })
+        let (client, server) = (Arc::new(client), Arc::new(server));
+        Ok(Self { client, server, public: public_port(public), certificate })
     }
 
     /// What we show.
@@ -157,7 +162,15 @@ impl Credentials {
     }
 }
 
-fn supported(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
+/// Anybody may come there, so nobody's session is remembered.
+fn public_port(mut server: ServerConfig) -> Arc<ServerConfig> {
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(server)
+}
+
+pub(super) fn supported(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
     static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
     match versions {
         TlsVersions::Both => &BOTH,

@@ -27,18 +27,29 @@ pub enum TlsError {
     /// The certificate is one of somebody else.
     #[error("{0}")]
     NotTheirs(Box<NotProven>),
+    /// The certificate is one of another server.
+    #[error(
+        "its certificate does not name {host}, where it was asked: {certificate}; expected {host} in it (subjectAltName), or one of the \
+         hosts in it as the one to ask"
+    )]
+    OtherHost {
+        /// Which host was asked for.
+        host: UntrustedText,
+        /// What the certificate says.
+        certificate: Box<Certificate>,
+    },
     /// It has shown no certificate.
     #[error(
         "it shows no certificate, and everybody who connects needs one (the `ssl.quorum.keyStore` of a real server)"
     )]
     NoCertificate,
     /// The other end does not want us.
-    #[error("it refuses us ({alert}): {}; ours is {ours}", meaning(alert))]
+    #[error("it refuses us ({alert}): {}{}", meaning(alert), shown(ours.as_deref()))]
     Refused {
         /// What it has said.
         alert: UntrustedText,
-        /// What we have shown.
-        ours: Box<Certificate>,
+        /// What we have shown, if anything.
+        ours: Option<Box<Certificate>>,
     },
     /// The other end has closed the connection within the handshake.
     #[error(
@@ -63,8 +74,8 @@ impl From<Box<NotProven>> for TlsError {
 }
 
 impl TlsError {
-    /// Why a handshake or a read has failed, with `ours` as what we have shown.
-    pub(super) fn of(error: &io::Error, ours: &Certificate) -> Self {
+    /// Why a handshake or a read has failed, with `ours` as what we have shown, if anything.
+    pub(super) fn of(error: &io::Error, ours: Option<&Certificate>) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         let Some(error) = inner else {
             #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not an end")]
@@ -95,12 +106,17 @@ impl TlsError {
             rustls::Error::NoCertificatesPresented => Self::NoCertificate,
             rustls::Error::AlertReceived(alert) => Self::Refused {
                 alert: UntrustedText::new(format_args!("{alert:?}")),
-                ours: Box::new(ours.clone()),
+                ours: ours.cloned().map(Box::new),
             },
             rustls::Error::InvalidMessage(_) => Self::NotTls,
             _ => Self::Handshake { text: UntrustedText::new(error) },
         }
     }
+}
+
+/// What we have shown, behind a refusal.
+fn shown(ours: Option<&Certificate>) -> String {
+    ours.map_or_else(String::new, |ours| format!("; ours is {ours}"))
 }
 
 /// What an alert asks for.

@@ -30,7 +30,8 @@ pub(in crate::socket) struct Secured {
     stream: TlsStream<Raw>,
     /// What the other end has shown, if anything was demanded.
     theirs: Option<Certificate>,
-    ours: Certificate,
+    /// What we have shown, if anything.
+    ours: Option<Certificate>,
     /// The first byte that it has said, if that was read to see whether it says anything.
     first: Option<u8>,
 }
@@ -48,13 +49,19 @@ pub(super) async fn dialled(
     let name = name.map_err(|error| TlsError::Handshake { text: error.to_string().into() })?;
     let connector = TlsConnector::from(Arc::clone(&credentials.client));
     let stream = connector.connect(name, socket).await;
-    Secured::new(stream.map(TlsStream::from), credentials.certificate())
+    Secured::new(stream.map(TlsStream::from), Some(credentials.certificate()))
 }
 
 /// The handshake of one who was dialled.
 pub(super) async fn taken(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
     let stream = TlsAcceptor::from(Arc::clone(&credentials.server)).accept(socket).await;
-    Secured::new(stream.map(TlsStream::from), credentials.certificate())
+    Secured::new(stream.map(TlsStream::from), Some(credentials.certificate()))
+}
+
+/// The handshake of a server that is for everybody: nobody has to show a certificate.
+pub(super) async fn served(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
+    let stream = TlsAcceptor::from(Arc::clone(&credentials.public)).accept(socket).await;
+    Secured::new(stream.map(TlsStream::from), Some(credentials.certificate()))
 }
 
 /// How a handshake goes for one who dials a member and says this, in pieces: whether it may go on, and how much was answered. The
@@ -65,7 +72,7 @@ pub(super) async fn taken(credentials: &Credentials, socket: Raw) -> Result<Secu
 /// [`TlsError`], when the connection would be closed.
 #[doc(hidden)]
 pub fn answered(credentials: &Credentials, said: &[&[u8]]) -> Result<usize, TlsError> {
-    let failed = |error: &io::Error| TlsError::of(error, credentials.certificate());
+    let failed = |error: &io::Error| TlsError::of(error, Some(credentials.certificate()));
     let server = ServerConnection::new(Arc::clone(&credentials.server));
     let mut server = server.map_err(|error| failed(&io::Error::other(error)))?;
     let mut answer = Vec::new();
@@ -84,7 +91,10 @@ pub fn answered(credentials: &Credentials, said: &[&[u8]]) -> Result<usize, TlsE
 }
 
 impl Secured {
-    fn new(stream: io::Result<TlsStream<Raw>>, ours: &Certificate) -> Result<Self, TlsError> {
+    pub(super) fn new(
+        stream: io::Result<TlsStream<Raw>>,
+        ours: Option<&Certificate>,
+    ) -> Result<Self, TlsError> {
         let stream = stream.map_err(|error| TlsError::of(&error, ours))?;
         let (_, state) = stream.get_ref();
         let shown = state.peer_certificates().and_then(|chain| chain.first());
@@ -96,7 +106,7 @@ impl Secured {
             let certificate = || Box::new(certificate.clone());
             validity.map_err(|fault| TlsError::Unbelieved { fault, certificate: certificate() })?;
         }
-        Ok(Self { stream, theirs, ours: ours.clone(), first: None })
+        Ok(Self { stream, theirs, ours: ours.cloned(), first: None })
     }
 
     /// What the other end has shown.
@@ -121,7 +131,7 @@ impl Secured {
                 self.first = Some(first[0]);
                 Ok(())
             }
-            Some(Err(error)) => Err(TlsError::of(&error, &self.ours)),
+            Some(Err(error)) => Err(TlsError::of(&error, self.ours.as_ref())),
         }
     }
 
@@ -155,7 +165,7 @@ impl AsyncRead for Secured {
             // Everything that is read has a length of its own: an end without a word is no more than an end.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             Err(error) if error.get_ref().is_some() => {
-                Err(io::Error::new(error.kind(), TlsError::of(&error, &self.ours)))
+                Err(io::Error::new(error.kind(), TlsError::of(&error, self.ours.as_ref())))
             }
             read => read,
         })
