@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | ping-pong | one frame of 200 bytes (4 of length, 196 of body) to a peer and back |
 //! | all-to-all | every node says one such frame to every other, and all have heard all: N (N - 1) frames |
+//! | ping-pong, TLS | the first one again, both ends ours: the baseline is plain text |
+//! | handshake | one who has a certificate connects, and a node lets it in: TLS 1.3, P-256, both ends show a certificate. A session is resumed; the baseline is a full one |
 //!
 //! The baseline is as little as async-std allows: a task a side that reads its stream through a `BufReader` and writes
 //! it, a frame with one call; in all-to-all a task a stream that reads into its node's channel. Repetitions of both
@@ -27,6 +29,8 @@ mod common;
 mod full_stack;
 #[path = "network/plain.rs"]
 mod plain;
+#[path = "network/secured.rs"]
+mod secured;
 #[path = "network/two_processes.rs"]
 mod two_processes;
 
@@ -85,17 +89,20 @@ async fn measure_all(options: Options) {
         repetitions: options.amount(11, 3),
         warm_up: options.amount(2_000, 200),
         samples: options.amount(10_000, 500),
+        pause: Duration::ZERO,
     };
     {
         let mut plain = plain::ping_pong().await;
         let mut ours = full_stack::Mesh::start(2).await.into_ping_pong();
-        compare("ping-pong, one process", 2, size, &printer, &mut plain, &mut ours).await;
+        let race = Race { what: "ping-pong, one process", nodes: 2, ..Race::OURS };
+        compare(race, size, &printer, &mut plain, &mut ours).await;
         ours.stop().await;
     }
     {
         let mut echo = two_processes::Echo::start().await;
         let (plain, ours) = (&mut echo.plain, &mut echo.ours);
-        compare("ping-pong, two processes", 2, size, &printer, plain, ours).await;
+        let race = Race { what: "ping-pong, two processes", nodes: 2, ..Race::OURS };
+        compare(race, size, &printer, plain, ours).await;
     }
     for nodes in [3, 5, 9, 15] {
         let mut plain = plain::Mesh::connect(nodes).await;
@@ -103,8 +110,28 @@ async fn measure_all(options: Options) {
         let frames = nodes * (nodes - 1);
         let size = Size { samples: (size.samples * 4 / frames).max(50), ..size };
         let size = Size { warm_up: (size.warm_up * 4 / frames).max(50), ..size };
-        compare("all-to-all round", nodes, size, &printer, &mut plain, &mut ours).await;
+        let race = Race { what: "all-to-all round", nodes, ..Race::OURS };
+        compare(race, size, &printer, &mut plain, &mut ours).await;
         ours.stop().await;
+    }
+    {
+        let mut plain = full_stack::Mesh::start(2).await.into_ping_pong();
+        let mut secured = full_stack::Mesh::start_secured(2).await.into_ping_pong();
+        let race = Race { what: "ping-pong, TLS", nodes: 2, subjects: ["plain text", "TLS"] };
+        compare(race, size, &printer, &mut plain, &mut secured).await;
+        plain.stop().await;
+        secured.stop().await;
+    }
+    {
+        let (node, address, members) = full_stack::Node::start_secured();
+        let mut full = secured::Handshakes::full(address, &members);
+        let mut resumed = secured::Handshakes::resumed(address, &members);
+        let race = Race { what: "handshake", nodes: 1, subjects: ["full", "resumed"] };
+        // Handshakes get a part of the time only: more at once would wait for each other.
+        let pause = Duration::from_millis(20);
+        let size = Size { warm_up: 10, samples: options.amount(100, 10), pause, ..size };
+        compare(race, size, &printer, &mut full, &mut resumed).await;
+        node.stop().await;
     }
 }
 
@@ -113,48 +140,67 @@ struct Size {
     repetitions: usize,
     warm_up: usize,
     samples: usize,
+    /// Between two samples.
+    pause: Duration,
+}
+
+/// What is measured against what.
+#[derive(Clone, Copy, Debug)]
+struct Race {
+    what: &'static str,
+    nodes: usize,
+    /// The baseline first.
+    subjects: [&'static str; 2],
+}
+
+impl Race {
+    const OURS: Self = Self { what: "", nodes: 0, subjects: ["plain async-std", "ballotbox"] };
 }
 
 /// Measures both in turns, and prints a line for each.
 async fn compare(
-    what: &'static str,
-    nodes: usize,
+    race: Race,
     size: Size,
     printer: &Printer,
-    plain: &mut impl Rounds,
-    ours: &mut impl Rounds,
+    baseline: &mut impl Rounds,
+    subject: &mut impl Rounds,
 ) {
+    let Race { what, nodes, subjects } = race;
     let mut number = 0;
-    repeat(plain, size.warm_up, &mut number).await;
-    repeat(ours, size.warm_up, &mut number).await;
-    let (mut of_plain, mut of_ours) = (Vec::new(), Vec::new());
+    let warm_up = Size { samples: size.warm_up, ..size };
+    repeat(baseline, warm_up, &mut number).await;
+    repeat(subject, warm_up, &mut number).await;
+    let (mut of_baseline, mut of_subject) = (Vec::new(), Vec::new());
     for repetition in 0..size.repetitions {
         // The first one may find the machine in another state than the second: take turns in that too.
         if repetition % 2 == 0 {
-            of_plain.push(repeat(plain, size.samples, &mut number).await);
-            of_ours.push(repeat(ours, size.samples, &mut number).await);
+            of_baseline.push(repeat(baseline, size, &mut number).await);
+            of_subject.push(repeat(subject, size, &mut number).await);
         } else {
-            of_ours.push(repeat(ours, size.samples, &mut number).await);
-            of_plain.push(repeat(plain, size.samples, &mut number).await);
+            of_subject.push(repeat(subject, size, &mut number).await);
+            of_baseline.push(repeat(baseline, size, &mut number).await);
         }
     }
-    let ratios = of_ours.iter().zip(&of_plain).map(|(ours, plain)| ours.p50 / plain.p50);
+    let ratios = of_subject.iter().zip(&of_baseline).map(|(subject, base)| subject.p50 / base.p50);
     let ratio = Some(median(ratios.collect()));
     let samples = size.samples;
-    let baseline = "plain async-std";
+    let [baseline, subject] = subjects;
     let figure =
-        Figure { what, nodes, subject: baseline, repetitions: of_plain, samples, ratio: None };
+        Figure { what, nodes, subject: baseline, repetitions: of_baseline, samples, ratio: None };
     printer.figure(&figure);
-    printer.figure(&Figure { subject: "ballotbox", repetitions: of_ours, ratio, ..figure });
+    printer.figure(&Figure { subject, repetitions: of_subject, ratio, ..figure });
 }
 
-async fn repeat(subject: &mut impl Rounds, times: usize, number: &mut u64) -> Percentiles {
-    let mut samples = Vec::<Duration>::with_capacity(times);
-    for _ in 0..times {
+async fn repeat(subject: &mut impl Rounds, size: Size, number: &mut u64) -> Percentiles {
+    let mut samples = Vec::<Duration>::with_capacity(size.samples);
+    for _ in 0..size.samples {
         *number += 1;
         let begun = clock::now();
         subject.round(*number).await;
         samples.push(clock::now() - begun);
+        if !size.pause.is_zero() {
+            clock::sleep_until(clock::now() + size.pause).await;
+        }
     }
     Percentiles::of(samples)
 }

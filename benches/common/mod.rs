@@ -1,5 +1,7 @@
 //! What the benches share: their options, percentiles, and figures as a table for people or as lines for programs.
 
+pub mod certificates;
+
 use std::{
     io::{self, Write},
     process::{Command, ExitCode},

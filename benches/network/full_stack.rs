@@ -1,16 +1,19 @@
 //! Ours: networks with all their actors, used through `send` and `Heard` as the elector does.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{
+    collections::BTreeSet,
+    net::{SocketAddr, TcpListener},
+};
 
 use async_std::task;
 use ballotbox_actors::{
-    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkEvent,
+    DoormanAddress, Heard, NetworkAddress, NetworkConfig, NetworkEvent, Tls,
     kit::{Mailbox, mailbox, mailbox_with_inlet},
     start,
 };
 use ballotbox_core::{Endpoint, ServerId, links::LinkId, wire::Frame};
 
-use crate::{Rounds, body, number_of};
+use crate::{Rounds, body, number_of, secured::Members};
 
 /// At most this many frames wait for their user, as for the elector.
 const FRAMES_WAITING_MAX: usize = 64;
@@ -56,15 +59,26 @@ impl Node {
         me: u64,
         listener: TcpListener,
         peers: impl IntoIterator<Item = (u64, Endpoint)>,
+        tls: Option<Tls>,
     ) -> Self {
         let endpoint = Endpoint::from(listener.local_addr().unwrap());
         let mut config = NetworkConfig::new(id(me), endpoint.into());
         config.listen[0].ready = Some(listener);
+        config.tls = tls;
         config.peers.extend(peers.into_iter().map(|(peer, endpoint)| (id(peer), vec![endpoint])));
         let (user, inlet, told) = mailbox_with_inlet(FRAMES_WAITING_MAX);
         let (parent, exits) = mailbox();
         let (doorman, network) = start(config, None, user, inlet, parent, |_| Ended, |_| Ended);
         Self { me: id(me), doorman, network, told, exits, spoken: BTreeSet::new() }
+    }
+
+    /// A node that speaks TLS and wants no links: where it listens, and who lets others in.
+    pub fn start_secured() -> (Self, SocketAddr, Members) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let members = Members::new(&[(1, address.into())]);
+        let tls = members.tls(1);
+        (Self::start(1, listener, [], Some(tls)), address, members)
     }
 
     /// Waits until there is this number of links.
@@ -129,14 +143,27 @@ pub struct Mesh(Vec<Node>);
 
 impl Mesh {
     pub async fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, |_| None).await
+    }
+
+    /// The same, where all of them speak TLS.
+    pub async fn start_secured(nodes: usize) -> Self {
+        Self::start_with(nodes, |all| Some(Members::new(all))).await
+    }
+
+    async fn start_with(
+        nodes: usize,
+        secured: impl FnOnce(&[(u64, Endpoint)]) -> Option<Members>,
+    ) -> Self {
         let numbers = (1..).take(nodes);
         let listeners: Vec<_> =
             numbers.map(|n: u64| (n, TcpListener::bind("127.0.0.1:0").unwrap())).collect();
         let endpoint = |listener: &TcpListener| Endpoint::from(listener.local_addr().unwrap());
         let all: Vec<_> = listeners.iter().map(|(n, listener)| (*n, endpoint(listener))).collect();
+        let secured = secured(&all);
         let begin = |(n, listener)| {
             let others = all.iter().filter(|(other, _)| *other != n).cloned();
-            Node::start(n, listener, others)
+            Node::start(n, listener, others, secured.as_ref().map(|members| members.tls(n)))
         };
         let mut mesh = Self(listeners.into_iter().map(begin).collect());
         for node in &mut mesh.0 {

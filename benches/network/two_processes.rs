@@ -45,7 +45,7 @@ impl Echo {
         let plain = TcpStream::connect(plain).await.unwrap();
         plain.set_nodelay(true).unwrap();
         let there = ours.parse::<Endpoint>().unwrap();
-        let mut here = Node::start(HERE, here, [(THERE, there)]);
+        let mut here = Node::start(HERE, here, [(THERE, there)], None);
         here.linked(1).await;
         Self {
             child,
@@ -69,7 +69,7 @@ pub async fn echo(args: Vec<String>) {
     let ours = TcpListener::bind("127.0.0.1:0").unwrap();
     println(&plain.local_addr().unwrap().to_string());
     println(&ours.local_addr().unwrap().to_string());
-    let mut node = Node::start(THERE, ours, [(HERE, dialler)]);
+    let mut node = Node::start(THERE, ours, [(HERE, dialler)], None);
     let plainly = task::spawn(async move {
         let (stream, _) = plain.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
