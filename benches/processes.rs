@@ -11,8 +11,13 @@
 //! | hand-over | `ballotbox resign --to` the lowest: from when the leader tells that its epoch is over till the one named tells that it leads |
 //! | leader frozen | from SIGSTOP till one of the others tells that it leads |
 //! | lease: kill -9, it comes back at once, orderly stop | the first, the same with the killed one spawned at once, and the third of these, with leases of 2 s |
+//! | kill -9 of the leader, it comes back: plain text, TLS | the third and the fourth, ensembles of both kinds taken in turns in one run. The ratio is that of the medians |
+//! | kill -9 of the next leader | in these, when the killed one has come back: who follows it now dials one that was spawned anew |
 //! | idle node | of the three with a leader, the one with the most of each, over ten seconds |
 //! | two files on disk | what one member writes for an epoch: two files of one byte, each synced and renamed, and their directory |
+//!
+//! At the first kill all have run since they first dialled each other, so sessions of TLS can be resumed. At the second one the next
+//! to lead has forgotten all sessions, and shakes hands in full.
 //!
 //! A node tells by a line of `--json` on its stdout. Resident memory is `VmRSS`, with the pages of the program file that
 //! were touched; processor time is the sum over its threads of what `/proc/PID/task/TID/schedstat` counts.
@@ -30,7 +35,7 @@
 mod common;
 mod ensemble;
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{fs, path::Path, process::ExitCode, thread, time::Duration};
 
 use ballotbox_actors::kit::clock;
 use common::{Figure, Options, Printer, Unit};
@@ -77,6 +82,7 @@ fn measure(options: Options) {
     printer.figure(&Figure::single("leader frozen", 3, frozen));
     printer.figure(&Figure::single("two files on disk", 1, disk(options.amount(200, 20))));
     measure_leases(options, &printer);
+    measure_tls(options, &printer);
     let window = Duration::from_secs(if options.quick { 2 } else { 10 });
     for (name, more) in [("idle node", &[][..]), ("idle node with a lease", &LEASES)] {
         let mut ensemble = Ensemble::new(more);
@@ -103,6 +109,44 @@ fn measure_leases(options: Options, printer: &Printer) {
     printer.figure(&Figure::single("lease: it comes back at once", 3, back));
     printer.figure(&Figure::single("lease: orderly stop of the leader", 3, stopped));
     printer.figure(&Figure::single("lease: hand-over", 3, handed_over));
+}
+
+/// Makes ensembles of one kind.
+type New = fn(&[&'static str]) -> Ensemble;
+
+/// What TLS adds to a fail-over: both kinds of ensembles see the same machine.
+fn measure_tls(options: Options, printer: &Printer) {
+    let kinds: [(_, New); 2] = [("plain text", Ensemble::new), ("TLS", Ensemble::secured)];
+    let [mut killed, mut back, mut again] = [const { [const { Vec::new() }; 2] }; 3];
+    for round in 0..options.amount(60, 3) {
+        for turn in 0..kinds.len() {
+            // The first one may find the machine in another state than the second: take turns in that too.
+            let kind = (round + turn) % kinds.len();
+            let (_, three) = kinds[kind];
+            let mut ensemble = three(&[]);
+            ensemble.start_all();
+            ensemble.hand_over(3, 1);
+            ensemble.hand_over(1, 3);
+            killed[kind].push(ensemble.lose_leader(3, "-KILL"));
+            back[kind].push(ensemble.start_again(3));
+            // It follows already, and the other follower may still be dialling it.
+            thread::park_timeout(Duration::from_millis(200));
+            again[kind].push(ensemble.lose_leader(2, "-KILL"));
+        }
+    }
+    let rows = [
+        ("kill -9 of the leader", killed),
+        ("it comes back", back),
+        ("kill -9 of the next leader", again),
+    ];
+    for (what, samples) in rows {
+        let figures = samples.map(|samples| Figure::single(what, 3, samples));
+        let [plain, secured] = figures.each_ref().map(|figure| figure.repetitions[0].p50);
+        let ratios = [None, Some(secured / plain)];
+        for ((figure, ratio), (subject, _)) in figures.into_iter().zip(ratios).zip(kinds) {
+            printer.figure(&Figure { subject, ratio, ..figure });
+        }
+    }
 }
 
 /// How long the disk takes for what a member writes for an epoch.

@@ -15,7 +15,7 @@ use std::{
 use ballotbox_actors::kit::clock;
 use serde_json::{Value, json};
 
-use crate::common::{self, Options};
+use crate::common::{self, Options, certificates::Authority};
 
 /// At most this long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,8 +48,35 @@ struct Said {
 }
 
 impl Ensemble {
-    /// Three that are started with these options.
+    /// Three that are started with these options, and speak plain text.
     pub fn new(options: &[&'static str]) -> Self {
+        Self::whose_votes(options, |_, votes| votes)
+    }
+
+    /// The same three with certificates, which speak nothing but TLS.
+    pub fn secured(options: &[&'static str]) -> Self {
+        Self::whose_votes(options, |folder, mut votes| {
+            let authority = Authority::new();
+            fs::create_dir_all(folder).unwrap();
+            let file = |name: &str, text: String| {
+                fs::write(folder.join(name), text).unwrap();
+                folder.join(name)
+            };
+            for member in votes["members"].as_array_mut().unwrap() {
+                let id = member["id"].as_u64().unwrap();
+                let issued = authority.issue(id);
+                let cert = file(&format!("{id}.pem"), issued.certificate.pem());
+                let key = file(&format!("{id}.key"), issued.key.serialize_pem());
+                member["tls"] = json!({ "cert": cert, "key": key });
+            }
+            let ca = file("ca.pem", authority.certificate().pem());
+            votes["tls"] = json!({ "ca": ca, "stage": "required", "strict": true });
+            votes
+        })
+    }
+
+    /// What is said of three members may be changed before it is written; there is a folder for more files.
+    fn whose_votes(options: &[&'static str], change: impl FnOnce(&Path, Value) -> Value) -> Self {
         let name = format!("three-processes-{}.json", std::process::id());
         let votes = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let data = votes.with_extension("data");
@@ -61,7 +88,8 @@ impl Ensemble {
             .zip(&ports)
             .map(|(id, port): (u64, _)| json!({ "id": id, "election": address(port) }))
             .collect();
-        fs::write(&votes, json!({ "members": members }).to_string()).unwrap();
+        let text = change(&data.join("tls"), json!({ "members": members })).to_string();
+        fs::write(&votes, text).unwrap();
         let (options, status, nodes) = (options.to_vec(), BTreeMap::new(), BTreeMap::new());
         Self { votes, data, options, status, epoch: 0, leader: 0, nodes, said: channel() }
     }
