@@ -18,6 +18,7 @@
 
 mod arrival;
 mod credit;
+mod familiar;
 mod greeter;
 mod reception;
 
@@ -34,10 +35,11 @@ use ballotbox_core::{
     wire::{FirstWord, Ports},
 };
 
-pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, Place, Ticket};
+pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, PeerBook, Place, Ticket};
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
+    familiar::Familiar,
     greeter::{Greeted, Greeter, GreeterError, GreeterReport},
     reception::{GreeterId, Reception},
 };
@@ -46,7 +48,7 @@ use crate::{
     kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
         Connection, Elsewhere, Handshakes, Listen, ListenError, Listener, ListenerMsg,
-        ListenerReport, Tls, Turn,
+        ListenerReport, Origin, Tls, Turn,
     },
 };
 
@@ -72,6 +74,7 @@ pub(crate) struct Doorman<U, H, L> {
     long_untaken: usize,
     credit: AcceptCredit,
     handshakes: Handshakes<Address<()>>,
+    familiar: Familiar,
     refusals: Refusals,
     user: Address<U>,
     /// Where connections are handed on to that have greeted.
@@ -95,6 +98,7 @@ pub(crate) enum DoormanMsg {
     Taken,
     Refused { from: IpAddr, refusal: Refusal },
     PlaceFree,
+    PeerAt { address: IpAddr },
     // By its children.
     Listener(ListenerReport),
     Greeter(GreeterReport),
@@ -162,6 +166,7 @@ where
         long_untaken: 0,
         credit: AcceptCredit::default(),
         handshakes: Handshakes::new(clock::now()),
+        familiar: Familiar::default(),
         refusals: Refusals::default(),
         user,
         mesh,
@@ -231,6 +236,7 @@ where
                 self.refuse(RefusedBecause::Id(refusal), Some(from));
             }
             DoormanMsg::PlaceFree => self.long_untaken = self.long_untaken.saturating_sub(1),
+            DoormanMsg::PeerAt { address } => self.familiar.note(address),
             DoormanMsg::Listener(report) => self.hear_listener(report),
             DoormanMsg::Greeter(report) => self.hear_greeter(report),
             DoormanMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
@@ -259,7 +265,9 @@ where
             GreeterReport::LongPacket(greeter) => self.long_packet(greeter),
             GreeterReport::WantsTurn(greeter, reply) => {
                 if let Some(from) = self.reception.address_of(greeter) {
-                    self.handshakes.ask(greeter.0, from.ip(), reply);
+                    let address = from.ip();
+                    let is_familiar = self.familiar.knows(address);
+                    self.handshakes.ask(greeter.0, Origin { address, is_familiar }, reply);
                 }
             }
             GreeterReport::HadTurn(greeter, cost) => {
@@ -292,7 +300,8 @@ where
         let addresses: Vec<_> = addresses.into_iter().map(|(address, _)| address).collect();
         // The star first: who hears from the mesh that we listen may dial over the star at once.
         self.tell_star(LearnerReport::Open { addresses: addresses.clone() });
-        self.tell_mesh(DoorReport::Open { addresses });
+        let peers = PeerBook::new(self.myself.clone());
+        self.tell_mesh(DoorReport::Open { addresses, peers });
         self.accept(AcceptCredit::AHEAD_MAX);
     }
 
@@ -339,7 +348,10 @@ where
     }
 
     fn hand_on(&mut self, word: Greeted, from: SocketAddr, is_long: bool) {
-        let Greeted { connection, first } = word;
+        let Greeted { connection, first, is_member } = word;
+        if is_member {
+            self.familiar.note(from.ip());
+        }
         self.credit.handed_on();
         let ticket = Ticket::new(from.ip(), self.myself.clone());
         match first {
@@ -432,6 +444,7 @@ where
             | DoormanMsg::Taken
             | DoormanMsg::Refused { .. }
             | DoormanMsg::PlaceFree
+            | DoormanMsg::PeerAt { .. }
             | DoormanMsg::Listener(_)
             | DoormanMsg::Greeter(_) => return,
         }

@@ -13,7 +13,7 @@ use async_io::Async;
 use ballotbox_actors::{
     Tls,
     kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now},
-    socket::{self, Handshakes, Turn as HandshakeTurn},
+    socket::{self, Handshakes, Origin, Turn as HandshakeTurn},
 };
 use ballotbox_core::{RateLimit, UntrustedText};
 use futures::{FutureExt, future::select_all};
@@ -185,6 +185,7 @@ impl Server {
                     self.hear_request(number, kind, reply);
                 }
                 Raced::Woken(Some(ServerMsg::WantsTurn { number, from, reply })) => {
+                    let from = Origin { address: from, is_familiar: false };
                     self.handshakes.ask(number, from, reply);
                 }
                 Raced::Woken(Some(ServerMsg::HadTurn { number, cost })) => {

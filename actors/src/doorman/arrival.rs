@@ -25,7 +25,7 @@ pub(crate) struct Arrival<W> {
 #[derive(Debug)]
 pub(crate) enum DoorReport {
     /// We listen at these addresses.
-    Open { addresses: Vec<SocketAddr> },
+    Open { addresses: Vec<SocketAddr>, peers: PeerBook },
     /// This process may open no more sockets. The receiver of the connections notices that as well, and counts it.
     NoDescriptors { cause: UntrustedText },
     /// A connection has greeted.
@@ -39,6 +39,21 @@ pub(crate) enum LearnerReport {
     Open { addresses: Vec<SocketAddr> },
     /// A learner has come.
     Arrived(Arrival<QuorumPacket>),
+}
+
+/// Where a doorman is told at which addresses peers are looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerBook(Address<DoormanMsg>);
+
+impl PeerBook {
+    pub(super) const fn new(doorman: Address<DoormanMsg>) -> Self {
+        Self(doorman)
+    }
+
+    /// A peer is at this address, whether or not it answers there.
+    pub(crate) fn note(&self, address: IpAddr) {
+        let _ = self.0.tell(DoormanMsg::PeerAt { address });
+    }
 }
 
 /// Goes with a connection that is handed on. Dropping it says that the connection was dealt with.

@@ -11,6 +11,7 @@ use crate::{
 };
 use ballotbox_core::{
     UntrustedText,
+    identity::Proof,
     wire::{FirstWord, FirstWordError, Ports, Taken},
 };
 
@@ -46,6 +47,8 @@ pub(crate) enum GreeterReport {
 pub(crate) struct Greeted {
     pub(crate) connection: Connection,
     pub(crate) first: FirstWord,
+    /// Whether it has proven to be a member.
+    pub(crate) is_member: bool,
 }
 
 /// Why a connection was not greeted.
@@ -150,10 +153,12 @@ impl<P: From<GreeterReport>> Greeter<P> {
 
     /// One that has said who it is, if it may say so.
     fn greeted(self, first: FirstWord) -> Result<Greeted, GreeterError> {
-        if let Some(tls) = &self.tls {
-            self.connection.prove(tls, first.claims())?;
-        }
-        Ok(Greeted { connection: self.connection, first })
+        let proof = match &self.tls {
+            Some(tls) => self.connection.prove(tls, first.claims())?,
+            None => None,
+        };
+        let is_member = matches!(proof, Some(Proof::Sole | Proof::Shared(_)));
+        Ok(Greeted { connection: self.connection, first, is_member })
     }
 
     /// The first word, or `None` from someone who hangs up without one.

@@ -29,7 +29,7 @@ impl Entrance {
         let (parent, _) = mailbox();
         let doorman =
             start(door, reports, None::<Address<LearnerReport>>, user, parent, |exit| exit);
-        let Some(DoorReport::Open { addresses }) = inside.next().await else {
+        let Some(DoorReport::Open { addresses, .. }) = inside.next().await else {
             panic!("the door did not open")
         };
         Self { address: addresses[0], inside, events, _doorman: doorman }

@@ -22,13 +22,18 @@ pub fn now() -> Instant {
 
 /// What the two clocks show by which leases go.
 pub fn reading() -> Reading {
-    let shown = |clock| {
-        let time = clock_gettime(clock);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        Duration::from_secs(seconds)
-            + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
-    };
-    Reading { boot: shown(BOOT), raw: shown(RAW) }
+    Reading { boot: since_beginning(BOOT), raw: since_beginning(RAW) }
+}
+
+/// How much processor time this thread has had. What it waits for others does not count.
+pub fn of_this_thread() -> Duration {
+    since_beginning(ClockId::ThreadCPUTime)
+}
+
+fn since_beginning(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(target_os = "linux")]

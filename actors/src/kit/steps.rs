@@ -9,13 +9,13 @@ use std::{
 
 use super::clock;
 
-/// Does as much of this as can be done at once, and says how much of the thread's time that has taken. Where it has to wait for
+/// Does as much of this as can be done at once, and says how much processor time that has taken. Where it has to wait for
 /// something, that [wakes](woken) us.
 pub async fn step<F: Future>(mut work: Pin<&mut F>) -> (Poll<F::Output>, Duration) {
     poll_fn(|cx| {
-        let began = clock::now();
+        let began = clock::of_this_thread();
         let went_on = work.as_mut().poll(cx);
-        Poll::Ready((went_on, clock::now() - began))
+        Poll::Ready((went_on, clock::of_this_thread().saturating_sub(began)))
     })
     .await
 }

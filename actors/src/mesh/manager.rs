@@ -22,7 +22,7 @@ pub use self::message::NetworkAddress;
 use super::candidate::CandidateError;
 use crate::{
     config::NetworkConfig,
-    doorman::{Arrival, DoorReport, Ticket},
+    doorman::{Arrival, DoorReport, PeerBook, Ticket},
     event::NetworkEvent,
     kit::{Actor, Address, Exit, Inlet, Mailbox, Timers, Wake, clock, jittered, mailbox, spawn},
     socket::{ConnectError, Connection, DialError, Dialed, Heard},
@@ -40,6 +40,8 @@ pub(crate) struct ConnectionManager<U> {
     parked: BTreeMap<SocketId, Parked>,
     children: Children<U>,
     user: Address<U>,
+    /// Where the doorman is told at which addresses peers are, once it has opened.
+    peers: Option<PeerBook>,
     no_descriptors: Sparingly,
     /// Whether it was told that no other machine can reach us.
     told_loopback_only: bool,
@@ -80,6 +82,7 @@ where
         parked: BTreeMap::new(),
         children: Children::new(config, inlet, address.clone()),
         user,
+        peers: None,
         no_descriptors: Sparingly::default(),
         told_loopback_only: false,
         ending: None,
@@ -129,7 +132,10 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             ManagerMsg::Reconnect => self.decide(Event::Reconnect),
             // `run` looks for it first.
             ManagerMsg::Stop => {}
-            ManagerMsg::Door(DoorReport::Open { addresses }) => self.begin(addresses),
+            ManagerMsg::Door(DoorReport::Open { addresses, peers }) => {
+                self.peers = Some(peers);
+                self.begin(addresses);
+            }
             ManagerMsg::Door(DoorReport::NoDescriptors { cause }) => self.out_of_descriptors(cause),
             ManagerMsg::Door(DoorReport::Arrived(Arrival {
                 first, connection, ticket, ..
@@ -163,6 +169,9 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
 
     /// A peer is at this address, whether or not it answers there.
     fn note_peer_at(&mut self, there: SocketAddr) {
+        if let Some(peers) = &self.peers {
+            peers.note(there.ip());
+        }
         if self.told_loopback_only || there.ip().is_loopback() {
             return;
         }

@@ -5,8 +5,10 @@
 //! and paid back by waiting.
 //!
 //! A handshake goes on in steps, one for each time that the other end has said something. Each step takes a turn, and nobody has one
-//! before the last one is paid for, so no crowd can run ahead of what it costs. Those who have to wait go in turns by the address
-//! that they come from: a crowd from one address holds up itself. One that says nothing takes no turns.
+//! before the last one is paid for, so no crowd can run ahead of what it costs. One that says nothing takes no turns.
+//!
+//! Those who have to wait go in rounds, with one turn for each address: a crowd from one address holds up itself. And those that may
+//! be members, by the address that they come from, go before all others: a crowd from many addresses holds up strangers.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -32,9 +34,9 @@ const TURN_MIN: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 pub struct Handshakes<R> {
     waiting: VecDeque<Waiting<R>>,
-    /// When the last turn of each address was, by its number, for those that wait.
-    turns: BTreeMap<IpAddr, u64>,
-    last_turn: u64,
+    /// The last round in which each address has a turn to come.
+    rounds: BTreeMap<IpAddr, u64>,
+    round: u64,
     /// Whose turn it is.
     present: Option<u64>,
     /// What may be taken, and what was taken above that.
@@ -47,8 +49,19 @@ pub struct Handshakes<R> {
 #[derive(Debug)]
 struct Waiting<R> {
     number: u64,
-    from: IpAddr,
+    from: Origin,
+    /// In which it has its turn.
+    round: u64,
     reply: R,
+}
+
+/// Where one comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether a member may be there.
+    pub is_familiar: bool,
 }
 
 /// What is next.
@@ -67,8 +80,8 @@ impl<R> Handshakes<R> {
     pub const fn new(now: Instant) -> Self {
         Self {
             waiting: VecDeque::new(),
-            turns: BTreeMap::new(),
-            last_turn: 0,
+            rounds: BTreeMap::new(),
+            round: 0,
             present: None,
             saved: SAVED_MAX,
             owed: Duration::ZERO,
@@ -77,8 +90,11 @@ impl<R> Handshakes<R> {
     }
 
     /// The next step of this one could be taken.
-    pub fn ask(&mut self, number: u64, from: IpAddr, reply: R) {
-        self.waiting.push_back(Waiting { number, from, reply });
+    pub fn ask(&mut self, number: u64, from: Origin, reply: R) {
+        let last = self.rounds.get(&from.address).copied().unwrap_or(0);
+        let round = last.max(self.round) + 1;
+        self.rounds.insert(from.address, round);
+        self.waiting.push_back(Waiting { number, from, round, reply });
     }
 
     /// Whose turn it is. Nobody else has one until it has [had](Self::had) its own, or has [left](Self::leave).
@@ -90,13 +106,14 @@ impl<R> Handshakes<R> {
         if !self.owed.is_zero() {
             return Turn::NotBefore(now + self.owed * SHARE);
         }
-        let turn_of = |from: &IpAddr| self.turns.get(from).copied().unwrap_or(0);
-        let in_turn = self.waiting.iter().enumerate().min_by_key(|(_, one)| turn_of(&one.from));
-        let next = in_turn.map(|(index, _)| index).and_then(|index| self.waiting.remove(index));
-        let Some(Waiting { number, from, reply }) = next else { return Turn::Nobody };
-        self.last_turn += 1;
-        self.turns.insert(from, self.last_turn);
-        self.forget_turn(from);
+        let rank = |one: &Waiting<R>| (!one.from.is_familiar, one.round);
+        let next = self.waiting.iter().enumerate().min_by_key(|(_, one)| rank(one));
+        let next = next.map(|(index, _)| index).and_then(|index| self.waiting.remove(index));
+        let Some(Waiting { number, from, round, reply }) = next else { return Turn::Nobody };
+        if !from.is_familiar {
+            self.round = round;
+        }
+        self.forget_rounds(from.address);
         self.present = Some(number);
         Turn::Of(reply)
     }
@@ -115,7 +132,7 @@ impl<R> Handshakes<R> {
         self.pass(number);
         let place = self.waiting.iter().position(|waiting| waiting.number == number);
         if let Some(Waiting { from, .. }) = place.and_then(|place| self.waiting.remove(place)) {
-            self.forget_turn(from);
+            self.forget_rounds(from.address);
         }
     }
 
@@ -132,10 +149,10 @@ impl<R> Handshakes<R> {
         self.saved = (self.saved + left).min(SAVED_MAX);
     }
 
-    /// Only those that wait have a turn to remember, so that this does not grow.
-    fn forget_turn(&mut self, address: IpAddr) {
-        if !self.waiting.iter().any(|waiting| waiting.from == address) {
-            self.turns.remove(&address);
+    /// Only those that wait have a round to come, so that this does not grow.
+    fn forget_rounds(&mut self, address: IpAddr) {
+        if !self.waiting.iter().any(|waiting| waiting.from.address == address) {
+            self.rounds.remove(&address);
         }
     }
 }
@@ -167,12 +184,12 @@ mod tests {
     use super::*;
     use crate::kit::clock;
 
-    fn address(last: u8) -> IpAddr {
-        Ipv4Addr::new(10, 0, 0, last).into()
+    fn address(last: u8) -> Origin {
+        Origin { address: Ipv4Addr::new(10, 0, 0, last).into(), is_familiar: false }
     }
 
     /// In the tests, one is told by its number.
-    fn ask(handshakes: &mut Handshakes<u64>, number: u64, from: IpAddr) {
+    fn ask(handshakes: &mut Handshakes<u64>, number: u64, from: Origin) {
         handshakes.ask(number, from, number);
     }
 
@@ -254,7 +271,51 @@ mod tests {
             handshakes.had(greeter, COST, now);
             handshakes.leave(greeter);
         }
-        assert_eq!(turns, [0, 1, 1000, 2, 1001, 3]);
+        assert_eq!(turns, [0, 1, 2, 1000, 3, 1001]);
+    }
+
+    #[test]
+    fn one_of_two_from_an_address_is_not_held_up_by_all_that_come_after_it() {
+        let mut now = clock::now();
+        let mut handshakes = Handshakes::new(now);
+        for stranger in 1..=20 {
+            ask(&mut handshakes, u64::from(stranger), address(stranger));
+        }
+        ask(&mut handshakes, 100, address(100));
+        ask(&mut handshakes, 101, address(100));
+        let mut newcomer = 200;
+        for turns in 1.. {
+            now += COST * SHARE * 2;
+            let Turn::Of(number) = handshakes.next(now) else { panic!("{handshakes:?}") };
+            handshakes.had(number, COST, now);
+            newcomer += 1;
+            ask(&mut handshakes, u64::from(newcomer), address(newcomer));
+            if number == 101 {
+                assert!(
+                    turns <= 43,
+                    "{turns}: after those who were there, and one round of others"
+                );
+                return;
+            }
+            assert!(newcomer < 255, "it has no turn");
+        }
+    }
+
+    #[test]
+    fn those_that_may_be_members_go_before_a_crowd_from_many_addresses() {
+        let mut now = clock::now();
+        let mut handshakes = Handshakes::new(now);
+        for stranger in 1..=200 {
+            ask(&mut handshakes, u64::from(stranger), address(stranger));
+        }
+        let member = Origin { is_familiar: true, ..address(250) };
+        for step in 0..3 {
+            ask(&mut handshakes, 1000 + step, member);
+            now += COST * SHARE * 2;
+            assert_eq!(handshakes.next(now), Turn::Of(1000 + step));
+            handshakes.had(1000 + step, COST, now);
+        }
+        assert_eq!(handshakes.next(now + COST * SHARE), Turn::Of(1));
     }
 
     #[test]
@@ -279,6 +340,6 @@ mod tests {
         assert_eq!(handshakes.next(then), Turn::Of(3), "1 has gone in its turn");
         handshakes.leave(3);
         assert_eq!(handshakes.next(then), Turn::Nobody);
-        assert!(handshakes.turns.is_empty(), "{handshakes:?}");
+        assert!(handshakes.rounds.is_empty(), "{handshakes:?}");
     }
 }

@@ -16,6 +16,8 @@ use futures_rustls::{
     TlsAcceptor, TlsConnector, TlsStream,
     rustls::{ProtocolVersion, ServerConnection, pki_types::ServerName},
 };
+#[cfg(target_os = "linux")]
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::{certificate::Certificate, credentials::Credentials, error::TlsError};
 use crate::kit::clock;
@@ -54,12 +56,14 @@ pub(super) async fn dialled(
 
 /// The handshake of one who was dialled.
 pub(super) async fn taken(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
+    socket.require_presence()?;
     let stream = TlsAcceptor::from(Arc::clone(&credentials.server)).accept(socket).await;
     Secured::new(stream.map(TlsStream::from), Some(credentials.certificate()))
 }
 
 /// The handshake of a server that is for everybody: nobody has to show a certificate.
 pub(super) async fn served(credentials: &Credentials, socket: Raw) -> Result<Secured, TlsError> {
+    socket.require_presence()?;
     let stream = TlsAcceptor::from(Arc::clone(&credentials.public)).accept(socket).await;
     Secured::new(stream.map(TlsStream::from), Some(credentials.certificate()))
 }
@@ -187,6 +191,28 @@ impl AsyncWrite for Secured {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+impl Raw {
+    /// One that has hung up while it waited for its turn is not worth a signature.
+    fn require_presence(&self) -> Result<(), TlsError> {
+        if self.has_hung_up() { Err(TlsError::CutOff) } else { Ok(()) }
+    }
+
+    /// Whether the other end will say nothing more than what has come.
+    #[cfg(target_os = "linux")]
+    fn has_hung_up(&self) -> bool {
+        let ended = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let mut asked = [PollFd::new(self.0.get_ref(), ended)];
+        let answered = rustix::event::poll(&mut asked, Some(&Timespec::default()));
+        answered.is_ok() && asked[0].revents().intersects(ended)
+    }
+
+    /// Other systems do not tell.
+    #[cfg(not(target_os = "linux"))]
+    const fn has_hung_up(&self) -> bool {
+        false
     }
 }
 
