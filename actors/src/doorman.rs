@@ -36,10 +36,10 @@ use ballotbox_core::{
 };
 
 pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, PeerBook, Place, Ticket};
+pub(crate) use self::familiar::Familiar;
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
-    familiar::Familiar,
     greeter::{Greeted, Greeter, GreeterError, GreeterReport},
     reception::{GreeterId, Reception},
 };
@@ -325,12 +325,12 @@ where
         }
     }
 
-    /// One that took too long makes room, or one for which there is none.
+    /// One that took longest makes room, or one for which there is none.
     fn turn_out(&mut self, leaving: GreeterId) {
         self.long.leave(leaving);
         self.handshakes.leave(leaving.0);
         self.greeters.remove(&leaving);
-        self.refuse(RefusedBecause::Silence, None);
+        self.refuse(RefusedBecause::NoRoom, None);
     }
 
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
@@ -379,7 +379,7 @@ where
     }
 
     fn refuse(&mut self, reason: RefusedBecause, from: Option<IpAddr>) {
-        if let Some(event) = self.refusals.note(reason, from) {
+        if let Some(event) = self.refusals.note(reason, from, &self.familiar) {
             self.report(event);
         }
     }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::socket::{DialError, TlsError};
+use crate::{
+    doorman::Familiar,
+    socket::{DialError, TlsError, TlsErrorKind},
+};
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
     links::{LinkId, Notice, Refusal},
@@ -119,8 +122,10 @@ pub enum RefusedBecause {
     SpeaksTls,
     /// It has not shown that it is who it says it is.
     Tls(TlsError),
-    /// It said nothing in time, or had to make room for others.
+    /// It has not said who it is in time.
     Silence,
+    /// It had to make room for others: more come than can be dealt with.
+    NoRoom,
     /// The actor that read its first word has a bug; this is what the panic said.
     Panicked(UntrustedText),
 }
@@ -135,8 +140,9 @@ enum RefusalKind {
     Broken,
     PlainText,
     SpeaksTls,
-    Tls,
+    Tls(TlsErrorKind),
     Silence,
+    NoRoom,
     Panicked,
 }
 
@@ -150,25 +156,52 @@ impl RefusedBecause {
             Self::Broken(_) => RefusalKind::Broken,
             Self::PlainText => RefusalKind::PlainText,
             Self::SpeaksTls => RefusalKind::SpeaksTls,
-            Self::Tls(_) => RefusalKind::Tls,
+            Self::Tls(error) => RefusalKind::Tls(error.kind()),
             Self::Silence => RefusalKind::Silence,
+            Self::NoRoom => RefusalKind::NoRoom,
             Self::Panicked(_) => RefusalKind::Panicked,
         }
     }
 }
 
-/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events.
+/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events. An address where a
+/// member may be is counted by itself, so that no flood hides what is wrong with a member.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(BTreeMap<RefusalKind, Sparingly>);
+pub(crate) struct Refusals(BTreeMap<(RefusalKind, Option<IpAddr>), Sparingly>);
 
 impl Refusals {
-    /// Takes note of one, and says what there is to tell about it, if it is time to.
+    /// Takes note of one, and says what there is to tell about it, if it is time to. There is a limit to the addresses where members may be,
+    /// and those that are none of them any more are forgotten.
     pub(crate) fn note(
         &mut self,
         reason: RefusedBecause,
         from: Option<IpAddr>,
+        familiar: &Familiar,
     ) -> Option<NetworkEvent> {
-        let times = self.0.entry(reason.kind()).or_default().count()?;
+        let of_member = from.filter(|from| familiar.knows(*from));
+        let times = self.0.entry((reason.kind(), of_member)).or_default().count()?;
+        self.0.retain(|(_, from), _| from.is_none_or(|from| familiar.knows(from)));
         Some(NetworkEvent::Refused { from, reason, times })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_told_sparingly_and_hides_neither_other_reasons_nor_a_member() {
+        let [stranger, member] = ["10.9.9.9", "10.0.0.2"].map(|text| text.parse().unwrap());
+        let mut familiar = Familiar::default();
+        familiar.note(member);
+        let mut refusals = Refusals::default();
+        let mut told = |reason, from| refusals.note(reason, Some(from), &familiar).is_some();
+        let flood: Vec<_> = (0..1000).map(|_| told(RefusedBecause::PlainText, stranger)).collect();
+        assert_eq!(flood.iter().filter(|told| **told).count(), 10);
+        assert!(told(RefusedBecause::SpeaksTls, stranger), "it is another reason");
+        assert!(told(RefusedBecause::PlainText, member), "it is the first time there");
+        assert!(
+            told(RefusedBecause::PlainText, member) && !told(RefusedBecause::PlainText, member)
+        );
     }
 }

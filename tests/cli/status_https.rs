@@ -123,10 +123,7 @@ fn plain_text_and_tls_are_told_apart_at_either_end() {
     let url = format!("https://{}", listening["status"].as_str().unwrap());
     let told = run(&["status", &url, "--tls-ca", &secured.files.authority()]);
     let told = unanswered(&told);
-    assert!(
-        told.contains("what it answers is no TLS: it seems to speak plain text only"),
-        "{told}"
-    );
+    assert!(told.contains("what it says is no TLS: it seems to speak plain text only"), "{told}");
 }
 
 #[test]

@@ -10,11 +10,11 @@ const ADDRESSES_MAX: usize = 256;
 
 /// The addresses at which members are, the one noted last at the end.
 #[derive(Debug, Default)]
-pub(super) struct Familiar(VecDeque<IpAddr>);
+pub(crate) struct Familiar(VecDeque<IpAddr>);
 
 impl Familiar {
     /// A member is there, or is looked for there.
-    pub(super) fn note(&mut self, address: IpAddr) {
+    pub(crate) fn note(&mut self, address: IpAddr) {
         let address = address.to_canonical();
         self.0.retain(|known| *known != address);
         self.0.push_back(address);
@@ -24,7 +24,7 @@ impl Familiar {
     }
 
     /// Whether one was noted there.
-    pub(super) fn knows(&self, address: IpAddr) -> bool {
+    pub(crate) fn knows(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
 }

@@ -25,6 +25,10 @@ pub struct Trust(Infallible);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsError(Infallible);
 
+/// What refusals are counted by.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct TlsErrorKind(Infallible);
+
 #[derive(Debug)]
 pub(super) struct Raw(
     #[expect(dead_code, reason = "nobody takes it")] pub(super) Arc<Async<TcpStream>>,
@@ -40,6 +44,12 @@ impl fmt::Display for TlsError {
 }
 
 impl std::error::Error for TlsError {}
+
+impl TlsError {
+    pub(crate) const fn kind(&self) -> TlsErrorKind {
+        match self.0 {}
+    }
+}
 
 #[expect(clippy::unused_async, reason = "as with TLS")]
 impl Tls {

@@ -463,7 +463,8 @@ fn why_refused(reason: &RefusedBecause) -> String {
             `--tls-cert`, or sslQuorum and a key store in zoo.cfg)"
             .to_owned(),
         RefusedBecause::Tls(error) => error.to_string(),
-        RefusedBecause::Silence => "it said nothing".to_owned(),
+        RefusedBecause::Silence => "it has not said in time who it is".to_owned(),
+        RefusedBecause::NoRoom => "it had to make room, as more connections come than can be dealt with".to_owned(),
         RefusedBecause::Panicked(message) => {
             format!("we have a bug, please report it: the greeter panicked: {message}")
         }

@@ -60,6 +60,16 @@ pub enum CertificateFault {
          restriction"
     )]
     Purpose,
+    /// It is one of an authority.
+    #[error(
+        "it is one of an authority, and not among ours: each member needs one of its own, which an authority of ours has issued"
+    )]
+    OfAuthority,
+    /// It is of the first version, which has no extensions.
+    #[error(
+        "it is X.509 version 1, which has no names: expected version 3, as `openssl x509 -req -copy_extensions copy` makes it"
+    )]
+    Version,
     /// It is none, or one that we cannot read.
     #[error("it cannot be read: {text}")]
     Malformed {

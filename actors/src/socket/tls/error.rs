@@ -53,13 +53,22 @@ pub enum TlsError {
     },
     /// The other end has closed the connection within the handshake.
     #[error(
-        "it ended the connection in the middle of the TLS handshake: it may speak plain text only, or be about to stop"
+        "it ended the connection in the middle of the TLS handshake: it may speak plain text only, be about to stop, or have no room for \
+         more connections"
     )]
     CutOff,
     /// What it says is no TLS.
-    #[error("what it answers is no TLS: it seems to speak plain text only")]
+    #[error("what it says is no TLS: it seems to speak plain text only")]
     NotTls,
-    /// We have no version or cipher suite in common, or it does not keep to the protocol.
+    /// We have no version or cipher suite in common.
+    #[error(
+        "it has no TLS in common with us ({text}): expected version 1.2 or 1.3, as far as both ends allow it, and a suite of both"
+    )]
+    Incompatible {
+        /// What rustls says.
+        text: UntrustedText,
+    },
+    /// It does not keep to the protocol.
     #[error("the TLS handshake fails: {text}")]
     Handshake {
         /// What rustls says.
@@ -109,7 +118,39 @@ impl TlsError {
                 ours: ours.cloned().map(Box::new),
             },
             rustls::Error::InvalidMessage(_) => Self::NotTls,
+            rustls::Error::PeerIncompatible(why) => {
+                Self::Incompatible { text: UntrustedText::new(format_args!("{why:?}")) }
+            }
             _ => Self::Handshake { text: UntrustedText::new(error) },
+        }
+    }
+}
+
+/// What refusals are counted by: strangers who have no certificate of ours hide none of those who have one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum TlsErrorKind {
+    NoCertificate,
+    Unbelieved,
+    OutOfTime,
+    NotTheirs,
+    Refused,
+    Broken,
+}
+
+impl TlsError {
+    pub(crate) const fn kind(&self) -> TlsErrorKind {
+        match self {
+            Self::NoCertificate => TlsErrorKind::NoCertificate,
+            Self::Unbelieved {
+                fault: CertificateFault::Expired { .. } | CertificateFault::NotYetValid { .. },
+                ..
+            } => TlsErrorKind::OutOfTime,
+            Self::Unbelieved { .. } | Self::Unreadable(_) => TlsErrorKind::Unbelieved,
+            Self::NotTheirs(_) | Self::OtherHost { .. } => TlsErrorKind::NotTheirs,
+            Self::Refused { .. } => TlsErrorKind::Refused,
+            Self::CutOff | Self::NotTls | Self::Incompatible { .. } | Self::Handshake { .. } => {
+                TlsErrorKind::Broken
+            }
         }
     }
 }

@@ -190,7 +190,7 @@ fn each_version_alone_will_do_and_none_in_common_is_said_at_both_ends() {
     }
     let (near, far) = met(&speaking(TlsVersions::Tls12, 1), &speaking(TlsVersions::Tls13, 2));
     assert!(matches!(near, Err(TlsError::Refused { .. })), "{near:?}");
-    assert!(matches!(far, Err(TlsError::Handshake { .. })), "{far:?}");
+    assert!(matches!(far, Err(TlsError::Incompatible { .. })), "{far:?}");
     let none = Terms { suites: Some(vec![]), ..Terms::default() };
     let error = Credentials::new(member_of(&authority, 1), &none).unwrap_err();
     assert!(matches!(error, CredentialsError::Suites { .. }), "{error}");

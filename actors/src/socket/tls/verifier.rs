@@ -117,6 +117,12 @@ fn fault_of(error: &Error) -> CertificateFault {
         CertificateError::ExpiredContext { not_after, .. } => CertificateFault::Expired {
             at: SystemTime::UNIX_EPOCH + Duration::from_secs(not_after.as_secs()),
         },
+        // rustls hands these on as it got them, and their names are all that can be seen of them.
+        CertificateError::Other(error) => match error.0.to_string().as_str() {
+            "CaUsedAsEndEntity" => CertificateFault::OfAuthority,
+            "UnsupportedCertVersion" => CertificateFault::Version,
+            name => CertificateFault::Other { text: format!("it cannot be used ({name})").into() },
+        },
         _ => other(),
     }
 }
