@@ -30,7 +30,7 @@ use std::{
 };
 
 use ballotbox_core::{
-    Backoff, UntrustedText,
+    Backoff, ServerId, UntrustedText,
     links::Refusal,
     wire::{FirstWord, Ports},
 };
@@ -98,7 +98,7 @@ pub(crate) enum DoormanMsg {
     Taken,
     Refused { from: IpAddr, refusal: Refusal },
     PlaceFree,
-    PeerAt { address: IpAddr },
+    PeerAt { address: IpAddr, peer: ServerId },
     // By its children.
     Listener(ListenerReport),
     Greeter(GreeterReport),
@@ -236,7 +236,7 @@ where
                 self.refuse(RefusedBecause::Id(refusal), Some(from));
             }
             DoormanMsg::PlaceFree => self.long_untaken = self.long_untaken.saturating_sub(1),
-            DoormanMsg::PeerAt { address } => self.familiar.note(address),
+            DoormanMsg::PeerAt { address, peer } => self.familiar.note(address, peer),
             DoormanMsg::Listener(report) => self.hear_listener(report),
             DoormanMsg::Greeter(report) => self.hear_greeter(report),
             DoormanMsg::ListenerEnded { exit } => return Err(listener_error(exit)),
@@ -266,7 +266,7 @@ where
             GreeterReport::WantsTurn(greeter, reply) => {
                 if let Some(from) = self.reception.address_of(greeter) {
                     let address = from.ip();
-                    let is_familiar = self.familiar.knows(address);
+                    let is_familiar = self.familiar.member_at(address).is_some();
                     self.handshakes.ask(greeter.0, Origin { address, is_familiar }, reply);
                 }
             }
@@ -348,9 +348,9 @@ where
     }
 
     fn hand_on(&mut self, word: Greeted, from: SocketAddr, is_long: bool) {
-        let Greeted { connection, first, is_member } = word;
-        if is_member {
-            self.familiar.note(from.ip());
+        let Greeted { connection, first, proven } = word;
+        if let Some(member) = proven {
+            self.familiar.note(from.ip(), member);
         }
         self.credit.handed_on();
         let ticket = Ticket::new(from.ip(), self.myself.clone());

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     doorman::Familiar,
-    socket::{DialError, TlsError, TlsErrorKind},
+    socket::{DialError, TlsError},
 };
 use ballotbox_core::{
     Endpoint, ServerId, Sparingly, UntrustedText,
@@ -74,8 +74,10 @@ pub enum NetworkEvent {
     Refused {
         /// Where it came from, as far as that is known.
         from: Option<IpAddr>,
+        /// A member that is there, or is looked for there.
+        peer: Option<ServerId>,
         reason: RefusedBecause,
-        /// How often this kind of reason has turned one away.
+        /// How often this kind of reason has turned one away that comes from there, or else from anywhere.
         times: u64,
     },
 }
@@ -130,58 +132,42 @@ pub enum RefusedBecause {
     Panicked(UntrustedText),
 }
 
-/// What refusals are counted by.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum RefusalKind {
-    Id(Refusal),
-    NoGreeting,
-    NoPacket,
-    OtherPort,
-    Broken,
-    PlainText,
-    SpeaksTls,
-    Tls(TlsErrorKind),
-    Silence,
-    NoRoom,
-    Panicked,
-}
-
 impl RefusedBecause {
-    const fn kind(&self) -> RefusalKind {
+    /// What it is counted by, in a few words.
+    pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Id(refusal) => RefusalKind::Id(*refusal),
-            Self::NoGreeting(_) => RefusalKind::NoGreeting,
-            Self::NoPacket(_) => RefusalKind::NoPacket,
-            Self::OtherPort { .. } => RefusalKind::OtherPort,
-            Self::Broken(_) => RefusalKind::Broken,
-            Self::PlainText => RefusalKind::PlainText,
-            Self::SpeaksTls => RefusalKind::SpeaksTls,
-            Self::Tls(error) => RefusalKind::Tls(error.kind()),
-            Self::Silence => RefusalKind::Silence,
-            Self::NoRoom => RefusalKind::NoRoom,
-            Self::Panicked(_) => RefusalKind::Panicked,
+            Self::Id(Refusal::OwnId) => "our own id",
+            Self::Id(Refusal::NoId) => "no id",
+            Self::NoGreeting(_) => "no greeting",
+            Self::NoPacket(_) => "no packet",
+            Self::OtherPort { .. } => "the other port",
+            Self::Broken(_) => "broken",
+            Self::PlainText => "plain text",
+            Self::SpeaksTls => "TLS",
+            Self::Tls(error) => error.kind(),
+            Self::Silence => "silence",
+            Self::NoRoom => "no room",
+            Self::Panicked(_) => "panic",
         }
     }
 }
 
-/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events. An address where a
-/// member may be is counted by itself, so that no flood hides what is wrong with a member.
+/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events. Those from where a
+/// member is are counted by themselves, so that no flood hides what is wrong with a member.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(BTreeMap<(RefusalKind, Option<IpAddr>), Sparingly>);
+pub(crate) struct Refusals(BTreeMap<(&'static str, Option<ServerId>), Sparingly>);
 
 impl Refusals {
-    /// Takes note of one, and says what there is to tell about it, if it is time to. There is a limit to the addresses where members may be,
-    /// and those that are none of them any more are forgotten.
+    /// Takes note of one, and says what there is to tell about it, if it is time to.
     pub(crate) fn note(
         &mut self,
         reason: RefusedBecause,
         from: Option<IpAddr>,
         familiar: &Familiar,
     ) -> Option<NetworkEvent> {
-        let of_member = from.filter(|from| familiar.knows(*from));
-        let times = self.0.entry((reason.kind(), of_member)).or_default().count()?;
-        self.0.retain(|(_, from), _| from.is_none_or(|from| familiar.knows(from)));
-        Some(NetworkEvent::Refused { from, reason, times })
+        let peer = from.and_then(|from| familiar.member_at(from));
+        let times = self.0.entry((reason.kind(), peer)).or_default().count()?;
+        Some(NetworkEvent::Refused { from, peer, reason, times })
     }
 }
 
@@ -193,7 +179,7 @@ mod tests {
     fn a_flood_is_told_sparingly_and_hides_neither_other_reasons_nor_a_member() {
         let [stranger, member] = ["10.9.9.9", "10.0.0.2"].map(|text| text.parse().unwrap());
         let mut familiar = Familiar::default();
-        familiar.note(member);
+        familiar.note(member, ServerId::new(2).unwrap());
         let mut refusals = Refusals::default();
         let mut told = |reason, from| refusals.note(reason, Some(from), &familiar).is_some();
         let flood: Vec<_> = (0..1000).map(|_| told(RefusedBecause::PlainText, stranger)).collect();

@@ -43,7 +43,6 @@ pub(crate) use self::{
     listener::{Elsewhere, Listener, ListenerMsg, ListenerReport},
     receiver::{ReceiveError, Receiver, read_some},
     sender::{SendError, Sender, SenderMsg, Written},
-    tls::TlsErrorKind,
 };
 
 /// How soon the kernel gives up a connection whose other end has vanished.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::DoormanMsg;
 use crate::{kit::Address, socket::Connection};
 use ballotbox_core::{
-    UntrustedText,
+    ServerId, UntrustedText,
     links::Refusal,
     wire::{Greeting, QuorumPacket},
 };
@@ -50,9 +50,9 @@ impl PeerBook {
         Self(doorman)
     }
 
-    /// A peer is at this address, whether or not it answers there.
-    pub(crate) fn note(&self, address: IpAddr) {
-        let _ = self.0.tell(DoormanMsg::PeerAt { address });
+    /// This peer is at this address, whether or not it answers there.
+    pub(crate) fn note(&self, address: IpAddr, peer: ServerId) {
+        let _ = self.0.tell(DoormanMsg::PeerAt { address, peer });
     }
 }
 

@@ -5,27 +5,30 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
+use ballotbox_core::ServerId;
+
 /// At most this many addresses: what was noted longest ago is forgotten.
 const ADDRESSES_MAX: usize = 256;
 
 /// The addresses at which members are, the one noted last at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Familiar(VecDeque<IpAddr>);
+pub(crate) struct Familiar(VecDeque<(IpAddr, ServerId)>);
 
 impl Familiar {
-    /// A member is there, or is looked for there.
-    pub(crate) fn note(&mut self, address: IpAddr) {
+    /// This member is there, or is looked for there.
+    pub(crate) fn note(&mut self, address: IpAddr, member: ServerId) {
         let address = address.to_canonical();
-        self.0.retain(|known| *known != address);
-        self.0.push_back(address);
+        self.0.retain(|(known, _)| *known != address);
+        self.0.push_back((address, member));
         if self.0.len() > ADDRESSES_MAX {
             self.0.pop_front();
         }
     }
 
-    /// Whether one was noted there.
-    pub(crate) fn knows(&self, address: IpAddr) -> bool {
-        self.0.contains(&address.to_canonical())
+    /// Who was noted there last.
+    pub(crate) fn member_at(&self, address: IpAddr) -> Option<ServerId> {
+        let address = address.to_canonical();
+        self.0.iter().find(|(known, _)| *known == address).map(|(_, member)| *member)
     }
 }
 
@@ -40,15 +43,17 @@ mod tests {
         let address = |number: usize| {
             IpAddr::from(Ipv4Addr::from(0x0a00_0000 + u32::try_from(number).unwrap()))
         };
+        let [one, two] = [1, 2].map(|number| ServerId::new(number).unwrap());
         let mut familiar = Familiar::default();
         for number in 0..ADDRESSES_MAX {
-            familiar.note(address(number));
+            familiar.note(address(number), one);
         }
-        familiar.note(address(0));
-        familiar.note(address(ADDRESSES_MAX));
-        assert!(familiar.knows(address(0)) && familiar.knows(address(ADDRESSES_MAX)));
-        assert!(!familiar.knows(address(1)) && familiar.knows(address(2)));
+        familiar.note(address(0), two);
+        familiar.note(address(ADDRESSES_MAX), one);
+        assert_eq!(familiar.member_at(address(0)), Some(two));
+        assert_eq!(familiar.member_at(address(1)), None);
+        assert_eq!(familiar.member_at(address(ADDRESSES_MAX)), Some(one));
         let IpAddr::V4(mapped) = address(2) else { unreachable!("it is one of version 4") };
-        assert!(familiar.knows(mapped.to_ipv6_mapped().into()));
+        assert_eq!(familiar.member_at(mapped.to_ipv6_mapped().into()), Some(one));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     socket::{Connection, Tls, TlsError, in_turns},
 };
 use ballotbox_core::{
-    UntrustedText,
+    ServerId, UntrustedText,
     identity::Proof,
     wire::{FirstWord, FirstWordError, Ports, Taken},
 };
@@ -47,8 +47,8 @@ pub(crate) enum GreeterReport {
 pub(crate) struct Greeted {
     pub(crate) connection: Connection,
     pub(crate) first: FirstWord,
-    /// Whether it has proven to be a member.
-    pub(crate) is_member: bool,
+    /// Which member it has proven to be.
+    pub(crate) proven: Option<ServerId>,
 }
 
 /// Why a connection was not greeted.
@@ -153,12 +153,16 @@ impl<P: From<GreeterReport>> Greeter<P> {
 
     /// One that has said who it is, if it may say so.
     fn greeted(self, first: FirstWord) -> Result<Greeted, GreeterError> {
+        let claimed = first.claims();
         let proof = match &self.tls {
-            Some(tls) => self.connection.prove(tls, first.claims())?,
+            Some(tls) => self.connection.prove(tls, claimed)?,
             None => None,
         };
-        let is_member = matches!(proof, Some(Proof::Sole | Proof::Shared(_)));
-        Ok(Greeted { connection: self.connection, first, is_member })
+        let proven = match proof {
+            Some(Proof::Sole | Proof::Shared(_)) => claimed,
+            Some(Proof::LetIn) | None => None,
+        };
+        Ok(Greeted { connection: self.connection, first, proven })
     }
 
     /// The first word, or `None` from someone who hangs up without one.

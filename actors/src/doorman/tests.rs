@@ -82,7 +82,7 @@ fn what_those_inside_refuse_is_counted_with_everything_else_that_is_turned_away(
         let listening = entrance.events.next().await;
         assert!(matches!(listening, Some(NetworkEvent::Listening { .. })), "{listening:?}");
         let (from, reason) = (Some(entrance.address.ip()), RefusedBecause::Id(Refusal::OwnId));
-        let refused = NetworkEvent::Refused { from, reason, times: 1 };
+        let refused = NetworkEvent::Refused { from, peer: None, reason, times: 1 };
         assert_eq!(entrance.events.next().await, Some(refused));
     });
 }

@@ -167,10 +167,10 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
         self.decide(Event::Start);
     }
 
-    /// A peer is at this address, whether or not it answers there.
-    fn note_peer_at(&mut self, there: SocketAddr) {
+    /// This peer is at this address, whether or not it answers there.
+    fn note_peer_at(&mut self, there: SocketAddr, peer: ServerId) {
         if let Some(peers) = &self.peers {
-            peers.note(there.ip());
+            peers.note(there.ip(), peer);
         }
         if self.told_loopback_only || there.ip().is_loopback() {
             return;
@@ -200,7 +200,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             Exit::Panicked(message) => DialError::Panicked { message },
         };
         if let Some(address) = error.address() {
-            self.note_peer_at(address);
+            self.note_peer_at(address, link.peer);
         }
         if let DialError::Connect(ConnectError::NoDescriptors { text }) = error {
             // It says nothing about the peer, and is told as what it is.
@@ -213,7 +213,7 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
     }
 
     fn dialed(&mut self, link: LinkId, approach: Approach, Dialed { connection, address }: Dialed) {
-        self.note_peer_at(address);
+        self.note_peer_at(address, link.peer);
         match approach {
             Approach::Connect => {
                 let socket = self.park(Parked { connection, ticket: None });

@@ -32,7 +32,6 @@ use ballotbox_core::{
     identity::{Identities, NotProven, Proof},
 };
 
-pub(crate) use self::error::TlsErrorKind;
 #[doc(hidden)]
 pub use self::secured::answered;
 pub(super) use self::secured::{Raw, Secured};

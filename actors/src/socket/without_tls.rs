@@ -25,10 +25,6 @@ pub struct Trust(Infallible);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsError(Infallible);
 
-/// What refusals are counted by.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct TlsErrorKind(Infallible);
-
 #[derive(Debug)]
 pub(super) struct Raw(
     #[expect(dead_code, reason = "nobody takes it")] pub(super) Arc<Async<TcpStream>>,
@@ -46,7 +42,7 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl TlsError {
-    pub(crate) const fn kind(&self) -> TlsErrorKind {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self.0 {}
     }
 }

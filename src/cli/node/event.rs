@@ -391,12 +391,12 @@ fn said_of(event: &NetworkEvent) -> Said {
             let text = format!("{peer} asked to be dialled, which failed: {error}");
             Said::Limited(Kind::Counted("dial back"), Some(*peer), Event::warning(text))
         }
-        NetworkEvent::Refused { from, reason, times } => {
+        NetworkEvent::Refused { from, peer, reason, times } => {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
             let why = why_refused(reason);
             let count = counted(*times);
             let text = format!("a connection{from} was turned away: {why}{count}");
-            Said::Limited(Kind::Counted("refused"), None, Event::warning(text))
+            Said::Limited(Kind::Counted(reason.kind()), *peer, Event::warning(text))
         }
         NetworkEvent::Listening { ports: Ports::Quorum, .. }
         | NetworkEvent::Started

@@ -254,6 +254,7 @@ mod tests {
                 let times = refused;
                 events.push(NodeEvent::Network(NetworkEvent::Refused {
                     from: None,
+                    peer: None,
                     reason,
                     times,
                 }));
@@ -264,6 +265,20 @@ mod tests {
         });
         let (json, text) = bytes(&told);
         assert!(json < 100_000 && text < 100_000, "{json} and {text} bytes");
+    }
+
+    #[test]
+    fn a_flood_of_strangers_hides_no_member_that_is_turned_away() {
+        let refused = |reason, peer, times| {
+            let from = None;
+            at(HOUR, NodeEvent::Network(NetworkEvent::Refused { from, peer, reason, times }))
+        };
+        let mut filter = filter();
+        let flood = (0..10).map(|n| refused(RefusedBecause::PlainText, None, 1 << n));
+        assert_eq!(filter.tell(news(0, flood.collect()), HOUR).len(), 1 + 2);
+        let of_member = refused(RefusedBecause::PlainText, Some(id(3)), 1);
+        let other = refused(RefusedBecause::SpeaksTls, None, 1);
+        assert_eq!(filter.tell(news(0, vec![of_member, other]), HOUR).len(), 2);
     }
 
     #[test]

@@ -126,30 +126,20 @@ impl TlsError {
     }
 }
 
-/// What refusals are counted by: strangers who have no certificate of ours hide none of those who have one.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum TlsErrorKind {
-    NoCertificate,
-    Unbelieved,
-    OutOfTime,
-    NotTheirs,
-    Refused,
-    Broken,
-}
-
 impl TlsError {
-    pub(crate) const fn kind(&self) -> TlsErrorKind {
+    /// What it is counted by, in a few words. Strangers who have no certificate of ours hide none of those who have one.
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::NoCertificate => TlsErrorKind::NoCertificate,
+            Self::NoCertificate => "no certificate",
             Self::Unbelieved {
                 fault: CertificateFault::Expired { .. } | CertificateFault::NotYetValid { .. },
                 ..
-            } => TlsErrorKind::OutOfTime,
-            Self::Unbelieved { .. } | Self::Unreadable(_) => TlsErrorKind::Unbelieved,
-            Self::NotTheirs(_) | Self::OtherHost { .. } => TlsErrorKind::NotTheirs,
-            Self::Refused { .. } => TlsErrorKind::Refused,
+            } => "out of time",
+            Self::Unbelieved { .. } | Self::Unreadable(_) => "not believed",
+            Self::NotTheirs(_) | Self::OtherHost { .. } => "another certificate",
+            Self::Refused { .. } => "refused",
             Self::CutOff | Self::NotTls | Self::Incompatible { .. } | Self::Handshake { .. } => {
-                TlsErrorKind::Broken
+                "no handshake"
             }
         }
     }
