@@ -196,6 +196,15 @@ impl Event {
     }
 }
 
+/// What a browser opens, for addresses with commas between them.
+fn urls(addresses: &str) -> String {
+    let url = |address: &str| {
+        let scheme = if address.starts_with("https://") { "" } else { "http://" };
+        format!("{scheme}{address}/")
+    };
+    addresses.split(", ").map(url).collect::<Vec<_>>().join(" and ")
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -205,7 +214,7 @@ impl fmt::Display for Event {
                     write!(f, ", epochs are kept in {data_dir}")?;
                 }
                 if let Some(status) = status {
-                    write!(f, ", the status is told on http://{status}/")?;
+                    write!(f, ", the status is told on {}", urls(status))?;
                 }
                 Ok(())
             }
@@ -478,5 +487,11 @@ mod tests {
     #[test]
     fn what_is_noticed_for_the_first_time_is_not_counted() {
         assert_eq!([1, 2, 4].map(counted), ["", " (time 2)", " (time 4)"]);
+    }
+
+    #[test]
+    fn a_browser_can_open_what_is_told() {
+        assert_eq!(urls("127.0.0.1:80, [::1]:80"), "http://127.0.0.1:80/ and http://[::1]:80/");
+        assert_eq!(urls("https://127.0.0.1:80"), "https://127.0.0.1:80/");
     }
 }
