@@ -1,10 +1,10 @@
 //! [`Doorman`]: every incoming connection passes through it.
 //!
 //! It listens at all addresses of a server, reads the first word of each connection, and hands the connection on.
-//! Whatever strangers do to the listening ports is limited and counted here, and nowhere else:
+//! What strangers do to these ports is limited and counted here, and nowhere else:
 //!
 //! ```text
-//!   Doorman ── Reception (all that wait, and those with long packets), AcceptCredit, Refusals
+//!   Doorman ── Reception (all that wait, and those with long packets), AcceptCredit, Handshakes, Familiar, Refusals
 //!     Listener   │   binds all our addresses; accepts, a few connections ahead
 //!     Greeter    │   one per incoming connection, until it has said what it comes for
 //! ```
@@ -73,7 +73,7 @@ pub(crate) struct Doorman<U, H, L> {
     /// How many long packets were handed on and are held.
     long_untaken: usize,
     credit: AcceptCredit,
-    handshakes: Handshakes<Address<()>>,
+    handshakes: Handshakes<GreeterId, Address<()>>,
     familiar: Familiar,
     refusals: Refusals,
     user: Address<U>,
@@ -159,26 +159,38 @@ where
     P: Send + 'static,
 {
     let (address, mailbox) = mailbox();
-    let doorman = Doorman {
-        door,
-        reception: Reception::for_greetings(),
-        long: Reception::for_long_packets(),
-        long_untaken: 0,
-        credit: AcceptCredit::default(),
-        handshakes: Handshakes::new(clock::now()),
-        familiar: Familiar::default(),
-        refusals: Refusals::default(),
-        user,
-        mesh,
-        star,
-        myself: address.clone(),
-        listener: None,
-        greeters: BTreeMap::new(),
-        last_id: 0,
-        running: 0,
-    };
+    let doorman = Doorman::new(door, mesh, star, user, address.clone());
     spawn(doorman, mailbox, parent, report);
     DoormanAddress(address)
+}
+
+impl<U, H, L> Doorman<U, H, L> {
+    fn new(
+        door: Door,
+        mesh: Address<H>,
+        star: Option<Address<L>>,
+        user: Address<U>,
+        myself: Address<DoormanMsg>,
+    ) -> Self {
+        Self {
+            door,
+            reception: Reception::for_greetings(),
+            long: Reception::for_long_packets(),
+            long_untaken: 0,
+            credit: AcceptCredit::default(),
+            handshakes: Handshakes::new(clock::now()),
+            familiar: Familiar::default(),
+            refusals: Refusals::default(),
+            user,
+            mesh,
+            star,
+            myself,
+            listener: None,
+            greeters: BTreeMap::new(),
+            last_id: 0,
+            running: 0,
+        }
+    }
 }
 
 impl<U, H, L> Actor for Doorman<U, H, L>
@@ -266,12 +278,12 @@ where
             GreeterReport::WantsTurn(greeter, reply) => {
                 if let Some(from) = self.reception.address_of(greeter) {
                     let address = from.ip();
-                    let is_familiar = self.familiar.member_at(address).is_some();
-                    self.handshakes.ask(greeter.0, Origin { address, is_familiar }, reply);
+                    let is_familiar = self.familiar.knows(address);
+                    self.handshakes.ask(greeter, Origin { address, is_familiar }, reply);
                 }
             }
             GreeterReport::HadTurn(greeter, cost) => {
-                self.handshakes.had(greeter.0, cost, clock::now());
+                self.handshakes.had(greeter, cost, clock::now());
             }
         }
     }
@@ -310,8 +322,8 @@ where
         let greeter = GreeterId(self.last_id);
         let leaving = self.reception.admit(greeter, from, self.credit.untaken());
         self.start_greeter(greeter, connection, ports);
-        if let Some(leaving) = leaving {
-            self.turn_out(leaving);
+        if let Some((leaving, from)) = leaving {
+            self.turn_out(leaving, from);
         }
         let more = self.credit.accepted();
         self.accept(more);
@@ -319,23 +331,23 @@ where
 
     fn long_packet(&mut self, greeter: GreeterId) {
         let Some(from) = self.reception.address_of(greeter) else { return };
-        if let Some(leaving) = self.long.admit(greeter, from, self.long_untaken) {
+        if let Some((leaving, from)) = self.long.admit(greeter, from, self.long_untaken) {
             self.reception.leave(leaving);
-            self.turn_out(leaving);
+            self.turn_out(leaving, from);
         }
     }
 
     /// One that took longest makes room, or one for which there is none.
-    fn turn_out(&mut self, leaving: GreeterId) {
+    fn turn_out(&mut self, leaving: GreeterId, from: SocketAddr) {
         self.long.leave(leaving);
-        self.handshakes.leave(leaving.0);
+        self.handshakes.leave(leaving);
         self.greeters.remove(&leaving);
-        self.refuse(RefusedBecause::NoRoom, None);
+        self.refuse(RefusedBecause::NoRoom, Some(from.ip()));
     }
 
     fn greeter_ended(&mut self, greeter: GreeterId, exit: Exit<Option<Greeted>, GreeterError>) {
         let is_long = self.long.leave(greeter).is_some();
-        self.handshakes.leave(greeter.0);
+        self.handshakes.leave(greeter);
         // One that had to make room has lost its place, whatever it has read meanwhile.
         let Some(from) = self.reception.leave(greeter) else { return };
         let reason = match exit {

@@ -128,7 +128,7 @@ struct Server {
     /// Those who wait for their turn; each connection has one request at a time.
     waiting: VecDeque<Address<Permission>>,
     connections: Conversations,
-    handshakes: Handshakes<Address<()>>,
+    handshakes: Handshakes<u64, Address<()>>,
 }
 
 /// What a server does by itself.
@@ -255,7 +255,7 @@ impl Server {
     }
 
     fn begin(&mut self, stream: Async<TcpStream>, from: SocketAddr) {
-        let (number, mailbox) = self.connections.begin();
+        let (number, mailbox) = self.connections.begin(Some(from.ip()));
         let (desk, token) = (self.desk.clone(), self.token.clone());
         let answerer = Answerer { from, number, desk, token, server: self.myself.clone() };
         let (socket, tls) = (socket::Connection::new(stream), self.tls.clone());

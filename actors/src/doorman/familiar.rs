@@ -10,25 +10,33 @@ use ballotbox_core::ServerId;
 /// At most this many addresses: what was noted longest ago is forgotten.
 const ADDRESSES_MAX: usize = 256;
 
-/// The addresses at which members are, the one noted last at the end.
+/// The addresses at which members are, the one noted last at the end. Where several are, it is not known which one comes from there.
 #[derive(Debug, Default)]
-pub(crate) struct Familiar(VecDeque<(IpAddr, ServerId)>);
+pub(crate) struct Familiar(VecDeque<(IpAddr, Option<ServerId>)>);
 
 impl Familiar {
     /// This member is there, or is looked for there.
     pub(crate) fn note(&mut self, address: IpAddr, member: ServerId) {
         let address = address.to_canonical();
-        self.0.retain(|(known, _)| *known != address);
-        self.0.push_back((address, member));
+        let known = self.0.iter().position(|(known, _)| *known == address);
+        let known = known.and_then(|index| self.0.remove(index)).map(|(_, member)| member);
+        let is_alone = known.is_none_or(|known| known == Some(member));
+        self.0.push_back((address, is_alone.then_some(member)));
         if self.0.len() > ADDRESSES_MAX {
             self.0.pop_front();
         }
     }
 
-    /// Who was noted there last.
+    /// Whether any was noted there.
+    pub(crate) fn knows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|(known, _)| *known == address)
+    }
+
+    /// The only one that was noted there.
     pub(crate) fn member_at(&self, address: IpAddr) -> Option<ServerId> {
         let address = address.to_canonical();
-        self.0.iter().find(|(known, _)| *known == address).map(|(_, member)| *member)
+        self.0.iter().find(|(known, _)| *known == address).and_then(|(_, member)| *member)
     }
 }
 
@@ -50,8 +58,10 @@ mod tests {
         }
         familiar.note(address(0), two);
         familiar.note(address(ADDRESSES_MAX), one);
-        assert_eq!(familiar.member_at(address(0)), Some(two));
-        assert_eq!(familiar.member_at(address(1)), None);
+        assert_eq!((familiar.knows(address(0)), familiar.member_at(address(0))), (true, None));
+        familiar.note(address(0), two);
+        assert_eq!(familiar.member_at(address(0)), None, "two are there");
+        assert!(!familiar.knows(address(1)));
         assert_eq!(familiar.member_at(address(ADDRESSES_MAX)), Some(one));
         let IpAddr::V4(mapped) = address(2) else { unreachable!("it is one of version 4") };
         assert_eq!(familiar.member_at(mapped.to_ipv6_mapped().into()), Some(one));

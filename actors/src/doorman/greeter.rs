@@ -132,9 +132,12 @@ impl<P: From<GreeterReport> + Send + 'static> Actor for Greeter<P> {
 impl<P: From<GreeterReport>> Greeter<P> {
     /// What a connection that begins with this byte is secured with, if it is.
     fn tls_for(&self, first: u8) -> Result<Option<Tls>, FirstWordError> {
-        let Some(tls) = &self.tls else { return Ok(None) };
-        let taken = if tls.takes_plain() { Taken::Either } else { Taken::Tls };
-        Ok(taken.is_tls(first)?.then(|| tls.clone()))
+        let taken = match &self.tls {
+            None => Taken::PlainText,
+            Some(tls) if tls.takes_plain() => Taken::Either,
+            Some(_) => Taken::Tls,
+        };
+        Ok(if taken.is_tls(first)? { self.tls.clone() } else { None })
     }
 
     /// With the other end having shown who it is; `None` when nobody gives turns any more.
@@ -142,7 +145,7 @@ impl<P: From<GreeterReport>> Greeter<P> {
         let Self { id, connection, ports, tls: of_door, limit, parent } = self;
         // A doorman that has ended ends us as well.
         let ask = |reply| {
-            let _ = parent.tell(GreeterReport::WantsTurn(id, reply).into());
+            let _ = parent.ask(GreeterReport::WantsTurn(id, reply).into());
         };
         let had = |cost| {
             let _ = parent.tell(GreeterReport::HadTurn(id, cost).into());

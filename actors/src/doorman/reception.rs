@@ -50,14 +50,14 @@ impl Reception {
         Self { max, per_address_max, waiting: VecDeque::new() }
     }
 
-    /// Lets one in, and says which has to go for it, or that it has to go itself. Those that were handed on and are not dealt with
+    /// Lets one in, and says which has to go for it, from where, or that it has to go itself. Those that were handed on and are not dealt with
     /// take room as well.
     pub(crate) fn admit(
         &mut self,
         id: GreeterId,
         from: SocketAddr,
         untaken: usize,
-    ) -> Option<GreeterId> {
+    ) -> Option<(GreeterId, SocketAddr)> {
         self.waiting.push_back((id, from));
         let is_of_it = |(_, other): &(GreeterId, SocketAddr)| other.ip() == from.ip();
         let of_this_address = self.waiting.iter().filter(|waiting| is_of_it(waiting)).count();
@@ -66,7 +66,7 @@ impl Reception {
         } else {
             (self.waiting.len() + untaken > self.max).then_some(0)
         };
-        leaving.and_then(|index| self.waiting.remove(index)).map(|(id, _)| id)
+        leaving.and_then(|index| self.waiting.remove(index))
     }
 
     /// Where one that waits came from.
@@ -91,12 +91,21 @@ mod tests {
         (Ipv4Addr::new(10, 0, 0, last), u16::from(last) + 1000).into()
     }
 
+    fn admit(
+        reception: &mut Reception,
+        id: GreeterId,
+        from: SocketAddr,
+        untaken: usize,
+    ) -> Option<GreeterId> {
+        reception.admit(id, from, untaken).map(|(leaving, _)| leaving)
+    }
+
     #[test]
     fn a_flood_from_one_address_pushes_out_itself() {
         let mut reception = Reception::for_greetings();
-        assert_eq!(reception.admit(GreeterId(0), address(1), 0), None);
+        assert_eq!(admit(&mut reception, GreeterId(0), address(1), 0), None);
         for id in 1..=1000 {
-            let left = reception.admit(GreeterId(id), address(2), 0);
+            let left = admit(&mut reception, GreeterId(id), address(2), 0);
             let limit = GREETINGS_PER_ADDRESS_MAX as u64;
             assert_eq!(left, (id > limit).then(|| GreeterId(id - limit)));
         }
@@ -108,7 +117,7 @@ mod tests {
     fn a_flood_from_many_addresses_pushes_out_the_longest_silent() {
         let mut reception = Reception::for_greetings();
         for id in 0..1000 {
-            let left = reception.admit(GreeterId(id), address((id % 200) as u8), 0);
+            let left = admit(&mut reception, GreeterId(id), address((id % 200) as u8), 0);
             let limit = GREETINGS_OPEN_MAX as u64;
             assert_eq!(left, (id >= limit).then(|| GreeterId(id - limit)));
         }
@@ -120,7 +129,7 @@ mod tests {
         let room = GREETINGS_PER_ADDRESS_MAX as u64 / 2;
         let untaken = GREETINGS_OPEN_MAX - GREETINGS_PER_ADDRESS_MAX / 2;
         for id in 0..1000 {
-            let left = reception.admit(GreeterId(id), address(1), untaken);
+            let left = admit(&mut reception, GreeterId(id), address(1), untaken);
             assert_eq!(left, (id >= room).then(|| GreeterId(id - room)));
         }
     }
@@ -129,12 +138,13 @@ mod tests {
     fn where_nobody_waits_who_could_make_room_the_one_that_comes_has_to_go() {
         for mut reception in [Reception::for_greetings(), Reception::for_long_packets()] {
             let (one, two) = (GreeterId(1), GreeterId(2));
-            for untaken in [reception.max, reception.max + 1] {
-                assert_eq!(reception.admit(one, address(1), untaken), Some(one));
+            let max = reception.max;
+            for untaken in [max, max + 1] {
+                assert_eq!(admit(&mut reception, one, address(1), untaken), Some(one));
                 assert_eq!(reception.address_of(one), None);
             }
-            assert_eq!(reception.admit(one, address(1), reception.max - 1), None);
-            assert_eq!(reception.admit(two, address(2), reception.max - 1), Some(one));
+            assert_eq!(admit(&mut reception, one, address(1), max - 1), None);
+            assert_eq!(admit(&mut reception, two, address(2), max - 1), Some(one));
         }
     }
 }

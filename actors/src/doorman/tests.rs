@@ -86,3 +86,44 @@ fn what_those_inside_refuse_is_counted_with_everything_else_that_is_turned_away(
         assert_eq!(entrance.events.next().await, Some(refused));
     });
 }
+
+#[test]
+fn those_from_where_a_member_is_go_on_first_with_their_handshakes() {
+    block_on(async {
+        let listen = "127.0.0.1:0".parse::<Endpoint>().unwrap().into();
+        let hour = Duration::from_secs(3600);
+        let rebind = Backoff { min: hour, max: hour, attempts_max: Some(1) };
+        let door = Door { listen: vec![listen], rebind, greeting: hour, tls: None };
+        let (mesh, _inside) = mailbox::<DoorReport>();
+        let (user, _events) = mailbox::<NetworkEvent>();
+        let (myself, _orders) = mailbox();
+        let mut doorman = Doorman::new(door, mesh, None::<Address<LearnerReport>>, user, myself);
+        let [stranger, member] =
+            ["10.9.9.9:4000", "10.0.0.2:4000"].map(|from| from.parse::<SocketAddr>().unwrap());
+        let peer = ServerId::new(2).unwrap();
+        doorman.hear(DoormanMsg::PeerAt { address: member.ip(), peer }).unwrap();
+        let mut turns = [1, 2].map(|id| {
+            let from = if id == 1 { stranger } else { member };
+            doorman.reception.admit(GreeterId(id), from, 0);
+            let (reply, turn) = mailbox();
+            let wants = GreeterReport::WantsTurn(GreeterId(id), reply);
+            doorman.hear(DoormanMsg::Greeter(wants)).unwrap();
+            turn
+        });
+        assert_eq!(doorman.give_turn(), None);
+        assert_eq!(turns[1].next().await, Some(()), "the member goes first");
+        assert!(turns[0].is_empty());
+        // It is made to leave in its turn, and what it tells after that comes late.
+        doorman.turn_out(GreeterId(2), member);
+        assert_eq!(doorman.give_turn(), None);
+        assert_eq!(turns[0].next().await, Some(()));
+        let late = GreeterReport::HadTurn(GreeterId(2), Duration::ZERO);
+        doorman.hear(DoormanMsg::Greeter(late)).unwrap();
+        let (reply, turn) = mailbox();
+        doorman.reception.admit(GreeterId(3), stranger, 0);
+        let wants = GreeterReport::WantsTurn(GreeterId(3), reply);
+        doorman.hear(DoormanMsg::Greeter(wants)).unwrap();
+        assert_eq!(doorman.give_turn(), None);
+        assert!(turn.is_empty(), "1 has not had its turn");
+    });
+}

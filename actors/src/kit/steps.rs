@@ -38,7 +38,7 @@ mod tests {
     use async_std::task::block_on;
 
     use super::*;
-    use crate::kit::mailbox;
+    use crate::kit::{mailbox, yield_now};
 
     #[test]
     fn work_goes_on_by_a_step_whenever_it_is_woken() {
@@ -60,6 +60,10 @@ mod tests {
             });
             for word in ["one", "two"] {
                 taken.next().await.unwrap();
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+                assert!(taken.is_empty(), "nothing has woken it");
                 address.tell(word).unwrap();
             }
             assert_eq!(worker.await, [Some("one"), Some("two")]);

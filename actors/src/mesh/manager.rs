@@ -199,7 +199,9 @@ impl<U: From<Heard> + From<NetworkEvent> + Send + 'static> ConnectionManager<U> 
             Exit::Failed(error) => error,
             Exit::Panicked(message) => DialError::Panicked { message },
         };
-        if let Some(address) = error.address() {
+        if let Some(address) = error.address()
+            && !matches!(error, DialError::Ourselves { .. })
+        {
             self.note_peer_at(address, link.peer);
         }
         if let DialError::Connect(ConnectError::NoDescriptors { text }) = error {

@@ -1,17 +1,17 @@
 //! [`Handshakes`]: which TLS handshake may go on, and when.
 //!
-//! A handshake costs signatures, and anybody who reaches a port can ask for one. All of them together get at most a fifth of the
-//! time of the thread that leads elections, and one in a quiet hour gets it at once: the time that handshakes take is counted,
+//! A handshake costs signatures, and anybody who reaches a port can ask for one. All of them at one server together get at most a fifth
+//! of the time of the thread that leads elections, and one in a quiet hour gets it at once: the time that handshakes take is counted,
 //! and paid back by waiting.
 //!
 //! A handshake goes on in steps, one for each time that the other end has said something. Each step takes a turn, and nobody has one
 //! before the last one is paid for, so no crowd can run ahead of what it costs. One that says nothing takes no turns.
 //!
-//! Those who have to wait go in rounds, with one turn for each address: a crowd from one address holds up itself. And those that may
-//! be members, by the address that they come from, go before all others: a crowd from many addresses holds up strangers.
+//! Those who have to wait go in rounds, with one turn for each address: a crowd from one address holds up itself. Those that may be
+//! members, by the address that they come from, have seven turns of eight: a crowd of strangers holds up strangers.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     future::Future,
     net::IpAddr,
     pin::Pin,
@@ -30,29 +30,22 @@ const SAVED_MAX: Duration = Duration::from_millis(100);
 /// A turn counts for no less than this: it has to be asked for, and given.
 const TURN_MIN: Duration = Duration::from_micros(50);
 
-/// The queue and the account of one server. Each connection that is shaking hands has a number, and where it is told that it has a turn.
+/// While members wait, one turn in this many is for strangers: nobody is kept out for ever.
+const TURNS_OF_STRANGERS: u64 = 8;
+
+/// The queues and the account of one server. Each connection that is shaking hands has an id, and where it is told that it has a turn.
 #[derive(Debug)]
-pub struct Handshakes<R> {
-    waiting: VecDeque<Waiting<R>>,
-    /// The last round in which each address has a turn to come.
-    rounds: BTreeMap<IpAddr, u64>,
-    round: u64,
+pub struct Handshakes<I, R> {
+    members: Queue<I, R>,
+    strangers: Queue<I, R>,
+    /// How many turns there were.
+    turns: u64,
     /// Whose turn it is.
-    present: Option<u64>,
+    present: Option<I>,
     /// What may be taken, and what was taken above that.
     saved: Duration,
     owed: Duration,
     as_of: Instant,
-}
-
-/// One that could go on.
-#[derive(Debug)]
-struct Waiting<R> {
-    number: u64,
-    from: Origin,
-    /// In which it has its turn.
-    round: u64,
-    reply: R,
 }
 
 /// Where one comes from.
@@ -75,13 +68,13 @@ pub enum Turn<R> {
     Nobody,
 }
 
-impl<R> Handshakes<R> {
+impl<I: Copy + Eq, R> Handshakes<I, R> {
     /// Nobody is there yet, and some time is saved up.
     pub const fn new(now: Instant) -> Self {
         Self {
-            waiting: VecDeque::new(),
-            rounds: BTreeMap::new(),
-            round: 0,
+            members: Queue::new(),
+            strangers: Queue::new(),
+            turns: 0,
             present: None,
             saved: SAVED_MAX,
             owed: Duration::ZERO,
@@ -90,55 +83,51 @@ impl<R> Handshakes<R> {
     }
 
     /// The next step of this one could be taken.
-    pub fn ask(&mut self, number: u64, from: Origin, reply: R) {
-        let last = self.rounds.get(&from.address).copied().unwrap_or(0);
-        let round = last.max(self.round) + 1;
-        self.rounds.insert(from.address, round);
-        self.waiting.push_back(Waiting { number, from, round, reply });
+    pub fn ask(&mut self, id: I, from: Origin, reply: R) {
+        let queue = if from.is_familiar { &mut self.members } else { &mut self.strangers };
+        queue.push(id, from.address, reply);
     }
 
     /// Whose turn it is. Nobody else has one until it has [had](Self::had) its own, or has [left](Self::leave).
     pub fn next(&mut self, now: Instant) -> Turn<R> {
         self.earn(now);
-        if self.present.is_some() || self.waiting.is_empty() {
+        if self.present.is_some() || self.members.is_empty() && self.strangers.is_empty() {
             return Turn::Nobody;
         }
         if !self.owed.is_zero() {
             return Turn::NotBefore(now + self.owed * SHARE);
         }
-        let rank = |one: &Waiting<R>| (!one.from.is_familiar, one.round);
-        let next = self.waiting.iter().enumerate().min_by_key(|(_, one)| rank(one));
-        let next = next.map(|(index, _)| index).and_then(|index| self.waiting.remove(index));
-        let Some(Waiting { number, from, round, reply }) = next else { return Turn::Nobody };
-        if !from.is_familiar {
-            self.round = round;
-        }
-        self.forget_rounds(from.address);
-        self.present = Some(number);
+        let is_of_stranger = (self.turns + 1).is_multiple_of(TURNS_OF_STRANGERS);
+        let next = if is_of_stranger {
+            self.strangers.pop().or_else(|| self.members.pop())
+        } else {
+            self.members.pop().or_else(|| self.strangers.pop())
+        };
+        let Some((id, reply)) = next else { return Turn::Nobody };
+        self.turns += 1;
+        self.present = Some(id);
         Turn::Of(reply)
     }
 
     /// This one has had its turn, and that has cost so much.
-    pub fn had(&mut self, number: u64, cost: Duration, now: Instant) {
+    pub fn had(&mut self, id: I, cost: Duration, now: Instant) {
         self.earn(now);
         let cost = cost.max(TURN_MIN);
         self.owed += cost.saturating_sub(self.saved);
         self.saved = self.saved.saturating_sub(cost);
-        self.pass(number);
+        self.pass(id);
     }
 
     /// This one takes no more turns.
-    pub fn leave(&mut self, number: u64) {
-        self.pass(number);
-        let place = self.waiting.iter().position(|waiting| waiting.number == number);
-        if let Some(Waiting { from, .. }) = place.and_then(|place| self.waiting.remove(place)) {
-            self.forget_rounds(from.address);
-        }
+    pub fn leave(&mut self, id: I) {
+        self.pass(id);
+        self.members.remove(id);
+        self.strangers.remove(id);
     }
 
     /// It is not the turn of this one any more.
-    fn pass(&mut self, number: u64) {
-        self.present = self.present.filter(|present| *present != number);
+    fn pass(&mut self, id: I) {
+        self.present = self.present.filter(|present| *present != id);
     }
 
     fn earn(&mut self, now: Instant) {
@@ -148,12 +137,52 @@ impl<R> Handshakes<R> {
         self.owed = self.owed.saturating_sub(earned);
         self.saved = (self.saved + left).min(SAVED_MAX);
     }
+}
 
-    /// Only those that wait have a round to come, so that this does not grow.
-    fn forget_rounds(&mut self, address: IpAddr) {
-        if !self.waiting.iter().any(|waiting| waiting.from.address == address) {
-            self.rounds.remove(&address);
-        }
+/// Those who wait, in rounds: in each one every address has one turn.
+#[derive(Debug)]
+struct Queue<I, R> {
+    waiting: VecDeque<Waiting<I, R>>,
+    /// The one that is under way.
+    round: u64,
+}
+
+/// One that could go on.
+#[derive(Debug)]
+struct Waiting<I, R> {
+    id: I,
+    from: IpAddr,
+    /// In which it has its turn.
+    round: u64,
+    reply: R,
+}
+
+impl<I: Copy + Eq, R> Queue<I, R> {
+    const fn new() -> Self {
+        Self { waiting: VecDeque::new(), round: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn push(&mut self, id: I, from: IpAddr, reply: R) {
+        let of_address = self.waiting.iter().filter(|waiting| waiting.from == from);
+        let last = of_address.map(|waiting| waiting.round).max().unwrap_or(0);
+        let round = last.max(self.round) + 1;
+        self.waiting.push_back(Waiting { id, from, round, reply });
+    }
+
+    fn pop(&mut self) -> Option<(I, R)> {
+        let first = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| waiting.round);
+        let index = first.map(|(index, _)| index)?;
+        let Waiting { id, round, reply, .. } = self.waiting.remove(index)?;
+        self.round = round;
+        Some((id, reply))
+    }
+
+    fn remove(&mut self, id: I) {
+        self.waiting.retain(|waiting| waiting.id != id);
     }
 }
 
@@ -179,7 +208,14 @@ pub async fn in_turns<F: Future>(
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{
+        cell::{Cell, RefCell},
+        net::Ipv4Addr,
+        pin::pin,
+    };
+
+    use async_std::task::block_on;
+    use futures::poll;
 
     use super::*;
     use crate::kit::clock;
@@ -189,7 +225,7 @@ mod tests {
     }
 
     /// In the tests, one is told by its number.
-    fn ask(handshakes: &mut Handshakes<u64>, number: u64, from: Origin) {
+    fn ask(handshakes: &mut Handshakes<u64, u64>, number: u64, from: Origin) {
         handshakes.ask(number, from, number);
     }
 
@@ -309,13 +345,68 @@ mod tests {
             ask(&mut handshakes, u64::from(stranger), address(stranger));
         }
         let member = Origin { is_familiar: true, ..address(250) };
-        for step in 0..3 {
+        let mut turns = Vec::new();
+        for step in 0..16 {
             ask(&mut handshakes, 1000 + step, member);
             now += COST * SHARE * 2;
-            assert_eq!(handshakes.next(now), Turn::Of(1000 + step));
-            handshakes.had(1000 + step, COST, now);
+            let Turn::Of(number) = handshakes.next(now) else { panic!("{handshakes:?}") };
+            turns.push(number);
+            handshakes.had(number, COST, now);
         }
-        assert_eq!(handshakes.next(now + COST * SHARE), Turn::Of(1));
+        let of_strangers: Vec<_> = turns.iter().filter(|number| **number < 1000).collect();
+        assert_eq!(of_strangers, [&1, &2], "{turns:?}");
+        assert_eq!(turns[..3], [1000, 1001, 1002]);
+    }
+
+    #[test]
+    fn one_that_has_left_is_not_counted_for_its_address() {
+        let mut now = clock::now();
+        let mut handshakes = Handshakes::new(now);
+        for id in 0..100 {
+            ask(&mut handshakes, id, address(1));
+        }
+        for id in 1..100 {
+            handshakes.leave(id);
+        }
+        ask(&mut handshakes, 200, address(1));
+        for id in 300..350 {
+            ask(&mut handshakes, id, address(2));
+        }
+        let turns = [(); 4].map(|()| {
+            now += COST * SHARE * 2;
+            let Turn::Of(number) = handshakes.next(now) else { panic!("{handshakes:?}") };
+            handshakes.had(number, COST, now);
+            number
+        });
+        assert_eq!(turns, [0, 300, 200, 301]);
+    }
+
+    #[test]
+    fn work_takes_its_steps_in_turns_until_there_are_none() {
+        block_on(async {
+            let (said, mut heard) = mailbox::<&str>();
+            let mut work = pin!(async { heard.next().await });
+            let replies = RefCell::new(VecDeque::new());
+            let costs = Cell::new(0);
+            let mut turns = pin!(in_turns(
+                work.as_mut(),
+                |reply| replies.borrow_mut().push_back(reply),
+                |_| {
+                    costs.set(costs.get() + 1);
+                }
+            ));
+            assert!(poll!(turns.as_mut()).is_pending());
+            assert_eq!(costs.get(), 0, "it has no turn yet");
+            replies.borrow_mut().pop_front().unwrap().tell(()).unwrap();
+            assert!(poll!(turns.as_mut()).is_pending());
+            assert_eq!((costs.get(), replies.borrow().len()), (1, 0), "nothing has woken it");
+            said.tell("word").unwrap();
+            assert!(poll!(turns.as_mut()).is_pending());
+            replies.borrow_mut().pop_front().unwrap().tell(()).unwrap();
+            assert_eq!(poll!(turns.as_mut()), Poll::Ready(Some(Some("word"))));
+            let mut never = pin!(std::future::pending::<()>());
+            assert_eq!(in_turns(never.as_mut(), drop, |_| {}).await, None);
+        });
     }
 
     #[test]
@@ -340,6 +431,5 @@ mod tests {
         assert_eq!(handshakes.next(then), Turn::Of(3), "1 has gone in its turn");
         handshakes.leave(3);
         assert_eq!(handshakes.next(then), Turn::Nobody);
-        assert!(handshakes.rounds.is_empty(), "{handshakes:?}");
     }
 }
