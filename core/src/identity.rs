@@ -194,15 +194,15 @@ impl MemberNames {
 }
 
 impl CertificateNames {
-    /// Whether this host is among them, as it is written.
+    /// Whether this host is among them. No name is looked up for that.
     pub fn has(&self, host: &str) -> bool {
         if let Ok(address) = host.parse::<IpAddr>() {
             return self.addresses.contains(&address);
         }
-        let host = host.trim_end_matches('.');
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
         // `*` stands for the first label alone, and never for the last but one.
         let wildcard = host.split_once('.').filter(|(_, domain)| domain.contains('.'));
-        self.dns.contains(host)
+        self.dns.contains(&host)
             || wildcard.is_some_and(|(_, domain)| self.dns.contains(&format!("*.{domain}")))
     }
 

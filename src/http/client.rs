@@ -103,11 +103,13 @@ pub enum AskError {
     #[error("no node answers at {url}: {error}")]
     NotReached { url: StatusUrl, error: ConnectError },
     /// Nobody can be recognised there.
-    #[error("{url}: expected the certificate of the authority of the node as well (--tls-ca)")]
+    #[error(
+        "{url}: nothing says which authority has issued the certificate of the node: expected `StatusUrl::trusting` it"
+    )]
     NoAuthority { url: StatusUrl },
-    /// What listens there is not to be believed.
-    #[error("what listens at {url} is not believed to be the node: {error}")]
-    Unbelieved { url: StatusUrl, error: TlsError },
+    /// What listens there is not to be believed, or speaks no TLS with us.
+    #[error("there is no TLS with what listens at {url}: {error}")]
+    NotSecured { url: StatusUrl, error: TlsError },
     /// Nothing came in time.
     #[error("what listens at {url} does not answer within {}", Rounded(*within))]
     Silent {
@@ -178,16 +180,17 @@ struct Request<'a> {
 
 /// Asks once: the code and what stands in the answer. A code that says no is no error here.
 async fn ask(url: &StatusUrl, request: &Request<'_>) -> Result<(u16, Vec<u8>), AskError> {
-    let until = clock::now() + WITHIN;
+    // An order that is said has all of its time to be answered.
     let connection = connect(url).await?;
-    let left = until.saturating_duration_since(clock::now());
-    match clock::within(left, talk(connection, &request.head(url))).await {
+    match clock::within(WITHIN, talk(connection, &request.head(url))).await {
         Ok(answer) => parsed(url, &answer),
         Err(_) => Err(AskError::Silent { url: url.clone(), within: WITHIN }),
     }
 }
 
+/// A connection on which the other end has shown who it is, if it has to, within one time.
 async fn connect(url: &StatusUrl) -> Result<Connection, AskError> {
+    let until = clock::now() + WITHIN;
     let connected = socket::connect(std::slice::from_ref(&url.place), WITHIN).await;
     let not_reached = |error| AskError::NotReached { url: url.clone(), error };
     let (connection, _) = connected.map_err(not_reached)?;
@@ -195,10 +198,11 @@ async fn connect(url: &StatusUrl) -> Result<Connection, AskError> {
         return Ok(connection);
     }
     let trust = url.trust.as_ref().ok_or_else(|| AskError::NoAuthority { url: url.clone() })?;
-    let secured = clock::within(WITHIN, connection.dial_public(trust, &url.place)).await;
+    let left = until.saturating_duration_since(clock::now());
+    let secured = clock::within(left, connection.dial_public(trust, &url.place)).await;
     let silent = |_| AskError::Silent { url: url.clone(), within: WITHIN };
-    let unbelieved = |error| AskError::Unbelieved { url: url.clone(), error };
-    secured.map_err(silent)?.map_err(unbelieved)
+    let not_secured = |error| AskError::NotSecured { url: url.clone(), error };
+    secured.map_err(silent)?.map_err(not_secured)
 }
 
 impl Request<'_> {

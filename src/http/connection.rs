@@ -82,7 +82,7 @@ impl Connection {
             return;
         };
         if Taken::Tls.is_tls(first).is_err() {
-            return talk(socket, |_| async { Ok(answer::refused(&Refusal::PlainText)) }).await;
+            return talk(socket, |_| answerer.refuse(Refusal::PlainText)).await;
         }
         if let Some(secured) = answerer.secured(socket, &tls).await {
             talk(secured, |request| answerer.answer(request, Scheme::Https)).await;
@@ -110,7 +110,7 @@ impl Answerer {
         let Self { number, server, from, .. } = self;
         // A server that has ended ends us as well.
         let ask = |reply| {
-            let _ = server.tell(ServerMsg::WantsTurn { number: *number, from: from.ip(), reply });
+            let _ = server.ask(ServerMsg::WantsTurn { number: *number, from: from.ip(), reply });
         };
         let had = |cost| {
             let _ = server.tell(ServerMsg::HadTurn { number: *number, cost });
@@ -128,7 +128,7 @@ impl Answerer {
         let caller = Caller { from: self.from, scheme };
         let route = match Route::of(&request, caller, self.token.as_deref()) {
             Ok(route) => route,
-            Err(refusal) => return Ok(answer::refused(&refusal)),
+            Err(refusal) => return self.refuse(refusal).await,
         };
         let is_stream = route == Route::Events && request.method() == Method::GET;
         let kind = if is_stream { RequestKind::Stream } else { RequestKind::Once };
@@ -137,6 +137,11 @@ impl Answerer {
         }
         let answered = clock::within(ANSWER_WITHIN, self.answer_to(route, &request)).await;
         answered.map_err(|_| Unanswered::Late)?.map_err(Unanswered::from)
+    }
+
+    async fn refuse(&self, refusal: Refusal) -> Result<Response<Body>, Unanswered> {
+        self.permission(RequestKind::Once).await?;
+        Ok(answer::refused(&refusal))
     }
 
     /// Waits for its turn.

@@ -39,7 +39,6 @@ impl Socket {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if sent.is_ready() {
-            self.alarm = None;
             return sent;
         }
         let alarm = self.alarm.get_or_insert_with(|| Timer::at(clock::now() + PATIENCE));
@@ -77,6 +76,10 @@ impl hyper::rt::Write for Socket {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = self.get_mut();
         let flushed = Pin::new(&mut socket.connection).poll_flush(context);
+        // What was written may still be with us, where TLS keeps it.
+        if flushed.is_ready() {
+            socket.alarm = None;
+        }
         socket.in_time(flushed, context)
     }
 

@@ -174,7 +174,7 @@ impl Control {
     }
 
     fn begin(&mut self, stream: Async<UnixStream>) {
-        let (number, mailbox) = self.conversations.begin();
+        let (number, mailbox) = self.conversations.begin(None);
         let conversation = Conversation::new(stream, self.desk.clone());
         let report = move |exit| ControlMsg::ConversationEnded { number, exit };
         spawn(conversation, mailbox, self.myself.clone(), report);

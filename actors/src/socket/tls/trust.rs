@@ -70,7 +70,8 @@ impl Trust {
                 host: UntrustedText::new(&to.host),
                 certificate: Box::new(certificate.clone()),
             }),
-            Some(_) | None => Ok(secured),
+            Some(_) => Ok(secured),
+            None => Err(TlsError::Handshake { text: "it shows no certificate".into() }),
         }
     }
 }
