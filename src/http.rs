@@ -23,7 +23,7 @@
 //!
 //! | limit | |
 //! | --- | --- |
-//! | connections | [`CONNECTIONS_MAX`]: the oldest one makes room, but not for less than a stream of events |
+//! | connections | [`CONNECTIONS_MAX`]: of those from where most come, the oldest one makes room, but not for less than a stream of events |
 //! | streams of events | [`STREAMS_MAX`]; one more is answered with 503 |
 //! | a request | 8 KiB, 32 headers, within 5 s |
 //! | requests | 64 within 64 ms; more of them wait |

@@ -1,4 +1,4 @@
-//! TLS on both ports: what an operator asks for, and the files with keys and certificates that it takes.
+//! TLS on all ports: what an operator asks for, and the files with keys and certificates that it takes.
 //!
 //! Members let in only members. Each has a certificate of an authority that all of them trust, and the certificate names the member.
 //! This module says which certificates, and reads them; what is done with them on a socket is not here.
@@ -9,6 +9,7 @@
 //! | [`CertificateName`] | the name by which a certificate means a member |
 //! | [`Password`] | never shown, and wiped from memory after use |
 //! | `Material`, `read_material` | the keys and certificates themselves, with the feature `tls` |
+//! | `read_trust` | the authorities by which one who is no member recognises a node |
 //! | `CertificateDoubt` | what others may hold against a certificate, with the feature `tls` |
 //! | [`NodeTls`] | what a node speaks TLS with, with the feature `tls` |
 //! | `KeyKeeper` with its core `FileWatch` | reads the files again when they change, with the feature `tls` |

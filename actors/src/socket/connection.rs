@@ -35,7 +35,7 @@ const ADMISSION: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Connection {
     socket: Arc<Async<TcpStream>>,
-    /// What is read and written instead, once the other end has shown who it is.
+    /// What is read and written instead, within TLS.
     secured: Option<Box<Secured>>,
 }
 

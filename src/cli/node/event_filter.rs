@@ -130,7 +130,7 @@ mod tests {
 
     use ballotbox::{
         Decision, Epoch, Member, Round, Standing, Vote, Zxid,
-        network::{ConnectError, DialError, LookupError, NetworkEvent, RefusedBecause},
+        network::{ConnectError, DialError, LookupError, NetworkEvent, RefusedBecause, TlsError},
         node::{ElectionStatus, NodeEvent, NodeState},
     };
     use ballotbox_actors::kit::clock;
@@ -250,14 +250,25 @@ mod tests {
             events.push(NodeEvent::Network(NetworkEvent::Unreachable { peer, error: long() }));
             // The next two come as they are noticed: the first, second, fourth, eighth … time.
             if refused.is_power_of_two() {
-                let reason = RefusedBecause::Id(Refusal::OwnId);
-                let times = refused;
-                events.push(NodeEvent::Network(NetworkEvent::Refused {
-                    from: None,
-                    peer: None,
-                    reason,
-                    times,
-                }));
+                for reason in [
+                    RefusedBecause::Id(Refusal::OwnId),
+                    RefusedBecause::Id(Refusal::NoId),
+                    RefusedBecause::Broken(text()),
+                    RefusedBecause::PlainText,
+                    RefusedBecause::SpeaksTls,
+                    RefusedBecause::Tls(TlsError::NoCertificate),
+                    RefusedBecause::Tls(TlsError::CutOff),
+                    RefusedBecause::Tls(TlsError::Handshake { text: text() }),
+                    RefusedBecause::Silence,
+                    RefusedBecause::NoRoom,
+                    RefusedBecause::Panicked(text()),
+                ] {
+                    for peer in [None, Some(peer)] {
+                        let (from, reason, times) = (None, reason.clone(), refused);
+                        let refused = NetworkEvent::Refused { from, peer, reason, times };
+                        events.push(NodeEvent::Network(refused));
+                    }
+                }
                 let error = long();
                 events.push(NodeEvent::Network(NetworkEvent::CannotDialBack { peer, error }));
             }

@@ -1,4 +1,4 @@
-//! [`Secured`]: a connection whose other end has shown who it is.
+//! [`Secured`]: a connection within TLS, whose other end has shown who it is where that was demanded.
 
 use std::{
     future::poll_fn,
@@ -26,7 +26,7 @@ use crate::kit::clock;
 #[derive(Debug)]
 pub(in crate::socket) struct Raw(pub(in crate::socket) Arc<Async<TcpStream>>);
 
-/// A connection whose other end has shown who it is.
+/// A connection within TLS.
 #[derive(Debug)]
 pub(in crate::socket) struct Secured {
     stream: TlsStream<Raw>,
@@ -166,7 +166,7 @@ impl AsyncRead for Secured {
         }
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         Poll::Ready(match read {
-            // Everything that is read has a length of its own: an end without a word is no more than an end.
+            // What is read has a length of its own, or is JSON: an end without a word is no more than an end.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             Err(error) if error.get_ref().is_some() => {
                 Err(io::Error::new(error.kind(), TlsError::of(&error, self.ours.as_ref())))
