@@ -159,7 +159,7 @@ pub enum TlsFileProblem {
         cause: UntrustedText,
     },
     /// A certificate is none.
-    #[error("certificate {number} in it cannot be read: {cause}; expected X.509")]
+    #[error("certificate {number} in it cannot be used: {cause}")]
     BadCertificate {
         /// Which one, from 1.
         number: usize,

@@ -8,7 +8,7 @@ use futures_rustls::rustls::{
     sign::CertifiedKey,
 };
 
-use super::{TlsFileError, TlsFileProblem, file::Source};
+use super::{CertificateFault, TlsFileError, TlsFileProblem, file::Source};
 
 /// Refuses a key that nothing here can sign with.
 pub(super) fn usable(
@@ -38,7 +38,7 @@ pub(super) fn check(
             Err(certificates.wrong(TlsFileProblem::OtherKey { key }))
         }
         Err(error) => {
-            let cause = UntrustedText::new(error);
+            let cause = UntrustedText::new(CertificateFault::of(&error));
             Err(certificates.wrong(TlsFileProblem::BadCertificate { number: 1, cause }))
         }
     }
@@ -61,7 +61,8 @@ pub(super) fn check_authorities(
     let mut store = RootCertStore::empty();
     for (index, root) in roots.iter().enumerate() {
         store.add(root.clone()).map_err(|error| {
-            let (number, cause) = (index + 1, UntrustedText::new(error));
+            let cause = UntrustedText::new(CertificateFault::of(&error));
+            let number = index + 1;
             source.wrong(TlsFileProblem::BadCertificate { number, cause })
         })?;
     }

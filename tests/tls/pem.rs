@@ -62,6 +62,10 @@ fn what_is_no_certificate_of_this_member_is_refused_with_what_it_is() {
         ("open.key", "there is no certificate in it, only PRIVATE KEY"),
         ("root.pem", "has another key than the one in "),
         (
+            "version-1.pem",
+            "certificate 1 in it cannot be used: it is X.509 version 1, which has no",
+        ),
+        (
             "member.der",
             "this is DER, rather a certificate: expected the certificate of this member",
         ),
@@ -135,7 +139,7 @@ fn a_file_that_is_cut_short_or_damaged_is_told_with_the_line() {
         (&whole[..whole.len() - 40], "the CERTIFICATE that begins in line 11 has no end"),
         (&whole.replacen("-----END CERTIFICATE-----\n", "", 1), "begins in line 1 has no end"),
         (&whole.replacen("MII", "M?I", 1), "the CERTIFICATE that begins in line 1 is damaged"),
-        (&whole.replacen("MII", "AII", 1), "certificate 1 in it cannot be read"),
+        (&whole.replacen("MII", "AII", 1), "certificate 1 in it cannot be used"),
         ("", "it is empty: expected the certificate of this member"),
         (" \n", "it is empty"),
     ] {
@@ -160,7 +164,10 @@ fn the_authority_has_to_be_one_or_more_certificates() {
     let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let root = fs::read_to_string(vector("root.pem")).unwrap();
     let error = trusting(folder.file("ca.pem", root + damaged));
-    assert!(error.starts_with("certificate 2 in it cannot be read: "), "{error}");
+    assert!(
+        error.starts_with("certificate 2 in it cannot be used: it cannot be read: it is"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout open.key 
 printf 'subjectAltName=DNS:zk1\n' > member.ext
 openssl x509 -req -in request.pem -CA between.pem -CAkey between.key -CAcreateserial -extfile member.ext -out member.pem $(years)
 cat member.pem between.pem > chain.pem
+openssl x509 -req -in request.pem -signkey open.key -out version-1.pem $(years)
 openssl pkcs8 -topk8 -v2 aes256 -in open.key -out aes.key -passout pass:changeit
 openssl pkcs8 -topk8 -v1 PBE-MD5-DES -provider legacy -provider default -in open.key -out des.key -passout pass:changeit
 openssl ec -aes256 -in open.key -out traditional.key -passout pass:changeit

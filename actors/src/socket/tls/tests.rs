@@ -234,7 +234,13 @@ fn a_certificate_that_is_not_believed_is_named_by_one_end_and_the_refusal_by_the
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
         })
     };
+    let of_authority = |ours: &Authority, _: &Authority, number| {
+        issued(ours, ours, &[&name(number)], |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
+    };
     for (faults, words) in [
+        (faults(of_authority), "it is one of an authority, and not among ours"),
         (faults(wrong_authority), "none of our authorities has issued it"),
         (faults(namesake), "an authority of the name of ours has issued it, with another key"),
         (faults(expired), "it expired at "),

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use ballotbox_core::UntrustedText;
 use futures_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     SignatureScheme,
@@ -93,7 +94,7 @@ impl Verifier {
         if self.own.contains(end_entity.as_ref()) {
             return Ok(());
         }
-        by_authority().map_err(|error| unbelieved(fault_of(&error), Some(certificate)))
+        by_authority().map_err(|error| unbelieved(CertificateFault::of(&error), Some(certificate)))
     }
 }
 
@@ -103,27 +104,34 @@ fn unbelieved(fault: CertificateFault, certificate: Option<Certificate>) -> Erro
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
 }
 
-fn fault_of(error: &Error) -> CertificateFault {
-    let other = || CertificateFault::Other { text: ballotbox_core::UntrustedText::new(error) };
-    let Error::InvalidCertificate(error) = error else { return other() };
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in rustls' own words")]
-    match error {
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
-        CertificateError::BadSignature => CertificateFault::OtherKey,
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            CertificateFault::Purpose
+impl CertificateFault {
+    /// What rustls has against a certificate, in our words.
+    pub fn of(error: &Error) -> Self {
+        let other = || Self::Other { text: UntrustedText::new(error) };
+        let Error::InvalidCertificate(error) = error else { return other() };
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the others are said in rustls' own words"
+        )]
+        match error {
+            CertificateError::BadEncoding => Self::Malformed { text: "it is not X.509".into() },
+            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            CertificateError::BadSignature => Self::OtherKey,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::Purpose
+            }
+            // An authority in between.
+            CertificateError::ExpiredContext { not_after, .. } => Self::Expired {
+                at: SystemTime::UNIX_EPOCH + Duration::from_secs(not_after.as_secs()),
+            },
+            // rustls hands these on as it got them, and their names are all that can be seen of them.
+            CertificateError::Other(error) => match error.0.to_string().as_str() {
+                "CaUsedAsEndEntity" => Self::OfAuthority,
+                "UnsupportedCertVersion" => Self::Version,
+                name => Self::Other { text: format!("it cannot be used ({name})").into() },
+            },
+            _ => other(),
         }
-        // An authority in between.
-        CertificateError::ExpiredContext { not_after, .. } => CertificateFault::Expired {
-            at: SystemTime::UNIX_EPOCH + Duration::from_secs(not_after.as_secs()),
-        },
-        // rustls hands these on as it got them, and their names are all that can be seen of them.
-        CertificateError::Other(error) => match error.0.to_string().as_str() {
-            "CaUsedAsEndEntity" => CertificateFault::OfAuthority,
-            "UnsupportedCertVersion" => CertificateFault::Version,
-            name => CertificateFault::Other { text: format!("it cannot be used ({name})").into() },
-        },
-        _ => other(),
     }
 }
 
