@@ -26,7 +26,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ballotbox_core::{
@@ -48,7 +48,7 @@ use crate::{
     kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
         Connection, Elsewhere, Handshakes, Listen, ListenError, Listener, ListenerMsg,
-        ListenerReport, Origin, Tls, Turn,
+        ListenerReport, Origin, Tls,
     },
 };
 
@@ -206,7 +206,7 @@ where
     async fn run(mut self, mut mailbox: Mailbox<DoormanMsg>) -> Result<(), NetworkError> {
         self.start_listener();
         let outcome = loop {
-            let next_turn = self.give_turn();
+            let next_turn = self.handshakes.give_turn(clock::now());
             match mailbox.next_until(next_turn).await {
                 Wake::Told(DoormanMsg::Stop) | Wake::Closed => break Ok(()),
                 Wake::Told(message) => {
@@ -284,20 +284,6 @@ where
             }
             GreeterReport::HadTurn(greeter, cost) => {
                 self.handshakes.had(greeter, cost, clock::now());
-            }
-        }
-    }
-
-    /// Lets the handshake go on whose turn it is, and says when the next turn is.
-    fn give_turn(&mut self) -> Option<Instant> {
-        loop {
-            match self.handshakes.next(clock::now()) {
-                Turn::Of(reply) => {
-                    // One that has ended leaves.
-                    let _ = reply.tell(());
-                }
-                Turn::NotBefore(then) => return Some(then),
-                Turn::Nobody => return None,
             }
         }
     }

@@ -31,7 +31,7 @@ pub use self::{
     connect::{ConnectError, LookupError, connect, resolve},
     connection::Connection,
     dialer::DialError,
-    handshakes::{Handshakes, Origin, Turn, in_turns},
+    handshakes::{Handshakes, Origin, in_turns},
     listener::{Listen, ListenError},
     receiver::Heard,
     terms::{ClientCertificate, TlsStage, TlsVersions},

@@ -13,7 +13,7 @@ use async_io::Async;
 use ballotbox_actors::{
     Tls,
     kit::{Actor, Address, Exit, Mailbox, Raced, clock, mailbox, spawn, yield_now},
-    socket::{self, Handshakes, Origin, Turn as HandshakeTurn},
+    socket::{self, Handshakes, Origin},
 };
 use ballotbox_core::{RateLimit, UntrustedText};
 use futures::{FutureExt, future::select_all};
@@ -170,7 +170,7 @@ impl Server {
     /// Answers until it is told to stop.
     async fn serve(&mut self, mailbox: &mut Mailbox<ServerMsg>) {
         loop {
-            let next_turn = self.give_turn();
+            let next_turn = self.handshakes.give_turn(clock::now());
             match mailbox.race(self.next(next_turn)).await {
                 Raced::Done(Next::Handshake) => {}
                 Raced::Done(Next::Accepted(stream, from)) => {
@@ -195,20 +195,6 @@ impl Server {
                     self.ended(number, exit);
                 }
                 Raced::Woken(Some(ServerMsg::Stop) | None) => return,
-            }
-        }
-    }
-
-    /// Lets the handshake go on whose turn it is, and says when the next turn is.
-    fn give_turn(&mut self) -> Option<Instant> {
-        loop {
-            match self.handshakes.next(clock::now()) {
-                HandshakeTurn::Of(reply) => {
-                    // One that has ended leaves.
-                    let _ = reply.tell(());
-                }
-                HandshakeTurn::NotBefore(then) => return Some(then),
-                HandshakeTurn::Nobody => return None,
             }
         }
     }

@@ -59,7 +59,7 @@ pub struct Origin {
 
 /// What is next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turn<R> {
+enum Turn<R> {
     /// It is the turn of the one that is told here.
     Of(R),
     /// Somebody has one then.
@@ -89,7 +89,7 @@ impl<I: Copy + Eq, R> Handshakes<I, R> {
     }
 
     /// Whose turn it is. Nobody else has one until it has [had](Self::had) its own, or has [left](Self::leave).
-    pub fn next(&mut self, now: Instant) -> Turn<R> {
+    fn next(&mut self, now: Instant) -> Turn<R> {
         self.earn(now);
         if self.present.is_some() || self.members.is_empty() && self.strangers.is_empty() {
             return Turn::Nobody;
@@ -136,6 +136,21 @@ impl<I: Copy + Eq, R> Handshakes<I, R> {
         let left = earned.saturating_sub(self.owed);
         self.owed = self.owed.saturating_sub(earned);
         self.saved = (self.saved + left).min(SAVED_MAX);
+    }
+}
+
+impl<I: Copy + Eq> Handshakes<I, Address<()>> {
+    /// Tells the one whose turn it is, and says from when on somebody has the next one, if that is known.
+    pub fn give_turn(&mut self, now: Instant) -> Option<Instant> {
+        match self.next(now) {
+            Turn::Of(reply) => {
+                // One that has ended leaves.
+                let _ = reply.tell(());
+                None
+            }
+            Turn::NotBefore(then) => Some(then),
+            Turn::Nobody => None,
+        }
     }
 }
 
