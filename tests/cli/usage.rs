@@ -167,7 +167,7 @@ fn options_are_listed_in_their_order() {
             "--help"
         ]
     );
-    assert_eq!(listed("status"), ["--data-dir", "--json", "--watch", "--help"]);
+    assert_eq!(listed("status"), ["--data-dir", "--tls-ca", "--json", "--watch", "--help"]);
     assert_eq!(listed("holds"), ["--for", "--help"]);
     assert_eq!(listed("fence"), ["--token", "--owner", "--within", "--help"]);
     let output = run(&["--help"]);
