@@ -21,6 +21,7 @@ mod credit;
 mod familiar;
 mod greeter;
 mod reception;
+mod refusals;
 
 use std::{
     collections::BTreeMap,
@@ -36,15 +37,16 @@ use ballotbox_core::{
 };
 
 pub(crate) use self::arrival::{Arrival, DoorReport, LearnerReport, PeerBook, Place, Ticket};
-pub(crate) use self::familiar::Familiar;
 pub use self::reception::{GREETINGS_OPEN_MAX, GREETINGS_PER_ADDRESS_MAX};
 use self::{
     credit::AcceptCredit,
+    familiar::Familiar,
     greeter::{Greeted, Greeter, GreeterError, GreeterReport},
     reception::{GreeterId, Reception},
+    refusals::Refusals,
 };
 use crate::{
-    event::{NetworkEvent, Refusals, RefusedBecause},
+    event::{NetworkEvent, RefusedBecause},
     kit::{Actor, Address, Exit, Mailbox, Wake, clock, mailbox, spawn},
     socket::{
         Connection, Elsewhere, Handshakes, Listen, ListenError, Listener, ListenerMsg,

@@ -1,17 +1,13 @@
 //! [`NetworkEvent`]: everything the network reports to its user, except the frames that arrive.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use crate::{
-    doorman::Familiar,
-    socket::{DialError, TlsError},
-};
+use crate::socket::{DialError, TlsError};
 use ballotbox_core::{
-    Endpoint, ServerId, Sparingly, UntrustedText,
+    Endpoint, ServerId, UntrustedText,
     links::{LinkId, Notice, Refusal},
     wire::{GreetingError, PacketError, Ports},
 };
@@ -149,45 +145,5 @@ impl RefusedBecause {
             Self::NoRoom => "no room",
             Self::Panicked(_) => "panic",
         }
-    }
-}
-
-/// Counts the connections that were turned away, by the kind of reason: a flood of them makes a handful of events. Those from where a
-/// member is are counted by themselves, so that no flood hides what is wrong with a member.
-#[derive(Debug, Default)]
-pub(crate) struct Refusals(BTreeMap<(&'static str, Option<ServerId>), Sparingly>);
-
-impl Refusals {
-    /// Takes note of one, and says what there is to tell about it, if it is time to.
-    pub(crate) fn note(
-        &mut self,
-        reason: RefusedBecause,
-        from: Option<IpAddr>,
-        familiar: &Familiar,
-    ) -> Option<NetworkEvent> {
-        let peer = from.and_then(|from| familiar.member_at(from));
-        let times = self.0.entry((reason.kind(), peer)).or_default().count()?;
-        Some(NetworkEvent::Refused { from, peer, reason, times })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_told_sparingly_and_hides_neither_other_reasons_nor_a_member() {
-        let [stranger, member] = ["10.9.9.9", "10.0.0.2"].map(|text| text.parse().unwrap());
-        let mut familiar = Familiar::default();
-        familiar.note(member, ServerId::new(2).unwrap());
-        let mut refusals = Refusals::default();
-        let mut told = |reason, from| refusals.note(reason, Some(from), &familiar).is_some();
-        let flood: Vec<_> = (0..1000).map(|_| told(RefusedBecause::PlainText, stranger)).collect();
-        assert_eq!(flood.iter().filter(|told| **told).count(), 10);
-        assert!(told(RefusedBecause::SpeaksTls, stranger), "it is another reason");
-        assert!(told(RefusedBecause::PlainText, member), "it is the first time there");
-        assert!(
-            told(RefusedBecause::PlainText, member) && !told(RefusedBecause::PlainText, member)
-        );
     }
 }

@@ -12,11 +12,11 @@ const ADDRESSES_MAX: usize = 256;
 
 /// The addresses at which members are, the one noted last at the end. Where several are, it is not known which one comes from there.
 #[derive(Debug, Default)]
-pub(crate) struct Familiar(VecDeque<(IpAddr, Option<ServerId>)>);
+pub(super) struct Familiar(VecDeque<(IpAddr, Option<ServerId>)>);
 
 impl Familiar {
     /// This member is there, or is looked for there.
-    pub(crate) fn note(&mut self, address: IpAddr, member: ServerId) {
+    pub(super) fn note(&mut self, address: IpAddr, member: ServerId) {
         let address = address.to_canonical();
         let known = self.0.iter().position(|(known, _)| *known == address);
         let known = known.and_then(|index| self.0.remove(index)).map(|(_, member)| member);
@@ -28,13 +28,13 @@ impl Familiar {
     }
 
     /// Whether any was noted there.
-    pub(crate) fn knows(&self, address: IpAddr) -> bool {
+    pub(super) fn knows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|(known, _)| *known == address)
     }
 
     /// The only one that was noted there.
-    pub(crate) fn member_at(&self, address: IpAddr) -> Option<ServerId> {
+    pub(super) fn member_at(&self, address: IpAddr) -> Option<ServerId> {
         let address = address.to_canonical();
         self.0.iter().find(|(known, _)| *known == address).and_then(|(_, member)| *member)
     }

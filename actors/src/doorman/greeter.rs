@@ -12,6 +12,7 @@ use crate::{
 use ballotbox_core::{
     ServerId, UntrustedText,
     identity::Proof,
+    leadership::LearnerWord,
     wire::{FirstWord, FirstWordError, Ports, Taken},
 };
 
@@ -156,7 +157,7 @@ impl<P: From<GreeterReport>> Greeter<P> {
 
     /// One that has said who it is, if it may say so.
     fn greeted(self, first: FirstWord) -> Result<Greeted, GreeterError> {
-        let claimed = first.claims();
+        let claimed = claimed_by(&first);
         let proof = match &self.tls {
             Some(tls) => self.connection.prove(tls, claimed)?,
             None => None,
@@ -203,5 +204,17 @@ impl<P: From<GreeterReport>> Greeter<P> {
             let what = FirstWord::name_of(&bytes);
             return Err(GreeterError::Broken { read: held, what, text });
         }
+    }
+}
+
+/// Who a first word says that it comes from.
+fn claimed_by(first: &FirstWord) -> Option<ServerId> {
+    match first {
+        FirstWord::Greeting(greeting) => greeting.from,
+        // One that makes no sense is turned away by those to whom it is handed on.
+        FirstWord::Packet(packet) => match LearnerWord::from_packet(packet) {
+            Ok(LearnerWord::Info(info)) => info.id,
+            Ok(_) | Err(_) => None,
+        },
     }
 }

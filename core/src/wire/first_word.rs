@@ -13,11 +13,7 @@
 //! or of 16·2^32 to 17·2^32: servers with such ids have to greet in a newer form. Where TLS is taken, no greeting in that form
 //! may begin with `16`, and `1603` never is one.
 
-use crate::{
-    ServerId,
-    leadership::LearnerWord,
-    wire::{Greeting, GreetingError, PacketError, PacketKind, QuorumPacket},
-};
+use super::{Greeting, GreetingError, PacketError, PacketKind, QuorumPacket};
 
 /// No first word is shorter.
 const SHORTEST: usize = 8;
@@ -182,18 +178,6 @@ impl FirstWord {
             Some(Opening::Greeting) | None => "a greeting",
         }
     }
-
-    /// Who it says that it comes from.
-    pub fn claims(&self) -> Option<ServerId> {
-        match self {
-            Self::Greeting(greeting) => greeting.from,
-            // One that makes no sense is turned away by those to whom it is handed on.
-            Self::Packet(packet) => match LearnerWord::from_packet(packet) {
-                Ok(LearnerWord::Info(info)) => info.id,
-                Ok(_) | Err(_) => None,
-            },
-        }
-    }
 }
 
 /// Whether these bytes are a version of a greeting, or the high half of any id that people give.
@@ -204,7 +188,7 @@ fn may_be_a_greeting(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::GreetingForm;
+    use crate::{ServerId, wire::GreetingForm};
 
     fn bare(id: i64) -> Vec<u8> {
         id.to_be_bytes().to_vec()
@@ -266,14 +250,11 @@ mod tests {
     }
 
     #[test]
-    fn a_word_claims_the_id_in_it() {
+    fn a_whole_word_is_read_as_what_it_is() {
         let greeting = Greeting { from: ServerId::new(3), form: GreetingForm::Bare };
-        let word = FirstWord::decode(&greeting.encode()).unwrap();
-        assert_eq!(word, FirstWord::Greeting(greeting));
-        assert_eq!(word.claims(), ServerId::new(3));
+        let word = FirstWord::decode(&greeting.encode());
+        assert_eq!(word, Ok(FirstWord::Greeting(greeting)));
         let packet = QuorumPacket::bare(PacketKind::FOLLOWERINFO, 1);
-        let word = FirstWord::decode(&packet.encode()).unwrap();
-        assert_eq!(word, FirstWord::Packet(packet));
-        assert_eq!(word.claims(), None, "there is no id in it");
+        assert_eq!(FirstWord::decode(&packet.encode()), Ok(FirstWord::Packet(packet)));
     }
 }
